@@ -1,0 +1,37 @@
+// Errors that a user can act on. The command line prints them as one message and exits with 2.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace sagitta {
+
+// Bad input: names the file, the place in it (a JSON path, a node, a line), what is wrong with
+// the value, and the remedy. `file` and `where` may be empty when there is none.
+class InputError : public std::runtime_error {
+ public:
+  InputError(std::string file, std::string where, std::string problem, std::string remedy)
+      : std::runtime_error(format(file, where, problem, remedy)),
+        file_(std::move(file)),
+        where_(std::move(where)) {}
+
+  const std::string& file() const { return file_; }
+  const std::string& where() const { return where_; }
+
+ private:
+  static std::string format(const std::string& file, const std::string& where,
+                            const std::string& problem, const std::string& remedy) {
+    std::string text = file;
+    if (!where.empty()) text += text.empty() ? where : ": " + where;
+    if (!text.empty()) text += ": ";
+    text += problem;
+    if (!remedy.empty()) text += "\n  remedy: " + remedy;
+    return text;
+  }
+
+  std::string file_;
+  std::string where_;
+};
+
+}  // namespace sagitta

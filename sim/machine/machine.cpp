@@ -1,0 +1,224 @@
+#include "machine/machine.h"
+
+#include <algorithm>
+
+namespace sagitta {
+
+int Machine::unit_latency(const Program& program) {
+  const Protection& p = program.protection;
+  return (p.checksum ? ChecksumDetector::latency(program.array.columns) : 0) +
+         (p.range.present ? RangeChecker::kLatency : 0) +
+         (p.gradient.present ? GradientChecker::kLatency : 0);
+}
+
+Machine::Machine(const Program& program)
+    : program_(&program),
+      sequencer_(layout_, program, unit_latency(program)),
+      dma_(layout_, program),
+      activations_(layout_, program, sequencer_),
+      weights_(layout_, program, sequencer_),
+      accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
+                                                                          program, sequencer_)
+                                       : std::nullopt),
+      array_(layout_, program.array, program.protection.tmr_pe ? 3 : 1),
+      vector_(layout_, program, sequencer_),
+      checksum_(program.protection.checksum
+                    ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_)
+                    : std::nullopt),
+      checkers_([&] {
+        // Parameter words lie in the order in which the compiler packs them (schedule/compile.cpp).
+        std::vector<std::unique_ptr<SumChecker>> checkers;
+        int lane_word = 2;
+        int tile_word = program.protection.checksum ? 1 : 0;
+        const auto word = [&](const Checker& c) {
+          int& next = c.granularity == Granularity::channel ? lane_word : tile_word;
+          next += 2;
+          return next - 2;
+        };
+        if (program.protection.range.present) {
+          checkers.push_back(std::make_unique<RangeChecker>(layout_, program, sequencer_,
+                                                            word(program.protection.range)));
+        }
+        if (program.protection.gradient.present) {
+          checkers.push_back(std::make_unique<GradientChecker>(layout_, program, sequencer_,
+                                                               word(program.protection.gradient)));
+        }
+        return checkers;
+      }()),
+      state_(layout_),
+      counters_(program.layers.size() + 1) {
+  logits_.resize(static_cast<std::size_t>(program.logits));
+  if (program.raw_output) raw_output_.resize(static_cast<std::size_t>(program.logits));
+}
+
+void Machine::reset(const std::int8_t* image) {
+  state_.reset();
+  touch();
+  dma_.set_image(image);
+  cycle_ = 0;
+  counters_.assign(counters_.size(), {});
+  suppressions_.clear();
+  tiles_.clear();
+  std::fill(logits_.begin(), logits_.end(), std::int8_t{0});
+  std::fill(raw_output_.begin(), raw_output_.end(), 0);
+  host_beats_ = 0;
+}
+
+void Machine::touch() {
+  array_.touch();
+  vector_.touch();
+  if (checksum_) checksum_->touch();
+  for (auto& c : checkers_) c->touch();
+}
+
+int Machine::layer() const {
+  const SequencerState& s = control();
+  const int layers = static_cast<int>(program_->layers.size());
+  const auto phase = static_cast<Phase>(s.phase);
+  if (phase == Phase::load || phase == Phase::store || phase == Phase::done) return layers;
+  return std::clamp(static_cast<int>(s.layer) - 1, 0, layers);
+}
+
+SumVector Machine::checked() const {
+  const std::byte* now = state_.now();
+  if (!checkers_.empty()) return checkers_.back()->output(now);
+  if (checksum_) return checksum_->output(now);
+  return vector_.sums(now);
+}
+
+void Machine::capture_store(const SequencerState& s) {
+  if (s.store1 == 0) return;
+  const auto columns = static_cast<std::size_t>(program_->array.columns);
+  const std::size_t first = host_beats_++ * columns;
+  for (std::size_t c = 0; c < columns && first + c < logits_.size(); ++c) {
+    if (accumulators_) {
+      raw_output_[first + c] = accumulators_->vector(state_.now())[c];
+    } else {
+      logits_[first + c] = activations_.vector(state_.now())[c];
+    }
+  }
+}
+
+// The array sees what the sequencer issued two cycles ago.
+void Machine::record_tile(const SequencerState& s) {
+  const auto phase = static_cast<Phase>(s.phase);
+  if (phase == Phase::feed && s.weight_row == 0) {
+    tiles_.push_back({layer(), s.first_row, s.first_column, 0, cycle_ + 2, -1});
+  }
+  if (static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear) {
+    for (auto t = tiles_.rbegin(); t != tiles_.rend(); ++t) {
+      if (t->end_cycle >= 0) break;
+      if (t->start_cycle > cycle_) continue;  // the next tile is already being fetched
+      t->end_cycle = cycle_;
+      break;
+    }
+  }
+}
+
+void Machine::count() {
+  const SequencerState& s = control();
+  LayerCounters& c = counters_[static_cast<std::size_t>(layer())];
+  ++c.cycles;
+  switch (static_cast<Phase>(s.phase)) {
+    case Phase::wait:
+      ++c.stall_cycles;  // less the one cycle that a wait always takes, see below
+      break;
+    case Phase::setup:
+      if (s.count == 0) --c.stall_cycles;
+      break;
+    case Phase::feed: {
+      const int rows = sequencer_.rows(s);
+      ++c.feed_cycles;
+      ++c.weight_row_reads;
+      c.activation_reads += rows;
+      c.macs += std::int64_t{rows} * sequencer_.lanes(s);
+      break;
+    }
+    case Phase::pool:
+      if (s.pixel == 0 && s.kernel_y == 0 && s.kernel_x == 0) --c.stall_cycles;
+      ++c.pool_taps;
+      c.activation_reads += sequencer_.lanes(s);
+      break;
+    default:
+      break;
+  }
+  if (s.drain2 != 0) ++c.vectors;
+  if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
+  const DmaState& d = dma_.state(state_.now());
+  if (d.data_valid != 0) c.dma_bytes += dma_.count(state_.now());
+  if (checksum_) {
+    const SumVector v = checksum_->output(state_.now());
+    if (v.valid && v.flagged) ++c.mismatches;
+  }
+  capture_store(s);
+  if (record_tiles_) record_tile(s);
+}
+
+void Machine::step() {
+  if (observer_ != nullptr) observer_->observe(*this);
+  const Cycle cycle = state_.cycle();
+  const std::byte* now = state_.now();
+  const SequencerState& s = control();
+
+  sequencer_.step(cycle, dma_.state(now).done);
+  dma_.step(cycle, s);
+  activations_.step(cycle, dma_, vector_.output(now));
+  weights_.step(cycle, dma_);
+  array_.step(cycle, activations_.read(now), weights_.read(now), static_cast<ArrayMode>(s.mode2));
+  vector_.step(cycle, array_.sums(now), checked(), activations_.vector(now), weights_);
+  if (accumulators_) accumulators_->step(cycle, checked());
+  SumVector sums = vector_.sums(now);
+  if (checksum_) {
+    checksum_->step(cycle, activations_.read(now), weights_, sums);
+    sums = checksum_->output(now);
+  }
+  for (auto& checker : checkers_) {
+    checker->step(cycle, sums, weights_);
+    sums = checker->output(now);
+  }
+  commit();
+}
+
+void Machine::commit() {
+  count();
+  for (const auto& checker : checkers_) {
+    for (const Suppression& sup : checker->suppressed()) {
+      suppressions_.push_back({layer(), sup.address, sup.value});
+      ++counters_[static_cast<std::size_t>(layer())].suppressed;
+    }
+  }
+  state_.clock_edge();
+  ++cycle_;
+}
+
+bool Machine::run(std::int64_t budget) {
+  while (!done() && cycle_ < budget) step();
+  return done();
+}
+
+std::int64_t Machine::mismatches() const {
+  std::int64_t n = 0;
+  for (const LayerCounters& c : counters_) n += c.mismatches;
+  return n;
+}
+
+void Machine::save(Snapshot& snapshot) {
+  state_.save(snapshot.state);
+  snapshot.cycle = cycle_;
+  snapshot.counters = counters_;
+  snapshot.suppressions = suppressions_;
+  snapshot.logits = logits_;
+  snapshot.host_beats = host_beats_;
+}
+
+void Machine::restore(const Snapshot& snapshot) {
+  state_.restore(snapshot.state);
+  touch();
+  cycle_ = snapshot.cycle;
+  counters_ = snapshot.counters;
+  suppressions_ = snapshot.suppressions;
+  logits_ = snapshot.logits;
+  host_beats_ = snapshot.host_beats;
+}
+
+}  // namespace sagitta

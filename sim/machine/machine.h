@@ -1,0 +1,170 @@
+// The machine as plain clocked cores: the state, the blocks, and how they are wired. The SystemC
+// top module (accelerator.h) clocks these same blocks through ports; campaigns call step().
+//
+// Order in a cycle: compute, commit, inject, observe (faults.md of the design; docs/faults.md here).
+// step() therefore begins by observing the current cycle, then computes and commits the next.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/registers.h"
+#include "machine/array/array.h"
+#include "machine/memory/accumulator_buffer.h"
+#include "machine/memory/activation_scratchpad.h"
+#include "machine/memory/dma.h"
+#include "machine/memory/weight_scratchpad.h"
+#include "machine/resilience/checker.h"
+#include "machine/resilience/checksum.h"
+#include "machine/sequencer.h"
+#include "machine/vector/vector_unit.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+// What happened, by layer; the last entry counts what is outside of layers (load, store).
+struct LayerCounters {
+  std::int64_t cycles = 0;
+  std::int64_t stall_cycles = 0;       // waiting for DMA longer than the one cycle that it takes
+  std::int64_t feed_cycles = 0;
+  std::int64_t macs = 0;               // useful ones: valid row x valid lane, a feed cycle
+  std::int64_t activation_reads = 0;   // elements
+  std::int64_t weight_row_reads = 0;   // rows of `columns` weights
+  std::int64_t vectors = 0;            // rows of sums through the drain path
+  std::int64_t pool_taps = 0;          // vectors of `columns` elements
+  std::int64_t activation_writes = 0;  // elements
+  std::int64_t dma_bytes = 0;
+  std::int64_t mismatches = 0;         // rows whose checksum failed
+  std::int64_t suppressed = 0;
+};
+
+// A tile's first and last cycle in the array, both inclusive; see docs/machine.md.
+struct TileRecord {
+  int layer = 0;
+  int row = 0;     // first output pixel
+  int column = 0;  // first output channel
+  int fold = 0;
+  std::int64_t start_cycle = 0;
+  std::int64_t end_cycle = 0;
+};
+
+struct SuppressionRecord {
+  int layer;
+  std::int32_t address;
+  std::int32_t value;
+};
+
+// Called once a cycle with the state of that cycle, faults included. For measurement only.
+class Machine;
+class MachineObserver {
+ public:
+  virtual ~MachineObserver() = default;
+  virtual void observe(const Machine& machine) = 0;
+};
+
+class Machine {
+ public:
+  explicit Machine(const Program& program);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // Reset, with a new image (program.input.elements() values, HWC) in DRAM. The image must outlive
+  // the run.
+  void reset(const std::int8_t* image);
+
+  // One clock cycle without the SystemC kernel.
+  void step();
+  // Steps until done or until `budget` cycles have passed since reset; true when done.
+  bool run(std::int64_t budget);
+
+  bool done() const { return phase() == Phase::done; }
+  Phase phase() const { return static_cast<Phase>(sequencer_.state(state_.now()).phase); }
+  // Index of the layer at work: the number of layers before the first and after the last one.
+  int layer() const;
+  std::int64_t cycle() const { return cycle_; }
+
+  const std::vector<std::int8_t>& logits() const { return logits_; }
+  const std::vector<std::int32_t>& raw_output() const { return raw_output_; }
+
+  const std::vector<LayerCounters>& counters() const { return counters_; }
+  const std::vector<TileRecord>& tiles() const { return tiles_; }
+  void record_tiles(bool on) { record_tiles_ = on; }
+  const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
+  std::int64_t mismatches() const;
+  void set_observer(MachineObserver* observer) { observer_ = observer; }
+
+  // Everything that a later continuation needs, the host's side included.
+  struct Snapshot {
+    std::vector<std::byte> state;
+    std::int64_t cycle = 0;
+    std::vector<LayerCounters> counters;
+    std::vector<SuppressionRecord> suppressions;
+    std::vector<std::int8_t> logits;
+    std::size_t host_beats = 0;
+  };
+  void save(Snapshot& snapshot);
+  void restore(const Snapshot& snapshot);
+  bool equals(const Snapshot& snapshot) const { return state_.equals(snapshot.state); }
+
+  const Program& program() const { return *program_; }
+  const RegisterLayout& layout() const { return layout_; }
+  MachineState& state() { return state_; }
+  const MachineState& state() const { return state_; }
+  // To be called after the state was changed from outside.
+  void touch();
+
+  // The blocks, for the SystemC shells and for observers. One clock is: every step_* once, in any
+  // order, then commit().
+  const Sequencer& sequencer() const { return sequencer_; }
+  const SequencerState& control() const { return sequencer_.state(state_.now()); }
+  Dma& dma() { return dma_; }
+  ActivationScratchpad& activations() { return activations_; }
+  const ActivationScratchpad& activations() const { return activations_; }
+  WeightScratchpad& weights() { return weights_; }
+  AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
+  Array& array() { return array_; }
+  VectorUnit& vector() { return vector_; }
+  const VectorUnit& vector() const { return vector_; }
+  ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
+  const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
+  std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
+  // What leaves the resilience unit (or the bias adder, where there is none).
+  SumVector checked() const;
+  Cycle cycle_view() { return state_.cycle(); }
+  void commit();
+
+  static int unit_latency(const Program& program);
+
+ private:
+  void count();
+  void capture_store(const SequencerState& s);
+  void record_tile(const SequencerState& s);
+
+  const Program* program_;
+  RegisterLayout layout_;
+  Sequencer sequencer_;
+  Dma dma_;
+  ActivationScratchpad activations_;
+  WeightScratchpad weights_;
+  std::optional<AccumulatorBuffer> accumulators_;
+  Array array_;
+  VectorUnit vector_;
+  std::optional<ChecksumDetector> checksum_;
+  std::vector<std::unique_ptr<SumChecker>> checkers_;
+  MachineState state_;
+
+  std::int64_t cycle_ = 0;
+  std::vector<LayerCounters> counters_;
+  std::vector<SuppressionRecord> suppressions_;
+  std::vector<TileRecord> tiles_;
+  bool record_tiles_ = false;
+  MachineObserver* observer_ = nullptr;
+  std::vector<std::int8_t> logits_;
+  std::vector<std::int32_t> raw_output_;
+  std::size_t host_beats_ = 0;
+};
+
+}  // namespace sagitta

@@ -1,0 +1,32 @@
+#include "machine/memory/accumulator_buffer.h"
+
+#include <cstring>
+
+namespace sagitta {
+
+AccumulatorBuffer::AccumulatorBuffer(RegisterLayout& layout, const Program& program,
+                                     const Sequencer& sequencer)
+    : sequencer_(&sequencer), columns_(program.array.columns), words_(program.logits) {
+  bank_ = layout.held<std::int32_t>("memory.accumulator.word[]", {words_}, 32, Storage::sram);
+  vector_ = layout.pipe<std::int32_t>("memory.accumulator.vector[]", {columns_}, 32);
+}
+
+void AccumulatorBuffer::step(const Cycle& cycle, const SumVector& checked) {
+  const SequencerState& s = sequencer_->state(cycle.now);
+  std::int32_t* vector = vector_.next(cycle);
+  const bool read = Sequencer::store_issue(s, words_);
+  for (int c = 0; c < columns_; ++c) {
+    const std::uint32_t address = static_cast<std::uint32_t>(s.output_address) + static_cast<std::uint32_t>(c);
+    vector[c] = !read ? vector_.now(cycle)[c]
+                : address < static_cast<std::uint32_t>(words_) ? bank_.at(cycle)[address]
+                                                              : 0;
+  }
+  if (!checked.valid || s.config.raw == 0) return;
+  const int lanes = sequencer_->lanes(s);
+  for (int c = 0; c < lanes; ++c) {
+    const std::uint32_t address = static_cast<std::uint32_t>(checked.address) + static_cast<std::uint32_t>(c);
+    if (address < static_cast<std::uint32_t>(words_)) bank_.at(cycle)[address] = checked.value[c];
+  }
+}
+
+}  // namespace sagitta

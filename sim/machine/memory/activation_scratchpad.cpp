@@ -1,0 +1,91 @@
+#include "machine/memory/activation_scratchpad.h"
+
+#include <cstring>
+
+namespace sagitta {
+
+ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program& program,
+                                           const Sequencer& sequencer)
+    : sequencer_(&sequencer),
+      rows_(program.array.rows),
+      columns_(program.array.columns),
+      logits_(program.logits),
+      raw_(program.raw_output),
+      bytes_(program.memory.activation_bytes) {
+  banks_ = layout.held<std::int8_t>("memory.activation.bank[].word[]",
+                                    {2, static_cast<int>(bytes_)}, 8, Storage::sram);
+  read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {rows_}, 8);
+  vector_ = layout.pipe<std::int8_t>("memory.activation.vector[]", {columns_}, 8);
+}
+
+void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s) {
+  std::int8_t* read = read_.next(cycle);
+  std::memset(read, 0, static_cast<std::size_t>(rows_));
+  if (s.phase != static_cast<std::uint8_t>(Phase::feed)) return;
+  const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
+  const std::int32_t* row_y = sequencer_->row_y(cycle.now);
+  const std::int32_t* row_x = sequencer_->row_x(cycle.now);
+  const std::int32_t* row_address = sequencer_->row_address(cycle.now);
+  const int rows = sequencer_->rows(s);
+  const auto height = static_cast<std::uint32_t>(s.config.height);
+  const auto width = static_cast<std::uint32_t>(s.config.width);
+  const auto tap_y = static_cast<std::uint32_t>(s.tap_y);
+  const auto tap_x = static_cast<std::uint32_t>(s.tap_x);
+  const auto tap_address = static_cast<std::uint32_t>(s.tap_address);
+  for (int r = 0; r < rows; ++r) {
+    // Unsigned comparison covers both ends: a negative position is a large one.
+    const bool inside = static_cast<std::uint32_t>(row_y[r]) + tap_y < height &&
+                        static_cast<std::uint32_t>(row_x[r]) + tap_x < width;
+    const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + tap_address;
+    if (!inside) {
+      read[r] = s.config.input_zero_point;
+    } else if (address < static_cast<std::uint64_t>(bytes_)) {
+      read[r] = bank[address];
+    }  // else: beyond the memory, which reads as zero
+  }
+}
+
+void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState& s) const {
+  std::int8_t* vector = vector_.next(cycle);
+  const bool pool = s.phase == static_cast<std::uint8_t>(Phase::pool);
+  if (!pool && (raw_ || !Sequencer::store_issue(s, logits_))) {
+    std::memcpy(vector, vector_.now(cycle), static_cast<std::size_t>(columns_));
+    return;
+  }
+  const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
+  const std::uint32_t first = pool ? static_cast<std::uint32_t>(s.walk_address) +
+                                         static_cast<std::uint32_t>(s.tap_address)
+                                   : static_cast<std::uint32_t>(s.output_address);
+  for (int c = 0; c < columns_; ++c) {
+    const std::uint32_t address = first + static_cast<std::uint32_t>(c);
+    vector[c] = address < static_cast<std::uint64_t>(bytes_) ? bank[address] : std::int8_t{0};
+  }
+}
+
+void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteBack& write) {
+  const SequencerState& s = sequencer_->state(cycle.now);
+  read_rows(cycle, s);
+  read_vector(cycle, s);
+
+  // Writes come last: a read in the same cycle sees the old word.
+  const DmaState& d = dma.state(cycle.now);
+  if (d.data_valid != 0 && d.data_image != 0) {
+    const std::uint8_t* data = dma.data(cycle.now);
+    for (std::uint32_t i = 0; i < dma.count(cycle.now); ++i) {
+      const std::uint32_t address = d.data_address + i;
+      if (address < static_cast<std::uint64_t>(bytes_)) {
+        banks_.at(cycle)[address] = static_cast<std::int8_t>(data[i]);
+      }
+    }
+  }
+  if (write.valid) {
+    std::int8_t* bank = banks_.at(cycle) + (s.input_bank ^ 1) * bytes_;
+    const int lanes = sequencer_->lanes(s);
+    for (int c = 0; c < lanes; ++c) {
+      const std::uint32_t address = static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c);
+      if (address < static_cast<std::uint64_t>(bytes_)) bank[address] = write.value[c];
+    }
+  }
+}
+
+}  // namespace sagitta

@@ -1,0 +1,100 @@
+#include "machine/memory/weight_scratchpad.h"
+
+#include <bit>
+#include <cstring>
+
+namespace sagitta {
+
+int WeightScratchpad::checksum_width(int columns) {
+  return 8 + static_cast<int>(std::bit_width(static_cast<unsigned>(columns - 1)));
+}
+
+WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& program,
+                                   const Sequencer& sequencer)
+    : sequencer_(&sequencer),
+      columns_(program.array.columns),
+      rows_(program.memory.weight_rows),
+      has_checksum_(program.protection.checksum),
+      format_(program.parameters),
+      parameter_words_(program.array.columns * program.parameters.lane_words +
+                       program.parameters.tile_words) {
+  const int rows = static_cast<int>(rows_);
+  weights_ = layout.held<std::int8_t>("memory.weight.bank[].row[].lane[]", {2, rows, columns_}, 8,
+                                      Storage::sram);
+  parameters_ = layout.held<std::uint32_t>("memory.parameter.bank[].word[]", {2, parameter_words_},
+                                           32, Storage::sram);
+  read_ = layout.pipe<std::int8_t>("memory.weight.read[]", {columns_}, 8);
+  lane_read_ = layout.pipe<std::uint32_t>("memory.parameter.lane_read[]", {format_.lane_words}, 32);
+  tile_read_ = layout.pipe<std::uint32_t>("memory.parameter.tile_read[]", {format_.tile_words}, 32);
+  if (has_checksum_) {
+    const int width = checksum_width(columns_);
+    checksum_ = layout.held<std::int16_t>("resilience.checksum.weight.bank[].row[]", {2, rows},
+                                          width, Storage::sram);
+    checksum_read_ = layout.pipe<std::int16_t>("resilience.checksum.weight.read", {}, width);
+  }
+}
+
+void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
+  const SequencerState& s = sequencer_->state(cycle.now);
+  const auto columns = static_cast<std::size_t>(columns_);
+  const std::int64_t bank_row = s.weight_bank * rows_;
+
+  std::int8_t* read = read_.next(cycle);
+  const bool feed = s.phase == static_cast<std::uint8_t>(Phase::feed) && s.weight_row < rows_;
+  if (feed) {
+    std::memcpy(read, weights_.at(cycle) + (bank_row + s.weight_row) * columns_, columns);
+  } else {
+    std::memset(read, 0, columns);
+  }
+  if (has_checksum_) {
+    *checksum_read_.next(cycle) =
+        feed ? checksum_.at(cycle)[bank_row + s.weight_row] : std::int16_t{0};
+  }
+
+  // Parameters: lane `count` in cycle `count` of setup, the tile's own words in the first.
+  std::uint32_t* lane = lane_read_.next(cycle);
+  std::uint32_t* tile = tile_read_.next(cycle);
+  const auto lane_bytes = sizeof(std::uint32_t) * static_cast<std::size_t>(format_.lane_words);
+  const auto tile_bytes = sizeof(std::uint32_t) * static_cast<std::size_t>(format_.tile_words);
+  const std::uint32_t* bank = parameters_.at(cycle) + s.weight_bank * parameter_words_;
+  const bool setup = s.phase == static_cast<std::uint8_t>(Phase::setup) && s.count < columns_;
+  std::memcpy(lane, setup ? bank + s.count * format_.lane_words : lane_read_.now(cycle), lane_bytes);
+  std::memcpy(tile,
+              setup && s.count == 0 ? bank + columns_ * format_.lane_words : tile_read_.now(cycle),
+              tile_bytes);
+
+  const DmaState& d = dma.state(cycle.now);
+  if (d.data_valid != 0 && d.data_image == 0) write_beat(cycle, dma);
+}
+
+// Places a beat of the column tile's stream; see Transfer for its order.
+void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
+  const DmaState& d = dma.state(cycle.now);
+  const std::uint8_t* data = dma.data(cycle.now);
+  const std::int64_t header = format_.header_bytes(columns_);
+  const std::int64_t stride = columns_ + (has_checksum_ ? 2 : 0);
+  auto* words = reinterpret_cast<std::uint8_t*>(parameters_.at(cycle) + d.data_bank * parameter_words_);
+  std::int64_t position = d.data_address;
+  std::int64_t row = position < header ? 0 : (position - header) / stride;
+  std::int64_t column = position < header ? 0 : (position - header) % stride;
+  for (std::uint32_t i = 0; i < dma.count(cycle.now); ++i, ++position) {
+    if (position < header) {
+      words[position] = data[i];  // little endian, as the host is
+      continue;
+    }
+    if (row >= rows_) return;  // beyond the memory: dropped
+    const std::int64_t bank_row = d.data_bank * rows_ + row;
+    if (column < columns_) {
+      weights_.at(cycle)[bank_row * columns_ + column] = static_cast<std::int8_t>(data[i]);
+    } else {
+      auto* half = reinterpret_cast<std::uint8_t*>(checksum_.at(cycle) + bank_row);
+      half[column - columns_] = data[i];
+    }
+    if (++column == stride) {
+      column = 0;
+      ++row;
+    }
+  }
+}
+
+}  // namespace sagitta

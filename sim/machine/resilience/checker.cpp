@@ -1,0 +1,127 @@
+#include "machine/resilience/checker.h"
+
+#include <cstring>
+#include <string>
+
+namespace sagitta {
+
+BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path, int lanes,
+                                 Granularity granularity, int word)
+    : granularity_(granularity), lanes_(lanes), word_(word) {
+  if (granularity == Granularity::channel) {
+    low_ = layout.held<std::int32_t>(path + ".low[]", {lanes}, 32);
+    high_ = layout.held<std::int32_t>(path + ".high[]", {lanes}, 32);
+  } else {
+    low_ = layout.held<std::int32_t>(path + ".low", {}, 32);
+    high_ = layout.held<std::int32_t>(path + ".high", {}, 32);
+  }
+}
+
+void BoundsRegisters::load(const Cycle& cycle, const SequencerState& s,
+                           const WeightScratchpad& weights) const {
+  if (s.param1 == 0 || s.param_lane1 >= lanes_) return;
+  if (granularity_ == Granularity::channel) {
+    const std::uint32_t* words = weights.lane_words(cycle.now) + word_;
+    low_.at(cycle)[s.param_lane1] = static_cast<std::int32_t>(words[0]);
+    high_.at(cycle)[s.param_lane1] = static_cast<std::int32_t>(words[1]);
+  } else if (s.param_lane1 == 0) {
+    const std::uint32_t* words = weights.tile_words(cycle.now) + word_;
+    *low_.at(cycle) = static_cast<std::int32_t>(words[0]);
+    *high_.at(cycle) = static_cast<std::int32_t>(words[1]);
+  }
+}
+
+RangeChecker::RangeChecker(RegisterLayout& layout, const Program& program,
+                           const Sequencer& sequencer, int word)
+    : sequencer_(&sequencer),
+      gate_(program.protection.range.gate),
+      bounds_(layout, "resilience.range", program.array.columns,
+              program.protection.range.granularity, word),
+      latch_(layout, "resilience.range.latch", program.array.columns, program.protection.checksum),
+      result_(layout, "resilience.range.result", program.array.columns,
+              program.protection.checksum) {}
+
+void RangeChecker::step(const Cycle& cycle, const SumVector& input,
+                        const WeightScratchpad& weights) {
+  suppressed_.clear();
+  const SequencerState& s = sequencer_->state(cycle.now);
+  const SumVector latched = latch_.view(cycle.now);
+  if (!idle_.skip(input.valid || latched.valid || result_.view(cycle.now).valid)) {
+    latch_.load(cycle, input);
+    result_.load(cycle, latched);
+    if (latched.valid && (gate_ == Gate::always || latched.flagged)) {
+      std::int32_t* result = result_.next_values(cycle);
+      const int lanes = sequencer_->lanes(s);
+      for (int c = 0; c < lanes; ++c) {
+        if (!bounds_.outside(cycle, c, latched.value[c])) continue;
+        suppressed_.push_back({latched.address + c, latched.value[c]});
+        result[c] = 0;
+      }
+    }
+  }
+  bounds_.load(cycle, s, weights);
+}
+
+GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
+                                 const Sequencer& sequencer, int word)
+    : sequencer_(&sequencer),
+      columns_(program.array.columns),
+      gate_(program.protection.gradient.gate),
+      bounds_(layout, "resilience.gradient", columns_, program.protection.gradient.granularity,
+              word),
+      latch_(layout, "resilience.gradient.latch", columns_, program.protection.checksum),
+      difference_(layout, "resilience.gradient.difference", columns_, program.protection.checksum),
+      gradient_(layout.pipe<std::int64_t>("resilience.gradient.difference.gradient[]", {columns_},
+                                          33)),
+      compare_(layout, "resilience.gradient.compare", columns_, program.protection.checksum),
+      out_of_bounds_(layout.pipe<std::uint8_t>("resilience.gradient.compare.out[]", {columns_}, 1)),
+      result_(layout, "resilience.gradient.result", columns_, program.protection.checksum) {}
+
+void GradientChecker::step(const Cycle& cycle, const SumVector& input,
+                           const WeightScratchpad& weights) {
+  suppressed_.clear();
+  const SequencerState& s = sequencer_->state(cycle.now);
+  const SumVector latched = latch_.view(cycle.now);
+  const SumVector differed = difference_.view(cycle.now);
+  const SumVector compared = compare_.view(cycle.now);
+  const bool busy = input.valid || latched.valid || differed.valid || compared.valid ||
+                    result_.view(cycle.now).valid;
+  if (!idle_.skip(busy)) {
+    const int lanes = sequencer_->lanes(s);
+    latch_.load(cycle, input);
+
+    difference_.load(cycle, latched);
+    std::memcpy(gradient_.next(cycle), gradient_.now(cycle), sizeof(std::int64_t) * gradient_.count);
+    if (latched.valid) {
+      for (int c = 0; c < lanes; ++c) {
+        const int before = c > 0 ? c - 1 : lanes - 1;
+        gradient_.next(cycle)[c] = std::int64_t{latched.value[c]} - latched.value[before];
+      }
+    }
+
+    compare_.load(cycle, differed);
+    std::memcpy(out_of_bounds_.next(cycle), out_of_bounds_.now(cycle), out_of_bounds_.count);
+    if (differed.valid) {
+      for (int c = 0; c < lanes; ++c) {
+        out_of_bounds_.next(cycle)[c] =
+            bounds_.outside(cycle, c, gradient_.now(cycle)[c]) ? 1 : 0;
+      }
+    }
+
+    result_.load(cycle, compared);
+    // Two lanes share both differences, so blame needs three.
+    if (compared.valid && lanes >= 3 && (gate_ == Gate::always || compared.flagged)) {
+      const std::uint8_t* out = out_of_bounds_.now(cycle);
+      std::int32_t* result = result_.next_values(cycle);
+      for (int c = 0; c < lanes; ++c) {
+        const int after = c + 1 < lanes ? c + 1 : 0;
+        if (out[c] == 0 || out[after] == 0) continue;
+        suppressed_.push_back({compared.address + c, compared.value[c]});
+        result[c] = 0;
+      }
+    }
+  }
+  bounds_.load(cycle, s, weights);
+}
+
+}  // namespace sagitta

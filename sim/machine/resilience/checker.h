@@ -1,0 +1,100 @@
+// The checkers of the resilience unit: they look at a row of sums on the drain path and replace
+// suspicious ones by zero, the value that means zero before requantisation.
+//
+//   RangeChecker     a sum outside its bounds                                       2 stages
+//   GradientChecker  a sum whose two differences to its neighbouring lanes are both
+//                    outside their bounds (Amarnath et al., IOLTS 2022)              4 stages
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/registers.h"
+#include "machine/memory/weight_scratchpad.h"
+#include "machine/sequencer.h"
+#include "machine/vector/sum_stage.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+// One suppressed value, for telemetry: not part of the hardware.
+struct Suppression {
+  std::int32_t address;  // element of the layer's result
+  std::int32_t value;    // what was suppressed
+};
+
+// The bounds registers of a checker: one pair, or one a lane. Only their own checker reads them.
+class BoundsRegisters {
+ public:
+  // `word`: index of `low` within the lane's or the tile's parameter words.
+  BoundsRegisters(RegisterLayout& layout, const std::string& path, int lanes,
+                  Granularity granularity, int word);
+  bool outside(const Cycle& cycle, int lane, std::int64_t value) const {
+    const int i = granularity_ == Granularity::channel ? lane : 0;
+    return value < low_.at(cycle)[i] || value > high_.at(cycle)[i];
+  }
+  void load(const Cycle& cycle, const SequencerState& s, const WeightScratchpad& weights) const;
+
+ private:
+  Granularity granularity_;
+  int lanes_;
+  int word_;
+  Held<std::int32_t> low_, high_;
+};
+
+class SumChecker {
+ public:
+  virtual ~SumChecker() = default;
+  virtual void step(const Cycle& cycle, const SumVector& input,
+                    const WeightScratchpad& weights) = 0;
+  virtual SumVector output(const std::byte* now) const = 0;
+  virtual int latency() const = 0;
+
+  void touch() { idle_.touch(); }
+  // What the last step suppressed; cleared by every step.
+  const std::vector<Suppression>& suppressed() const { return suppressed_; }
+
+ protected:
+  IdleSkip idle_;
+  std::vector<Suppression> suppressed_;
+};
+
+class RangeChecker : public SumChecker {
+ public:
+  RangeChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
+               int word);
+  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
+  SumVector output(const std::byte* now) const override { return result_.view(now); }
+  int latency() const override { return kLatency; }
+  static constexpr int kLatency = 2;
+
+ private:
+  const Sequencer* sequencer_;
+  Gate gate_;
+  BoundsRegisters bounds_;
+  SumStage latch_, result_;
+};
+
+class GradientChecker : public SumChecker {
+ public:
+  GradientChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
+                  int word);
+  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
+  SumVector output(const std::byte* now) const override { return result_.view(now); }
+  int latency() const override { return kLatency; }
+  static constexpr int kLatency = 4;
+
+ private:
+  const Sequencer* sequencer_;
+  int columns_;
+  Gate gate_;
+  BoundsRegisters bounds_;
+  SumStage latch_;
+  SumStage difference_;
+  Pipe<std::int64_t> gradient_;  // 33 bits: lane minus the lane before, circular over valid lanes
+  SumStage compare_;
+  Pipe<std::uint8_t> out_of_bounds_;
+  SumStage result_;
+};
+
+}  // namespace sagitta

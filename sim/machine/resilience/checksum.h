@@ -1,0 +1,60 @@
+// The error detector: one column of PEs whose weights are the row sums of the weight tile. For each
+// GEMM row p the sum of the outputs must equal it modulo 2^32; the row's flag travels on with it.
+//
+// The column has skew registers of its own, so that a flip on the data path is not common to both.
+// Its accumulators start from the sum of the biases. The row sum is a tree of ceil(log2 C) stages;
+// the sums wait beside it in delay stages. Latency: ceil(log2 C) + 1.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/registers.h"
+#include "machine/array/skew.h"
+#include "machine/memory/weight_scratchpad.h"
+#include "machine/sequencer.h"
+#include "machine/vector/sum_stage.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+class ChecksumDetector {
+ public:
+  ChecksumDetector(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
+
+  // `activations`: the scratchpad's read registers; `sums`: the vector unit's biased sums.
+  void step(const Cycle& cycle, const std::int8_t* activations, const WeightScratchpad& weights,
+            const SumVector& sums);
+
+  SumVector output(const std::byte* now) const { return output_.view(now); }
+  static int latency(int columns);
+  void touch() { idle_.touch(); }
+
+ private:
+  struct Level {
+    Pipe<std::int32_t> tree;
+    int entries;
+    Pipe<std::int32_t> expected;
+    SumStage delay;
+  };
+
+  void step_column(const Cycle& cycle, const SequencerState& s, const std::int8_t* activations,
+                   std::int16_t weight) const;
+  void step_tree(const Cycle& cycle, const SequencerState& s, const SumVector& sums) const;
+
+  const Sequencer* sequencer_;
+  int rows_;
+  int columns_;
+  IdleSkip idle_;
+  Skew<std::int8_t> skew_;
+  Pipe<std::int8_t> a_;
+  Pipe<std::int16_t> b_;
+  Pipe<std::int32_t> acc_;
+  Held<std::int32_t> bias_sum_;
+  Pipe<std::int32_t> expected_;  // beside the biased sums
+  std::vector<Level> levels_;
+  SumStage output_;
+  mutable std::vector<std::int8_t> entering_;
+};
+
+}  // namespace sagitta

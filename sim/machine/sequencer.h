@@ -1,0 +1,120 @@
+// The sequencer: walks layers, column tiles and row tiles, and tells every other block what to do.
+//
+// A column tile is `wait` (its weights), `setup` (parameters to the lanes, pixel positions to the
+// rows), then for each row tile `feed` (K cycles), `bubble` (the wavefront crosses the array) and
+// `drain` (one output pixel a cycle), at last `flush` (the drain path empties). Addresses issued in
+// cycle t reach pe[0][0] in cycle t + 2, and so do the array modes, through two registers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/registers.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+enum class Phase : std::uint8_t {
+  load = 0,    // take the next layer descriptor, or go to `store` after the last
+  wait = 1,    // until DMA has delivered what the layer needs
+  setup = 2,
+  feed = 3,
+  bubble = 4,
+  drain = 5,
+  pool = 6,    // one tap of one output pixel a cycle, `columns` channels at a time
+  flush = 7,
+  store = 8,   // hand the result to the host
+  done = 9,
+  // 10..15 are not used by the hardware; a machine that a fault sends there stands still.
+};
+inline constexpr int kPhases = 10;
+
+enum class ArrayMode : std::uint8_t {
+  accumulate = 0,  // acc <= acc + a * b
+  shift = 1,       // a row leaves at the top, acc[r] <= acc[r + 1]
+  shift_clear = 2, // the last row of a tile leaves, acc <= 0
+  clear = 3,       // acc <= 0
+};
+
+struct SequencerState {
+  LayerDescriptor config;
+  std::uint8_t phase;
+  std::uint8_t layer;          // the next descriptor to load
+  std::uint8_t input_bank;     // activation bank that the layer reads; it writes the other
+  std::uint8_t weight_bank;
+  std::uint16_t column_tile;   // counted over the program: DMA runs at most one ahead
+  std::int32_t first_column;   // n0
+  std::int32_t first_row;      // m0
+  std::int32_t count;          // cycles spent in this phase
+  std::int32_t output_address; // of the next output pixel's first lane
+  std::int32_t tap_y, tap_x;   // kernel position times dilation
+  std::int32_t kernel_y, kernel_x, channel;
+  std::int32_t tap_address;
+  std::int32_t weight_row;     // k
+  std::int32_t walk_y, walk_x, walk_address;  // the next output pixel's window, for setup and pooling
+  std::int32_t pixel;          // pooling: output pixel
+
+  // What was issued one and two cycles ago.
+  std::uint8_t mode1, mode2;             // ArrayMode
+  std::uint8_t drain1, drain2;           // a row leaves the array
+  std::int32_t drain_address1, drain_address2;
+  std::uint8_t param1, param2;           // a lane's parameters are under way
+  std::uint16_t param_lane1;
+  std::uint8_t pool1, pool2;             // bits: 1 tap under way, 2 first of a pixel, 4 last, 8 padded
+  std::int32_t pool_address1, pool_address2;
+  std::uint8_t store1;                   // a beat for the host is under way
+};
+
+// Bits of pool1, pool2.
+inline constexpr std::uint8_t kPoolTap = 1, kPoolFirst = 2, kPoolLast = 4, kPoolPadded = 8;
+
+class Sequencer {
+ public:
+  Sequencer(RegisterLayout& layout, const Program& program, int unit_latency);
+
+  // `transfers_done`: how many transfers DMA has completed.
+  void step(const Cycle& cycle, std::uint32_t transfers_done) const;
+
+  const SequencerState& state(const std::byte* now) const { return *state_.now(now); }
+  // Window origin of the output pixel that each array row works on: position and element address.
+  const std::int32_t* row_y(const std::byte* now) const { return row_y_.now(now); }
+  const std::int32_t* row_x(const std::byte* now) const { return row_x_.now(now); }
+  const std::int32_t* row_address(const std::byte* now) const { return row_address_.now(now); }
+
+  // Lanes and rows in use by the current tile.
+  int lanes(const SequencerState& s) const;
+  int rows(const SequencerState& s) const;
+
+  static int flush_cycles(int unit_latency) { return 5 + unit_latency; }
+  int store_beat_cycles() const { return store_beat_cycles_; }
+
+  // True in a cycle in which a vector for the host is being read at `output_address`.
+  static bool store_issue(const SequencerState& s, int logits) {
+    return s.phase == static_cast<std::uint8_t>(Phase::store) && s.channel == 0 &&
+           s.output_address < logits;
+  }
+
+  static constexpr int kAddressBits = 32;
+
+ private:
+  void declare(RegisterLayout& layout);
+  void start_column_tile(SequencerState& s) const;
+  void start_taps(SequencerState& s) const;
+  bool next_tap(SequencerState& s) const;
+  void walk(SequencerState& s) const;
+  void step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_pool(const SequencerState& now, SequencerState& s) const;
+  void step_store(const SequencerState& now, SequencerState& s) const;
+  void step_drain(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+
+  const Program* program_;
+  int rows_;
+  int columns_;
+  int flush_cycles_;
+  int store_beat_cycles_;
+  Pipe<SequencerState> state_;
+  Pipe<std::int32_t> row_y_, row_x_, row_address_;
+};
+
+}  // namespace sagitta

@@ -1,0 +1,120 @@
+#include "machine/vector/vector_unit.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "network/fixed_scale.h"
+
+namespace sagitta {
+
+VectorUnit::VectorUnit(RegisterLayout& layout, const Program& program, const Sequencer& sequencer)
+    : sequencer_(&sequencer),
+      columns_(program.array.columns),
+      bias_(layout.held<std::int32_t>("vector.bias[]", {columns_}, 32)),
+      mantissa_(layout.held<std::uint32_t>("vector.scale[]", {columns_}, kMantissaBits)),
+      shift_(layout.held<std::uint8_t>("vector.shift[]", {columns_}, kShiftBits)),
+      sum_(layout, "vector.bias_add", columns_, false),
+      product_(layout.pipe<std::int64_t>("vector.requantise.product[]", {columns_}, kProductBits)),
+      product_valid_(layout.pipe<std::uint8_t>("vector.requantise.valid", {}, 1)),
+      product_address_(layout.pipe<std::int32_t>("vector.requantise.address", {}, 32)),
+      output_(layout.pipe<std::int8_t>("vector.output.value[]", {columns_}, 8)),
+      output_valid_(layout.pipe<std::uint8_t>("vector.output.valid", {}, 1)),
+      output_address_(layout.pipe<std::int32_t>("vector.output.address", {}, 32)),
+      pool_(layout.pipe<std::int8_t>("vector.pool.value[]", {columns_}, 8)) {}
+
+void VectorUnit::step_sum(const Cycle& cycle, const SequencerState& s,
+                          const std::int32_t* array_row) const {
+  const bool valid = s.drain2 != 0;
+  sum_.load(cycle, {valid, false, s.drain_address2, array_row});
+  if (!valid) return;
+  const std::int32_t* bias = bias_.at(cycle);
+  std::int32_t* sum = sum_.next_values(cycle);
+  for (int c = 0; c < columns_; ++c) {
+    sum[c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(array_row[c]) +
+                                       static_cast<std::uint32_t>(bias[c]));
+  }
+}
+
+void VectorUnit::step_product(const Cycle& cycle, const SequencerState& s,
+                              const SumVector& checked) const {
+  const bool valid = checked.valid && s.config.raw == 0;
+  *product_valid_.next(cycle) = valid ? 1 : 0;
+  *product_address_.next(cycle) = valid ? checked.address : *product_address_.now(cycle);
+  std::int64_t* next = product_.next(cycle);
+  if (!valid) {
+    std::memcpy(next, product_.now(cycle), sizeof(std::int64_t) * static_cast<std::size_t>(columns_));
+    return;
+  }
+  const std::uint32_t* mantissa = mantissa_.at(cycle);
+  for (int c = 0; c < columns_; ++c) {
+    next[c] = std::int64_t{checked.value[c]} * std::int64_t{mantissa[c]};
+  }
+}
+
+void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const {
+  const auto bytes = static_cast<std::size_t>(columns_);
+  std::int8_t* next = output_.next(cycle);
+  const bool pooled = (s.pool2 & kPoolTap) != 0 && (s.pool2 & kPoolLast) != 0;
+  *output_valid_.next(cycle) = pooled || *product_valid_.now(cycle) != 0 ? 1 : 0;
+  if (pooled) {
+    *output_address_.next(cycle) = s.pool_address2;
+    std::memcpy(next, pool_.now(cycle), bytes);
+  } else if (*product_valid_.now(cycle) != 0) {
+    *output_address_.next(cycle) = *product_address_.now(cycle);
+    const std::int64_t* product = product_.now(cycle);
+    const std::uint8_t* shift = shift_.at(cycle);
+    // A corrupt configuration may have output_min above output_max; the upper bound then wins.
+    const std::int64_t low = s.config.output_min;
+    const std::int64_t high = s.config.output_max;
+    for (int c = 0; c < columns_; ++c) {
+      const std::int64_t q = round_half_even(product[c], shift[c]) + s.config.output_zero_point;
+      next[c] = static_cast<std::int8_t>(std::min(std::max(q, low), high));
+    }
+  } else {
+    *output_address_.next(cycle) = *output_address_.now(cycle);
+    std::memcpy(next, output_.now(cycle), bytes);
+  }
+}
+
+void VectorUnit::step_pool(const Cycle& cycle, const SequencerState& s,
+                           const std::int8_t* operand) const {
+  const std::int8_t* now = pool_.now(cycle);
+  std::int8_t* next = pool_.next(cycle);
+  if ((s.pool1 & kPoolTap) == 0) {
+    std::memcpy(next, now, static_cast<std::size_t>(columns_));
+    return;
+  }
+  const bool first = (s.pool1 & kPoolFirst) != 0;
+  const bool padded = (s.pool1 & kPoolPadded) != 0;
+  for (int c = 0; c < columns_; ++c) {
+    const std::int8_t before = first ? std::int8_t{-128} : now[c];
+    next[c] = padded ? before : std::max(before, operand[c]);
+  }
+}
+
+void VectorUnit::load_parameters(const Cycle& cycle, const SequencerState& s,
+                                 const WeightScratchpad& weights) const {
+  if (s.param1 == 0 || s.param_lane1 >= columns_) return;
+  const std::uint32_t* words = weights.lane_words(cycle.now);
+  bias_.at(cycle)[s.param_lane1] = static_cast<std::int32_t>(words[0]);
+  mantissa_.at(cycle)[s.param_lane1] = words[1] & ((1U << kMantissaBits) - 1);
+  shift_.at(cycle)[s.param_lane1] =
+      static_cast<std::uint8_t>(words[1] >> kMantissaBits & ((1U << kShiftBits) - 1));
+}
+
+void VectorUnit::step(const Cycle& cycle, const std::int32_t* array_row, const SumVector& checked,
+                      const std::int8_t* pool_operand, const WeightScratchpad& weights) {
+  const SequencerState& s = sequencer_->state(cycle.now);
+  const bool busy = s.drain2 != 0 || checked.valid || s.pool1 != 0 || s.pool2 != 0 ||
+                    *product_valid_.now(cycle) != 0 || *output_valid_.now(cycle) != 0 ||
+                    sum_.view(cycle.now).valid;
+  if (!idle_.skip(busy)) {
+    step_sum(cycle, s, array_row);
+    step_product(cycle, s, checked);
+    step_output(cycle, s);
+    step_pool(cycle, s, pool_operand);
+  }
+  load_parameters(cycle, s, weights);  // last: registers are used before they are updated
+}
+
+}  // namespace sagitta

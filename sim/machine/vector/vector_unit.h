@@ -1,0 +1,61 @@
+// The vector unit: bias at the head of the drain path, requantisation and activation behind the
+// resilience unit, and max pooling. One vector of `columns` lanes a cycle, no stalls.
+//
+//   array row -> sum (bias added) -> [resilience unit] -> product -> output -> scratchpad
+//   scratchpad -> pool -> output -> scratchpad
+#pragma once
+
+#include <cstdint>
+
+#include "base/registers.h"
+#include "machine/memory/activation_scratchpad.h"
+#include "machine/memory/weight_scratchpad.h"
+#include "machine/sequencer.h"
+#include "machine/vector/sum_stage.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+class VectorUnit {
+ public:
+  VectorUnit(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
+
+  // `array_row`: the sums that leave the array (used while the sequencer's drain2 is 1);
+  // `checked`: what leaves the resilience unit, or sums() where there is none;
+  // `pool_operand`: the activation scratchpad's wide read register.
+  void step(const Cycle& cycle, const std::int32_t* array_row, const SumVector& checked,
+            const std::int8_t* pool_operand, const WeightScratchpad& weights);
+
+  SumVector sums(const std::byte* now) const { return sum_.view(now); }
+  WriteBack output(const std::byte* now) const {
+    return {*output_valid_.now(now) != 0, *output_address_.now(now), output_.now(now)};
+  }
+  void touch() { idle_.touch(); }
+
+  static constexpr int kProductBits = 56;
+
+ private:
+  void step_sum(const Cycle& cycle, const SequencerState& s, const std::int32_t* array_row) const;
+  void step_product(const Cycle& cycle, const SequencerState& s, const SumVector& checked) const;
+  void step_output(const Cycle& cycle, const SequencerState& s) const;
+  void step_pool(const Cycle& cycle, const SequencerState& s, const std::int8_t* operand) const;
+  void load_parameters(const Cycle& cycle, const SequencerState& s,
+                       const WeightScratchpad& weights) const;
+
+  const Sequencer* sequencer_;
+  int columns_;
+  IdleSkip idle_;
+  Held<std::int32_t> bias_;
+  Held<std::uint32_t> mantissa_;
+  Held<std::uint8_t> shift_;
+  SumStage sum_;
+  Pipe<std::int64_t> product_;
+  Pipe<std::uint8_t> product_valid_;
+  Pipe<std::int32_t> product_address_;
+  Pipe<std::int8_t> output_;
+  Pipe<std::uint8_t> output_valid_;
+  Pipe<std::int32_t> output_address_;
+  Pipe<std::int8_t> pool_;
+};
+
+}  // namespace sagitta
