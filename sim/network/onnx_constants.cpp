@@ -112,6 +112,9 @@ QuantisedWeights OnnxConstants::make_weights(const OnnxNode& node, const OnnxTen
            "quantise weights symmetrically to int8");
     }
   }
+  if (zero_point != nullptr && zero_point->type != codes.type) {
+    fail(node, "its weights and their zero point differ in type", "export the model again");
+  }
   const std::int64_t rank = static_cast<std::int64_t>(codes.shape.size());
   if (channel_axis >= rank) {
     fail(node, "its weights have " + std::to_string(rank) + " dimensions",

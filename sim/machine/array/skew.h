@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -31,20 +32,25 @@ class Skew {
 
   void step(const Cycle& cycle, const T* input) const {
     if (lanes_ < 2) return;
-    const T* now = registers_.now(cycle);
+    // The triangle lies lane by lane, so one shifted copy moves every stage; the first stage of
+    // each lane then takes the input.
     T* next = registers_.next(cycle);
-    // The triangle lies row by row, so one shifted copy moves every stage; the first stage of each
-    // lane then takes the input.
-    for (std::size_t i = 1; i < registers_.count; ++i) next[i] = now[i - 1];
-    for (int lane = 1; lane < lanes_; ++lane) next[first(lane)] = input[lane];
+    std::memcpy(next + 1, registers_.now(cycle), (registers_.count - 1) * sizeof(T));
+    for (int lane = 1; lane < lanes_; ++lane) {
+      *next = input[lane];
+      next += lane;
+    }
   }
 
-  // What leaves lane i in this cycle; lane 0 has no registers and passes its input.
+  // What leaves lane i in this cycle, to out[i * stride]; lane 0 has no registers and passes its
+  // input.
   void output(const std::byte* now_base, const T* input, T* out, std::size_t stride = 1) const {
-    const T* now = registers_.now(now_base);
     out[0] = input[0];
+    const T* last = registers_.now(now_base);  // last stage of lane 1, its only one
     for (int lane = 1; lane < lanes_; ++lane) {
-      out[static_cast<std::size_t>(lane) * stride] = now[first(lane) + lane - 1];
+      out += stride;
+      *out = *last;
+      last += lane + 1;
     }
   }
 

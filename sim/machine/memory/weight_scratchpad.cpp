@@ -1,5 +1,6 @@
 #include "machine/memory/weight_scratchpad.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -73,27 +74,33 @@ void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
   const std::uint8_t* data = dma.data(cycle.now);
   const std::int64_t header = format_.header_bytes(columns_);
   const std::int64_t stride = columns_ + (has_checksum_ ? 2 : 0);
-  auto* words = reinterpret_cast<std::uint8_t*>(parameters_.at(cycle) + d.data_bank * parameter_words_);
   std::int64_t position = d.data_address;
-  std::int64_t row = position < header ? 0 : (position - header) / stride;
-  std::int64_t column = position < header ? 0 : (position - header) % stride;
-  for (std::uint32_t i = 0; i < dma.count(cycle.now); ++i, ++position) {
-    if (position < header) {
-      words[position] = data[i];  // little endian, as the host is
-      continue;
-    }
-    if (row >= rows_) return;  // beyond the memory: dropped
-    const std::int64_t bank_row = d.data_bank * rows_ + row;
-    if (column < columns_) {
-      weights_.at(cycle)[bank_row * columns_ + column] = static_cast<std::int8_t>(data[i]);
+  std::int64_t left = dma.count(cycle.now);
+  while (left > 0) {  // piece by piece: header, weights of a row, its checksum weight
+    std::uint8_t* target = nullptr;
+    std::int64_t room = 0;
+    if (position < header) {  // words are little endian, as the host is
+      target = reinterpret_cast<std::uint8_t*>(parameters_.at(cycle) +
+                                               d.data_bank * parameter_words_) + position;
+      room = header - position;
     } else {
-      auto* half = reinterpret_cast<std::uint8_t*>(checksum_.at(cycle) + bank_row);
-      half[column - columns_] = data[i];
+      const std::int64_t row = (position - header) / stride;
+      const std::int64_t column = (position - header) % stride;
+      if (row >= rows_) return;  // beyond the memory: dropped
+      const std::int64_t bank_row = d.data_bank * rows_ + row;
+      if (column < columns_) {
+        target = reinterpret_cast<std::uint8_t*>(weights_.at(cycle) + bank_row * columns_ + column);
+        room = columns_ - column;
+      } else {
+        target = reinterpret_cast<std::uint8_t*>(checksum_.at(cycle) + bank_row) + (column - columns_);
+        room = stride - column;
+      }
     }
-    if (++column == stride) {
-      column = 0;
-      ++row;
-    }
+    const std::int64_t count = std::min(room, left);
+    std::memcpy(target, data, static_cast<std::size_t>(count));
+    data += count;
+    position += count;
+    left -= count;
   }
 }
 

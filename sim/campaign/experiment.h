@@ -1,0 +1,65 @@
+// An experiment file as it was meant: validated, defaults filled in, paths made absolute, and the
+// cross product of its lists expanded into configurations.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "schedule/program.h"
+
+namespace sagitta {
+
+// What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe; `name` is what
+// results call it (the kind unless the file names it otherwise).
+struct Scheme {
+  std::string kind = "none";
+  std::string name = "none";
+  Granularity granularity = Granularity::layer;  // of the thresholds' statistics and registers
+  Gate gate = Gate::always;                      // gradient: row, through the checksum detector
+  double k_convolution = 6.0;  // gradient: bounds are mean -+ k standard deviations
+  double k_dense = 4.0;
+  bool operator==(const Scheme&) const = default;
+  bool needs_thresholds() const { return kind == "range-zero" || kind == "gradient"; }
+};
+
+struct FaultPlan {
+  std::string model = "seu";
+  int upsets = 1;               // bits flipped in one inference
+  std::int64_t trials = 2000;
+  std::uint64_t seed = 1;
+  std::string sites = "all";    // comma-separated path globs, or one of the names all, logic, memory
+  std::string list;             // a fault list file to replay instead of sampling; empty: sample
+  bool operator==(const FaultPlan&) const = default;
+};
+
+// One point of the cross product.
+struct Configuration {
+  std::string name;   // "16x16 os gradient", unique among the fault-free machines of an experiment
+  ArrayShape array;
+  std::string dataflow = "os";
+  Scheme scheme;
+  FaultPlan fault;
+};
+
+struct Experiment {
+  std::string file;          // for messages; empty when built in memory
+  std::string network_path;  // absolute
+  int images = 0;            // 0: all of the test set
+  MemoryShape memory;        // zeros: sized to fit
+  double clock_mhz = 500.0;
+  std::string technology_path;  // absolute
+  std::string thresholds_path;  // absolute; empty: calibrated before the run
+  int calibration_images = 0;   // 0: all of the calibration set
+  // array (outermost) x scheme x upsets/sites/... (innermost), in the file's order.
+  std::vector<Configuration> configurations;
+  nlohmann::ordered_json resolved;  // everything above as a file that would give the same again
+};
+
+// Reads and checks `path`; `overrides` are "key.path=value" (value as JSON, or else as a string).
+// Throws InputError with file, JSON path, value and remedy; an unknown key names the nearest known.
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides);
+
+}  // namespace sagitta
