@@ -155,7 +155,6 @@ void Machine::count() {
 }
 
 void Machine::step() {
-  if (observer_ != nullptr) observer_->observe(*this);
   const Cycle cycle = state_.cycle();
   const std::byte* now = state_.now();
   const SequencerState& s = control();
@@ -180,6 +179,7 @@ void Machine::step() {
 }
 
 void Machine::commit() {
+  if (observer_ != nullptr) observer_->observe(*this);
   count();
   for (const auto& checker : checkers_) {
     for (const Suppression& sup : checker->suppressed()) {

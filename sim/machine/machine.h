@@ -1,8 +1,8 @@
 // The machine as plain clocked cores: the state, the blocks, and how they are wired. The SystemC
 // top module (accelerator.h) clocks these same blocks through ports; campaigns call step().
 //
-// Order in a cycle: compute, commit, inject, observe (faults.md of the design; docs/faults.md here).
-// step() therefore begins by observing the current cycle, then computes and commits the next.
+// Order in a cycle: compute, commit, inject, observe (docs/faults.md). One step() computes the next
+// cycle from the current one, observes the current one (faults included) and commits.
 #pragma once
 
 #include <cstdint>

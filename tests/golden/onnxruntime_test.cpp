@@ -29,7 +29,9 @@ struct Model {
   bool trained;  // in models/, with images; the others have random weights and inputs
 };
 
-void PrintTo(const Model& model, std::ostream* stream) { *stream << model.name; }
+void PrintTo(const Model& model, std::ostream* stream) {
+  *stream << model.name;
+}
 
 struct Codes {
   int samples = 0;
@@ -85,10 +87,9 @@ class OnnxRuntime : public testing::TestWithParam<Model> {
     const std::int64_t count = read_npy(images).shape.at(0);
     write_npy(folder_ / "labels.npy", {count},
               std::vector<std::int8_t>(static_cast<std::size_t>(count)));
-    const nlohmann::json description = {
-        {"name", name},
-        {"model", kFolder + "models/" + name + ".onnx"},
-        {"test", {{"images", images}, {"labels", "labels.npy"}}}};
+    const nlohmann::json description = {{"name", name},
+                                        {"model", kFolder + "models/" + name + ".onnx"},
+                                        {"test", {{"images", images}, {"labels", "labels.npy"}}}};
     return open_network(folder_.write("network.json", description.dump()));
   }
 
@@ -146,8 +147,7 @@ TEST_P(OnnxRuntime, EndToEnd) {
   int right = 0;
   for (int sample = 0; sample < images.count(); ++sample) {
     const auto output = run_network(network, images.image(sample)).back().output;
-    const std::int8_t* expected =
-        logits.values.data() + std::ptrdiff_t{sample} * network.classes();
+    const std::int8_t* expected = logits.values.data() + std::ptrdiff_t{sample} * network.classes();
     differing += count_differences(output, expected);
     same_class += top1(output) == classes[sample] ? 1 : 0;
     right += top1(output) == images.labels[sample] ? 1 : 0;
@@ -162,15 +162,14 @@ TEST_P(OnnxRuntime, EndToEnd) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, OnnxRuntime,
-    testing::Values(Model{"lenet5-mnist", true}, Model{"qlinear", false},
-                    Model{"perchannel", false}, Model{"asymmetric", false}),
-    [](const testing::TestParamInfo<Model>& model) {
-      std::string name = model.param.name;
-      std::erase(name, '-');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Models, OnnxRuntime,
+                         testing::Values(Model{"lenet5-mnist", true}, Model{"qlinear", false},
+                                         Model{"perchannel", false}, Model{"asymmetric", false}),
+                         [](const testing::TestParamInfo<Model>& model) {
+                           std::string name = model.param.name;
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace sagitta

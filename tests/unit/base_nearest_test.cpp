@@ -13,7 +13,9 @@ TEST(Nearest, SmallestEditDistanceWins) {
   EXPECT_EQ(nearest("", known), "name");  // 4 insertions; "test" ties and comes later
 }
 
-TEST(Nearest, NothingIsKnown) { EXPECT_EQ(nearest("word", {}), ""); }
+TEST(Nearest, NothingIsKnown) {
+  EXPECT_EQ(nearest("word", {}), "");
+}
 
 }  // namespace
 }  // namespace sagitta

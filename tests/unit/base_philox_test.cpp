@@ -25,8 +25,7 @@ TEST(Philox, KnownAnswers) {
 TEST(Stream, FirstDrawsAreFixed) {
   Stream zero(0, 0, static_cast<Purpose>(0));
   EXPECT_EQ(zero.next(), 0xe169c58d6627e8d5U);  // words 1 and 0 of the first vector above
-  const PhiloxCounter second =
-      philox4x32({1, 2, 0x89abcdef, 0x01234567}, {0x76543210, 0xfedcba98});
+  const PhiloxCounter second = philox4x32({1, 2, 0x89abcdef, 0x01234567}, {0x76543210, 0xfedcba98});
   Stream stream(0xfedcba9876543210, 0x0123456789abcdef, Purpose::fault_site);
   stream.next();
   EXPECT_EQ(stream.next(), std::uint64_t{second[1]} << 32 | second[0]);

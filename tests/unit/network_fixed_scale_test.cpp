@@ -12,7 +12,9 @@
 namespace sagitta {
 namespace {
 
-double value_of(FixedScale scale) { return std::ldexp(scale.mantissa, -scale.shift); }
+double value_of(FixedScale scale) {
+  return std::ldexp(scale.mantissa, -scale.shift);
+}
 
 TEST(FixedScale, IsExactDownToTheSmallestShift) {
   Stream stream(1, 0, Purpose::test);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -94,8 +95,7 @@ TEST(Npy, FortranOrderIsTurned) {
   const test::TemporaryFolder folder;
   // [[0, 1, 2], [3, 4, 5]] by columns.
   const std::string data = bytes_of<std::int16_t>({0, 3, 1, 4, 2, 5});
-  const NpyArray a =
-      read_npy(folder.write("a.npy", npy(header("<i2", "(2, 3)", "True"), data)));
+  const NpyArray a = read_npy(folder.write("a.npy", npy(header("<i2", "(2, 3)", "True"), data)));
   EXPECT_EQ(a.as_int8(""), (std::vector<std::int8_t>{0, 1, 2, 3, 4, 5}));
 }
 

@@ -95,8 +95,8 @@ std::int64_t direct_sum(const Sample& s, int y, int x, int n) {
         }
         const int k = (ky * w.kernel_w + kx) * layer.input.channels + c;
         const int value = s.input[(in_y * layer.input.width + in_x) * layer.input.channels + c];
-        sum += std::int64_t{value - layer.input_zero_point} *
-               layer.weights[k * layer.columns() + n];
+        sum +=
+            std::int64_t{value - layer.input_zero_point} * layer.weights[k * layer.columns() + n];
       }
     }
   }

@@ -49,6 +49,7 @@ class SumChecker {
                     const WeightScratchpad& weights) = 0;
   virtual SumVector output(const std::byte* now) const = 0;
   virtual int latency() const = 0;
+  virtual const char* name() const = 0;
 
   void touch() { idle_.touch(); }
   // What the last step suppressed; cleared by every step.
@@ -66,6 +67,7 @@ class RangeChecker : public SumChecker {
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
   int latency() const override { return kLatency; }
+  const char* name() const override { return "range_checker"; }
   static constexpr int kLatency = 2;
 
  private:
@@ -82,6 +84,7 @@ class GradientChecker : public SumChecker {
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
   int latency() const override { return kLatency; }
+  const char* name() const override { return "gradient_checker"; }
   static constexpr int kLatency = 4;
 
  private:

@@ -1,0 +1,273 @@
+#include "fault/site.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace sagitta {
+namespace {
+
+std::uint64_t all_bits(int width) {
+  return width >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1;
+}
+
+std::vector<int> unflatten(const RegisterClass& c, std::int64_t element) {
+  std::vector<int> indices(c.extents.size());
+  for (std::size_t i = indices.size(); i-- > 0;) {
+    indices[i] = static_cast<int>(element % c.extents[i]);
+    element /= c.extents[i];
+  }
+  return indices;
+}
+
+// "array.pe[3][7].acc" as the class path "array.pe[][].acc" and the indices 3, 7.
+struct ParsedPath {
+  std::string class_path;
+  std::vector<std::int64_t> indices;
+  int bit = -1;
+  bool ok = true;
+};
+
+ParsedPath take_apart(const std::string& text) {
+  ParsedPath p;
+  const std::size_t colon = text.rfind(':');
+  const std::string body = text.substr(0, colon);
+  if (colon != std::string::npos) {
+    const char* end = text.data() + text.size();
+    const auto r = std::from_chars(text.data() + colon + 1, end, p.bit);
+    p.ok = r.ec == std::errc{} && r.ptr == end && p.bit >= 0;
+  }
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    p.class_path += body[i];
+    if (body[i] != '[') continue;
+    const std::size_t close = body.find(']', i);
+    std::int64_t index = -1;
+    const char* end = body.data() + (close == std::string::npos ? body.size() : close);
+    const auto r = std::from_chars(body.data() + i + 1, end, index);
+    if (close == std::string::npos || r.ec != std::errc{} || r.ptr != end || index < 0) {
+      p.ok = false;
+      return p;
+    }
+    p.indices.push_back(index);
+    p.class_path += ']';
+    i = close;
+  }
+  return p;
+}
+
+// Skew registers are declared lane by lane ("array.skew_a[3][]"); a path names all indices. Matches
+// a declared path against a path whose indices were taken out, giving the free indices.
+bool same_register(const std::string& declared, const ParsedPath& wanted,
+                   std::vector<std::int64_t>& free) {
+  const ParsedPath d = [&declared] {
+    ParsedPath r;
+    for (std::size_t i = 0; i < declared.size(); ++i) {
+      r.class_path += declared[i];
+      if (declared[i] != '[') continue;
+      const std::size_t close = declared.find(']', i);
+      r.indices.push_back(close == i + 1 ? -1 : std::stoll(declared.substr(i + 1, close - i - 1)));
+      r.class_path += ']';
+      i = close;
+    }
+    return r;
+  }();
+  if (d.class_path != wanted.class_path || d.indices.size() != wanted.indices.size()) return false;
+  free.clear();
+  for (std::size_t i = 0; i < d.indices.size(); ++i) {
+    if (d.indices[i] < 0) {
+      free.push_back(wanted.indices[i]);
+    } else if (d.indices[i] != wanted.indices[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::string join_indices(const std::string& class_path, const std::vector<int>& indices) {
+  std::string path;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < class_path.size(); ++i) {
+    path += class_path[i];
+    if (class_path[i] == '[' && class_path[i + 1] == ']') path += std::to_string(indices[next++]);
+  }
+  return path;
+}
+
+}  // namespace
+
+bool glob_match(const char* pattern, const char* text) {
+  for (; *pattern != '\0'; ++pattern) {
+    if (*pattern == '*') {
+      const bool any = pattern[1] == '*';
+      const char* rest = pattern + (any ? 2 : 1);
+      for (const char* t = text;; ++t) {
+        if (glob_match(rest, t)) return true;
+        if (*t == '\0' || (!any && *t == '.')) return false;
+      }
+    }
+    if (*text != *pattern) return false;
+    ++text;
+  }
+  return *text == '\0';
+}
+
+void SiteSelection::add(const Run& run) {
+  if (run.count == 0 || run.mask == 0) return;
+  runs_.push_back(run);
+  cumulative_.push_back(bits() + run.count * std::popcount(run.mask));
+}
+
+Site SiteSelection::at(std::int64_t index) const {
+  const auto it = std::upper_bound(cumulative_.begin(), cumulative_.end(), index);
+  const Run& run = runs_[static_cast<std::size_t>(it - cumulative_.begin())];
+  const std::int64_t before = it == cumulative_.begin() ? 0 : *(it - 1);
+  const int width = std::popcount(run.mask);
+  std::uint64_t mask = run.mask;
+  for (std::int64_t skip = (index - before) % width; skip > 0; --skip) mask &= mask - 1;
+  return {run.register_class, run.first + (index - before) / width, std::countr_zero(mask)};
+}
+
+std::int64_t SiteMap::total_bits() const {
+  std::int64_t n = 0;
+  for (const RegisterClass& c : classes_) n += c.bits();
+  return n;
+}
+
+std::vector<int> SiteMap::indices(const Site& site) const {
+  return unflatten(classes_[static_cast<std::size_t>(site.register_class)], site.element);
+}
+
+std::string SiteMap::element_path(int register_class, std::int64_t element) const {
+  const RegisterClass& c = classes_[static_cast<std::size_t>(register_class)];
+  return join_indices(c.path, unflatten(c, element));
+}
+
+std::string SiteMap::path(const Site& site) const {
+  return element_path(site.register_class, site.element) + ":" + std::to_string(site.bit);
+}
+
+Site SiteMap::parse(const std::string& path, const std::string& file,
+                    const std::string& where) const {
+  const ParsedPath wanted = take_apart(path);
+  if (!wanted.ok || wanted.bit < 0) {
+    throw InputError(file, where, fmt::format("'{}' is not a fault site", path),
+                     "write register and bit as in array.pe[3][4].acc:17");
+  }
+  std::string known;
+  std::vector<std::string> names;
+  std::vector<std::int64_t> free;
+  for (std::size_t i = 0; i < classes_.size(); ++i) {
+    const RegisterClass& c = classes_[i];
+    if (!same_register(c.path, wanted, free)) {
+      names.push_back(c.path);
+      continue;
+    }
+    std::int64_t element = 0;
+    for (std::size_t d = 0; d < free.size(); ++d) {
+      if (free[d] >= c.extents[d]) {
+        throw InputError(file, where,
+                         fmt::format("'{}': index {} is outside 0..{}", path, free[d], c.extents[d] - 1),
+                         "`sagitta sites` lists the registers of a configuration");
+      }
+      element = element * c.extents[d] + free[d];
+    }
+    if (wanted.bit >= c.width) {
+      throw InputError(file, where,
+                       fmt::format("'{}': the register has bits 0..{}", path, c.width - 1),
+                       "choose a bit in that range");
+    }
+    return {static_cast<int>(i), element, wanted.bit};
+  }
+  throw InputError(file, where, fmt::format("'{}' is not a fault site of this machine", path),
+                   fmt::format("the nearest register is {}; `sagitta sites` lists all",
+                               nearest(wanted.class_path, names)));
+}
+
+SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
+                              const std::string& where) const {
+  // A site may match several globs; masks by element keep it counted once.
+  std::vector<std::vector<std::pair<std::int64_t, std::uint64_t>>> chosen(classes_.size());
+  std::vector<std::uint64_t> whole(classes_.size(), 0);
+  std::stringstream list(globs);
+  std::string glob;
+  bool any_glob = false;
+  while (std::getline(list, glob, ',')) {
+    glob.erase(0, glob.find_first_not_of(' '));
+    glob.erase(glob.find_last_not_of(' ') + 1);
+    if (glob.empty()) continue;
+    any_glob = true;
+    bool matched = false;
+    const std::size_t colon = glob.rfind(':');
+    const std::string body = glob.substr(0, colon);
+    const std::string bit_glob = colon == std::string::npos ? "*" : glob.substr(colon + 1);
+    for (std::size_t i = 0; i < classes_.size(); ++i) {
+      const RegisterClass& c = classes_[i];
+      const bool in_memory = c.path.starts_with("memory.");
+      std::uint64_t mask = 0;
+      for (int b = 0; b < c.width; ++b) {
+        if (glob_match(bit_glob.c_str(), std::to_string(b).c_str())) mask |= std::uint64_t{1} << b;
+      }
+      if (mask == 0) continue;
+      const bool named = (glob == "all") || (glob == "memory" && in_memory) ||
+                         (glob == "logic" && !in_memory && c.storage == Storage::flip_flop);
+      // "prefix**" takes whole classes without looking at their elements.
+      const bool prefix = body.ends_with("**") && body.find('*') == body.size() - 2 &&
+                          c.path.substr(0, c.path.find('[')).starts_with(body.substr(0, body.size() - 2));
+      if (named || prefix) {
+        whole[i] |= mask;
+        matched = true;
+        continue;
+      }
+      for (std::int64_t e = 0; e < c.elements(); ++e) {
+        if (!glob_match(body.c_str(), element_path(static_cast<int>(i), e).c_str())) continue;
+        chosen[i].emplace_back(e, mask);
+        matched = true;
+      }
+    }
+    if (!matched) {
+      std::vector<std::string> names;
+      for (const RegisterClass& c : classes_) names.push_back(c.path);
+      throw InputError(file, where, fmt::format("'{}' matches no register of this machine", glob),
+                       fmt::format("the nearest register is {}; `sagitta sites` lists all",
+                                   nearest(glob, names)));
+    }
+  }
+  if (!any_glob) {
+    throw InputError(file, where, "no sites are named", "use all, logic, memory or path globs");
+  }
+  SiteSelection selection;
+  for (std::size_t i = 0; i < classes_.size(); ++i) {
+    const int index = static_cast<int>(i);
+    const std::uint64_t full = all_bits(classes_[i].width);
+    if (whole[i] == full || chosen[i].empty()) {
+      selection.add({index, 0, classes_[i].elements(), whole[i]});
+      continue;
+    }
+    std::sort(chosen[i].begin(), chosen[i].end());
+    // Merge: every element has the class's mask and those of the globs that name it.
+    std::size_t at = 0;
+    for (std::int64_t e = 0; e < classes_[i].elements(); ++e) {
+      std::uint64_t mask = whole[i];
+      while (at < chosen[i].size() && chosen[i][at].first == e) mask |= chosen[i][at++].second;
+      if (mask == 0) continue;
+      if (!selection.runs_.empty()) {
+        SiteSelection::Run& last = selection.runs_.back();
+        if (last.register_class == index && last.first + last.count == e && last.mask == mask) {
+          ++last.count;
+          selection.cumulative_.back() += std::popcount(mask);
+          continue;
+        }
+      }
+      selection.add({index, e, 1, mask});
+    }
+  }
+  return selection;
+}
+
+}  // namespace sagitta

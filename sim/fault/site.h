@@ -1,0 +1,66 @@
+// Fault sites: one bit of one flip-flop or SRAM word, named by a path such as
+// "array.pe[3][7].acc:17". The map is built from the machine's register declarations, so every
+// stored bit is a site and nothing else is.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/registers.h"
+
+namespace sagitta {
+
+struct Site {
+  int register_class = 0;    // index into SiteMap::classes()
+  std::int64_t element = 0;  // row-major over the class's extents
+  int bit = 0;
+  bool operator==(const Site&) const = default;
+};
+
+// A set of sites from path globs, numbered 0 .. bits() - 1 so that draws are uniform over bits.
+class SiteSelection {
+ public:
+  std::int64_t bits() const { return cumulative_.empty() ? 0 : cumulative_.back(); }
+  Site at(std::int64_t index) const;
+
+ private:
+  friend class SiteMap;
+  struct Run {
+    int register_class;
+    std::int64_t first;  // element
+    std::int64_t count;
+    std::uint64_t mask;  // bits of the element
+  };
+  void add(const Run& run);
+  std::vector<Run> runs_;
+  std::vector<std::int64_t> cumulative_;  // bits up to and including each run
+};
+
+class SiteMap {
+ public:
+  explicit SiteMap(const RegisterLayout& layout) : classes_(layout.classes()) {}
+
+  const std::vector<RegisterClass>& classes() const { return classes_; }
+  std::int64_t total_bits() const;
+  std::string path(const Site& site) const;     // with the bit: "array.pe[0][1].a:5"
+  std::string element_path(int register_class, std::int64_t element) const;
+  std::vector<int> indices(const Site& site) const;
+
+  // Throws InputError (file and where as given) with the nearest known path as the remedy.
+  Site parse(const std::string& path, const std::string& file, const std::string& where) const;
+
+  // Comma-separated globs: "*" matches within a component (not "."), "**" anything; a glob without
+  // ":bit" takes all bits. The names all, logic (flip-flops outside memory.**) and memory are
+  // understood. Throws InputError when a glob matches nothing.
+  SiteSelection select(const std::string& globs, const std::string& file,
+                       const std::string& where) const;
+
+ private:
+  std::vector<RegisterClass> classes_;
+};
+
+// Glob match as described at SiteMap::select.
+bool glob_match(const char* pattern, const char* text);
+
+}  // namespace sagitta

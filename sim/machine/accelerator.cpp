@@ -1,0 +1,75 @@
+#include "machine/accelerator.h"
+
+#include <string>
+
+namespace sagitta {
+
+Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& program)
+    : sc_module(name),
+      machine_(program),
+      period_(1, sc_core::SC_NS),
+      // The first edge is a falling one, so that a fault can strike in cycle 0.
+      clock_("clock", period_, 0.5, period_ / 2, false),
+      state_("state", machine_),
+      sequencer_("sequencer", state_, machine_),
+      dma_("dma", state_, machine_),
+      activations_("activation_scratchpad", state_, machine_),
+      weights_("weight_scratchpad", state_, machine_),
+      array_("array", state_, machine_),
+      vector_("vector_unit", state_, machine_),
+      injector_("injector") {
+  for (Block* block : std::initializer_list<Block*>{&sequencer_, &dma_, &activations_, &weights_,
+                                                    &array_, &vector_}) {
+    block->clock(clock_);
+  }
+  injector_.clock(clock_);
+
+  sequencer_.dma(dma_.status);
+  dma_.control(sequencer_.control);
+  activations_.dma(dma_.beats);
+  weights_.dma(dma_.beats);
+
+  array_.activations(activations_.rows);
+  array_.weights(weights_.row);
+  array_.control(sequencer_.control);
+
+  // The drain path: array -> bias -> [detector -> checkers] -> requantise -> scratchpad.
+  vector_.row(array_.sums);
+  vector_.parameters(weights_.parameters);
+  vector_.pool(activations_.vector);
+  OutWire<SumVector>* sums = &vector_.sums;
+  if (machine_.checksum() != nullptr) {
+    checksum_ = std::make_unique<ChecksumModule>("checksum_detector", state_, machine_);
+    checksum_->clock(clock_);
+    checksum_->activations(activations_.rows);
+    checksum_->weights(weights_.parameters);
+    checksum_->input(*sums);
+    sums = &checksum_->output;
+  }
+  for (auto& core : machine_.checkers()) {
+    auto checker =
+        std::make_unique<CheckerModule>(core->name(), state_, machine_, *core);
+    checker->clock(clock_);
+    checker->parameters(weights_.parameters);
+    checker->input(*sums);
+    sums = &checker->output;
+    checkers_.push_back(std::move(checker));
+  }
+  vector_.checked(*sums);
+  if (machine_.accumulators() != nullptr) {
+    accumulators_ = std::make_unique<AccumulatorBufferModule>("accumulator_buffer", state_, machine_);
+    accumulators_->clock(clock_);
+    accumulators_->input(*sums);
+  }
+  activations_.write(vector_.output);
+}
+
+bool Accelerator::run(std::int64_t budget, InjectorModule::Strike strike) {
+  if (strike) injector_.arm(std::move(strike));
+  while (!machine_.done() && machine_.cycle() < budget) {
+    sc_core::sc_start(period_ * static_cast<double>(budget - machine_.cycle()));
+  }
+  return machine_.done();
+}
+
+}  // namespace sagitta

@@ -1,0 +1,47 @@
+// The accelerator: the top SystemC module. Its constructor is the block diagram.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <systemc>
+
+#include "machine/machine.h"
+#include "machine/modules.h"
+
+namespace sagitta {
+
+// SystemC elaborates once a process: make one Accelerator, then run it as often as needed.
+class Accelerator : public sc_core::sc_module {
+ public:
+  Accelerator(const sc_core::sc_module_name& name, const Program& program);
+
+  // The registers, for reset, counters and results. Change them between runs only.
+  Machine& machine() { return machine_; }
+
+  // Clocks the machine from where it is until it is done or `budget` cycles have passed since
+  // reset; true when done. `strike`, if any, is called once between the clock edges of every cycle
+  // until it returns false.
+  bool run(std::int64_t budget, InjectorModule::Strike strike = nullptr);
+
+ private:
+  Machine machine_;
+  sc_core::sc_time period_;
+  sc_core::sc_clock clock_;
+  ClockedState state_;
+
+  SequencerModule sequencer_;
+  DmaModule dma_;
+  ActivationScratchpadModule activations_;
+  WeightScratchpadModule weights_;
+  ArrayModule array_;
+  VectorUnitModule vector_;
+  InjectorModule injector_;
+  std::unique_ptr<ChecksumModule> checksum_;
+  std::vector<std::unique_ptr<CheckerModule>> checkers_;
+  std::unique_ptr<AccumulatorBufferModule> accumulators_;
+};
+
+}  // namespace sagitta

@@ -1,0 +1,250 @@
+// The blocks as SystemC modules: a clock, ports, and one SC_METHOD that hands the ports to the
+// block's plain core. Read this beside accelerator.cpp, which wires them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include <systemc>
+
+#include "machine/wire.h"
+
+namespace sagitta {
+
+// What every clocked block has: the clock, and an SC_METHOD on its rising edge.
+class Block : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+
+ protected:
+  SC_HAS_PROCESS(Block);
+  Block(const sc_core::sc_module_name& name, ClockedState& state)
+      : sc_module(name), state_(state) {
+    SC_METHOD(on_clock);
+    sensitive << clock.pos();
+    dont_initialize();
+  }
+  virtual void step(const Cycle& cycle) = 0;
+
+ private:
+  void on_clock() {
+    step(state_.cycle());
+    state_.request_commit();
+  }
+  ClockedState& state_;
+};
+
+using ControlView = const SequencerState*;
+using BytesView = const std::int8_t*;
+using SumsView = const std::int32_t*;
+
+class SequencerModule : public Block {
+ public:
+  InWire<const DmaState*> dma{"dma"};
+  OutWire<ControlView> control{"control"};
+  SequencerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state), core_(machine.sequencer()),
+        control_([&machine] { return &machine.control(); }) {
+    control(control_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, dma->read()->done); }
+  const Sequencer& core_;
+  Wire<ControlView> control_;
+};
+
+class DmaModule : public Block {
+ public:
+  InWire<ControlView> control{"control"};
+  OutWire<const DmaState*> status{"status"};
+  OutWire<const Dma*> beats{"beats"};  // the data register, with its address and target
+  DmaModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state), core_(machine.dma()),
+        status_([&machine] { return &machine.dma().state(machine.state().now()); }),
+        beats_([&machine] { return &machine.dma(); }) {
+    status(status_);
+    beats(beats_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, *control->read()); }
+  Dma& core_;
+  Wire<const DmaState*> status_;
+  Wire<const Dma*> beats_;
+};
+
+class ActivationScratchpadModule : public Block {
+ public:
+  InWire<const Dma*> dma{"dma"};
+  InWire<WriteBack> write{"write"};
+  OutWire<BytesView> rows{"rows"};      // one element a row of the array
+  OutWire<BytesView> vector{"vector"};  // `columns` consecutive elements
+  ActivationScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state,
+                             Machine& machine)
+      : Block(name, state), core_(machine.activations()),
+        rows_([&machine] { return machine.activations().read(machine.state().now()); }),
+        vector_([&machine] { return machine.activations().vector(machine.state().now()); }) {
+    rows(rows_);
+    vector(vector_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, *dma->read(), write->read()); }
+  ActivationScratchpad& core_;
+  Wire<BytesView> rows_;
+  Wire<BytesView> vector_;
+};
+
+class WeightScratchpadModule : public Block {
+ public:
+  InWire<const Dma*> dma{"dma"};
+  OutWire<BytesView> row{"row"};
+  OutWire<const WeightScratchpad*> parameters{"parameters"};  // read registers of that port
+  WeightScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state,
+                         Machine& machine)
+      : Block(name, state), core_(machine.weights()),
+        row_([&machine] { return machine.weights().read(machine.state().now()); }),
+        parameters_([&machine] { return &machine.weights(); }) {
+    row(row_);
+    parameters(parameters_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, *dma->read()); }
+  WeightScratchpad& core_;
+  Wire<BytesView> row_;
+  Wire<const WeightScratchpad*> parameters_;
+};
+
+class ArrayModule : public Block {
+ public:
+  InWire<BytesView> activations{"activations"};
+  InWire<BytesView> weights{"weights"};
+  InWire<ControlView> control{"control"};
+  OutWire<SumsView> sums{"sums"};  // the row that leaves
+  ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state), core_(machine.array()),
+        sums_([&machine] { return machine.array().sums(machine.state().now()); }) {
+    sums(sums_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, activations->read(), weights->read(),
+               static_cast<ArrayMode>(control->read()->mode2));
+  }
+  Array& core_;
+  Wire<SumsView> sums_;
+};
+
+class VectorUnitModule : public Block {
+ public:
+  InWire<SumsView> row{"row"};
+  InWire<SumVector> checked{"checked"};
+  InWire<BytesView> pool{"pool"};
+  InWire<const WeightScratchpad*> parameters{"parameters"};
+  OutWire<SumVector> sums{"sums"};
+  OutWire<WriteBack> output{"output"};
+  VectorUnitModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state), core_(machine.vector()),
+        sums_([&machine] { return machine.vector().sums(machine.state().now()); }),
+        output_([&machine] { return machine.vector().output(machine.state().now()); }) {
+    sums(sums_);
+    output(output_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, row->read(), checked->read(), pool->read(), *parameters->read());
+  }
+  VectorUnit& core_;
+  Wire<SumVector> sums_;
+  Wire<WriteBack> output_;
+};
+
+class ChecksumModule : public Block {
+ public:
+  InWire<BytesView> activations{"activations"};
+  InWire<const WeightScratchpad*> weights{"weights"};
+  InWire<SumVector> input{"input"};
+  OutWire<SumVector> output{"output"};
+  ChecksumModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state), core_(*machine.checksum()),
+        output_([&machine] { return machine.checksum()->output(machine.state().now()); }) {
+    output(output_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, activations->read(), *weights->read(), input->read());
+  }
+  ChecksumDetector& core_;
+  Wire<SumVector> output_;
+};
+
+// The gradient-threshold checker or the range checker.
+class CheckerModule : public Block {
+ public:
+  InWire<const WeightScratchpad*> parameters{"parameters"};
+  InWire<SumVector> input{"input"};
+  OutWire<SumVector> output{"output"};
+  CheckerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine,
+                SumChecker& core)
+      : Block(name, state), core_(core),
+        output_([&machine, &core] { return core.output(machine.state().now()); }) {
+    output(output_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, input->read(), *parameters->read()); }
+  SumChecker& core_;
+  Wire<SumVector> output_;
+};
+
+class AccumulatorBufferModule : public Block {
+ public:
+  InWire<SumVector> input{"input"};
+  AccumulatorBufferModule(const sc_core::sc_module_name& name, ClockedState& state,
+                          Machine& machine)
+      : Block(name, state), core_(*machine.accumulators()) {}
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, input->read()); }
+  AccumulatorBuffer& core_;
+};
+
+// Flips bits between two clock edges: after the edge that starts the cycle, before the next. Sleeps
+// unless armed, so that a fault-free run does not pay for it.
+class InjectorModule : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+
+  // Called in every cycle until it returns false; it does the flips of that cycle.
+  using Strike = std::function<bool()>;
+
+  SC_HAS_PROCESS(InjectorModule);
+  explicit InjectorModule(const sc_core::sc_module_name& name) : sc_module(name) {
+    SC_METHOD(on_falling_edge);
+  }
+
+  void arm(Strike strike) {
+    strike_ = std::move(strike);
+    armed_.notify(sc_core::SC_ZERO_TIME);
+  }
+
+ private:
+  void on_falling_edge() {
+    if (clock.negedge() && strike_ && !strike_()) strike_ = nullptr;
+    if (strike_) {
+      next_trigger(clock.negedge_event());
+    } else {
+      next_trigger(armed_);
+    }
+  }
+
+  Strike strike_;
+  sc_core::sc_event armed_;
+};
+
+}  // namespace sagitta
