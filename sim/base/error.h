@@ -11,7 +11,8 @@ namespace sagitta {
 // the value, and the remedy. `file` and `where` may be empty when there is none.
 class InputError : public std::runtime_error {
  public:
-  InputError(std::string file, std::string where, std::string problem, std::string remedy)
+  InputError(std::string file, std::string where, const std::string& problem,
+             const std::string& remedy)
       : std::runtime_error(format(file, where, problem, remedy)),
         file_(std::move(file)),
         where_(std::move(where)) {}

@@ -1,5 +1,9 @@
 #include "base/file.h"
 
+#include <cstdio>
+
+#include <unistd.h>
+
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -25,6 +29,17 @@ std::string read_file(const std::string& path) {
                      "check that it is a regular file and its permissions");
   }
   return bytes;
+}
+
+void write_file(const std::string& path, const std::string& content) {
+  const std::string temporary = path + ".tmp" + std::to_string(getpid());
+  std::ofstream file(temporary, std::ios::binary);
+  file.write(content.data(), static_cast<std::streamsize>(content.size()));
+  file.close();
+  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    std::remove(temporary.c_str());
+    throw InputError(path, "", "cannot be written", "check that the folder exists and has room");
+  }
 }
 
 }  // namespace sagitta

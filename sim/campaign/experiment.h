@@ -27,17 +27,17 @@ struct Scheme {
 
 struct FaultPlan {
   std::string model = "seu";
-  int upsets = 1;               // bits flipped in one inference
+  int upsets = 1;  // bits flipped in one inference
   std::int64_t trials = 2000;
   std::uint64_t seed = 1;
-  std::string sites = "all";    // comma-separated path globs, or one of the names all, logic, memory
-  std::string list;             // a fault list file to replay instead of sampling; empty: sample
+  std::string sites = "all";  // comma-separated path globs, or one of the names all, logic, memory
+  std::string list;           // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
 };
 
 // One point of the cross product.
 struct Configuration {
-  std::string name;   // "16x16 os gradient", unique among the fault-free machines of an experiment
+  std::string name;  // "16x16 os gradient", unique among the fault-free machines of an experiment
   ArrayShape array;
   std::string dataflow = "os";
   Scheme scheme;

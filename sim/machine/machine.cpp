@@ -208,6 +208,7 @@ void Machine::save(Snapshot& snapshot) {
   snapshot.counters = counters_;
   snapshot.suppressions = suppressions_;
   snapshot.logits = logits_;
+  snapshot.raw_output = raw_output_;
   snapshot.host_beats = host_beats_;
 }
 
@@ -218,6 +219,7 @@ void Machine::restore(const Snapshot& snapshot) {
   counters_ = snapshot.counters;
   suppressions_ = snapshot.suppressions;
   logits_ = snapshot.logits;
+  raw_output_ = snapshot.raw_output;
   host_beats_ = snapshot.host_beats;
 }
 

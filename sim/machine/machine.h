@@ -88,6 +88,7 @@ class Machine {
     std::vector<LayerCounters> counters;
     std::vector<SuppressionRecord> suppressions;
     std::vector<std::int8_t> logits;
+    std::vector<std::int32_t> raw_output;
     std::size_t host_beats = 0;
   };
   void save(Snapshot& snapshot);
@@ -106,6 +107,7 @@ class Machine {
   const Sequencer& sequencer() const { return sequencer_; }
   const SequencerState& control() const { return sequencer_.state(state_.now()); }
   Dma& dma() { return dma_; }
+  const Dma& dma() const { return dma_; }
   ActivationScratchpad& activations() { return activations_; }
   const ActivationScratchpad& activations() const { return activations_; }
   WeightScratchpad& weights() { return weights_; }

@@ -26,15 +26,15 @@ static_assert(std::endian::native == std::endian::little, "elements are copied a
 constexpr std::string_view kMagic("\x93NUMPY", 6);
 
 struct TypeName {
-  NpyType type;
   std::string_view code;  // NumPy's descr without the byte order
+  NpyType type;
   int size;
 };
 constexpr TypeName kTypes[] = {
-    {NpyType::int8, "i1", 1},    {NpyType::uint8, "u1", 1},  {NpyType::int16, "i2", 2},
-    {NpyType::uint16, "u2", 2},  {NpyType::int32, "i4", 4},  {NpyType::uint32, "u4", 4},
-    {NpyType::int64, "i8", 8},   {NpyType::uint64, "u8", 8}, {NpyType::float32, "f4", 4},
-    {NpyType::float64, "f8", 8},
+    {"i1", NpyType::int8, 1},    {"u1", NpyType::uint8, 1},  {"i2", NpyType::int16, 2},
+    {"u2", NpyType::uint16, 2},  {"i4", NpyType::int32, 4},  {"u4", NpyType::uint32, 4},
+    {"i8", NpyType::int64, 8},   {"u8", NpyType::uint64, 8}, {"f4", NpyType::float32, 4},
+    {"f8", NpyType::float64, 8},
 };
 
 const TypeName& description(NpyType type) {

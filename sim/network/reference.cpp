@@ -28,17 +28,26 @@ void gather_patch(const Layer& layer, const std::vector<std::int8_t>& input, int
   const Window& w = layer.window;
   const int channels = layer.input.channels;
   std::fill(patch.begin(), patch.end(), static_cast<std::int16_t>(layer.input_zero_point));
-  auto tap = patch.begin();
+  const int left = x * w.stride_w - w.pad_left;
   for (int ky = 0; ky < w.kernel_h; ++ky) {
     const int in_y = y * w.stride_h - w.pad_top + ky * w.dilation_h;
-    for (int kx = 0; kx < w.kernel_w; ++kx, tap += channels) {
-      const int in_x = x * w.stride_w - w.pad_left + kx * w.dilation_w;
-      if (in_y < 0 || in_y >= layer.input.height || in_x < 0 || in_x >= layer.input.width) {
-        continue;
-      }
-      const auto pixel =
-          input.begin() + (std::ptrdiff_t{in_y} * layer.input.width + in_x) * channels;
-      std::copy(pixel, pixel + channels, tap);
+    if (in_y < 0 || in_y >= layer.input.height) continue;
+    const auto row = input.begin() + std::ptrdiff_t{in_y} * layer.input.width * channels;
+    const auto taps = patch.begin() + std::ptrdiff_t{ky} * w.kernel_w * channels;
+    if (w.dilation_w == 1) {
+      // The taps of a row lie side by side in the input: one copy of those inside of it.
+      const int first = std::clamp(-left, 0, w.kernel_w);
+      const int last = std::clamp(layer.input.width - left, first, w.kernel_w);
+      if (first == last) continue;
+      std::copy_n(row + std::ptrdiff_t{left + first} * channels, (last - first) * channels,
+                  taps + std::ptrdiff_t{first} * channels);
+      continue;
+    }
+    for (int kx = 0; kx < w.kernel_w; ++kx) {
+      const int in_x = left + kx * w.dilation_w;
+      if (in_x < 0 || in_x >= layer.input.width) continue;
+      std::copy_n(row + std::ptrdiff_t{in_x} * channels, channels,
+                  taps + std::ptrdiff_t{kx} * channels);
     }
   }
 }
@@ -51,7 +60,8 @@ void multiply_map(const Layer& layer, const std::vector<std::int8_t>& input,
   std::vector<std::int16_t> by_column(layer.weights.size());
   for (int k = 0; k < depth; ++k) {
     for (int n = 0; n < columns; ++n) {
-      by_column[std::size_t(n) * depth + k] = layer.weights[std::size_t(k) * columns + n];
+      by_column[std::size_t(n) * depth + k] =
+          std::int16_t{layer.weights[std::size_t(k) * columns + n]};
     }
   }
   std::vector<std::int16_t> patch(depth);

@@ -32,11 +32,12 @@ Pipe<T> declare_pe_register(RegisterLayout& layout, const ArrayShape& shape, int
   return handle;
 }
 
+// Votes over the first n of three planes that lie `plane` elements apart.
 template <typename T>
-void majority(const T* copies, std::size_t n, T* out) {
+void majority(const T* copies, std::size_t plane, std::size_t n, T* out) {
   const T* x = copies;
-  const T* y = copies + n;
-  const T* z = copies + 2 * n;
+  const T* y = copies + plane;
+  const T* z = copies + 2 * plane;
   for (std::size_t i = 0; i < n; ++i) {
     out[i] = static_cast<T>((x[i] & y[i]) | (y[i] & z[i]) | (x[i] & z[i]));
   }
@@ -61,6 +62,7 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
     voted_a_.resize(pes());
     voted_b_.resize(pes());
     voted_acc_.resize(pes());
+    leaving_.resize(static_cast<std::size_t>(columns_));
   }
 }
 
@@ -79,15 +81,16 @@ bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights, Ar
 }
 
 void Array::vote(const std::byte* now) {
-  majority(a_.now(now), pes(), voted_a_.data());
-  majority(b_.now(now), pes(), voted_b_.data());
-  majority(acc_.now(now), pes(), voted_acc_.data());
+  majority(a_.now(now), pes(), pes(), voted_a_.data());
+  majority(b_.now(now), pes(), pes(), voted_b_.data());
+  majority(acc_.now(now), pes(), pes(), voted_acc_.data());
 }
 
 const std::int32_t* Array::sums(const std::byte* now) {
-  if (copies_ == 1 || !copies_may_differ_) return acc_.now(now);
-  majority(acc_.now(now), pes(), voted_acc_.data());
-  return voted_acc_.data();
+  if (copies_ == 1) return acc_.now(now);
+  // Voted always: this cycle's step() may already have run and cleared copies_may_differ_.
+  majority(acc_.now(now), pes(), static_cast<std::size_t>(columns_), leaving_.data());
+  return leaving_.data();
 }
 
 void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,

@@ -52,6 +52,7 @@ class Array {
   bool copies_may_differ_ = true;   // a flip may have separated the copies
   std::vector<std::int8_t> voted_a_, voted_b_;
   std::vector<std::int32_t> voted_acc_;
+  std::vector<std::int32_t> leaving_;  // the top row, voted
 };
 
 }  // namespace sagitta

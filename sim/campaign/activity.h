@@ -1,0 +1,47 @@
+// Whether a register was in use when it was struck: its block was at work and its index lies within
+// the rows, lanes or elements that the work covers. Tells masked_idle from masked_logical.
+#pragma once
+
+#include <vector>
+
+#include "fault/site.h"
+#include "machine/machine.h"
+
+namespace sagitta {
+
+class Activity {
+ public:
+  Activity(const SiteMap& sites, const Program& program);
+  bool in_use(const Machine& machine, const Site& site) const;
+
+ private:
+  enum class Kind : unsigned char {
+    control,
+    array_pe,
+    array_row,
+    array_lane,
+    row_read,
+    lane_read,
+    activation_bank,
+    weight_bank,
+    parameter_bank,
+    accumulator,
+    dma,
+    lane_parameter,
+    drain_lane,
+    drain,
+    pool_lane,
+    detector_row
+  };
+  struct Place {
+    Kind kind = Kind::control;
+    int lane = -1;  // the index that the path fixes ("array.skew_a[3][]")
+  };
+  static Place place_of(const RegisterClass& registers);
+
+  const SiteMap* sites_;
+  const Program* program_;
+  std::vector<Place> places_;  // by register class
+};
+
+}  // namespace sagitta

@@ -1,0 +1,367 @@
+#include "campaign/campaign.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "machine/accelerator.h"
+
+namespace sagitta {
+namespace {
+
+// Everything that decides what a machine computes, and nothing else.
+std::string machine_digest(const MachinePlan& plan, const Network& network) {
+  std::string text = fmt::format("{} {}x{} {} {} {} {} {} {}", network.digest, plan.array.rows,
+                                 plan.array.columns, plan.dataflow, plan.scheme.kind,
+                                 plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+                                 plan.program.memory.dram_latency,
+                                 plan.program.memory.dram_bytes_per_cycle);
+  for (const Transfer& t : plan.program.transfers) {
+    text.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
+  }
+  return sha256(text);
+}
+
+void put(Buffer& buffer, int machine, const CleanResult& c) {
+  buffer.put('c');
+  buffer.put(machine);
+  buffer.put(c.image);
+  buffer.put_all(c.logits);
+  buffer.put(c.correct);
+  buffer.put(c.cycles);
+  buffer.put(c.mismatches);
+  buffer.put(c.suppressed);
+  buffer.put_all(c.counters);
+}
+
+CleanResult get_clean(Buffer& buffer) {
+  CleanResult c;
+  c.image = buffer.get<int>();
+  c.logits = buffer.get_all<std::int8_t>();
+  c.correct = buffer.get<bool>();
+  c.cycles = buffer.get<std::int64_t>();
+  c.mismatches = buffer.get<std::int64_t>();
+  c.suppressed = buffer.get<std::int64_t>();
+  c.counters = buffer.get_all<LayerCounters>();
+  return c;
+}
+
+void put(Buffer& buffer, int configuration, const TrialResult& t) {
+  buffer.put('t');
+  buffer.put(configuration);
+  buffer.put(t.trial);
+  buffer.put(t.image);
+  buffer.put(t.outcome);
+  buffer.put(t.reference_class);
+  buffer.put(t.predicted_class);
+  buffer.put(t.reference_correct);
+  buffer.put(t.correct);
+  buffer.put(t.cycles);
+  buffer.put(t.mismatches);
+  buffer.put(t.suppressed_right);
+  buffer.put(t.suppressed_wrong);
+  buffer.put_all(t.faults);
+}
+
+TrialResult get_trial(Buffer& buffer) {
+  TrialResult t;
+  t.trial = buffer.get<std::int64_t>();
+  t.image = buffer.get<int>();
+  t.outcome = buffer.get<Outcome>();
+  t.reference_class = buffer.get<int>();
+  t.predicted_class = buffer.get<int>();
+  t.reference_correct = buffer.get<bool>();
+  t.correct = buffer.get<bool>();
+  t.cycles = buffer.get<std::int64_t>();
+  t.mismatches = buffer.get<std::int64_t>();
+  t.suppressed_right = buffer.get<std::int64_t>();
+  t.suppressed_wrong = buffer.get<std::int64_t>();
+  t.faults = buffer.get_all<FaultRecord>();
+  return t;
+}
+
+}  // namespace
+
+Campaign::Campaign(Experiment experiment)
+    : experiment_(std::move(experiment)),
+      folder_(open_network(experiment_.network_path)),
+      images_(folder_.load_test(experiment_.images)),
+      technology_(load_technology(experiment_.technology_path)) {
+  if (experiment_.images > images_.count()) {
+    throw InputError(experiment_.file, "$.images",
+                     fmt::format("{} is more than the {} test images of {}", experiment_.images,
+                                 images_.count(), folder_.test.images),
+                     fmt::format("use at most {}, or leave it out to use all", images_.count()));
+  }
+  thresholds_ = experiment_.thresholds_path.empty()
+                    ? calibrate(experiment_, folder_)
+                    : read_thresholds(experiment_.thresholds_path, folder_);
+  compile_machines();
+  results_.resize(machines_.size());
+  fault_results_.resize(experiment_.configurations.size());
+}
+
+void Campaign::compile_machines() {
+  for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
+    const Configuration& c = experiment_.configurations[i];
+    const auto same = [&c](const MachinePlan& m) {
+      return m.array == c.array && m.dataflow == c.dataflow && m.scheme == c.scheme;
+    };
+    auto it = std::find_if(machines_.begin(), machines_.end(), same);
+    if (it == machines_.end()) {
+      MachinePlan plan;
+      plan.array = c.array;
+      plan.dataflow = c.dataflow;
+      plan.scheme = c.scheme;
+      plan.program = compile(network(), c.array, experiment_.memory,
+                             protection_of(c.scheme, c.array.columns, thresholds_,
+                                           experiment_.thresholds_path),
+                             experiment_.file);
+      plan.digest = machine_digest(plan, network());
+      plan.registers = Machine(plan.program).layout().classes();
+      machines_.push_back(std::move(plan));
+      it = machines_.end() - 1;
+    }
+    it->configurations.push_back(static_cast<int>(i));
+    machine_of_.push_back(static_cast<int>(it - machines_.begin()));
+  }
+}
+
+std::int64_t Campaign::clean_units() const {
+  return static_cast<std::int64_t>(machines_.size()) * images_.count();
+}
+
+std::int64_t Campaign::trial_units() const {
+  std::int64_t n = clean_units();
+  for (const Configuration& c : experiment_.configurations) n += c.fault.trials;
+  return n;
+}
+
+void Campaign::run_clean(int workers, const Progress& progress) {
+  // SystemC elaborates once a process, so each machine has workers of its own.
+  std::int64_t units_before = 0;
+  for (std::size_t m = 0; m < machines_.size(); ++m) {
+    const auto work = [&](WorkQueue& queue, Buffer& buffer) {
+      Accelerator accelerator("sagitta", machines_[m].program);
+      Machine& machine = accelerator.machine();
+      for (std::int64_t i = queue.next(); i >= 0; i = queue.next()) {
+        const auto image = images_.image(static_cast<int>(i));
+        machine.reset(image.data());
+        if (!accelerator.run(INT64_MAX / 4)) throw std::runtime_error("a fault-free run did not end");
+        CleanResult c;
+        c.image = static_cast<int>(i);
+        c.logits = machine.logits();
+        c.correct = top1(c.logits) == images_.labels[static_cast<std::size_t>(i)];
+        c.cycles = machine.cycle();
+        c.mismatches = machine.mismatches();
+        c.suppressed = static_cast<std::int64_t>(machine.suppressions().size());
+        c.counters = machine.counters();
+        put(buffer, static_cast<int>(m), c);
+        queue.report(1);
+      }
+    };
+    auto buffers = run_workers(workers, images_.count(), work, [&](std::int64_t units, double seconds) {
+      if (progress) progress(units_before + units, seconds);
+    });
+    units_before += images_.count();
+    for (Buffer& b : buffers) {
+      while (!b.at_end()) {
+        b.get<char>();
+        b.get<int>();
+        add_clean(static_cast<int>(m), get_clean(b));
+      }
+    }
+  }
+  finish();
+}
+
+void Campaign::plan_trials() {
+  sources_.assign(experiment_.configurations.size(), {});
+  for (const MachinePlan& plan : machines_) {
+    TrialEngine engine(plan.program, network());
+    for (const int index : plan.configurations) {
+      FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
+      TrialSource& source = sources_[static_cast<std::size_t>(index)];
+      source.by_image.resize(static_cast<std::size_t>(images_.count()));
+      source.cycles = engine.clean_cycles();
+      if (f.list.empty()) {
+        source.sites = engine.sites().select(f.sites, experiment_.file, "$.fault.sites");
+        for (std::int64_t k = 0; k < f.trials; ++k) {
+          source.by_image[static_cast<std::size_t>(draw_image(f.seed, k, images_.count()))].push_back(k);
+        }
+      } else {
+        const FaultList list = read_fault_list(f.list);
+        source.list = list.trials;
+        f.trials = static_cast<std::int64_t>(list.trials.size());
+        f.seed = list.seed;
+        for (std::size_t k = 0; k < list.trials.size(); ++k) {
+          const auto& t = list.trials[k];
+          const std::string where = fmt::format("$.trials[{}]", k);
+          if (t.image < 0 || t.image >= images_.count()) {
+            throw InputError(f.list, where + ".image",
+                             fmt::format("{} is not one of the {} images of the experiment", t.image,
+                                         images_.count()),
+                             "use as many images as the run that wrote the list");
+          }
+          for (const std::string& text : t.faults) {  // refuse a bad list before any work
+            parse_fault(engine.sites(), text, f.list, where + ".faults");
+          }
+          source.by_image[static_cast<std::size_t>(t.image)].push_back(static_cast<std::int64_t>(k));
+        }
+      }
+      FaultResult& result = fault_results_[static_cast<std::size_t>(index)];
+      result.sites = source.sites.bits();
+      result.cycles = source.cycles;
+      result.trials.resize(static_cast<std::size_t>(f.trials));
+    }
+  }
+}
+
+std::vector<Fault> Campaign::faults_of(const TrialEngine& engine, int configuration,
+                                       std::int64_t trial) const {
+  const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
+  const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
+  if (f.list.empty()) return draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
+  std::vector<Fault> faults;
+  for (const std::string& text : source.list[static_cast<std::size_t>(trial)].faults) {
+    faults.push_back(parse_fault(engine.sites(), text, f.list, ""));
+  }
+  return faults;
+}
+
+void Campaign::run_trials(int workers, const Progress& progress) {
+  plan_trials();
+  const std::int64_t images = images_.count();
+  const auto work = [&](WorkQueue& queue, Buffer& buffer) {
+    std::unique_ptr<TrialEngine> engine;
+    std::int64_t machine = -1;
+    for (std::int64_t item = queue.next(); item >= 0; item = queue.next()) {
+      if (item / images != machine) {
+        machine = item / images;
+        engine = std::make_unique<TrialEngine>(machines_[static_cast<std::size_t>(machine)].program,
+                                               network());
+      }
+      const int image = static_cast<int>(item % images);
+      const CleanResult clean = engine->prepare(image, images_.image(image),
+                                                images_.labels[static_cast<std::size_t>(image)]);
+      put(buffer, static_cast<int>(machine), clean);
+      queue.report(1);
+      for (const int c : machines_[static_cast<std::size_t>(machine)].configurations) {
+        const auto& trials =
+            sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
+        for (const std::int64_t k : trials) {
+          put(buffer, c, engine->run(k, faults_of(*engine, c, k)));
+        }
+        queue.report(static_cast<std::int64_t>(trials.size()));
+      }
+    }
+  };
+  auto buffers = run_workers(workers, static_cast<std::int64_t>(machines_.size()) * images, work, progress);
+  for (Buffer& b : buffers) {
+    while (!b.at_end()) {
+      const char kind = b.get<char>();
+      const int index = b.get<int>();
+      if (kind == 'c') {
+        add_clean(index, get_clean(b));
+      } else {
+        add_trial(index, get_trial(b));
+      }
+    }
+  }
+  finish();
+}
+
+void Campaign::add_clean(int machine, const CleanResult& clean) {
+  MachineResult& r = results_[static_cast<std::size_t>(machine)];
+  if (r.images == 0) {
+    r.counters = clean.counters;
+    for (LayerCounters& c : r.counters) c.mismatches = c.suppressed = 0;
+    r.logits.resize(static_cast<std::size_t>(images_.count()));
+  }
+  ++r.images;
+  r.correct += clean.correct ? 1 : 0;
+  r.cycles_per_image = clean.cycles;
+  r.alarmed_images += clean.mismatches > 0 || clean.suppressed > 0 ? 1 : 0;
+  r.false_alarms += clean.mismatches;
+  r.clean_suppressed += clean.suppressed;
+  r.logits[static_cast<std::size_t>(clean.image)] = clean.logits;
+  for (std::size_t l = 0; l < r.counters.size(); ++l) {
+    r.counters[l].mismatches += clean.counters[l].mismatches;
+    r.counters[l].suppressed += clean.counters[l].suppressed;
+  }
+}
+
+void Campaign::add_trial(int configuration, TrialResult trial) {
+  FaultResult& r = fault_results_[static_cast<std::size_t>(configuration)];
+  ++r.outcomes[static_cast<std::size_t>(trial.outcome)];
+  r.correct += trial.correct ? 1 : 0;
+  r.reference_correct += trial.reference_correct ? 1 : 0;
+  r.suppressed_right += trial.suppressed_right;
+  r.suppressed_wrong += trial.suppressed_wrong;
+  for (const FaultRecord& f : trial.faults) r.fired += f.fired ? 1 : 0;
+  const auto at = static_cast<std::size_t>(trial.trial);
+  r.trials[at] = std::move(trial);
+}
+
+void Campaign::finish() {
+  for (std::size_t m = 0; m < machines_.size(); ++m) {
+    MachineResult& r = results_[m];
+    const MachinePlan& plan = machines_[m];
+    r.area = area_of(plan.program, plan.registers, technology_);
+    r.energy = energy_of(plan.program, plan.registers, r.counters, r.cycles_per_image,
+                         experiment_.clock_mhz, r.area, technology_);
+    r.clean_values = 0;
+    for (const Layer& layer : network().layers) {
+      if (layer.kind == LayerKind::gemm) r.clean_values += r.images * layer.output.elements();
+    }
+  }
+}
+
+const Campaign::Baseline& Campaign::baseline(const ArrayShape& array) const {
+  for (const Baseline& b : baselines_) {
+    if (b.array == array) return b;
+  }
+  const Program program = compile(network(), array, experiment_.memory, Protection{}, experiment_.file);
+  Machine machine(program);
+  const auto image = images_.image(0);
+  machine.reset(image.data());
+  while (!machine.done()) machine.step();
+  const AreaBill area = area_of(program, machine.layout().classes(), technology_);
+  const EnergyBill energy = energy_of(program, machine.layout().classes(), machine.counters(),
+                                      machine.cycle(), experiment_.clock_mhz, area, technology_);
+  baselines_.push_back({array, area.total_um2, energy.total_pj, machine.cycle()});
+  return baselines_.back();
+}
+
+Overhead Campaign::overhead(int machine) const {
+  const Baseline& b = baseline(machines_[static_cast<std::size_t>(machine)].array);
+  const MachineResult& r = result(machine);
+  return {r.area.total_um2 / b.area - 1, r.energy.total_pj / b.energy - 1,
+          static_cast<double>(r.cycles_per_image) / static_cast<double>(b.cycles) - 1};
+}
+
+FaultList Campaign::fault_list(int configuration) const {
+  const Configuration& c = experiment_.configurations[static_cast<std::size_t>(configuration)];
+  const MachinePlan& plan = machines_[static_cast<std::size_t>(machine_of(configuration))];
+  const Machine machine(plan.program);
+  const SiteMap sites(machine.layout());
+  FaultList list;
+  list.machine_digest = plan.digest;
+  list.seed = c.fault.seed;
+  list.model = c.fault.model;
+  for (const TrialResult& t : faults(configuration).trials) {
+    FaultList::Trial trial{t.trial, t.image, {}};
+    for (const FaultRecord& f : t.faults) {
+      trial.faults.push_back(fmt::format("{}@{}", sites.path(f.site), f.cycle));
+    }
+    list.trials.push_back(std::move(trial));
+  }
+  return list;
+}
+
+}  // namespace sagitta

@@ -1,0 +1,146 @@
+// Runs an experiment: every machine (array x scheme) on every image, and every fault plan's trials.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/interval.h"
+#include "campaign/experiment.h"
+#include "campaign/thresholds.h"
+#include "campaign/trial.h"
+#include "campaign/workers.h"
+#include "cost/cost.h"
+#include "network/dataset.h"
+
+namespace sagitta {
+
+// An array with a scheme: one elaborated machine.
+struct MachinePlan {
+  ArrayShape array;
+  std::string dataflow;
+  Scheme scheme;
+  Program program;
+  std::string digest;  // of everything that decides what this machine computes
+  std::vector<RegisterClass> registers;
+  std::vector<int> configurations;  // indices into Experiment::configurations
+};
+
+// Fault-free figures of a machine.
+struct MachineResult {
+  std::int64_t images = 0;
+  std::int64_t correct = 0;
+  std::int64_t cycles_per_image = 0;  // the schedule does not depend on data
+  std::vector<LayerCounters> counters;  // of one image; suppressed and mismatches summed over all
+  std::int64_t alarmed_images = 0;      // images with a flagged row or a suppressed value
+  std::int64_t false_alarms = 0;        // flagged rows
+  std::int64_t clean_suppressed = 0;    // values suppressed on clean data
+  std::int64_t clean_values = 0;        // values that passed the drain path
+  std::vector<std::vector<std::int8_t>> logits;  // by image
+  AreaBill area;
+  EnergyBill energy;
+};
+
+struct Overhead {
+  double area = 0, energy = 0, cycles = 0;  // fractions; 0.07 is 7 % more
+};
+
+// One configuration's trials.
+struct FaultResult {
+  std::int64_t sites = 0;   // bits that could be hit
+  std::int64_t cycles = 0;  // cycles in which they could be hit
+  OutcomeCounts outcomes{};
+  std::int64_t correct = 0;            // right class in spite of the faults
+  std::int64_t reference_correct = 0;  // fault-free, on the same draws
+  std::int64_t suppressed_right = 0;
+  std::int64_t suppressed_wrong = 0;
+  std::int64_t fired = 0;              // faults that struck a running machine
+  std::vector<TrialResult> trials;     // in trial order
+};
+
+// A fault list for replay: explicit image, site and cycle of every trial.
+struct FaultList {
+  struct Trial {
+    std::int64_t trial;
+    int image;
+    std::vector<std::string> faults;  // SITE@CYCLE
+  };
+  std::string machine_digest;
+  std::uint64_t seed = 0;
+  std::string model = "seu";
+  std::vector<Trial> trials;
+};
+
+class Campaign {
+ public:
+  // Loads everything that the experiment names; `thresholds` are read or fitted here.
+  explicit Campaign(Experiment experiment);
+
+  const Experiment& experiment() const { return experiment_; }
+  const NetworkFolder& folder() const { return folder_; }
+  const Network& network() const { return folder_.network; }
+  const ImageSet& images() const { return images_; }
+  const Technology& technology() const { return technology_; }
+  const ThresholdFile& thresholds() const { return thresholds_; }
+  const std::vector<MachinePlan>& machines() const { return machines_; }
+  int machine_of(int configuration) const { return machine_of_[static_cast<std::size_t>(configuration)]; }
+
+  // Every machine on every image through the SystemC kernel.
+  void run_clean(int workers, const Progress& progress);
+  // Every machine on every image, and every configuration's trials, on the plain cores.
+  void run_trials(int workers, const Progress& progress);
+  std::int64_t clean_units() const;  // what progress counts: inferences, and trials
+  std::int64_t trial_units() const;
+
+  // Filled by run_clean or run_trials.
+  const MachineResult& result(int machine) const { return results_[static_cast<std::size_t>(machine)]; }
+  const FaultResult& faults(int configuration) const {
+    return fault_results_[static_cast<std::size_t>(configuration)];
+  }
+  // Against the unprotected machine of the same array; area of `none` comes from its own bill.
+  Overhead overhead(int machine) const;
+
+  FaultList fault_list(int configuration) const;
+
+ private:
+  struct Baseline {
+    ArrayShape array;
+    double area, energy;
+    std::int64_t cycles;
+  };
+  // Where the trials of one configuration come from.
+  struct TrialSource {
+    SiteSelection sites;
+    std::int64_t cycles = 0;
+    std::vector<std::vector<std::int64_t>> by_image;  // trials of each image
+    std::vector<FaultList::Trial> list;               // replay
+  };
+
+  void compile_machines();
+  void plan_trials();
+  void add_clean(int machine, const CleanResult& clean);
+  void add_trial(int configuration, TrialResult trial);
+  void finish();
+  std::vector<Fault> faults_of(const TrialEngine& engine, int configuration,
+                               std::int64_t trial) const;
+  const Baseline& baseline(const ArrayShape& array) const;
+
+  Experiment experiment_;
+  NetworkFolder folder_;
+  ImageSet images_;
+  Technology technology_;
+  ThresholdFile thresholds_;
+  std::vector<MachinePlan> machines_;
+  std::vector<int> machine_of_;
+  std::vector<TrialSource> sources_;
+  std::vector<MachineResult> results_;
+  std::vector<FaultResult> fault_results_;
+  mutable std::vector<Baseline> baselines_;
+};
+
+// faults.json: see docs/formats.md.
+void write_fault_list(const FaultList& list, const std::string& path);
+FaultList read_fault_list(const std::string& path);
+
+}  // namespace sagitta

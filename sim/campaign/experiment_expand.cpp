@@ -1,0 +1,255 @@
+#include "campaign/experiment_expand.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "campaign/json_text.h"
+
+namespace sagitta {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+// More than anybody would read, and far less than what exhausts memory.
+constexpr std::size_t most_configurations = 10000;
+
+struct Machine {
+  ArrayShape array;
+  std::string dataflow;
+  bool operator==(const Machine&) const = default;
+  std::string name() const {
+    return std::to_string(array.rows) + "x" + std::to_string(array.columns) + " " + dataflow;
+  }
+};
+
+// The values of a key: its list, its one value, or the default when it is absent or null.
+std::vector<json> values_of(const json& object, const char* key, const json& otherwise) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return {otherwise};
+  if (found->is_array()) return found->get<std::vector<json>>();
+  return {*found};
+}
+
+json part(const json& document, const char* key, json otherwise) {
+  const auto found = document.find(key);
+  return found == document.end() ? std::move(otherwise) : *found;
+}
+
+// A list with one entry is written as the entry.
+ordered_json unless_single(ordered_json list) {
+  return list.size() == 1 ? ordered_json(list.front()) : list;
+}
+
+void expand_array(const json& entry, const ExperimentSource& source,
+                  std::vector<Machine>& machines) {
+  const Machine usual{ArrayShape{}, "os"};
+  for (const json& rows : values_of(entry, "rows", usual.array.rows)) {
+    for (const json& columns : values_of(entry, "cols", rows)) {
+      for (const json& dataflow : values_of(entry, "dataflow", usual.dataflow)) {
+        const Machine machine{{rows.get<int>(), columns.get<int>()}, dataflow.get<std::string>()};
+        if (std::find(machines.begin(), machines.end(), machine) != machines.end()) {
+          source.fail("$.array", "the array " + machine.name() + " is listed twice",
+                      "list each array once");
+        }
+        machines.push_back(machine);
+      }
+    }
+  }
+}
+
+std::vector<Machine> expand_arrays(const ExperimentSource& source) {
+  const json array = part(source.document(), "array", json::object());
+  std::vector<Machine> machines;
+  for (const json& entry : array.is_array() ? array : json::array({array})) {
+    expand_array(entry, source, machines);
+  }
+  return machines;
+}
+
+Granularity granularity_from(const json& value) {
+  return value == "channel" ? Granularity::channel : Granularity::layer;
+}
+
+Gate gate_from(const json& value) {
+  return value == "row" ? Gate::row : Gate::always;
+}
+
+// A scheme's options in lists multiply; the values of these are added to the name.
+std::vector<Scheme> expand_scheme(const json& entry) {
+  const json object = entry.is_string() ? json{{"kind", entry}} : entry;
+  const Scheme usual;
+  Scheme base;
+  base.kind = object["kind"].get<std::string>();
+  base.name = object.value("name", base.kind);
+  const bool gradient = base.kind == "gradient";
+  const auto tag = [&](const char* key, const json& value) {
+    const bool listed = object.contains(key) && object[key].is_array() && object[key].size() > 1;
+    if (!listed) return std::string();
+    return value.is_string() ? " " + value.get<std::string>()
+                             : std::string(" ") + key + "=" + value.dump();
+  };
+
+  std::vector<Scheme> schemes;
+  for (const json& granularity : values_of(object, "granularity", "layer")) {
+    for (const json& gate : values_of(object, "gate", gradient ? "row" : "always")) {
+      for (const json& k_convolution : values_of(object, "k_convolution", usual.k_convolution)) {
+        for (const json& k_dense : values_of(object, "k_dense", usual.k_dense)) {
+          Scheme scheme = base;
+          scheme.name += tag("granularity", granularity) + tag("gate", gate) +
+                         tag("k_convolution", k_convolution) + tag("k_dense", k_dense);
+          scheme.granularity = granularity_from(granularity);
+          scheme.gate = gate_from(gate);
+          scheme.k_convolution = k_convolution.get<double>();
+          scheme.k_dense = k_dense.get<double>();
+          schemes.push_back(scheme);
+        }
+      }
+    }
+  }
+  return schemes;
+}
+
+void add_scheme(const Scheme& scheme, const ExperimentSource& source,
+                std::vector<Scheme>& schemes) {
+  // "none" is what overheads are measured against; the other kinds are names readers know too.
+  for (const char* kind : {"none", "range-zero", "gradient", "tmr-pe"}) {
+    if (scheme.name == kind && scheme.kind != kind) {
+      source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind,
+                  "choose a \"name\" that is not another kind's");
+    }
+  }
+  for (const Scheme& other : schemes) {
+    if (other.name != scheme.name) continue;
+    if (other == scheme) {
+      source.fail("$.scheme", "the scheme " + scheme.name + " is listed twice",
+                  "list each scheme once");
+    }
+    source.fail(
+        "$.scheme", "two schemes with different settings are called " + scheme.name,
+        "give each a name of its own: {\"kind\": \"" + scheme.kind + "\", \"name\": \"...\", ...}");
+  }
+  schemes.push_back(scheme);
+}
+
+std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
+  const json scheme = part(source.document(), "scheme", "none");
+  std::vector<Scheme> schemes;
+  for (const json& entry : scheme.is_array() ? scheme : json::array({scheme})) {
+    for (const Scheme& each : expand_scheme(entry)) add_scheme(each, source, schemes);
+  }
+  return schemes;
+}
+
+struct FaultLists {
+  std::vector<json> sites, upsets, model, trials, seed, list;
+
+  explicit FaultLists(const json& fault) {
+    const FaultPlan usual;
+    sites = values_of(fault, "sites", usual.sites);
+    upsets = values_of(fault, "upsets", usual.upsets);
+    model = values_of(fault, "model", usual.model);
+    trials = values_of(fault, "trials", usual.trials);
+    seed = values_of(fault, "seed", usual.seed);
+    list = values_of(fault, "list", usual.list);
+  }
+
+  // A double: the product of user-written lists has no bound.
+  double count() const {
+    double product = 1;
+    for (const auto* values : {&sites, &upsets, &model, &trials, &seed, &list}) {
+      product *= static_cast<double>(values->size());
+    }
+    return product;
+  }
+
+  // The lists read as the digits of a number, the last one changing fastest.
+  FaultPlan plan(std::size_t number) const {
+    const auto digit = [&number](const std::vector<json>& values) -> const json& {
+      const std::size_t index = number % values.size();
+      number /= values.size();
+      return values[index];
+    };
+    FaultPlan plan;
+    plan.list = digit(list).get<std::string>();
+    plan.seed = digit(seed).get<std::uint64_t>();
+    plan.trials = digit(trials).get<std::int64_t>();
+    plan.model = digit(model).get<std::string>();
+    plan.upsets = digit(upsets).get<int>();
+    plan.sites = digit(sites).get<std::string>();
+    return plan;
+  }
+
+  ordered_json resolved() const {
+    ordered_json fault;
+    fault["model"] = unless_single(model);
+    fault["upsets"] = unless_single(upsets);
+    fault["trials"] = unless_single(trials);
+    fault["seed"] = unless_single(seed);
+    fault["sites"] = unless_single(sites);
+    const bool sampled = list.size() == 1 && list.front() == "";
+    fault["list"] = sampled ? ordered_json(nullptr) : unless_single(list);
+    return fault;
+  }
+};
+
+ordered_json resolved(const Machine& machine) {
+  return {{"rows", machine.array.rows},
+          {"cols", machine.array.columns},
+          {"dataflow", machine.dataflow}};
+}
+
+ordered_json resolved(const Scheme& scheme) {
+  ordered_json object = {{"kind", scheme.kind}, {"name", scheme.name}};
+  if (scheme.needs_thresholds()) {
+    object["granularity"] = scheme.granularity == Granularity::layer ? "layer" : "channel";
+  }
+  if (scheme.kind == "gradient") {
+    object["gate"] = scheme.gate == Gate::row ? "row" : "always";
+    object["k_convolution"] = scheme.k_convolution;
+    object["k_dense"] = scheme.k_dense;
+  }
+  return object;
+}
+
+template <typename Entry>
+ordered_json resolved_list(const std::vector<Entry>& entries) {
+  ordered_json list = ordered_json::array();
+  for (const Entry& entry : entries) list.push_back(resolved(entry));
+  return unless_single(std::move(list));
+}
+
+}  // namespace
+
+Expansion expand(const ExperimentSource& source) {
+  const std::vector<Machine> machines = expand_arrays(source);
+  const std::vector<Scheme> schemes = expand_schemes(source);
+  const FaultLists faults(part(source.document(), "fault", json::object()));
+  const double count =
+      static_cast<double>(machines.size()) * static_cast<double>(schemes.size()) * faults.count();
+  if (count > most_configurations) {
+    source.fail(
+        "$",
+        "the lists multiply to " + show_json(static_cast<std::uint64_t>(count)) + " configurations",
+        "shorten them to " + std::to_string(most_configurations) + " at most");
+  }
+
+  Expansion result;
+  for (const Machine& machine : machines) {
+    for (const Scheme& scheme : schemes) {
+      for (std::size_t number = 0; number < static_cast<std::size_t>(faults.count()); ++number) {
+        result.configurations.push_back({machine.name() + " " + scheme.name, machine.array,
+                                         machine.dataflow, scheme, faults.plan(number)});
+      }
+    }
+  }
+  result.array = resolved_list(machines);
+  result.scheme = resolved_list(schemes);
+  result.fault = faults.resolved();
+  return result;
+}
+
+}  // namespace sagitta

@@ -1,0 +1,23 @@
+// The cross product of an experiment's lists, and the way back into JSON.
+#pragma once
+
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "campaign/experiment.h"
+#include "campaign/experiment_source.h"
+
+namespace sagitta {
+
+// Configurations in the order rows, cols, dataflow, scheme, sites, upsets, model, trials, seed,
+// list (the last one changes fastest), and the keys "array", "scheme" and "fault" that expand to
+// the same again. Throws InputError when two schemes or two arrays cannot be told apart.
+struct Expansion {
+  std::vector<Configuration> configurations;
+  nlohmann::ordered_json array, scheme, fault;
+};
+
+Expansion expand(const ExperimentSource& source);
+
+}  // namespace sagitta

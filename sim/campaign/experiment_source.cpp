@@ -1,0 +1,188 @@
+#include "campaign/experiment_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "campaign/json_schema.h"
+#include "campaign/json_text.h"
+
+namespace sagitta {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+const json& experiment_schema() {
+  static const json schema = json::parse(experiment_schema_text);
+  return schema;
+}
+
+// The schema of an included file: "array_object" or "scheme_object".
+json fragment_schema(const std::string& definition) {
+  json schema = experiment_schema()["definitions"][definition];
+  schema["definitions"] = experiment_schema()["definitions"];
+  return schema;
+}
+
+bool names_a_file(const json& value) {
+  if (!value.is_string()) return false;
+  return value.get_ref<const std::string&>().ends_with(".json");
+}
+
+std::string absolute_path(const std::string& path, const std::string& folder) {
+  const fs::path whole = (fs::path(folder) / path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).string();
+}
+
+// Calls `change` on the string, or every string of the list, at a place.
+void for_each_string(json& value, const std::string& where,
+                     const std::function<void(json&, const std::string&)>& change) {
+  if (value.is_string()) change(value, where);
+  if (!value.is_array()) return;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i].is_string()) change(value[i], json_place(where, i));
+  }
+}
+
+// Makes the paths of a document, or of a part that an override gives, absolute. Values of a wrong
+// type stay for the schema to refuse, empty ones too.
+void make_paths_absolute(json& document, const std::string& folder) {
+  for (const char* place : {"/network", "/technology", "/thresholds", "/fault/list"}) {
+    const json::json_pointer pointer(place);
+    if (!document.contains(pointer)) continue;
+    for_each_string(document[pointer], place, [&](json& value, const std::string&) {
+      const auto path = value.get<std::string>();
+      if (!path.empty()) value = absolute_path(path, folder);
+    });
+  }
+}
+
+// Replaces the names of .json files under "array" and "scheme" by what the files hold. `from` is
+// the file or override that names them.
+void include_files(json& document, const std::string& folder, const std::string& from) {
+  for (const std::string key : {"array", "scheme"}) {
+    if (!document.contains(key)) continue;
+    const auto include = [&](json& value, const std::string& where) {
+      if (!names_a_file(value)) return;
+      const std::string file = absolute_path(value.get<std::string>(), folder);
+      if (!fs::is_regular_file(file)) {
+        throw InputError(from, where, "there is no file " + file,
+                         "paths are relative to " + folder);
+      }
+      json part = parse_json(read_file(file), file);
+      if (const auto violation = check_schema(part, fragment_schema(key + "_object"))) {
+        throw InputError(file, violation->where, violation->problem, violation->remedy);
+      }
+      part.erase("$schema");
+      value = std::move(part);
+    };
+    for_each_string(document[key], json_place("$", key), include);
+  }
+}
+
+// The value part of an override: JSON, or else a string as it stands.
+json parse_value(const std::string& text, const std::string& origin) {
+  const bool structured = !text.empty() && (text[0] == '{' || text[0] == '[' || text[0] == '"');
+  if (structured) return parse_json(text, origin);
+  json value = json::parse(text, nullptr, false);
+  if (value.is_discarded()) value = text;
+  return value;
+}
+
+Override parse_override(const std::string& text) {
+  const std::string origin = "--set " + text;
+  const std::string example = "write key.path=value, for example --set array.rows=32";
+  // Results carry the value as JSON, which other bytes cannot stand in.
+  try {
+    static_cast<void>(json(text).dump());
+  } catch (const json::type_error&) {
+    throw InputError("--set", "", "the text is not UTF-8", example);
+  }
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) throw InputError(origin, "", "there is no =", example);
+
+  Override change{text, {}, "$", nullptr};
+  std::size_t start = 0;
+  while (start <= equals) {
+    const std::size_t end = std::min(text.find('.', start), equals);
+    change.keys.push_back(text.substr(start, end - start));
+    if (change.keys.back().empty()) {
+      throw InputError(origin, "", "a key before the = is empty", example);
+    }
+    change.where = json_place(change.where, change.keys.back());
+    start = end + 1;
+  }
+
+  // Paths mean the same as elsewhere on the command line: from the current folder on.
+  json part = json::object();
+  json* at = &part;
+  for (const std::string& key : change.keys) at = &(*at)[key];
+  *at = parse_value(text.substr(equals + 1), origin);
+  const std::string folder = fs::current_path().string();
+  include_files(part, folder, origin);
+  make_paths_absolute(part, folder);
+  for (const std::string& key : change.keys) part = json(std::move(part[key]));
+  change.value = std::move(part);
+  return change;
+}
+
+void set_value(const Override& change, json& document) {
+  json* at = &document;
+  std::string where = "$";
+  for (const std::string& key : change.keys) {
+    if (at->is_null()) *at = json::object();
+    if (!at->is_object()) {
+      throw InputError("--set " + change.text, where,
+                       show_json(*at) + " has no keys, so \"" + key + "\" cannot be set in it",
+                       "set the whole value: --set '" +
+                           where.substr(std::min<std::size_t>(2, where.size())) + "=...'");
+    }
+    at = &(*at)[key];
+    where = json_place(where, key);
+  }
+  *at = change.value;
+}
+
+// Is `outer` the place `inner`, or one that holds it?
+bool holds(const std::string& outer, const std::string& inner) {
+  if (inner.compare(0, outer.size(), outer) != 0) return false;
+  return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
+}
+
+}  // namespace
+
+ExperimentSource::ExperimentSource(std::string file, const std::vector<std::string>& overrides)
+    : file_(std::move(file)) {
+  folder_ = fs::absolute(file_).lexically_normal().parent_path().string();
+  document_ = parse_json(read_file(file_), file_);
+  if (!document_.is_object()) {
+    throw InputError(file_, "$", show_json(document_) + " is not an experiment",
+                     "write { \"network\": ... }");
+  }
+  include_files(document_, folder_, file_);
+  make_paths_absolute(document_, folder_);
+  for (const std::string& text : overrides) {
+    overrides_.push_back(parse_override(text));
+    set_value(overrides_.back(), document_);
+  }
+  if (const auto violation = check_schema(document_, experiment_schema())) {
+    fail(violation->where, violation->problem, violation->remedy);
+  }
+}
+
+void ExperimentSource::fail(const std::string& where, const std::string& problem,
+                            const std::string& remedy) const {
+  std::string origin = file_;
+  for (const Override& change : overrides_) {
+    // An unknown key in the middle of an override is above the override's own place.
+    const bool above = where != "$" && holds(where, change.where);
+    if (above || holds(change.where, where)) origin = "--set " + change.text;
+  }
+  throw InputError(origin, where, problem, remedy);
+}
+
+}  // namespace sagitta

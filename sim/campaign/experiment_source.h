@@ -1,0 +1,43 @@
+// What the user wrote: the experiment file with the files it includes and the overrides of the
+// command line merged in, valid against the schema, and with absolute paths.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace sagitta {
+
+extern const char* const experiment_schema_text;  // configs/schema/experiment.schema.json
+
+// One "--set key.path=value".
+struct Override {
+  std::string text;               // as given
+  std::vector<std::string> keys;  // never empty
+  std::string where;              // "$.array.rows"
+  nlohmann::json value;           // files read and paths made absolute, from the current folder on
+};
+
+class ExperimentSource {
+ public:
+  // Throws InputError.
+  ExperimentSource(std::string file, const std::vector<std::string>& overrides);
+
+  const nlohmann::json& document() const { return document_; }
+  const std::string& file() const { return file_; }
+  const std::string& folder() const { return folder_; }  // of the file, absolute
+
+  // Throws InputError about a place in the document: names the override that put the value there,
+  // or else the file.
+  [[noreturn]] void fail(const std::string& where, const std::string& problem,
+                         const std::string& remedy) const;
+
+ private:
+  std::string file_;
+  std::string folder_;
+  std::vector<Override> overrides_;
+  nlohmann::json document_;
+};
+
+}  // namespace sagitta

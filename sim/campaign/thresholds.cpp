@@ -1,0 +1,301 @@
+#include "campaign/thresholds.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "network/reference.h"
+
+namespace sagitta {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr const char* kFormat = "sagitta-thresholds/1";
+
+// Exact integer moments: the same for any order of images, and stable.
+struct Moments {
+  std::int64_t n = 0;
+  __extension__ __int128 sum = 0;
+  __extension__ __int128 squares = 0;
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  std::int64_t largest = std::numeric_limits<std::int64_t>::min();
+
+  void add(std::int64_t value) {
+    ++n;
+    sum += value;
+    squares += static_cast<__int128>(value) * value;
+    least = std::min(least, value);
+    largest = std::max(largest, value);
+  }
+  double mean() const { return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n); }
+  double deviation() const {
+    if (n == 0) return 0;
+    const auto scaled = static_cast<long double>(squares) * n - static_cast<long double>(sum) * sum;
+    return static_cast<double>(std::sqrt(std::max(0.0L, scaled)) / n);
+  }
+};
+
+std::int32_t saturate(double value) {
+  return static_cast<std::int32_t>(
+      std::clamp(value, static_cast<double>(INT32_MIN), static_cast<double>(INT32_MAX)));
+}
+
+bool is_dense(const Layer& layer) {
+  return layer.input.height == 1 && layer.input.width == 1;
+}
+
+// The values that a scheme's bounds apply to, by channel.
+void collect(const Layer& layer, const std::vector<std::int32_t>& sums, const Scheme& scheme,
+             int columns, std::vector<Moments>& moments) {
+  const int n = layer.columns();
+  const auto add = [&](int channel, std::int64_t value) {
+    moments[scheme.granularity == Granularity::channel ? static_cast<std::size_t>(channel) : 0].add(
+        value);
+  };
+  for (int m = 0; m < layer.rows(); ++m) {
+    const std::int32_t* row = sums.data() + static_cast<std::size_t>(m) * n;
+    if (scheme.kind == "range-zero") {
+      for (int c = 0; c < n; ++c) add(c, row[c]);
+      continue;
+    }
+    for (int first = 0; first < n; first += columns) {
+      const int lanes = std::min(columns, n - first);
+      if (lanes < 3) continue;  // the unit passes such tiles
+      for (int c = 0; c < lanes; ++c) {
+        const int before = c > 0 ? c - 1 : lanes - 1;
+        add(first + c, std::int64_t{row[first + c]} - row[first + before]);
+      }
+    }
+  }
+}
+
+Bounds bounds_of(const Moments& moments, const Scheme& scheme, bool dense) {
+  if (moments.n == 0) return {};
+  if (scheme.kind == "range-zero") {
+    return {saturate(static_cast<double>(moments.least)),
+            saturate(static_cast<double>(moments.largest))};
+  }
+  const double reach = (dense ? scheme.k_dense : scheme.k_convolution) * moments.deviation();
+  return {saturate(std::floor(moments.mean() - reach)),
+          saturate(std::ceil(moments.mean() + reach))};
+}
+
+bool fits(const ThresholdFit& fit, const Scheme& scheme, int columns) {
+  if (fit.kind != scheme.kind || fit.granularity != scheme.granularity || fit.columns != columns) {
+    return false;
+  }
+  return scheme.kind != "gradient" ||
+         (fit.k_convolution == scheme.k_convolution && fit.k_dense == scheme.k_dense);
+}
+
+std::string describe(const Scheme& scheme, int columns) {
+  std::string text = fmt::format("{} ({} statistics", scheme.kind, to_string(scheme.granularity));
+  if (scheme.kind == "gradient") {
+    text += fmt::format(", k = {} convolution, {} dense", scheme.k_convolution, scheme.k_dense);
+  }
+  return text + fmt::format(") with {} columns", columns);
+}
+
+ordered_json fit_to_json(const ThresholdFit& fit) {
+  ordered_json j;
+  j["scheme"] = fit.kind;
+  j["granularity"] = to_string(fit.granularity);
+  if (fit.kind == "gradient") {
+    j["k_convolution"] = fit.k_convolution;
+    j["k_dense"] = fit.k_dense;
+  }
+  j["columns"] = fit.columns;
+  j["dataflow"] = fit.dataflow;
+  j["layers"] = ordered_json::array();
+  for (const LayerFit& layer : fit.layers) {
+    ordered_json l;
+    l["name"] = layer.layer;
+    l["samples"] = layer.samples;
+    l["mean"] = layer.mean;
+    l["deviation"] = layer.deviation;
+    l["low"] = ordered_json::array();
+    l["high"] = ordered_json::array();
+    for (const Bounds& b : layer.bounds) {
+      l["low"].push_back(b.low);
+      l["high"].push_back(b.high);
+    }
+    j["layers"].push_back(l);
+  }
+  return j;
+}
+
+ThresholdFit fit_from_json(const json& j) {
+  ThresholdFit fit;
+  fit.kind = j.at("scheme").get<std::string>();
+  fit.granularity = j.at("granularity") == "channel" ? Granularity::channel : Granularity::layer;
+  fit.k_convolution = j.value("k_convolution", 0.0);
+  fit.k_dense = j.value("k_dense", 0.0);
+  fit.columns = j.at("columns").get<int>();
+  fit.dataflow = j.at("dataflow").get<std::string>();
+  for (const json& l : j.at("layers")) {
+    LayerFit layer;
+    layer.layer = l.at("name").get<std::string>();
+    layer.samples = l.at("samples").get<std::int64_t>();
+    layer.mean = l.at("mean").get<std::vector<double>>();
+    layer.deviation = l.at("deviation").get<std::vector<double>>();
+    const auto low = l.at("low").get<std::vector<std::int32_t>>();
+    const auto high = l.at("high").get<std::vector<std::int32_t>>();
+    for (std::size_t i = 0; i < low.size(); ++i) layer.bounds.push_back({low[i], high.at(i)});
+    fit.layers.push_back(layer);
+  }
+  return fit;
+}
+
+}  // namespace
+
+const char* to_string(Granularity granularity) {
+  return granularity == Granularity::channel ? "channel" : "layer";
+}
+const char* to_string(Gate gate) {
+  return gate == Gate::row ? "row" : "always";
+}
+
+ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
+                            const Scheme& scheme, int columns) {
+  ThresholdFit fit;
+  fit.kind = scheme.kind;
+  fit.granularity = scheme.granularity;
+  fit.k_convolution = scheme.k_convolution;
+  fit.k_dense = scheme.k_dense;
+  fit.columns = columns;
+  std::vector<std::vector<Moments>> moments;
+  for (const Layer& layer : network.layers) {
+    const int entries = scheme.granularity == Granularity::channel ? layer.columns() : 1;
+    moments.emplace_back(static_cast<std::size_t>(entries));
+  }
+  for (int i = 0; i < calibration.count(); ++i) {
+    const auto values = run_network(network, calibration.image(i));
+    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+      if (network.layers[l].kind != LayerKind::gemm) continue;
+      collect(network.layers[l], values[l].sums, scheme, columns, moments[l]);
+    }
+  }
+  for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    const Layer& layer = network.layers[l];
+    if (layer.kind != LayerKind::gemm) continue;
+    LayerFit f;
+    f.layer = layer.name;
+    for (const Moments& m : moments[l]) {
+      f.samples += m.n;
+      f.mean.push_back(m.mean());
+      f.deviation.push_back(m.deviation());
+      f.bounds.push_back(bounds_of(m, scheme, is_dense(layer)));
+    }
+    fit.layers.push_back(f);
+  }
+  return fit;
+}
+
+ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folder) {
+  ThresholdFile file;
+  file.network = folder.network.name;
+  file.network_digest = folder.network.digest;
+  bool needed = false;
+  for (const Configuration& c : experiment.configurations) needed |= c.scheme.needs_thresholds();
+  if (!needed) return file;
+  const ImageSet images = folder.load_calibration(experiment.calibration_images);
+  file.data_digest = sha256_file(folder.calibration.images);
+  file.images = images.count();
+  for (const Configuration& c : experiment.configurations) {
+    if (!c.scheme.needs_thresholds()) continue;
+    const bool known = std::any_of(file.fits.begin(), file.fits.end(), [&](const ThresholdFit& f) {
+      return fits(f, c.scheme, c.array.columns);
+    });
+    if (!known) {
+      file.fits.push_back(fit_thresholds(folder.network, images, c.scheme, c.array.columns));
+    }
+  }
+  return file;
+}
+
+ordered_json to_json(const ThresholdFile& file) {
+  ordered_json j;
+  j["format"] = kFormat;
+  j["network"] = {{"name", file.network}, {"digest", file.network_digest}};
+  j["data"] = {{"digest", file.data_digest}, {"images", file.images}};
+  j["fits"] = ordered_json::array();
+  for (const ThresholdFit& fit : file.fits) j["fits"].push_back(fit_to_json(fit));
+  j["digest"] = sha256(j.dump());
+  return j;
+}
+
+void write_thresholds(const ThresholdFile& file, const std::string& path) {
+  write_file(path, to_json(file).dump(1) + "\n");
+}
+
+ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& folder) {
+  const std::string remedy = "make it anew: sagitta calibrate CONFIG -o " + path;
+  ThresholdFile file;
+  try {
+    ordered_json j = ordered_json::parse(read_file(path));
+    if (j.at("format") != kFormat) {
+      throw InputError(path, "$.format", fmt::format("{} is not {}", j["format"].dump(), kFormat),
+                       remedy);
+    }
+    const std::string digest = j.at("digest").get<std::string>();
+    j.erase("digest");
+    if (sha256(j.dump()) != digest) {
+      throw InputError(path, "$.digest", "the content does not match its digest: it was changed",
+                       remedy);
+    }
+    file.network = j.at("network").at("name").get<std::string>();
+    file.network_digest = j.at("network").at("digest").get<std::string>();
+    file.data_digest = j.at("data").at("digest").get<std::string>();
+    file.images = j.at("data").at("images").get<int>();
+    for (const auto& fit : j.at("fits")) file.fits.push_back(fit_from_json(fit));
+  } catch (const nlohmann::json::exception& e) {
+    throw InputError(path, "", fmt::format("is not a threshold file: {}", e.what()), remedy);
+  }
+  if (file.network_digest != folder.network.digest) {
+    throw InputError(path, "$.network.digest",
+                     fmt::format("fitted to network {} ({}...), not to {} ({}...)", file.network,
+                                 file.network_digest.substr(0, 12), folder.network.name,
+                                 folder.network.digest.substr(0, 12)),
+                     remedy);
+  }
+  const std::string data = sha256_file(folder.calibration.images);
+  if (file.data_digest != data) {
+    throw InputError(
+        path, "$.data.digest",
+        fmt::format("fitted on other calibration images than {}", folder.calibration.images),
+        remedy);
+  }
+  return file;
+}
+
+Protection protection_of(const Scheme& scheme, int columns, const ThresholdFile& thresholds,
+                         const std::string& thresholds_path) {
+  Protection p;
+  p.name = scheme.name;
+  p.tmr_pe = scheme.kind == "tmr-pe";
+  if (!scheme.needs_thresholds()) return p;
+  p.checksum = scheme.gate == Gate::row;
+  Checker& checker = scheme.kind == "gradient" ? p.gradient : p.range;
+  checker.present = true;
+  checker.gate = scheme.gate;
+  checker.granularity = scheme.granularity;
+  for (const ThresholdFit& fit : thresholds.fits) {
+    if (!fits(fit, scheme, columns)) continue;
+    for (const LayerFit& layer : fit.layers) checker.layers.push_back({layer.layer, layer.bounds});
+    return p;
+  }
+  throw InputError(thresholds_path, "$.fits",
+                   fmt::format("holds no fit for {}", describe(scheme, columns)),
+                   "make it anew: sagitta calibrate CONFIG -o " + thresholds_path);
+}
+
+}  // namespace sagitta

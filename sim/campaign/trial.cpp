@@ -1,0 +1,223 @@
+#include "campaign/trial.h"
+
+#include <algorithm>
+
+#include "base/philox.h"
+#include "network/fixed_scale.h"
+
+namespace sagitta {
+
+int draw_image(std::uint64_t seed, std::int64_t trial, int images) {
+  Stream stream(seed, static_cast<std::uint64_t>(trial), Purpose::image);
+  return static_cast<int>(stream.below(static_cast<std::uint64_t>(images)));
+}
+
+std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upsets,
+                               const SiteSelection& sites, std::int64_t cycles) {
+  Stream site(seed, static_cast<std::uint64_t>(trial), Purpose::fault_site);
+  Stream cycle(seed, static_cast<std::uint64_t>(trial), Purpose::fault_cycle);
+  std::vector<Fault> faults;
+  for (int i = 0; i < upsets; ++i) {
+    const auto index = site.below(static_cast<std::uint64_t>(sites.bits()));
+    faults.push_back({sites.at(static_cast<std::int64_t>(index)),
+                      static_cast<std::int64_t>(cycle.below(static_cast<std::uint64_t>(cycles)))});
+  }
+  return faults;
+}
+
+// Follows a run and notes how far towards the output a difference from the fault-free values came.
+class TrialEngine::Differences : public MachineObserver {
+ public:
+  enum class Reach { none, requantise, activation, output };
+
+  Differences(const Network& network, const std::vector<LayerValues>& reference)
+      : network_(network), reference_(reference) {}
+
+  void observe(const Machine& machine) override {
+    if (reach_ == Reach::output) return;
+    const int layer = machine.layer();
+    if (layer >= static_cast<int>(network_.layers.size())) return;
+    const auto l = static_cast<std::size_t>(layer);
+    const std::byte* now = machine.state().now();
+    const int lanes = machine.sequencer().lanes(machine.control());
+    const SumVector sums = machine.vector().sums(now);
+    if (sums.valid) compare_sums(l, sums, lanes);
+    const WriteBack write = machine.vector().output(now);
+    if (write.valid) compare_output(l, write, lanes);
+  }
+
+  Reach reach() const { return reach_; }
+
+ private:
+  void compare_sums(std::size_t layer, const SumVector& sums, int lanes) {
+    const std::vector<std::int32_t>& expected = reference_[layer].sums;
+    const Layer& l = network_.layers[layer];
+    for (int c = 0; c < lanes; ++c) {
+      const std::int64_t at = std::int64_t{sums.address} + c;
+      if (at < 0 || at >= static_cast<std::int64_t>(expected.size())) continue;
+      const std::int32_t clean = expected[static_cast<std::size_t>(at)];
+      if (sums.value[c] == clean) continue;
+      const FixedScale scale = l.scale[static_cast<std::size_t>(at % l.columns())];
+      const auto rounded = [&](std::int32_t sum) {
+        return round_half_even(std::int64_t{sum} * std::int64_t{scale.mantissa}, scale.shift);
+      };
+      raise(rounded(sums.value[c]) == rounded(clean) ? Reach::requantise : Reach::activation);
+    }
+  }
+
+  void compare_output(std::size_t layer, const WriteBack& write, int lanes) {
+    const std::vector<std::int8_t>& expected = reference_[layer].output;
+    for (int c = 0; c < lanes; ++c) {
+      const std::int64_t at = std::int64_t{write.address} + c;
+      if (at < 0 || at >= static_cast<std::int64_t>(expected.size()) ||
+          write.value[c] != expected[static_cast<std::size_t>(at)]) {
+        raise(Reach::output);
+      }
+    }
+  }
+
+  void raise(Reach reach) { reach_ = std::max(reach_, reach); }
+
+  const Network& network_;
+  const std::vector<LayerValues>& reference_;
+  Reach reach_ = Reach::none;
+};
+
+TrialEngine::TrialEngine(const Program& program, const Network& network)
+    : program_(&program),
+      network_(&network),
+      machine_(program),
+      sites_(machine_.layout()),
+      activity_(sites_, program) {}
+
+std::int64_t TrialEngine::clean_cycles() {
+  if (clean_cycles_ == 0) {
+    const std::vector<std::int8_t> blank(static_cast<std::size_t>(network_->input.elements()));
+    machine_.reset(blank.data());
+    while (!machine_.done()) machine_.step();
+    clean_cycles_ = machine_.cycle();
+  }
+  return clean_cycles_;
+}
+
+CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixels, int label) {
+  image_ = image;
+  label_ = label;
+  pixels_ = pixels;
+  reference_.reset();
+  machine_.reset(pixels_.data());
+  checkpoint_count_ = 0;
+  while (!machine_.done()) {
+    if (machine_.cycle() % kCheckpointInterval == 0) {
+      if (checkpoint_count_ == checkpoints_.size()) checkpoints_.emplace_back();
+      machine_.save(checkpoints_[checkpoint_count_++]);
+    }
+    machine_.step();
+  }
+  clean_cycles_ = machine_.cycle();
+  clean_ = {};
+  clean_.image = image;
+  clean_.logits = machine_.logits();
+  clean_.correct = top1(clean_.logits) == label;
+  clean_.cycles = clean_cycles_;
+  clean_.mismatches = machine_.mismatches();
+  clean_.suppressed = static_cast<std::int64_t>(machine_.suppressions().size());
+  clean_.counters = machine_.counters();
+  return clean_;
+}
+
+void TrialEngine::strike(Injector& injector, bool& in_use) {
+  const std::int64_t cycle = machine_.cycle();
+  for (const FaultRecord& r : injector.records()) {
+    if (r.cycle == cycle && !in_use) in_use = activity_.in_use(machine_, r.site);
+  }
+  injector.strike(machine_.state(), cycle);
+  machine_.touch();
+}
+
+TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& faults,
+                             bool from_reset) {
+  if (!reference_) reference_ = run_network(*network_, pixels_);
+  TrialResult result;
+  result.trial = trial;
+  result.image = image_;
+  result.reference_class = top1(clean_.logits);
+  result.reference_correct = clean_.correct;
+
+  Injector injector(sites_, faults);
+  const std::int64_t first = injector.next_cycle();
+  if (from_reset || first < 0) {
+    machine_.reset(pixels_.data());
+  } else {
+    const auto i = std::min<std::size_t>(static_cast<std::size_t>(first / kCheckpointInterval),
+                                         checkpoint_count_ - 1);
+    machine_.restore(checkpoints_[i]);
+  }
+  Differences differences(*network_, *reference_);
+  machine_.set_observer(&differences);
+  bool in_use = false;
+  bool converged = false;
+  const std::int64_t limit = budget(clean_cycles_);
+  while (!machine_.done() && machine_.cycle() < limit) {
+    const std::int64_t cycle = machine_.cycle();
+    if (cycle == injector.next_cycle()) strike(injector, in_use);
+    // Once every fault has struck and all state is as in the fault-free run, so is the rest.
+    if (!from_reset && injector.next_cycle() < 0 && cycle % kCheckpointInterval == 0 &&
+        static_cast<std::size_t>(cycle / kCheckpointInterval) < checkpoint_count_ &&
+        machine_.equals(checkpoints_[static_cast<std::size_t>(cycle / kCheckpointInterval)])) {
+      converged = true;
+      break;
+    }
+    machine_.step();
+  }
+  machine_.set_observer(nullptr);
+
+  const bool finished = converged || machine_.done();
+  const std::vector<std::int8_t>& logits = converged ? clean_.logits : machine_.logits();
+  result.faults = injector.records();
+  result.cycles = converged ? clean_cycles_ : machine_.cycle();
+  result.mismatches = machine_.mismatches();
+  judge_suppressions(result);
+  const bool fired = std::any_of(result.faults.begin(), result.faults.end(),
+                                 [](const FaultRecord& r) { return r.fired; });
+  if (!finished) {
+    result.outcome = Outcome::hang;
+  } else if (!fired) {
+    result.outcome = Outcome::not_fired;
+  } else if (logits == clean_.logits) {
+    const bool acted = result.mismatches > clean_.mismatches ||
+                       static_cast<std::int64_t>(machine_.suppressions().size()) > clean_.suppressed;
+    using Reach = Differences::Reach;
+    if (acted) {
+      result.outcome = Outcome::detected_corrected;
+    } else if (differences.reach() == Reach::output) {
+      result.outcome = Outcome::masked_downstream;
+    } else if (differences.reach() == Reach::activation) {
+      result.outcome = Outcome::masked_activation;
+    } else if (differences.reach() == Reach::requantise) {
+      result.outcome = Outcome::masked_requantise;
+    } else {
+      result.outcome = in_use ? Outcome::masked_logical : Outcome::masked_idle;
+    }
+  } else {
+    result.outcome = compare_logits(clean_.logits, logits, label_);
+  }
+  if (finished) {
+    result.predicted_class = top1(logits);
+    result.correct = result.predicted_class == label_;
+  }
+  return result;
+}
+
+void TrialEngine::judge_suppressions(TrialResult& result) const {
+  for (const SuppressionRecord& s : machine_.suppressions()) {
+    const auto& sums = s.layer < static_cast<int>(reference_->size())
+                           ? (*reference_)[static_cast<std::size_t>(s.layer)].sums
+                           : std::vector<std::int32_t>{};
+    const bool inside = s.address >= 0 && static_cast<std::size_t>(s.address) < sums.size();
+    const bool as_it_should_be = inside && sums[static_cast<std::size_t>(s.address)] == s.value;
+    ++(as_it_should_be ? result.suppressed_wrong : result.suppressed_right);
+  }
+}
+
+}  // namespace sagitta

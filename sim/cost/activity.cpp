@@ -1,0 +1,71 @@
+#include "cost/activity.h"
+
+#include <stdexcept>
+
+namespace sagitta {
+namespace {
+
+double ratio(double a, double b) {
+  return b > 0 ? a / b : 0;
+}
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+Activity::Activity(const Program& program, const std::vector<LayerCounters>& counters,
+                   std::int64_t cycles) {
+  if (counters.size() != program.layers.size() + 1) {
+    throw std::invalid_argument("energy needs one counter set a layer and one for the rest");
+  }
+  at(Event::cycle) = static_cast<double>(cycles);
+  for (std::size_t i = 0; i < counters.size(); ++i) {
+    add_layer(counters[i], i < program.layers.size() && program.layers[i].raw != 0);
+  }
+
+  double bytes = 0;
+  double beats = 0;
+  for (const Transfer& t : program.transfers) {
+    bytes += static_cast<double>(t.size);
+    beats += static_cast<double>(ceil_div(t.size, program.memory.dram_bytes_per_cycle));
+  }
+  inferences_ = ratio(dma_bytes_, bytes);
+  const double tiles = static_cast<double>(program.transfers.size()) - 1;  // [0] is the image
+  at(Event::layer) = inferences_ * static_cast<double>(program.layers.size());
+  at(Event::column_tile) = inferences_ * tiles;
+  at(Event::setup_lane) = inferences_ * tiles * program.array.columns;
+  at(Event::beat) = inferences_ * beats;
+  at(Event::store_beat) =
+      inferences_ * static_cast<double>(ceil_div(program.logits, program.array.columns));
+}
+
+void Activity::add_layer(const LayerCounters& c, bool raw) {
+  const auto reads = static_cast<double>(c.activation_reads);
+  const auto macs = static_cast<double>(c.macs);
+  const auto vectors = static_cast<double>(c.vectors);
+  dma_bytes_ += static_cast<double>(c.dma_bytes);
+  at(Event::active_cycle) += static_cast<double>(c.cycles - c.stall_cycles);
+  at(Event::output) += static_cast<double>(c.activation_writes);
+  at(Event::pool_tap) += static_cast<double>(c.pool_taps);
+  if (c.feed_cycles == 0) {  // a pooling layer: its reads are lanes of taps
+    at(Event::pool_lane) += reads;
+    return;
+  }
+  // Every row tile of a layer is fed K cycles, so means over feed cycles are means over tiles.
+  const double rows = ratio(reads, static_cast<double>(c.feed_cycles));
+  const double lanes = ratio(macs, reads);
+  at(Event::feed) += static_cast<double>(c.feed_cycles);
+  at(Event::row_feed) += reads;
+  at(Event::lane_feed) += ratio(macs, rows);
+  at(Event::mac) += macs;
+  at(Event::vector) += vectors;
+  at(Event::lane) += vectors * lanes;
+  at(raw ? Event::raw : Event::requantised) += vectors * lanes;
+  at(Event::row_tile) += ratio(vectors, rows);
+  // A tile of m rows drains in m cycles, with m, m - 1, .. 1 rows left.
+  at(Event::row_shift) += vectors * (rows + 1) / 2;
+  at(Event::shift) += vectors * (rows + 1) / 2 * lanes;
+}
+
+}  // namespace sagitta

@@ -1,0 +1,59 @@
+// How often things happened in a run, in the terms in which hardware spends energy: derived from
+// the machine's counters.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/counters.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+enum class Event : std::uint8_t {
+  cycle,         // a clock cycle
+  active_cycle,  // a cycle that is not a stall
+  layer,
+  feed,       // a feed cycle
+  row_feed,   // a valid row in a feed cycle: one activation enters the array
+  lane_feed,  // a valid lane in a feed cycle: one weight enters the array
+  mac,        // a valid row x valid lane in a feed cycle
+  shift,      // a valid sum moves up one PE while its tile drains
+  row_shift,  // ... and the checksum column's sum of that row
+  row_tile,
+  column_tile,
+  setup_lane,   // a lane takes its parameters
+  vector,       // a row of sums on the drain path
+  lane,         // a valid lane of such a row
+  requantised,  // ... that becomes int8
+  raw,          // ... that goes to the accumulator buffer
+  pool_tap,
+  pool_lane,   // a valid lane of a tap
+  output,      // an element written back
+  beat,        // a DMA beat
+  store_beat,  // a row of results on its way to the host
+};
+inline constexpr int kEvents = static_cast<int>(Event::store_beat) + 1;
+
+class Activity {
+ public:
+  // `counters`: one entry a layer and one for what is outside of layers.
+  Activity(const Program& program, const std::vector<LayerCounters>& counters, std::int64_t cycles);
+
+  double of(Event event) const { return counts_[static_cast<std::size_t>(event)]; }
+  double dma_bytes() const { return dma_bytes_; }
+  // Bytes moved by DMA in units of one whole inference: what depends on the program's transfers
+  // alone (parameters, results) scales with it.
+  double inferences() const { return inferences_; }
+
+ private:
+  double& at(Event event) { return counts_[static_cast<std::size_t>(event)]; }
+  void add_layer(const LayerCounters& c, bool raw);
+
+  std::array<double, kEvents> counts_{};
+  double dma_bytes_ = 0;
+  double inferences_ = 0;
+};
+
+}  // namespace sagitta

@@ -1,0 +1,210 @@
+#include "cost/storage.h"
+
+#include <stdexcept>
+
+namespace sagitta {
+namespace {
+
+// The path without indices: "array.pe.acc".
+std::string plain(const std::string& path) {
+  std::string text;
+  int depth = 0;
+  for (const char c : path) {
+    if (c == '[') ++depth;
+    if (depth == 0) text += c;
+    if (c == ']') --depth;
+  }
+  return text;
+}
+
+// What loads a class once. A load of valid rows or lanes only counts as that part of a load.
+enum class Loads : std::uint8_t {
+  rows,         // valid rows of a feed cycle
+  lanes,        // valid lanes of a feed cycle
+  sums,         // the PEs' accumulators: products, then the shift upwards
+  column_sums,  // the checksum column's accumulators
+  vectors,      // valid lanes of a vector on the drain path
+  outputs,
+  pool,
+  feed,
+  row_tile,  // a tile's row positions, and those of setup
+  column_tile,
+  setup_lane,
+  layer,
+  beat,
+  wide_read,  // a pool tap or a beat of the store phase
+  store_beat,
+  control,  // counters: an eighth of the bits takes new data in an active cycle
+};
+
+struct Rule {
+  const char* prefix;  // of the plain path; the first match holds
+  Loads loads;
+  bool enable;
+};
+
+constexpr Rule kRules[] = {
+    {"array.skew_a", Loads::rows, false},
+    {"array.skew_b", Loads::lanes, false},
+    {"array.pe.acc", Loads::sums, false},
+    {"array.pe.a", Loads::rows, false},
+    {"array.pe.b", Loads::lanes, false},
+    {"control.sequencer.config", Loads::layer, true},
+    {"control.sequencer", Loads::control, true},
+    {"control.row", Loads::row_tile, true},
+    {"memory.activation.read", Loads::rows, false},
+    {"memory.activation.vector", Loads::wide_read, true},
+    {"memory.weight.read", Loads::lanes, false},
+    {"memory.parameter.lane_read", Loads::setup_lane, true},
+    {"memory.parameter.tile_read", Loads::column_tile, true},
+    {"memory.accumulator.vector", Loads::store_beat, true},
+    {"memory.dma.data", Loads::beat, true},
+    {"memory.dma", Loads::control, true},
+    {"vector.bias_add", Loads::vectors, true},
+    {"vector.requantise", Loads::vectors, true},
+    {"vector.output", Loads::outputs, true},
+    {"vector.pool", Loads::pool, true},
+    {"vector.bias", Loads::column_tile, true},
+    {"vector.scale", Loads::column_tile, true},
+    {"vector.shift", Loads::column_tile, true},
+    {"resilience.checksum.skew", Loads::rows, false},
+    {"resilience.checksum.pe.acc", Loads::column_sums, false},
+    {"resilience.checksum.pe.a", Loads::rows, false},
+    {"resilience.checksum.pe.b", Loads::feed, false},
+    {"resilience.checksum.weight.read", Loads::feed, false},
+    {"resilience.checksum.bias_sum", Loads::column_tile, true},
+    {"resilience.checksum", Loads::vectors, true},
+    {"resilience.range.low", Loads::column_tile, true},
+    {"resilience.range.high", Loads::column_tile, true},
+    {"resilience.range", Loads::vectors, true},
+    {"resilience.gradient.low", Loads::column_tile, true},
+    {"resilience.gradient.high", Loads::column_tile, true},
+    {"resilience.gradient", Loads::vectors, true},
+};
+
+double count_loads(Loads loads, const Program& program, const Activity& activity) {
+  const double rows = program.array.rows;
+  const double columns = program.array.columns;
+  const auto of = [&](Event event) { return activity.of(event); };
+  switch (loads) {
+    case Loads::rows:
+      return of(Event::row_feed) / rows;
+    case Loads::lanes:
+      return of(Event::lane_feed) / columns;
+    case Loads::sums:
+      return (of(Event::mac) + of(Event::shift)) / (rows * columns);
+    case Loads::column_sums:
+      return (of(Event::row_feed) + of(Event::row_shift)) / rows;
+    case Loads::vectors:
+      return of(Event::lane) / columns;
+    case Loads::outputs:
+      return of(Event::output) / columns;
+    case Loads::pool:
+      return of(Event::pool_lane) / columns;
+    case Loads::feed:
+      return of(Event::feed);
+    case Loads::row_tile:
+      return of(Event::row_tile) + of(Event::column_tile);
+    case Loads::column_tile:
+      return of(Event::column_tile);
+    case Loads::setup_lane:
+      return of(Event::setup_lane);
+    case Loads::layer:
+      return of(Event::layer);
+    case Loads::beat:
+      return of(Event::beat);
+    case Loads::wide_read:
+      return of(Event::pool_tap) + of(Event::store_beat);
+    case Loads::store_beat:
+      return of(Event::store_beat);
+    case Loads::control:
+      return of(Event::active_cycle) / 8;
+  }
+  return of(Event::cycle);
+}
+
+struct Weights {
+  double rows = 0;    // of weights, over all column tiles
+  double header = 0;  // bytes
+};
+
+Weights delivered(const Program& program) {
+  const int columns = program.array.columns;
+  const int stride = columns + (program.protection.checksum ? 2 : 0);
+  const int header = program.parameters.header_bytes(columns);
+  Weights w;
+  for (const Transfer& t : program.transfers) {
+    if (t.is_image) continue;
+    w.rows += static_cast<double>((t.size - header) / stride);
+    w.header += header;
+  }
+  return w;
+}
+
+}  // namespace
+
+std::string block_of(const RegisterClass& registers) {
+  return registers.path.substr(0, registers.path.find('.'));
+}
+
+std::string unit_of(const RegisterClass& registers) {
+  const std::string path = plain(registers.path);
+  const std::size_t first = path.find('.');
+  if (first == std::string::npos) return path;
+  return path.substr(first + 1, path.find('.', first + 1) - first - 1);
+}
+
+FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& program,
+                            const Activity& activity) {
+  const std::string path = plain(registers.path);
+  for (const Rule& rule : kRules) {
+    if (!path.starts_with(rule.prefix)) continue;
+    // A valid bit is new in every cycle; it has nothing to hold.
+    const bool enable = rule.enable && !path.ends_with(".valid");
+    return {true, enable, count_loads(rule.loads, program, activity)};
+  }
+  return {false, true, activity.of(Event::cycle)};
+}
+
+std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
+                                      const Activity& activity) {
+  const std::string path = plain(registers.path);
+  const int bits = registers.width;
+  const int all_lanes = bits * program.array.columns;
+  const int beat = 8 * program.memory.dram_bytes_per_cycle;
+  const double runs = activity.inferences();
+  const auto of = [&](Event event) { return activity.of(event); };
+  const auto stored = [&](bool here) { return here ? of(Event::store_beat) * all_lanes : 0; };
+  if (path == "memory.activation.bank.word") {
+    const auto image = static_cast<double>(program.transfers.front().size);
+    // A padding tap is charged as a read: the counters do not tell them apart.
+    return {{false, of(Event::row_feed) * bits, bits},
+            {false, of(Event::pool_tap) * all_lanes + stored(!program.raw_output), all_lanes},
+            {true, of(Event::output) * bits, all_lanes},
+            {true, runs * image * 8, beat}};
+  }
+  if (path == "memory.weight.bank.row.lane") {
+    return {{false, of(Event::feed) * all_lanes, all_lanes},
+            {true, runs * delivered(program).rows * all_lanes, beat}};
+  }
+  if (path == "memory.parameter.bank.word") {
+    const ParameterFormat& format = program.parameters;
+    return {{false, of(Event::setup_lane) * format.lane_words * bits, format.lane_words * bits},
+            {false, of(Event::column_tile) * format.tile_words * bits, format.tile_words * bits},
+            {true, runs * delivered(program).header * 8, beat}};
+  }
+  if (path == "memory.accumulator.word") {
+    return {{false, stored(true), all_lanes}, {true, of(Event::raw) * bits, all_lanes}};
+  }
+  if (path == "resilience.checksum.weight.bank.row") {
+    return {{false, of(Event::feed) * bits, bits},
+            {true, runs * delivered(program).rows * bits, bits}};
+  }
+  throw std::logic_error("the cost model has no rule for the memory " + registers.path);
+}
+
+int sram_banks(const RegisterClass& registers, const Program& program) {
+  return plain(registers.path) == "memory.activation.bank.word" ? 2 * program.array.rows : 2;
+}
+
+}  // namespace sagitta

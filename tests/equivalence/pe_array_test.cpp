@@ -1,0 +1,123 @@
+// The flat array core against one SystemC module a PE: every register, every cycle.
+#include "machine/array/pe_array.h"
+
+#include <map>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "fault/injector.h"
+#include "machine/array/array.h"
+#include "support/one_process.h"
+#include "support/random_network.h"
+
+int sc_main(int, char**) { return 0; }
+
+namespace sagitta {
+namespace {
+
+using test::Random;
+
+// The flat core alone, with its registers by name.
+struct FlatArray {
+  RegisterLayout layout;
+  Array core;
+  MachineState state;
+  std::map<std::string, const RegisterClass*> by_path;
+
+  explicit FlatArray(const ArrayShape& shape) : core(layout, shape, 1), state(layout) {
+    for (const RegisterClass& c : layout.classes()) by_path[c.path] = &c;
+  }
+  std::int64_t read(const std::string& path, std::int64_t element) {
+    return read_register(state, *by_path.at(path), element);
+  }
+};
+
+// Compares all registers of both; names the first that differs.
+std::string first_difference(FlatArray& flat, const PeArray& pes, const ArrayShape& shape) {
+  const auto differ = [](const std::string& path, std::int64_t f, std::int64_t p) {
+    return fmt::format("{}: flat {}, per PE {}", path, f, p);
+  };
+  for (int r = 0; r < shape.rows; ++r) {
+    for (int c = 0; c < shape.columns; ++c) {
+      const std::int64_t e = std::int64_t{r} * shape.columns + c;
+      const std::string pe = fmt::format("pe[{}][{}]", r, c);
+      const auto a = flat.read("array.pe[][].a", e);
+      const auto b = flat.read("array.pe[][].b", e);
+      const auto acc = flat.read("array.pe[][].acc", e);
+      if (a != pes.a(r, c)) return differ(pe + ".a", a, pes.a(r, c));
+      if (b != pes.b(r, c)) return differ(pe + ".b", b, pes.b(r, c));
+      if (acc != pes.acc(r, c)) return differ(pe + ".acc", acc, pes.acc(r, c));
+    }
+  }
+  for (int lane = 1; lane < std::max(shape.rows, shape.columns); ++lane) {
+    for (int stage = 0; stage < lane; ++stage) {
+      const std::string at = fmt::format("[{}][{}]", lane, stage);
+      if (lane < shape.rows) {
+        const auto a = flat.read(fmt::format("array.skew_a[{}][]", lane), stage);
+        if (a != pes.skew_a(lane, stage)) return differ("skew_a" + at, a, pes.skew_a(lane, stage));
+      }
+      if (lane < shape.columns) {
+        const auto b = flat.read(fmt::format("array.skew_b[{}][]", lane), stage);
+        if (b != pes.skew_b(lane, stage)) return differ("skew_b" + at, b, pes.skew_b(lane, stage));
+      }
+    }
+  }
+  return "";
+}
+
+// Modes at random, in runs, and pauses long enough for the flat core to skip steps.
+std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
+  Random random(seed);
+  int left = 0;
+  bool quiet = false;
+  ArrayMode mode = ArrayMode::accumulate;
+  PeArray pes("pes", shape, [&](ArrayOperands& next) {
+    if (left-- <= 0) {
+      quiet = random.chance(20);
+      left = random.between(1, quiet ? 60 : 12);
+      mode = random.chance(60) || quiet ? ArrayMode::accumulate
+                                        : static_cast<ArrayMode>(random.between(0, 3));
+    }
+    const auto value = [&] { return quiet || random.chance(10) ? std::int8_t{0} : random.int8(); };
+    for (auto& v : next.activations) v = value();
+    for (auto& v : next.weights) v = value();
+    next.mode = mode;
+  });
+  FlatArray flat(shape);
+  for (int cycle = 0; cycle < cycles; ++cycle) {
+    const ArrayOperands& in = pes.entering();
+    flat.core.step(flat.state.cycle(), in.activations.data(), in.weights.data(), in.mode);
+    flat.state.clock_edge();
+    pes.run(1);
+    const std::string wrong = first_difference(flat, pes, shape);
+    if (!wrong.empty()) return fmt::format("cycle {}: {}", cycle + 1, wrong);
+    // The row that leaves is the top row's accumulators.
+    for (int c = 0; c < shape.columns; ++c) {
+      if (flat.core.sums(flat.state.now())[c] != pes.acc(0, c)) return "sums";
+    }
+  }
+  return "";
+}
+
+TEST(PeArray, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
+  std::uint64_t seed = 1;
+  for (int rows = 1; rows <= 9; ++rows) {
+    for (int columns = 1; columns <= 9; ++columns) {
+      const ArrayShape shape{rows, columns};
+      EXPECT_EQ(test::in_child([&] { return compare(shape, seed, 500); }), "")
+          << rows << "x" << columns << " seed " << seed;
+      ++seed;
+    }
+  }
+}
+
+TEST(PeArray, FlatCoreEqualsOneModuleAPeOnLongThinArrays) {
+  for (const ArrayShape shape : {ArrayShape{40, 3}, ArrayShape{3, 40}, ArrayShape{17, 33}}) {
+    EXPECT_EQ(test::in_child([&] { return compare(shape, 7, 400); }), "")
+        << shape.rows << "x" << shape.columns;
+  }
+}
+
+}  // namespace
+}  // namespace sagitta

@@ -1,0 +1,150 @@
+// Machines with random programs, schemes and faults, and how to run and compare them.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fault/injector.h"
+#include "fault/site.h"
+#include "machine/machine.h"
+#include "schedule/program.h"
+#include "support/random_network.h"
+
+namespace sagitta::test {
+
+inline Bounds random_bounds(Random& random) {
+  const int centre = random.between(-60'000, 60'000);
+  return {centre - random.between(0, 120'000), centre + random.between(0, 120'000)};
+}
+
+// Bounds that suppress a good part of the values of any layer.
+inline Checker random_checker(Random& random, const Network& network, bool checksum) {
+  Checker c;
+  c.present = true;
+  c.granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
+  c.gate = checksum && random.chance(50) ? Gate::row : Gate::always;
+  for (const Layer& layer : network.layers) {
+    if (layer.kind != LayerKind::gemm) continue;
+    LayerBounds b{layer.name, {}};
+    const int count = c.granularity == Granularity::layer ? 1 : layer.columns();
+    for (int i = 0; i < count; ++i) b.bounds.push_back(random_bounds(random));
+    c.layers.push_back(b);
+  }
+  return c;
+}
+
+inline Protection random_scheme(Random& random, const Network& network) {
+  Protection p;
+  p.tmr_pe = random.chance(30);
+  p.checksum = random.chance(50);
+  if (random.chance(50)) p.range = random_checker(random, network, p.checksum);
+  if (random.chance(50)) p.gradient = random_checker(random, network, p.checksum);
+  return p;
+}
+
+inline MemoryShape random_memory(Random& random) {
+  MemoryShape memory;
+  memory.dram_latency = random.between(0, 20);
+  memory.dram_bytes_per_cycle = random.between(1, 40);
+  return memory;
+}
+
+// A network (or one bare matrix product), an image and the program for it.
+struct MachineCase {
+  Program program;
+  Network network;  // no layers for a matrix product
+  std::vector<std::int8_t> image;
+};
+
+inline MachineCase random_case(Random& random, const ArrayShape& array) {
+  MachineCase c;
+  if (random.chance(20)) {
+    const int m = random.between(1, 20);
+    const int k = random.between(1, 12);
+    const int n = random.between(1, 20);
+    Protection p;
+    p.tmr_pe = random.chance(30);
+    p.checksum = random.chance(50);
+    c.image = random.int8s(m * k);
+    c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random), p);
+    return c;
+  }
+  c.network = random_network(random);
+  c.image = random.int8s(c.network.input.elements());
+  c.program = compile(c.network, array, random_memory(random), random_scheme(random, c.network),
+                      "test");
+  return c;
+}
+
+// `count` flips of registers chosen class by class, so that small blocks are struck as often as
+// large memories.
+inline std::vector<Fault> random_faults(Random& random, const SiteMap& sites, std::int64_t cycles,
+                                        int count) {
+  std::vector<Fault> faults;
+  for (int i = 0; i < count; ++i) {
+    Fault f;
+    f.site.register_class = random.between(0, static_cast<int>(sites.classes().size()) - 1);
+    const RegisterClass& c = sites.classes()[static_cast<std::size_t>(f.site.register_class)];
+    f.site.element = static_cast<std::int64_t>(
+        random.bits() % static_cast<std::uint64_t>(c.elements()));
+    f.site.bit = random.between(0, c.width - 1);
+    f.cycle = random.between(0, static_cast<int>(cycles) - 1);
+    faults.push_back(f);
+  }
+  return faults;
+}
+
+// Runs the machine from where it is, striking on the way; true when done within `budget` cycles.
+inline bool run_with(Machine& machine, Injector& injector, std::int64_t budget) {
+  for (;;) {
+    const std::int64_t at = injector.next_cycle();
+    if (at < 0 || at >= budget) return machine.run(budget);
+    if (machine.run(at)) return true;
+    injector.strike(machine.state(), at);
+    machine.touch();
+  }
+}
+
+// A copy of the registers of this cycle and of the memories.
+inline std::vector<std::byte> state_of(const Machine& machine) {
+  const std::size_t pipeline = machine.layout().pipeline_bytes();
+  const std::size_t held = machine.layout().held_bytes();
+  std::vector<std::byte> copy(pipeline + held);
+  std::memcpy(copy.data(), machine.state().now(), pipeline);
+  std::memcpy(copy.data() + pipeline, machine.state().held(), held);
+  return copy;
+}
+
+inline bool same_state(const Machine& x, const Machine& y) {
+  const std::size_t pipeline = x.layout().pipeline_bytes();
+  const std::size_t held = x.layout().held_bytes();
+  return pipeline == y.layout().pipeline_bytes() && held == y.layout().held_bytes() &&
+         std::memcmp(x.state().now(), y.state().now(), pipeline) == 0 &&
+         std::memcmp(x.state().held(), y.state().held(), held) == 0;
+}
+
+inline bool same_counters(const LayerCounters& x, const LayerCounters& y) {
+  return std::memcmp(&x, &y, sizeof x) == 0;  // int64 members only: no padding
+}
+
+// Everything that a user sees of a run.
+inline std::string difference(const Machine& x, const Machine& y) {
+  if (x.cycle() != y.cycle()) return "cycle";
+  if (x.logits() != y.logits()) return "logits";
+  if (x.raw_output() != y.raw_output()) return "raw output";
+  const auto& a = x.counters();
+  const auto& b = y.counters();
+  if (!std::equal(a.begin(), a.end(), b.begin(), b.end(), same_counters)) return "counters";
+  const auto same = [](const SuppressionRecord& p, const SuppressionRecord& q) {
+    return p.layer == q.layer && p.address == q.address && p.value == q.value;
+  };
+  const auto& s = x.suppressions();
+  const auto& t = y.suppressions();
+  if (!std::equal(s.begin(), s.end(), t.begin(), t.end(), same)) return "suppressions";
+  return "";
+}
+
+}  // namespace sagitta::test

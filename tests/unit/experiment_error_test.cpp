@@ -1,0 +1,258 @@
+// One test for each thing that can be wrong with an experiment: the message names file, place,
+// value and remedy.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "campaign/experiment.h"
+#include "support/experiment_folder.h"
+
+namespace sagitta {
+namespace {
+
+using test::ExperimentFolder;
+
+class ExperimentError : public ::testing::Test {
+ protected:
+  // Loads `text` and expects an error in `file` (empty: the experiment) at `where` whose message
+  // contains every one of `parts`.
+  void expect(const std::string& text, const std::vector<std::string>& overrides,
+              const std::string& file, const std::string& where,
+              const std::vector<std::string>& parts) {
+    try {
+      folder_.load(text, overrides);
+      ADD_FAILURE() << "no error for " << text;
+    } catch (const InputError& error) {
+      EXPECT_EQ(error.file(), file.empty() ? folder_.path("experiment.json") : file);
+      EXPECT_EQ(error.where(), where) << error.what();
+      for (const std::string& part : parts) {
+        EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
+            << "no \"" << part << "\" in: " << error.what();
+      }
+      EXPECT_NE(std::string(error.what()).find("remedy: "), std::string::npos) << error.what();
+    }
+  }
+
+  void expect(const std::string& text, const std::string& where,
+              const std::vector<std::string>& parts) {
+    expect(text, {}, "", where, parts);
+  }
+
+  // An error in an override of a file that is right.
+  void expect_override(const std::string& override, const std::string& where,
+                       const std::vector<std::string>& parts) {
+    expect(R"({"network": "net", "array": {"rows": 4}, "scheme": "none"})", {override},
+           "--set " + override, where, parts);
+  }
+
+  ExperimentFolder folder_;
+};
+
+TEST_F(ExperimentError, MissingFile) {
+  EXPECT_THROW(load_experiment(folder_.path("absent.json"), {}), InputError);
+}
+
+TEST_F(ExperimentError, FolderInsteadOfFile) {
+  EXPECT_THROW(load_experiment(folder_.path("net"), {}), InputError);
+}
+
+TEST_F(ExperimentError, SyntaxNamesLineAndColumn) {
+  expect("{\n  \"network\": \"net\",\n  \"images\": 1O\n}", "line 3, column 14",
+         {"this is not JSON", "syntax error"});
+  expect("", "line 1, column 1", {"this is not JSON"});
+  expect("{\"network\": \"net\",}", "line 1, column 19", {"none after the last"});
+  expect("{\"network\": \"net\", \"clock_mhz\": 1e999}", "line 1, column 37", {"1e999"});
+}
+
+TEST_F(ExperimentError, KeyTwiceInOneObject) {
+  expect("{\"network\": \"net\",\n \"array\": {\"rows\": 1, \"rows\": 2}}", "line 2, column 23",
+         {"\"rows\" stands twice"});
+}
+
+TEST_F(ExperimentError, NotAnObject) {
+  expect("[1, 2]", "$", {"[1,2] is not an experiment"});
+}
+
+TEST_F(ExperimentError, UnknownKeyNamesTheNearest) {
+  expect(R"({"network": "net", "aray": {}})", "$.aray", {"unknown", "did you mean \"array\"?"});
+  expect(R"({"network": "net", "array": {"rowz": 3}})", "$.array.rowz", {"\"rows\"", "cols"});
+  expect(R"({"network": "net", "array": [{}, {"colls": 3}]})", "$.array[1].colls", {"\"cols\""});
+  expect(R"({"network": "net", "fault": {"upset": 3}})", "$.fault.upset", {"\"upsets\""});
+  expect(R"({"network": "net", "memory": {"dram latency": 3}})", "$.memory[\"dram latency\"]",
+         {"\"dram_latency\""});
+  expect(R"({"network": "net", "scheme": {"kind": "gradient", "k_dens": 3}})", "$.scheme.k_dens",
+         {"\"k_dense\""});
+  // A key that is there already is not what was meant.
+  expect(R"({"network": "net", "images": 3, "image": 4})", "$.image", {"unknown"});
+}
+
+TEST_F(ExperimentError, MisspeltRequiredKeyIsReportedAsUnknown) {
+  expect(R"({"netwrok": "net"})", "$.netwrok", {"did you mean \"network\"?"});
+}
+
+TEST_F(ExperimentError, MissingKey) {
+  expect("{}", "$.network", {"this key is missing", "add \"network\"", "folder"});
+  expect(R"({"network": "net", "scheme": {"name": "x"}})", "$.scheme.kind", {"missing"});
+}
+
+TEST_F(ExperimentError, WrongType) {
+  expect(R"({"network": 5})", "$.network", {"5 is a whole number", "write a string"});
+  expect(R"({"network": "net", "array": {"rows": "16"}})", "$.array.rows",
+         {"\"16\" is a string", "a whole number or a list"});
+  expect(R"({"network": "net", "array": {"rows": 16.5}})", "$.array.rows",
+         {"16.5 is a number with a decimal point"});
+  expect(R"({"network": "net", "array": {"rows": [8, true]}})", "$.array.rows[1]",
+         {"true is a truth value", "write a whole number"});
+  expect(R"({"network": "net", "array": 16})", "$.array", {"an object", "a list"});
+  expect(R"({"network": "net", "scheme": [3]})", "$.scheme[0]", {"3 is a whole number"});
+  expect(R"({"network": "net", "scheme": null})", "$.scheme", {"null is null"});
+  expect(R"({"network": "net", "fault": []})", "$.fault", {"[] is a list", "an object"});
+  expect(R"({"network": "net", "fault": {"sites": 7}})", "$.fault.sites", {"a string"});
+  expect(R"({"network": "net", "fault": {"list": {}}})", "$.fault.list", {"a string", "null"});
+  expect(R"({"network": "net", "images": "all"})", "$.images", {"a whole number or null"});
+}
+
+TEST_F(ExperimentError, OutOfRange) {
+  expect(R"({"network": "net", "array": {"rows": 0}})", "$.array.rows",
+         {"0 is below the minimum 1", "use a value from 1 to 256"});
+  expect(R"({"network": "net", "array": {"rows": [8, 257]}})", "$.array.rows[1]",
+         {"257 is above the maximum 256"});
+  expect(R"({"network": "net", "array": [{"rows": 8}, {"rows": 8, "cols": 300}]})",
+         "$.array[1].cols", {"300 is above"});
+  expect(R"({"network": "net", "images": 0})", "$.images", {"0 is below the minimum 1"});
+  expect(R"({"network": "net", "fault": {"seed": -1}})", "$.fault.seed", {"-1 is below"});
+  expect(R"({"network": "net", "fault": {"seed": 18446744073709551615}})", "$.fault.seed",
+         {"18446744073709551615 is above"});
+  expect(R"({"network": "net", "fault": {"upsets": [1, 0]}})", "$.fault.upsets[1]", {"0 is below"});
+  expect(R"({"network": "net", "clock_mhz": 0})", "$.clock_mhz",
+         {"0 is not above 0", "above 0 and up to 100000"});
+  expect(R"({"network": "net", "memory": {"dram_bytes_per_cycle": 0}})",
+         "$.memory.dram_bytes_per_cycle", {"from 1 to 1024"});
+}
+
+TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
+  expect(R"({"network": "net", "scheme": "gradiant"})", "$.scheme",
+         {"\"gradiant\" is not known", "did you mean \"gradient\"?", "\"tmr-pe\""});
+  expect(R"({"network": "net", "scheme": ["none", "tmr"]})", "$.scheme[1]", {"\"tmr-pe\"?"});
+  expect(R"({"network": "net", "scheme": {"kind": "range"}})", "$.scheme.kind", {"range-zero"});
+  expect(R"({"network": "net", "array": {"dataflow": "ws"}})", "$.array.dataflow",
+         {"\"ws\" is not known", "write \"os\""});
+  expect(R"({"network": "net", "array": {"dataflow": ["os", "ws"]}})", "$.array.dataflow[1]",
+         {"\"ws\" is not known"});
+  expect(R"({"network": "net", "fault": {"model": "mbu"}})", "$.fault.model", {"\"seu\""});
+}
+
+TEST_F(ExperimentError, OptionOfAnotherScheme) {
+  expect(R"({"network": "net", "scheme": {"kind": "range-zero", "k_dense": 3}})",
+         "$.scheme.k_dense", {"does not apply here", "gradient: "});
+  expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
+         "$.scheme[1].granularity", {"does not apply here", "range-zero and gradient"});
+}
+
+TEST_F(ExperimentError, EmptyListsAndStrings) {
+  expect(R"({"network": "net", "array": {"rows": []}})", "$.array.rows", {"this list is empty"});
+  expect(R"({"network": "net", "scheme": []})", "$.scheme", {"this list is empty"});
+  expect(R"({"network": ""})", "$.network", {"this string is empty"});
+}
+
+TEST_F(ExperimentError, ValueTwiceInAList) {
+  expect(R"({"network": "net", "fault": {"upsets": [1, 2, 1]}})", "$.fault.upsets",
+         {"[1,2,1] holds a value twice"});
+}
+
+TEST_F(ExperimentError, ArrayTwice) {
+  expect(R"({"network": "net", "array": [{"rows": 8}, {"rows": 8, "cols": 8}]})", "$.array",
+         {"8x8 os is listed twice"});
+}
+
+TEST_F(ExperimentError, ArrayIsAWordThatIsNoFile) {
+  expect(R"({"network": "net", "array": "16x16"})", "$.array", {"\"16x16\"", ".json"});
+}
+
+TEST_F(ExperimentError, SchemeTwice) {
+  expect(R"({"network": "net", "scheme": ["none", {"kind": "none"}]})", "$.scheme",
+         {"the scheme none is listed twice"});
+}
+
+TEST_F(ExperimentError, SchemesThatShareAName) {
+  expect(R"({"network": "net", "scheme": ["gradient", {"kind": "gradient", "k_dense": 3}]})",
+         "$.scheme", {"different settings are called gradient", "a name of its own"});
+}
+
+TEST_F(ExperimentError, SchemeNamedLikeAnotherKind) {
+  expect(R"({"network": "net", "scheme": {"kind": "gradient", "name": "none"}})", "$.scheme",
+         {"kind gradient is named none"});
+}
+
+TEST_F(ExperimentError, SchemeNameThatTablesCannotHold) {
+  expect(R"({"network": "net", "scheme": {"kind": "gradient", "name": "a,b"}})", "$.scheme.name",
+         {"\"a,b\"", "Letters"});
+}
+
+TEST_F(ExperimentError, TooManyConfigurations) {
+  nlohmann::json fault;
+  for (int i = 1; i <= 101; ++i) fault["seed"].push_back(i);
+  for (int i = 1; i <= 50; ++i) fault["upsets"].push_back(i);
+  expect(R"({"network": "net", "array": {"rows": [1, 2], "cols": [1, 2]}})",
+         {"fault=" + fault.dump()}, "", "$", {"20200 configurations", "10000"});
+}
+
+TEST_F(ExperimentError, ReferencedFilesMustExist) {
+  expect(R"({"network": "nett"})", "$.network", {"there is no file", "nett", "relative to"});
+  folder_.write("empty/readme", "");
+  expect(R"({"network": "empty"})", "$.network", {"empty/network.json", "network folder"});
+  expect(R"({"network": "net", "technology": "t.json"})", "$.technology", {"t.json"});
+  expect(R"({"network": "net", "thresholds": "t.json"})", "$.thresholds", {"sagitta calibrate"});
+  expect(R"({"network": "net", "fault": {"list": ["a.csv"]}})", "$.fault.list", {"a.csv"});
+  expect(R"({"network": "net", "array": "a.json"})", "$.array", {"there is no file", "a.json"});
+  expect(R"({"network": "net", "scheme": ["none", "s.json"]})", "$.scheme[1]", {"s.json"});
+}
+
+TEST_F(ExperimentError, IncludedFileIsNamed) {
+  const std::string array = folder_.write("a.json", R"({"rows": 0})");
+  expect(R"({"network": "net", "array": "a.json"})", {}, array, "$.rows", {"0 is below"});
+  const std::string scheme = folder_.write("s.json", R"({"kind": "gradient", "gates": "row"})");
+  expect(R"({"network": "net", "scheme": ["s.json"]})", {}, scheme, "$.gates", {"\"gate\""});
+  const std::string list = folder_.write("l.json", "[1]");
+  expect(R"({"network": "net", "array": "l.json"})", {}, list, "$", {"[1] is a list"});
+  const std::string broken = folder_.write("b.json", "{");
+  expect(R"({"network": "net", "array": "b.json"})", {}, broken, "line 1, column 2", {"not JSON"});
+}
+
+TEST_F(ExperimentError, OverrideWithUnknownKey) {
+  expect_override("array.rowz=3", "$.array.rowz", {"unknown", "\"rows\""});
+  expect_override("arry.rows=3", "$.arry", {"unknown", "\"array\""});
+}
+
+TEST_F(ExperimentError, OverrideWithBadValue) {
+  expect_override("array.rows=0", "$.array.rows", {"0 is below the minimum 1"});
+  expect_override("array.rows=[8,0]", "$.array.rows[1]", {"0 is below the minimum 1"});
+  expect_override("scheme=gradiant", "$.scheme", {"did you mean \"gradient\"?"});
+  expect_override(R"(array={"rows": 0})", "$.array.rows", {"0 is below the minimum 1"});
+  expect_override("network=nowhere", "$.network", {"nowhere", "current folder"});
+  expect_override("array=a.json", "$.array", {"there is no file", "a.json"});
+}
+
+TEST_F(ExperimentError, OverrideBelowAValue) {
+  expect_override("scheme.k_dense=3", "$.scheme", {"\"none\" has no keys", "--set 'scheme=...'"});
+  expect_override("array.rows.x=3", "$.array.rows", {"4 has no keys", "--set 'array.rows=...'"});
+}
+
+TEST_F(ExperimentError, OverrideThatIsNone) {
+  expect_override("array.rows", "", {"there is no =", "--set array.rows=32"});
+  expect_override("=3", "", {"a key before the = is empty"});
+  expect_override("array..rows=3", "", {"a key before the = is empty"});
+  expect_override("array={rows:3}", "line 1, column 2", {"this is not JSON"});
+  expect_override("array.rows=[8,", "line 1, column 4", {"this is not JSON"});
+  expect(R"({"network": "net"})", {"scheme=\xff"}, "--set", "", {"not UTF-8"});
+}
+
+TEST_F(ExperimentError, FileIsBlamedForWhatNoOverrideTouches) {
+  expect(R"({"network": "net", "array": {"rows": 0}})", {"array.cols=3", "fault.seed=2"}, "",
+         "$.array.rows", {"0 is below"});
+}
+
+}  // namespace
+}  // namespace sagitta

@@ -1,0 +1,254 @@
+// Experiment files that are right: defaults, expansion, overrides, included files, the resolved
+// configuration, and every file that ships.
+#include "campaign/experiment.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "campaign/json_schema.h"
+#include "support/experiment_folder.h"
+
+namespace sagitta {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using test::ExperimentFolder;
+
+const std::string configs = SAGITTA_SOURCE_DIR "/configs";
+
+std::vector<std::string> names(const Experiment& experiment) {
+  std::vector<std::string> all;
+  for (const Configuration& configuration : experiment.configurations) {
+    all.push_back(configuration.name);
+  }
+  return all;
+}
+
+void expect_equal(const Experiment& a, const Experiment& b) {
+  EXPECT_EQ(a.network_path, b.network_path);
+  EXPECT_EQ(a.images, b.images);
+  EXPECT_EQ(a.memory, b.memory);
+  EXPECT_EQ(a.clock_mhz, b.clock_mhz);
+  EXPECT_EQ(a.technology_path, b.technology_path);
+  EXPECT_EQ(a.thresholds_path, b.thresholds_path);
+  EXPECT_EQ(a.calibration_images, b.calibration_images);
+  ASSERT_EQ(a.configurations.size(), b.configurations.size());
+  for (std::size_t i = 0; i < a.configurations.size(); ++i) {
+    const Configuration& left = a.configurations[i];
+    const Configuration& right = b.configurations[i];
+    EXPECT_EQ(left.name, right.name);
+    EXPECT_EQ(left.array, right.array);
+    EXPECT_EQ(left.dataflow, right.dataflow);
+    EXPECT_EQ(left.scheme, right.scheme);
+    EXPECT_EQ(left.fault, right.fault);
+  }
+  EXPECT_EQ(a.resolved.dump(), b.resolved.dump());
+}
+
+TEST(Experiment, DefaultsAreThoseOfTheSchema) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({"network": "net"})");
+  const json schema = json::parse(read_file(configs + "/schema/experiment.schema.json"));
+  const json resolved = experiment.resolved;
+  for (const auto& [key, property] : schema["properties"].items()) {
+    if (key == "$schema" || key == "network" || key == "technology" || key == "scheme") continue;
+    EXPECT_EQ(resolved[key], property["default"]) << key;
+    if (!property.contains("properties")) continue;
+    for (const auto& [name, part] : property["properties"].items()) {
+      EXPECT_EQ(resolved[key][name], part["default"]) << key << "." << name;
+    }
+  }
+  const json gradient = folder.load(R"({"network": "net", "scheme": "gradient"})").resolved;
+  for (const auto& [name, part] : schema["definitions"]["scheme_object"]["properties"].items()) {
+    if (!part.contains("default")) continue;
+    EXPECT_EQ(gradient["scheme"][name], part["default"]) << name;
+  }
+  EXPECT_EQ(names(experiment), std::vector<std::string>{"16x16 os none"});
+  EXPECT_EQ(experiment.network_path, folder.path("net"));
+  EXPECT_EQ(experiment.technology_path, configs + "/tech/45nm.json");
+}
+
+TEST(Experiment, TechnologyBesideTheFileComesFirst) {
+  const ExperimentFolder folder;
+  folder.write("tech/45nm.json", "{}");
+  EXPECT_EQ(folder.load(R"({"network": "net"})").technology_path, folder.path("tech/45nm.json"));
+}
+
+TEST(Experiment, SchemesHaveTheirOwnDefaults) {
+  const ExperimentFolder folder;
+  const Experiment experiment =
+      folder.load(R"({"network": "net", "scheme": ["range-zero", {"kind": "gradient"}]})");
+  const Scheme& range = experiment.configurations[0].scheme;
+  EXPECT_EQ(range.gate, Gate::always);
+  EXPECT_EQ(range.granularity, Granularity::layer);
+  const Scheme& gradient = experiment.configurations[1].scheme;
+  EXPECT_EQ(gradient.gate, Gate::row);
+  EXPECT_EQ(gradient.k_convolution, 6);
+  EXPECT_EQ(gradient.k_dense, 4);
+  EXPECT_EQ(gradient.name, "gradient");
+}
+
+TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({
+    "network": "net",
+    "array": {"rows": [8, 4], "cols": [2, 1]},
+    "scheme": ["tmr-pe", "none"],
+    "fault": {"seed": [1, 2], "trials": [3, 4], "upsets": [5, 6], "sites": ["logic", "all"]}})");
+  ASSERT_EQ(experiment.configurations.size(), 4U * 2 * 16);
+  EXPECT_EQ(experiment.configurations[0].name, "8x2 os tmr-pe");
+  EXPECT_EQ(experiment.configurations[16].name, "8x2 os none");
+  EXPECT_EQ(experiment.configurations[32].name, "8x1 os tmr-pe");
+  EXPECT_EQ(experiment.configurations[64].name, "4x2 os tmr-pe");
+  const auto fault = [&](std::size_t index) { return experiment.configurations[index].fault; };
+  EXPECT_EQ(fault(0), (FaultPlan{"seu", 5, 3, 1, "logic", ""}));
+  EXPECT_EQ(fault(1), (FaultPlan{"seu", 5, 3, 2, "logic", ""}));
+  EXPECT_EQ(fault(2), (FaultPlan{"seu", 5, 4, 1, "logic", ""}));
+  EXPECT_EQ(fault(4), (FaultPlan{"seu", 6, 3, 1, "logic", ""}));
+  EXPECT_EQ(fault(8), (FaultPlan{"seu", 5, 3, 1, "all", ""}));
+}
+
+TEST(Experiment, RowsWithoutColumnsMeanSquare) {
+  const ExperimentFolder folder;
+  EXPECT_EQ(names(folder.load(R"({"network": "net", "array": {"rows": [8, 32]}})")),
+            (std::vector<std::string>{"8x8 os none", "32x32 os none"}));
+  EXPECT_EQ(names(folder.load(R"({"network": "net", "array": [{"rows": 1, "cols": 256},
+                                                              {"rows": 4}]})")),
+            (std::vector<std::string>{"1x256 os none", "4x4 os none"}));
+}
+
+TEST(Experiment, ListsOfSchemeOptionsGetNames) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({"network": "net", "scheme": [
+      {"kind": "gradient", "granularity": ["layer", "channel"], "k_dense": [3, 4.5]},
+      {"kind": "gradient", "name": "open", "gate": "always"}]})");
+  EXPECT_EQ(names(experiment),
+            (std::vector<std::string>{"16x16 os gradient layer k_dense=3",
+                                      "16x16 os gradient layer k_dense=4.5",
+                                      "16x16 os gradient channel k_dense=3",
+                                      "16x16 os gradient channel k_dense=4.5", "16x16 os open"}));
+  EXPECT_EQ(experiment.configurations[3].scheme.k_dense, 4.5);
+  EXPECT_EQ(experiment.configurations[3].scheme.granularity, Granularity::channel);
+  EXPECT_EQ(experiment.configurations[4].scheme.gate, Gate::always);
+}
+
+TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
+  const ExperimentFolder folder;
+  folder.write("parts/wide.json", R"({"$schema": "x", "rows": 2, "cols": [4, 8]})");
+  folder.write("parts/loud.json", R"({"kind": "gradient", "name": "loud", "k_dense": 1})");
+  const Experiment experiment = folder.load(R"({"network": "net", "array": "parts/wide.json",
+                                                "scheme": ["none", "parts/loud.json"]})");
+  EXPECT_EQ(names(experiment),
+            (std::vector<std::string>{"2x4 os none", "2x4 os loud", "2x8 os none", "2x8 os loud"}));
+  EXPECT_EQ(experiment.configurations[1].scheme.k_dense, 1);
+}
+
+TEST(Experiment, OverridesReplaceAndAddValues) {
+  const ExperimentFolder folder;
+  folder.write("wide.json", R"({"rows": 2, "cols": 4})");
+  const std::string file = folder.write(
+      "e.json", R"({"network": "net", "array": "wide.json", "images": 7, "scheme": "none"})");
+  const Experiment experiment =
+      load_experiment(file, {"array.rows=[8,16]", "fault.seed=7", "scheme=gradient", "images=null",
+                             "fault.sites=array.pe[1][2].*", "clock_mhz=1e2"});
+  EXPECT_EQ(names(experiment), (std::vector<std::string>{"8x4 os gradient", "16x4 os gradient"}));
+  EXPECT_EQ(experiment.configurations[0].fault.seed, 7U);
+  EXPECT_EQ(experiment.configurations[0].fault.sites, "array.pe[1][2].*");
+  EXPECT_EQ(experiment.images, 0);
+  EXPECT_EQ(experiment.clock_mhz, 100);
+}
+
+TEST(Experiment, PathsOfOverridesStartAtTheCurrentFolder) {
+  const ExperimentFolder folder;
+  const std::string file = folder.write("deep/e.json", R"({"network": "nowhere"})");
+  folder.write("arrays/tiny.json", R"({"rows": 2})");
+  folder.write("faults.csv", "");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder.path(""));
+  const Experiment experiment = load_experiment(
+      file, {"network=net", R"(array=["arrays/tiny.json"])", R"(fault={"list": "faults.csv"})"});
+  fs::current_path(before);
+  EXPECT_EQ(experiment.network_path, folder.path("net"));
+  EXPECT_EQ(names(experiment), std::vector<std::string>{"2x2 os none"});
+  EXPECT_EQ(experiment.configurations[0].fault.list, folder.path("faults.csv"));
+}
+
+TEST(Experiment, ResolvedGivesTheSameAgain) {
+  const ExperimentFolder folder;
+  folder.write("t.json", "");
+  folder.write("faults.csv", "");
+  const std::vector<std::string> experiments = {
+      R"({"network": "net"})",
+      R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
+          "scheme": ["none", "range-zero", "tmr-pe",
+                     {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]}],
+          "fault": {"upsets": [1, 64], "seed": 9007199254740991, "sites": ["logic", "all"],
+                    "list": ["faults.csv"]},
+          "memory": {"activation_bytes": 4096, "weight_rows": 12, "dram_latency": 0,
+                     "dram_bytes_per_cycle": 3},
+          "thresholds": "t.json", "clock_mhz": 333.3, "calibration_images": 5})",
+  };
+  for (const std::string& text : experiments) {
+    const Experiment first = folder.load(text);
+    // Another folder: nothing may depend on where the file lies.
+    const std::string file = folder.write("elsewhere/resolved.json", first.resolved.dump(2));
+    expect_equal(first, load_experiment(file, {}));
+  }
+}
+
+TEST(Experiment, ResolvedHasEveryKey) {
+  const ExperimentFolder folder;
+  const json resolved = folder.load(R"({"network": "net"})").resolved;
+  const json schema = json::parse(read_file(configs + "/schema/experiment.schema.json"));
+  for (const auto& [key, property] : schema["properties"].items()) {
+    EXPECT_TRUE(resolved.contains(key) || key == "$schema") << key;
+  }
+}
+
+TEST(Experiment, PlainShippedExperimentIsTheDocumentedOne) {
+  const Experiment experiment = load_experiment(configs + "/lenet5.json", {});
+  EXPECT_EQ(names(experiment), (std::vector<std::string>{"16x16 os none", "16x16 os range-zero",
+                                                         "16x16 os gradient", "16x16 os tmr-pe"}));
+  EXPECT_EQ(experiment.images, 1000);
+  EXPECT_EQ(experiment.configurations[0].fault, (FaultPlan{"seu", 1, 2000, 1, "all", ""}));
+}
+
+// Arrays and schemes load where an experiment names them, experiments by themselves; schemas and
+// technology files have readers of their own.
+TEST(Experiment, EveryShippedFileLoads) {
+  const ExperimentFolder folder;
+  int files = 0;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(configs)) {
+    const std::string kind = fs::relative(entry.path(), configs).begin()->string();
+    if (!entry.is_regular_file() || kind == "schema" || kind == "tech") continue;
+    SCOPED_TRACE(entry.path().string());
+    const std::string file = entry.path().string();
+    const json document = json::parse(read_file(file));
+    ASSERT_TRUE(document.contains("$schema")) << "editors complete from it";
+    EXPECT_TRUE(fs::exists(entry.path().parent_path() / document["$schema"].get<std::string>()));
+    if (kind == "arrays" || kind == "schemes") {
+      const std::string key = kind == "arrays" ? "array" : "scheme";
+      const Experiment experiment = folder.load(json{{"network", "net"}, {key, file}}.dump());
+      EXPECT_EQ(experiment.configurations.size(), 1U);
+      const Configuration& only = experiment.configurations[0];
+      EXPECT_EQ(entry.path().stem().string(),
+                kind == "arrays" ? only.name.substr(0, only.name.find(' ')) : only.scheme.name);
+    } else {
+      expect_equal(
+          load_experiment(file, {}),
+          load_experiment(folder.write("resolved.json", load_experiment(file, {}).resolved.dump()),
+                          {}));
+    }
+    ++files;
+  }
+  EXPECT_GE(files, 10);
+}
+
+}  // namespace
+}  // namespace sagitta
