@@ -190,7 +190,17 @@ void Campaign::plan_trials() {
       source.by_image.resize(static_cast<std::size_t>(images_.count()));
       source.cycles = engine.clean_cycles();
       if (f.list.empty()) {
-        source.sites = engine.sites().select(f.sites, experiment_.file, "$.fault.sites");
+        if (f.population == "common") {
+          const Program base = compile(network(), plan.array, experiment_.memory, Protection{},
+                                       experiment_.file);
+          TrialEngine base_engine(base, network());
+          source.sites = base_engine.sites().select(f.sites, experiment_.file, "$.fault.sites");
+          source.cycles = base_engine.clean_cycles();
+          source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
+                                                                   plan.program, engine.sites());
+        } else {
+          source.sites = engine.sites().select(f.sites, experiment_.file, "$.fault.sites");
+        }
         for (std::int64_t k = 0; k < f.trials; ++k) {
           source.by_image[static_cast<std::size_t>(draw_image(f.seed, k, images_.count()))].push_back(k);
         }
@@ -226,8 +236,14 @@ std::vector<Fault> Campaign::faults_of(const TrialEngine& engine, int configurat
                                        std::int64_t trial) const {
   const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
   const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
-  if (f.list.empty()) return draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
   std::vector<Fault> faults;
+  if (f.list.empty()) {
+    faults = draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
+    if (source.common) {
+      for (Fault& fault : faults) fault = source.common->carry(fault);
+    }
+    return faults;
+  }
   for (const std::string& text : source.list[static_cast<std::size_t>(trial)].faults) {
     faults.push_back(parse_fault(engine.sites(), text, f.list, ""));
   }

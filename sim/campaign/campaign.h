@@ -8,6 +8,7 @@
 
 #include "base/interval.h"
 #include "campaign/experiment.h"
+#include "campaign/population.h"
 #include "campaign/thresholds.h"
 #include "campaign/trial.h"
 #include "campaign/workers.h"
@@ -112,6 +113,7 @@ class Campaign {
   // Where the trials of one configuration come from.
   struct TrialSource {
     SiteSelection sites;
+    std::shared_ptr<const CommonPopulation> common;  // population: common
     std::int64_t cycles = 0;
     std::vector<std::vector<std::int64_t>> by_image;  // trials of each image
     std::vector<FaultList::Trial> list;               // replay

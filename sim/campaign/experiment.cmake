@@ -26,6 +26,3 @@ target_link_libraries(
   PRIVATE valijson)
 target_compile_definitions(sagitta_experiment
                            PRIVATE SAGITTA_DATA_DIR="${PROJECT_SOURCE_DIR}/configs")
-# GCC 12 takes std::string::replace, inlined from valijson, for an overlapping copy (PR 105651).
-set_source_files_properties(
-  json_schema.cpp PROPERTIES COMPILE_OPTIONS "$<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>")

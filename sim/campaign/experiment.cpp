@@ -1,6 +1,8 @@
 #include "campaign/experiment.h"
 
 #include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include "campaign/experiment_expand.h"
 #include "campaign/experiment_source.h"
@@ -21,7 +23,8 @@ Value value_or(const json& object, const char* key, Value otherwise) {
 
 std::string shipped_technology(const std::string& folder) {
   const fs::path beside = fs::path(folder) / "tech" / "45nm.json";
-  return fs::exists(beside) ? beside.string() : SAGITTA_DATA_DIR "/tech/45nm.json";
+  std::error_code error;
+  return fs::exists(beside, error) ? beside.string() : SAGITTA_DATA_DIR "/tech/45nm.json";
 }
 
 void require_file(const ExperimentSource& source, const std::string& where, const std::string& path,

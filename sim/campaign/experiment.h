@@ -31,7 +31,10 @@ struct FaultPlan {
   std::int64_t trials = 2000;
   std::uint64_t seed = 1;
   std::string sites = "all";  // comma-separated path globs, or one of the names all, logic, memory
-  std::string list;           // a fault list file to replay instead of sampling; empty: sample
+  // own: over this machine's bits and cycles; common: over those of the unprotected machine,
+  // carried over, for paired comparisons (campaign/population.h).
+  std::string population = "own";
+  std::string list;  // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
 };
 
@@ -44,6 +47,7 @@ struct Configuration {
   FaultPlan fault;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): the JSON library does not declare all of its moves
 struct Experiment {
   std::string file;          // for messages; empty when built in memory
   std::string network_path;  // absolute

@@ -34,9 +34,9 @@ std::vector<json> values_of(const json& object, const char* key, const json& oth
   return {*found};
 }
 
-json part(const json& document, const char* key, json otherwise) {
+json part(const json& document, const char* key, const json& otherwise) {
   const auto found = document.find(key);
-  return found == document.end() ? std::move(otherwise) : *found;
+  return found == document.end() ? otherwise : *found;
 }
 
 // A list with one entry is written as the entry.
@@ -145,11 +145,12 @@ std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
 }
 
 struct FaultLists {
-  std::vector<json> sites, upsets, model, trials, seed, list;
+  std::vector<json> sites, population, upsets, model, trials, seed, list;
 
   explicit FaultLists(const json& fault) {
     const FaultPlan usual;
     sites = values_of(fault, "sites", usual.sites);
+    population = values_of(fault, "population", usual.population);
     upsets = values_of(fault, "upsets", usual.upsets);
     model = values_of(fault, "model", usual.model);
     trials = values_of(fault, "trials", usual.trials);
@@ -160,7 +161,7 @@ struct FaultLists {
   // A double: the product of user-written lists has no bound.
   double count() const {
     double product = 1;
-    for (const auto* values : {&sites, &upsets, &model, &trials, &seed, &list}) {
+    for (const auto* values : {&sites, &population, &upsets, &model, &trials, &seed, &list}) {
       product *= static_cast<double>(values->size());
     }
     return product;
@@ -179,6 +180,7 @@ struct FaultLists {
     plan.trials = digit(trials).get<std::int64_t>();
     plan.model = digit(model).get<std::string>();
     plan.upsets = digit(upsets).get<int>();
+    plan.population = digit(population).get<std::string>();
     plan.sites = digit(sites).get<std::string>();
     return plan;
   }
@@ -190,7 +192,8 @@ struct FaultLists {
     fault["trials"] = unless_single(trials);
     fault["seed"] = unless_single(seed);
     fault["sites"] = unless_single(sites);
-    const bool sampled = list.size() == 1 && list.front() == "";
+    fault["population"] = unless_single(population);
+    const bool sampled = list.size() == 1 && list.front().get<std::string>().empty();
     fault["list"] = sampled ? ordered_json(nullptr) : unless_single(list);
     return fault;
   }

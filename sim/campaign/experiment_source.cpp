@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -69,7 +70,8 @@ void include_files(json& document, const std::string& folder, const std::string&
     const auto include = [&](json& value, const std::string& where) {
       if (!names_a_file(value)) return;
       const std::string file = absolute_path(value.get<std::string>(), folder);
-      if (!fs::is_regular_file(file)) {
+      std::error_code error;
+      if (!fs::is_regular_file(file, error)) {
         throw InputError(from, where, "there is no file " + file,
                          "paths are relative to " + folder);
       }

@@ -118,10 +118,10 @@ std::string join(const std::vector<std::string>& words, const std::string& last)
 }
 
 std::string type_of(const json& value) {
-  if (value.is_null()) return "null";
+  if (value.is_null()) return "no value";
   if (value.is_boolean()) return "a truth value";
   if (value.is_number_integer()) return "a whole number";
-  if (value.is_number()) return "a number with a decimal point";
+  if (value.is_number()) return "a number with a decimal point, or too large";
   if (value.is_string()) return "a string";
   return value.is_array() ? "a list" : "an object";
 }
@@ -189,13 +189,8 @@ SchemaViolation unknown_key(const json& object, const Nodes& nodes) {
   for (const auto& [name, unused] : object.items()) {
     if (word.empty() && name != "$schema" && !contains(known, name)) word = name;
   }
-  // A key that is there already is not what was meant.
-  std::vector<std::string> absent;
-  std::copy_if(known.begin(), known.end(), std::back_inserter(absent),
-               [&](const std::string& name) { return !object.contains(name); });
   return {word, "this key is unknown",
-          "did you mean \"" + nearest(word, absent.empty() ? known : absent) + "\"? The keys are " +
-              join(known, " and ")};
+          "did you mean \"" + nearest(word, known) + "\"? The keys are " + join(known, " and ")};
 }
 
 // `where` holds a key below the place, or nothing.

@@ -14,6 +14,9 @@ namespace {
 
 using nlohmann::json;
 
+// The JSON library writes and copies values recursively, so the stack bounds the depth.
+constexpr int most_levels = 64;
+
 // Reads a string and tells how far the parser has come, which the parser itself tells on syntax
 // errors only. Copies share the count.
 class CountingIterator {
@@ -65,12 +68,15 @@ class Inspector : public json::json_sax_t {
   bool number_float(number_float_t, const string_t&) override { return true; }
   bool string(string_t&) override { return true; }
   bool binary(binary_t&) override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
 
   bool start_object(std::size_t) override {
     keys_.emplace_back();
-    return true;
+    return enter();
   }
 
   bool key(string_t& name) override {
@@ -86,6 +92,7 @@ class Inspector : public json::json_sax_t {
 
   bool end_object() override {
     keys_.pop_back();
+    --depth_;
     return true;
   }
 
@@ -104,10 +111,21 @@ class Inspector : public json::json_sax_t {
   }
 
  private:
+  bool enter() {
+    if (++depth_ > most_levels) {
+      throw InputError(
+          file_, line_and_column(text_, *consumed_ - 1),
+          "lists and objects are nested more than " + std::to_string(most_levels) + " levels deep",
+          "no file of ours needs that; check the brackets");
+    }
+    return true;
+  }
+
   const std::string& text_;
   const std::string& file_;
   const std::size_t* consumed_;
   std::vector<std::set<std::string>> keys_;  // of the objects that are open
+  int depth_ = 0;                            // lists and objects that are open
 };
 
 }  // namespace

@@ -1,0 +1,248 @@
+// The range and gradient checkers against their definitions, computed directly on the layers' sums.
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "network/reference.h"
+#include "support/gemm_case.h"
+
+namespace sagitta {
+namespace {
+
+using test::Random;
+using Suppressed = std::tuple<int, std::int32_t, std::int32_t>;  // layer, address, value
+
+Bounds bounds_at(const Checker& c, int gemm, int column) {
+  const auto& b = c.layers[static_cast<std::size_t>(gemm)].bounds;
+  return b[c.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0];
+}
+
+bool outside(std::int64_t value, const Bounds& b) { return value < b.low || value > b.high; }
+
+// One row of one column tile, after Amarnath et al.: G_i = y_i - y_{i-1}, circular over the tile's
+// lanes; y_j is suppressed when G_j and G_{j+1} are both out of bounds.
+std::vector<bool> gradient_blames(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
+                                  int first_column) {
+  const std::size_t n = y.size();
+  std::vector<bool> blame(n, false);
+  if (n < 3) return blame;
+  const auto out = [&](std::size_t i) {
+    return outside(std::int64_t{y[i]} - y[(i + n - 1) % n], bounds_at(c, gemm, first_column + static_cast<int>(i)));
+  };
+  for (std::size_t j = 0; j < n; ++j) blame[j] = out(j) && out((j + 1) % n);
+  return blame;
+}
+
+// Suppresses in place, in the order of the hardware: range, then gradient.
+void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int columns, int lanes,
+           int layer, int gemm, const std::vector<bool>* flagged, std::vector<Suppressed>& log) {
+  for (int first = 0; first < columns; first += lanes) {
+    const int valid = std::min(lanes, columns - first);
+    for (int m = 0; m < rows; ++m) {
+      const auto at = sums.begin() + m * columns + first;
+      std::vector<std::int32_t> y(at, at + valid);
+      const auto open = [&](const Checker& c) {
+        return c.present && (c.gate == Gate::always ||
+                             (flagged != nullptr && (*flagged)[static_cast<std::size_t>(first / lanes * rows + m)]));
+      };
+      const auto suppress = [&](std::size_t i) {
+        log.emplace_back(layer, m * columns + first + static_cast<int>(i), y[i]);
+        y[i] = 0;
+      };
+      if (open(p.range)) {
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          if (outside(y[i], bounds_at(p.range, gemm, first + static_cast<int>(i)))) suppress(i);
+        }
+      }
+      if (open(p.gradient)) {
+        const std::vector<bool> blame = gradient_blames(y, p.gradient, gemm, first);
+        for (std::size_t i = 0; i < y.size(); ++i) {
+          if (blame[i]) suppress(i);
+        }
+      }
+      std::copy(y.begin(), y.end(), at);
+    }
+  }
+}
+
+struct Expected {
+  std::vector<std::int8_t> logits;
+  std::vector<Suppressed> log;
+};
+
+// The network with suppression between sums and requantisation. Clean rows never open a row gate.
+Expected reference(const Network& network, std::vector<std::int8_t> values, const Protection& p,
+                   int lanes) {
+  Expected e;
+  int gemm = 0;
+  for (std::size_t i = 0; i < network.layers.size(); ++i) {
+    const Layer& layer = network.layers[i];
+    LayerValues v = run_layer(layer, values);
+    if (layer.kind == LayerKind::gemm) {
+      apply(p, v.sums, layer.rows(), layer.columns(), lanes, static_cast<int>(i), gemm++, nullptr, e.log);
+      for (std::size_t o = 0; o < v.sums.size(); ++o) {
+        v.output[o] = requantise(v.sums[o], layer.scale[o % static_cast<std::size_t>(layer.columns())],
+                                 layer.output_zero_point, layer.output_min, layer.output_max);
+      }
+    }
+    values = v.output;
+  }
+  e.logits = values;
+  std::sort(e.log.begin(), e.log.end());
+  return e;
+}
+
+std::vector<Suppressed> log_of(const Machine& machine) {
+  std::vector<Suppressed> log;
+  for (const SuppressionRecord& s : machine.suppressions()) log.emplace_back(s.layer, s.address, s.value);
+  std::sort(log.begin(), log.end());
+  return log;
+}
+
+// Returns how many values were suppressed in all.
+std::size_t compare_networks(std::uint64_t first_seed, bool range, bool gradient) {
+  std::size_t suppressed = 0;
+  for (std::uint64_t seed = first_seed; seed < first_seed + 250; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const Network network = test::random_network(random);
+    const ArrayShape array{random.between(1, 6), random.between(1, 9)};
+    Protection p;
+    p.checksum = random.chance(40);
+    if (range) p.range = test::random_checker(random, network, p.checksum);
+    if (gradient) p.gradient = test::random_checker(random, network, p.checksum);
+    const auto image = random.int8s(network.input.elements());
+    const Program program = compile(network, array, test::random_memory(random), p, "test");
+    Machine machine(program);
+    machine.reset(image.data());
+    EXPECT_TRUE(machine.run(10'000'000));
+    const Expected e = reference(network, image, p, array.columns);
+    EXPECT_EQ(log_of(machine), e.log);
+    EXPECT_EQ(machine.logits(), e.logits);
+    std::int64_t counted = 0;
+    for (const LayerCounters& c : machine.counters()) counted += c.suppressed;
+    EXPECT_EQ(counted, static_cast<std::int64_t>(e.log.size()));
+    if (testing::Test::HasFailure()) return 0;
+    suppressed += e.log.size();
+  }
+  return suppressed;
+}
+
+TEST(Checkers, RangeSuppressesWhatTheFormulaSays) { EXPECT_GT(compare_networks(10'000, true, false), 5000U); }
+TEST(Checkers, GradientSuppressesWhatTheFormulaSays) { EXPECT_GT(compare_networks(20'000, false, true), 1000U); }
+TEST(Checkers, RangeThenGradientSuppressWhatTheFormulaSays) { EXPECT_GT(compare_networks(30'000, true, true), 5000U); }
+
+// Values just inside and just outside of each bound, by hand.
+TEST(Checkers, GradientByHand) {
+  Protection p;
+  p.gradient.present = true;
+  p.gradient.layers = {{"gemm", {Bounds{-10, 10}}}};
+  const auto blames = [&](const std::vector<std::int32_t>& y) { return gradient_blames(y, p.gradient, 0, 0); };
+  using Bits = std::vector<bool>;
+  EXPECT_EQ(blames({0, 11, 0, 0}), (Bits{false, true, false, false}));
+  EXPECT_EQ(blames({0, 10, 0, 0}), (Bits{false, false, false, false}));
+  EXPECT_EQ(blames({0, 20, 20, 0}), (Bits{false, false, false, false})) << "two equal neighbours";
+  EXPECT_EQ(blames({0, 11, 22, 0}), (Bits{false, true, true, false})) << "a step up counts as a spike";
+  EXPECT_EQ(blames({11, 0, 0, 0}), (Bits{true, false, false, false})) << "lane 0 and the last are neighbours";
+  EXPECT_EQ(blames({11, 0}), (Bits{false, false})) << "two lanes share both differences";
+}
+
+// No scheme may change a clean run while its bounds hold everything and its gate stays shut.
+TEST(Checkers, AnIdleSchemeChangesNothing) {
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    Random random(40'000 + seed);
+    const Network network = test::random_network(random);
+    const ArrayShape array{random.between(1, 6), random.between(1, 9)};
+    const auto image = random.int8s(network.input.elements());
+    Protection idle;
+    idle.checksum = true;
+    // Any bounds at all behind a row gate; no bounds (which pass everything) behind none.
+    idle.range = test::random_checker(random, network, true);
+    idle.range.gate = Gate::row;
+    idle.gradient.present = true;
+    idle.tmr_pe = random.chance(50);
+    const Program plain_program = compile(network, array, {}, {}, "test");
+    const Program idle_program = compile(network, array, {}, idle, "test");
+    Machine plain(plain_program);
+    Machine protected_machine(idle_program);
+    plain.reset(image.data());
+    protected_machine.reset(image.data());
+    ASSERT_TRUE(plain.run(10'000'000));
+    ASSERT_TRUE(protected_machine.run(10'000'000));
+    ASSERT_EQ(protected_machine.logits(), plain.logits());
+    ASSERT_EQ(protected_machine.logits(), run_network(network, image).back().output);
+    ASSERT_TRUE(protected_machine.suppressions().empty());
+  }
+}
+
+// With a row gate the checkers act in the rows whose checksum fails and nowhere else, on the faulty
+// values. The faulty sums come from a machine without checkers, struck at the same place.
+TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
+  Random random(77);
+  int opened = 0, suppressed = 0;
+  for (int i = 0; i < 1500; ++i) {
+    const ArrayShape array{random.between(1, 5), random.between(3, 6)};
+    Protection p;
+    p.checksum = true;
+    p.gradient.present = true;
+    p.gradient.gate = Gate::row;
+    p.gradient.granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
+    p.range = p.gradient;
+    p.range.present = random.chance(50);
+    const int m = random.between(1, 8), k = random.between(1, 6), n = random.between(3, 9);
+    const auto narrow = [&] { return Bounds{-random.between(0, 30'000), random.between(0, 30'000)}; };
+    for (Checker* c : {&p.range, &p.gradient}) {
+      c->layers = {{"gemm", {}}};
+      for (int b = 0; b < n; ++b) c->layers[0].bounds.push_back(narrow());
+    }
+    const test::GemmCase gemm(random, m, k, n, array, p);
+    Protection detector_only;
+    detector_only.checksum = true;
+    const Program bare = compile_gemm(m, k, n, gemm.b, array, gemm.program.memory, detector_only);
+    test::FaultyRuns without(bare, gemm.a);
+    test::FaultyRuns with(gemm.program, gemm.a);
+
+    // One or two accumulators, struck in the same cycle of the same tile on both machines.
+    const int tile = random.between(0, static_cast<int>(with.tiles().size()) - 1);
+    std::vector<Fault> faults_without, faults_with;
+    for (int f = random.between(1, 2); f > 0; --f) {
+      const auto site = with.site(fmt::format("array.pe[{}][{}].acc:{}", random.between(0, array.rows - 1),
+                                              random.between(0, array.columns - 1), random.between(8, 31)));
+      const auto& t = with.tiles()[static_cast<std::size_t>(tile)];
+      const int offset = random.between(0, static_cast<int>(t.end_cycle - t.start_cycle));
+      faults_with.push_back({site, t.start_cycle + offset});
+      faults_without.push_back({without.site(with.sites().path(site)),
+                                without.tiles()[static_cast<std::size_t>(tile)].start_cycle + offset});
+    }
+    ASSERT_TRUE(without.run(faults_without));
+    ASSERT_TRUE(with.run(faults_with));
+
+    std::vector<std::int32_t> sums = without.machine().raw_output();
+    std::vector<bool> flagged;
+    for (int first = 0; first < n; first += array.columns) {
+      for (int row = 0; row < m; ++row) {
+        std::uint32_t change = 0;
+        for (int c = first; c < std::min(n, first + array.columns); ++c) {
+          change += static_cast<std::uint32_t>(sums[gemm.at(row, c)]) -
+                    static_cast<std::uint32_t>(without.clean_raw()[gemm.at(row, c)]);
+        }
+        flagged.push_back(change != 0);
+        opened += change != 0 ? 1 : 0;
+      }
+    }
+    std::vector<Suppressed> log;
+    apply(p, sums, m, n, array.columns, 0, 0, &flagged, log);
+    std::sort(log.begin(), log.end());
+    suppressed += static_cast<int>(log.size());
+    ASSERT_EQ(log_of(with.machine()), log) << "case " << i;
+    ASSERT_EQ(with.machine().raw_output(), sums) << "case " << i;
+    ASSERT_EQ(with.machine().mismatches(), std::count(flagged.begin(), flagged.end(), true));
+  }
+  EXPECT_GT(opened, 500);
+  EXPECT_GT(suppressed, 500);
+}
+
+}  // namespace
+}  // namespace sagitta

@@ -1,0 +1,210 @@
+// Every register class of every block matters: for each one a flip is found that changes a result,
+// a count or a cycle. A register without such a flip would not count as modelled.
+#include <cstdio>
+#include <map>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "support/gemm_case.h"
+
+namespace sagitta {
+namespace {
+
+using test::FaultyRuns;
+using test::Random;
+
+constexpr int kTries = 4000;
+
+// Layers that between them use every field of the layer descriptor: stride, dilation, padding,
+// several row tiles and column tiles, pooling with padding, a dense layer.
+Network network(Random& random) {
+  const auto gemm = [&](const FeatureShape& input, const FeatureShape& output, const Window& window) {
+    Layer l;
+    l.name = "gemm";
+    l.input = input;
+    l.output = output;
+    l.window = window;
+    l.weights = random.int8s(l.depth() * l.columns());
+    for (int n = 0; n < l.columns(); ++n) {
+      l.bias.push_back(random.between(-2000, 2000));
+      l.scale.push_back(to_fixed_scale(0.004F, "test"));
+    }
+    l.input_zero_point = 3;
+    l.output_zero_point = -20;
+    l.output_min = -60;
+    l.output_max = 70;
+    return l;
+  };
+  Network net;
+  net.input = {6, 5, 2};
+  Window w;
+  w.kernel_h = w.kernel_w = 2;
+  w.dilation_h = w.dilation_w = 2;
+  w.pad_top = w.pad_left = 1;
+  net.layers.push_back(gemm({6, 5, 2}, {5, 4, 4}, w));
+  Layer pool;
+  pool.kind = LayerKind::max_pool;
+  pool.input = {5, 4, 4};
+  pool.window.kernel_h = pool.window.kernel_w = 2;
+  pool.window.stride_h = pool.window.stride_w = 2;
+  pool.window.pad_top = 1;
+  pool.output = {3, 2, 4};
+  net.layers.push_back(pool);
+  Window s;
+  s.stride_h = 2;
+  net.layers.push_back(gemm({3, 2, 4}, {2, 2, 3}, s));
+  net.layers.push_back(gemm({1, 1, 12}, {1, 1, 4}, {}));
+  return net;
+}
+
+// "array.skew_a[2][]" and "array.skew_a[1][]" are one class.
+std::string class_name(const std::string& path) {
+  std::string name;
+  bool inside = false;
+  for (const char c : path) {
+    inside = c == '[' || (inside && c != ']');
+    if (!inside || c == '[') name += c;
+  }
+  return name;
+}
+
+// Strikes seeded random (register, bit, cycle) of every class until one shows; prints the table and
+// returns the classes without any. A copy of a triplicated register is struck together with another.
+std::vector<std::string> without_effect(const std::string& title, const Program& program,
+                                        const std::vector<std::int8_t>& image) {
+  FaultyRuns runs(program, image);
+  const auto& classes = runs.sites().classes();
+  std::map<std::string, std::vector<int>> by_name;
+  for (std::size_t i = 0; i < classes.size(); ++i) by_name[class_name(classes[i].path)].push_back(static_cast<int>(i));
+  std::printf("%s: %zu register classes, %lld cycles\n", title.c_str(), by_name.size(),
+              static_cast<long long>(runs.cycles()));
+  std::vector<std::string> none;
+  for (const auto& [name, members] : by_name) {
+    Random random(1);
+    std::string found;
+    int tries = 0;
+    while (found.empty() && ++tries <= kTries) {
+      Site s;
+      s.register_class = members[random.bits() % members.size()];
+      const RegisterClass& c = classes[static_cast<std::size_t>(s.register_class)];
+      s.element = static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(c.elements()));
+      s.bit = random.between(0, c.width - 1);
+      std::vector<Fault> faults{{s, random.between(0, static_cast<int>(runs.cycles()) - 1)}};
+      if (name.ends_with(".copy[]")) {
+        faults.push_back(faults[0]);  // copies are the last index: the next one, circularly
+        faults[1].site.element += s.element % 3 == 2 ? -2 : 1;
+      }
+      const bool done = runs.run(faults);
+      if (!done || runs.visible()) {
+        found = runs.sites().path(s) + "@" + std::to_string(faults[0].cycle) + (done ? "" : " (hang)");
+      }
+    }
+    if (found.empty()) none.push_back(name);
+    std::printf("  %-44s %5d  %s\n", name.c_str(), tries, found.empty() ? "none" : found.c_str());
+  }
+  return none;
+}
+
+MemoryShape memory() {
+  MemoryShape m;
+  m.activation_bytes = 96;
+  m.weight_rows = 16;
+  m.dram_latency = 3;
+  m.dram_bytes_per_cycle = 8;
+  return m;
+}
+
+// What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
+// and once more with checksums that are off by one in every row.
+std::vector<std::string> without_effect(const std::string& title, const Protection& p) {
+  Random random(2);
+  const Network net = network(random);
+  const auto image = random.int8s(net.input.elements());
+  Program program = compile(net, {3, 3}, memory(), p, "test");
+  std::vector<std::string> none = without_effect(title, program, image);
+  if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
+    for (Transfer& t : program.transfers) {
+      if (!t.is_image) ++t.bytes[static_cast<std::size_t>(4 * 3 * program.parameters.lane_words)];
+    }
+    const auto open = without_effect(title + ", opened", program, image);
+    std::erase_if(none, [&open](const std::string& name) {
+      return std::find(open.begin(), open.end(), name) == open.end();
+    });
+  }
+  return none;
+}
+
+Checker checker(Granularity granularity, Gate gate, std::int32_t reach) {
+  Checker c;
+  c.present = true;
+  c.granularity = granularity;
+  c.gate = gate;
+  for (int layer = 0; layer < 3; ++layer) {
+    c.layers.push_back({"gemm", std::vector<Bounds>(granularity == Granularity::layer ? 1 : 4, Bounds{-reach, reach})});
+  }
+  return c;
+}
+
+using Names = std::vector<std::string>;
+
+TEST(RegisterEffects, Unprotected) { EXPECT_EQ(without_effect("none", Protection{}), Names{}); }
+
+TEST(RegisterEffects, Range) {
+  Protection p;
+  p.range = checker(Granularity::layer, Gate::always, 10'000);
+  EXPECT_EQ(without_effect("range-zero, layer bounds", p), Names{});
+  p.range = checker(Granularity::channel, Gate::always, 10'000);
+  EXPECT_EQ(without_effect("range-zero, channel bounds", p), Names{});
+}
+
+TEST(RegisterEffects, Gradient) {
+  Protection p;
+  p.gradient = checker(Granularity::layer, Gate::always, 12'000);
+  EXPECT_EQ(without_effect("gradient, layer bounds", p), Names{});
+  p.gradient = checker(Granularity::channel, Gate::always, 12'000);
+  EXPECT_EQ(without_effect("gradient, channel bounds", p), Names{});
+}
+
+TEST(RegisterEffects, GradientBehindTheRowGate) {
+  Protection p;
+  p.checksum = true;
+  p.gradient = checker(Granularity::layer, Gate::row, 12'000);
+  EXPECT_EQ(without_effect("gradient, row gate", p), Names{});
+}
+
+TEST(RegisterEffects, RangeThenGradientBehindTheRowGate) {
+  Protection p;
+  p.checksum = true;
+  p.range = checker(Granularity::layer, Gate::row, 10'000);
+  p.gradient = checker(Granularity::layer, Gate::row, 12'000);
+  EXPECT_EQ(without_effect("range, then gradient, row gate", p), Names{});
+}
+
+TEST(RegisterEffects, ChecksumAlone) {
+  Protection p;
+  p.checksum = true;
+  EXPECT_EQ(without_effect("checksum", p), Names{});
+}
+
+TEST(RegisterEffects, TriplicatedPesWithTwoCopiesStruck) {
+  Protection p;
+  p.tmr_pe = true;
+  EXPECT_EQ(without_effect("tmr-pe", p), Names{});
+}
+
+// A bare product uses neither the requantiser nor the pooling path, so only its own buffer and the
+// blocks that carry it are asked for.
+TEST(RegisterEffects, TheAccumulatorBufferOfAMatrixProduct) {
+  Random random(6);
+  const test::GemmCase gemm(random, 5, 4, 5, {3, 3});
+  const Names none = without_effect("matrix product", gemm.program, gemm.a);
+  for (const std::string& name : none) {
+    EXPECT_FALSE(name.starts_with("array.") || name.starts_with("memory.accumulator") ||
+                 name.starts_with("vector.bias"))
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace sagitta

@@ -1,0 +1,211 @@
+// The number of stored bits of a 2x2 machine, counted by hand, block by block.
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "fault/site.h"
+#include "support/machine_cases.h"
+
+namespace sagitta {
+namespace {
+
+using Totals = std::map<std::string, std::int64_t>;
+
+constexpr int kActivationBytes = 16, kWeightRows = 4, kBeat = 4, kLogits = 2;
+
+Network tiny_network() {
+  Network network;
+  network.input = {1, 1, 3};
+  Layer layer;
+  layer.input = network.input;
+  layer.output = {1, 1, kLogits};
+  layer.weights.resize(6);
+  layer.bias.resize(2);
+  layer.scale.resize(2);
+  network.layers.push_back(layer);
+  return network;
+}
+
+MemoryShape memory() {
+  MemoryShape m;
+  m.activation_bytes = kActivationBytes;
+  m.weight_rows = kWeightRows;
+  m.dram_bytes_per_cycle = kBeat;
+  return m;
+}
+
+// Bits by the first two components of their path, and by storage class.
+Totals count(const Program& program) {
+  const Machine machine(program);
+  Totals totals;
+  for (const RegisterClass& c : machine.layout().classes()) {
+    std::size_t end = c.path.find('.');
+    end = c.path.find_first_of(".[", end + 1);
+    totals[c.path.substr(0, end)] += c.bits();
+    totals[c.storage == Storage::sram ? "sram" : "flip_flop"] += c.bits();
+  }
+  EXPECT_EQ(totals["sram"] + totals["flip_flop"], SiteMap(machine.layout()).total_bits());
+  return totals;
+}
+Totals count(const Protection& p) { return count(compile(tiny_network(), {2, 2}, memory(), p, "test")); }
+
+// The unprotected machine.
+Totals by_hand() {
+  Totals t;
+  t["array.pe"] = 2 * 2 * (8 + 8 + 32);  // a, b, acc
+  t["array.skew_a"] = 1 * 8;             // row 1 waits one cycle, row 0 none
+  t["array.skew_b"] = 1 * 8;
+  const int config = 16 + 24 + 24 + 24       // height, width, rows, columns
+                     + 16 + 16 + 16 + 16     // origin_y, _x, stride_y, _x
+                     + 24 + 16 + 16          // span_x, dilation_y, _x
+                     + 8 + 8 + 24            // kernel_h, _w, tap_channels
+                     + 5 * 32                // tap_step_x, _y, origin_address, pixel_, line_step
+                     + 24 + 24 + 32          // tile_y, _x, _address
+                     + 4 * 8                 // zero points, output_min, _max
+                     + 1 + 1;                // operation, raw
+  const int walking = 4 + 8 + 1 + 1 + 16     // phase, layer, input_bank, weight_bank, column_tile
+                      + 24 + 24 + 24 + 32    // first_column, first_row, count, output_address
+                      + 24 + 24 + 8 + 8 + 24  // tap_y, _x, kernel_y, _x, channel
+                      + 32 + 24 + 3 * 32 + 24;  // tap_address, weight_row, walk_y, _x, _address, pixel
+  const int delayed = 2 * 2 + 2 * 1 + 2 * 32  // mode, drain, drain_address, one and two cycles old
+                      + 1 + 9                 // param, param_lane
+                      + 2 * 4 + 2 * 32 + 1;   // pool, pool_address, store
+  t["control.sequencer"] = config + walking + delayed;
+  t["control.row"] = 2 * 3 * 32;  // y, x, address
+  t["memory.dma"] = 2 + 16 + 16 + 16 + 32 + 1   // state, transfer, done, wait, position, bank
+                    + 1 + 1 + 1 + 32 + 16       // data_valid, _image, _bank, _address, _count
+                    + kBeat * 8;
+  t["memory.activation"] = 2 * kActivationBytes * 8 + 2 * 8 + 2 * 8;  // banks, read, vector
+  t["memory.weight"] = 2 * kWeightRows * 2 * 8 + 2 * 8;               // banks, read
+  t["memory.parameter"] = 2 * (2 * 2) * 32 + 2 * 32;  // banks of 2 lanes x (bias, scale), lane_read
+  t["vector.bias"] = 2 * 32;
+  t["vector.scale"] = 2 * 24;
+  t["vector.shift"] = 2 * 6;
+  t["vector.bias_add"] = 2 * 32 + 32 + 1;    // sums, address, valid
+  t["vector.requantise"] = 2 * 56 + 32 + 1;  // products of 32 x 24 bits
+  t["vector.output"] = 2 * 8 + 32 + 1;
+  t["vector.pool"] = 2 * 8;
+  t["sram"] = 2 * kActivationBytes * 8 + 2 * kWeightRows * 2 * 8 + 2 * (2 * 2) * 32;
+  return t;
+}
+
+// A stage of the drain path: two sums, an address, a valid bit.
+constexpr int kStage = 2 * 32 + 32 + 1;
+
+void compare(Totals expected, const Totals& counted) {
+  std::int64_t all = 0;
+  for (const auto& [path, bits] : expected) all += path == "sram" ? 0 : bits;
+  expected["flip_flop"] = all - expected["sram"];
+  EXPECT_EQ(counted, expected);
+}
+
+Checker layer_checker() {
+  Checker c;
+  c.present = true;
+  return c;
+}
+
+TEST(SiteTotals, Unprotected) {
+  compare(by_hand(), count(Protection{}));
+  // The sum of it all, so that a change shows in one number.
+  EXPECT_EQ(count(Protection{})["flip_flop"] + count(Protection{})["sram"], 2822);
+}
+
+TEST(SiteTotals, TmrTriplesThePeRegistersOnly) {
+  Protection p;
+  p.tmr_pe = true;
+  Totals t = by_hand();
+  t["array.pe"] *= 3;
+  compare(t, count(p));
+}
+
+TEST(SiteTotals, RangeChecker) {
+  Protection p;
+  p.range = layer_checker();
+  Totals t = by_hand();
+  t["resilience.range"] = 2 * 32 + 2 * kStage;  // bounds; latch, result
+  t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;  // two words for the tile in each bank; tile_read
+  t["sram"] += 2 * 2 * 32;
+  compare(t, count(p));
+}
+
+TEST(SiteTotals, RangeCheckerWithBoundsAChannel) {
+  Protection p;
+  p.range = layer_checker();
+  p.range.granularity = Granularity::channel;
+  Totals t = by_hand();
+  t["resilience.range"] = 2 * 2 * 32 + 2 * kStage;
+  t["memory.parameter"] += 2 * (2 * 2) * 32 + 2 * 32;  // two words a lane; lane_read grows by two
+  t["sram"] += 2 * (2 * 2) * 32;
+  compare(t, count(p));
+}
+
+TEST(SiteTotals, GradientChecker) {
+  Protection p;
+  p.gradient = layer_checker();
+  Totals t = by_hand();
+  t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1;  // bounds, stages, gradients, out
+  t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
+  t["sram"] += 2 * 2 * 32;
+  compare(t, count(p));
+}
+
+constexpr int kChecksumWidth = 8 + 1;  // the sum of two int8 weights
+
+Totals with_checksum(Totals t) {
+  t["resilience.checksum"] = 1 * 8                               // skew
+                             + 2 * (8 + kChecksumWidth + 32)     // the column: a, b, acc
+                             + 32                                // bias_sum
+                             + 2 * 32                            // expected, beside two stages
+                             + 32 + kStage                       // tree of one level, its delay
+                             + kStage + 1                        // output, with the flag
+                             + (2 * kWeightRows + 1) * kChecksumWidth;  // weights, read
+  t["memory.parameter"] += 2 * 32 + 32;  // the bias sum in each bank; tile_read
+  t["sram"] += 2 * kWeightRows * kChecksumWidth + 2 * 32;
+  return t;
+}
+
+TEST(SiteTotals, Checksum) {
+  Protection p;
+  p.checksum = true;
+  compare(with_checksum(by_hand()), count(p));
+}
+
+TEST(SiteTotals, GradientCheckerWithRowGate) {
+  Protection p;
+  p.checksum = true;
+  p.gradient = layer_checker();
+  p.gradient.gate = Gate::row;
+  Totals t = with_checksum(by_hand());
+  t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1 +
+                             3 * 1;  // the flag goes as far as the stage that is gated by it
+  t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
+  t["sram"] += 2 * 2 * 32;
+  compare(t, count(p));
+}
+
+// The range checker hands the flag on to a gated gradient checker behind it, whatever its own gate.
+TEST(SiteTotals, RangeCheckerBeforeAGatedGradientChecker) {
+  Protection p;
+  p.checksum = true;
+  p.range = layer_checker();
+  p.gradient = layer_checker();
+  p.gradient.gate = Gate::row;
+  Totals t = with_checksum(by_hand());
+  t["resilience.range"] = 2 * 32 + 2 * kStage + 2 * 1;
+  t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1 + 3 * 1;
+  t["memory.parameter"] += 2 * 4 * 32 + 4 * 32;
+  t["sram"] += 2 * 4 * 32;
+  compare(t, count(p));
+}
+
+TEST(SiteTotals, AMatrixProductHasAnAccumulatorBuffer) {
+  const std::vector<std::int8_t> b(6);
+  Totals t = by_hand();
+  t["memory.accumulator"] = kLogits * 32 + 2 * 32;  // words, vector
+  t["sram"] += kLogits * 32;
+  compare(t, count(compile_gemm(1, 3, 2, b, {2, 2}, memory(), {})));
+}
+
+}  // namespace
+}  // namespace sagitta

@@ -66,7 +66,6 @@ class FaultyRuns {
     cycles_ = machine_.cycle();
     tiles_ = machine_.tiles();
     machine_.save(clean_);
-    raw_ = machine_.raw_output();
     machine_.record_tiles(false);
   }
 
@@ -76,7 +75,7 @@ class FaultyRuns {
   const SiteMap& sites() const { return sites_; }
   const Machine& machine() const { return machine_; }
   const Machine::Snapshot& clean() const { return clean_; }
-  const std::vector<std::int32_t>& clean_raw() const { return raw_; }
+  const std::vector<std::int32_t>& clean_raw() const { return clean_.raw_output; }
 
   Site site(const std::string& path) const { return sites_.parse(path, "", ""); }
 
@@ -90,7 +89,7 @@ class FaultyRuns {
   // Anything that a user sees: results, counts, cycles, suppressions.
   bool visible() const {
     if (machine_.cycle() != clean_.cycle || machine_.logits() != clean_.logits) return true;
-    if (machine_.raw_output() != raw_) return true;
+    if (machine_.raw_output() != clean_.raw_output) return true;
     if (machine_.suppressions().size() != clean_.suppressions.size()) return true;
     for (std::size_t i = 0; i < clean_.suppressions.size(); ++i) {
       const auto& x = machine_.suppressions()[i];
@@ -106,7 +105,6 @@ class FaultyRuns {
   SiteMap sites_;
   std::vector<Machine::Snapshot> snapshots_;
   Machine::Snapshot clean_;
-  std::vector<std::int32_t> raw_;
   std::vector<TileRecord> tiles_;
   std::int64_t cycles_ = 0;
 };

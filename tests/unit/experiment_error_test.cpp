@@ -71,6 +71,18 @@ TEST_F(ExperimentError, KeyTwiceInOneObject) {
          {"\"rows\" stands twice"});
 }
 
+TEST_F(ExperimentError, NestedTooDeep) {
+  expect(std::string(100000, '['), "line 1, column 65", {"more than 64 levels"});
+  expect_override("images=" + std::string(100000, '['), "line 1, column 65", {"64 levels"});
+}
+
+TEST_F(ExperimentError, PathThatNoFileSystemTakes) {
+  const std::string path(5000, 'x');
+  expect("{\"network\": \"" + path + "\"}", "$.network", {"there is no file"});
+  expect("{\"network\": \"net\", \"array\": \"" + path + ".json\"}", "$.array",
+         {"there is no file"});
+}
+
 TEST_F(ExperimentError, NotAnObject) {
   expect("[1, 2]", "$", {"[1,2] is not an experiment"});
 }
@@ -84,8 +96,7 @@ TEST_F(ExperimentError, UnknownKeyNamesTheNearest) {
          {"\"dram_latency\""});
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "k_dens": 3}})", "$.scheme.k_dens",
          {"\"k_dense\""});
-  // A key that is there already is not what was meant.
-  expect(R"({"network": "net", "images": 3, "image": 4})", "$.image", {"unknown"});
+  expect(R"({"network": "net", "images": 3, "image": 4})", "$.image", {"\"images\"?"});
 }
 
 TEST_F(ExperimentError, MisspeltRequiredKeyIsReportedAsUnknown) {
@@ -107,7 +118,7 @@ TEST_F(ExperimentError, WrongType) {
          {"true is a truth value", "write a whole number"});
   expect(R"({"network": "net", "array": 16})", "$.array", {"an object", "a list"});
   expect(R"({"network": "net", "scheme": [3]})", "$.scheme[0]", {"3 is a whole number"});
-  expect(R"({"network": "net", "scheme": null})", "$.scheme", {"null is null"});
+  expect(R"({"network": "net", "scheme": null})", "$.scheme", {"null is no value"});
   expect(R"({"network": "net", "fault": []})", "$.fault", {"[] is a list", "an object"});
   expect(R"({"network": "net", "fault": {"sites": 7}})", "$.fault.sites", {"a string"});
   expect(R"({"network": "net", "fault": {"list": {}}})", "$.fault.list", {"a string", "null"});
@@ -142,6 +153,8 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
   expect(R"({"network": "net", "array": {"dataflow": ["os", "ws"]}})", "$.array.dataflow[1]",
          {"\"ws\" is not known"});
   expect(R"({"network": "net", "fault": {"model": "mbu"}})", "$.fault.model", {"\"seu\""});
+  expect(R"({"network": "net", "fault": {"population": "ours"}})", "$.fault.population",
+         {"\"own\""});
 }
 
 TEST_F(ExperimentError, OptionOfAnotherScheme) {

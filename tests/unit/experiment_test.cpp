@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -28,6 +28,17 @@ std::vector<std::string> names(const Experiment& experiment) {
     all.push_back(configuration.name);
   }
   return all;
+}
+
+FaultPlan plan(int upsets, std::int64_t trials, std::uint64_t seed, const std::string& sites,
+               const std::string& population = "own") {
+  FaultPlan plan;
+  plan.upsets = upsets;
+  plan.trials = trials;
+  plan.seed = seed;
+  plan.sites = sites;
+  plan.population = population;
+  return plan;
 }
 
 void expect_equal(const Experiment& a, const Experiment& b) {
@@ -100,18 +111,20 @@ TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
     "network": "net",
     "array": {"rows": [8, 4], "cols": [2, 1]},
     "scheme": ["tmr-pe", "none"],
-    "fault": {"seed": [1, 2], "trials": [3, 4], "upsets": [5, 6], "sites": ["logic", "all"]}})");
-  ASSERT_EQ(experiment.configurations.size(), 4U * 2 * 16);
+    "fault": {"seed": [1, 2], "trials": [3, 4], "upsets": [5, 6],
+              "population": ["common", "own"], "sites": ["logic", "all"]}})");
+  ASSERT_EQ(experiment.configurations.size(), 4U * 2 * 32);
   EXPECT_EQ(experiment.configurations[0].name, "8x2 os tmr-pe");
-  EXPECT_EQ(experiment.configurations[16].name, "8x2 os none");
-  EXPECT_EQ(experiment.configurations[32].name, "8x1 os tmr-pe");
-  EXPECT_EQ(experiment.configurations[64].name, "4x2 os tmr-pe");
+  EXPECT_EQ(experiment.configurations[32].name, "8x2 os none");
+  EXPECT_EQ(experiment.configurations[64].name, "8x1 os tmr-pe");
+  EXPECT_EQ(experiment.configurations[128].name, "4x2 os tmr-pe");
   const auto fault = [&](std::size_t index) { return experiment.configurations[index].fault; };
-  EXPECT_EQ(fault(0), (FaultPlan{"seu", 5, 3, 1, "logic", ""}));
-  EXPECT_EQ(fault(1), (FaultPlan{"seu", 5, 3, 2, "logic", ""}));
-  EXPECT_EQ(fault(2), (FaultPlan{"seu", 5, 4, 1, "logic", ""}));
-  EXPECT_EQ(fault(4), (FaultPlan{"seu", 6, 3, 1, "logic", ""}));
-  EXPECT_EQ(fault(8), (FaultPlan{"seu", 5, 3, 1, "all", ""}));
+  EXPECT_EQ(fault(0), plan(5, 3, 1, "logic", "common"));
+  EXPECT_EQ(fault(1), plan(5, 3, 2, "logic", "common"));
+  EXPECT_EQ(fault(2), plan(5, 4, 1, "logic", "common"));
+  EXPECT_EQ(fault(4), plan(6, 3, 1, "logic", "common"));
+  EXPECT_EQ(fault(8), plan(5, 3, 1, "logic", "own"));
+  EXPECT_EQ(fault(16), plan(5, 3, 1, "all", "common"));
 }
 
 TEST(Experiment, RowsWithoutColumnsMeanSquare) {
@@ -216,7 +229,7 @@ TEST(Experiment, PlainShippedExperimentIsTheDocumentedOne) {
   EXPECT_EQ(names(experiment), (std::vector<std::string>{"16x16 os none", "16x16 os range-zero",
                                                          "16x16 os gradient", "16x16 os tmr-pe"}));
   EXPECT_EQ(experiment.images, 1000);
-  EXPECT_EQ(experiment.configurations[0].fault, (FaultPlan{"seu", 1, 2000, 1, "all", ""}));
+  EXPECT_EQ(experiment.configurations[0].fault, plan(1, 2000, 1, "all"));
 }
 
 // Arrays and schemes load where an experiment names them, experiments by themselves; schemas and

@@ -4,6 +4,14 @@
 #include <string>
 
 namespace sagitta {
+namespace {
+
+// A checksum flag travels only as far as somebody behind a row gate reads it.
+bool gated(const Program& program, const Checker& checker) {
+  return program.protection.checksum && checker.present && checker.gate == Gate::row;
+}
+
+}  // namespace
 
 BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path, int lanes,
                                  Granularity granularity, int word)
@@ -37,9 +45,11 @@ RangeChecker::RangeChecker(RegisterLayout& layout, const Program& program,
       gate_(program.protection.range.gate),
       bounds_(layout, "resilience.range", program.array.columns,
               program.protection.range.granularity, word),
-      latch_(layout, "resilience.range.latch", program.array.columns, program.protection.checksum),
+      latch_(layout, "resilience.range.latch", program.array.columns,
+             gated(program, program.protection.range) ||
+                 gated(program, program.protection.gradient)),
       result_(layout, "resilience.range.result", program.array.columns,
-              program.protection.checksum) {}
+              gated(program, program.protection.gradient)) {}
 
 void RangeChecker::step(const Cycle& cycle, const SumVector& input,
                         const WeightScratchpad& weights) {
@@ -69,13 +79,16 @@ GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
       gate_(program.protection.gradient.gate),
       bounds_(layout, "resilience.gradient", columns_, program.protection.gradient.granularity,
               word),
-      latch_(layout, "resilience.gradient.latch", columns_, program.protection.checksum),
-      difference_(layout, "resilience.gradient.difference", columns_, program.protection.checksum),
+      latch_(layout, "resilience.gradient.latch", columns_,
+             gated(program, program.protection.gradient)),
+      difference_(layout, "resilience.gradient.difference", columns_,
+                  gated(program, program.protection.gradient)),
       gradient_(layout.pipe<std::int64_t>("resilience.gradient.difference.gradient[]", {columns_},
                                           33)),
-      compare_(layout, "resilience.gradient.compare", columns_, program.protection.checksum),
+      compare_(layout, "resilience.gradient.compare", columns_,
+               gated(program, program.protection.gradient)),
       out_of_bounds_(layout.pipe<std::uint8_t>("resilience.gradient.compare.out[]", {columns_}, 1)),
-      result_(layout, "resilience.gradient.result", columns_, program.protection.checksum) {}
+      result_(layout, "resilience.gradient.result", columns_, false) {}
 
 void GradientChecker::step(const Cycle& cycle, const SumVector& input,
                            const WeightScratchpad& weights) {

@@ -1,0 +1,62 @@
+#include "campaign/population.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "machine/machine.h"
+
+namespace sagitta {
+
+std::vector<std::int64_t> phase_starts(const Program& program) {
+  Machine machine(program);
+  const std::vector<std::int8_t> blank(static_cast<std::size_t>(program.input.elements()));
+  machine.reset(blank.data());
+  std::vector<std::int64_t> starts{0};
+  Phase phase = machine.phase();
+  while (!machine.done()) {
+    machine.step();
+    if (machine.phase() != phase) starts.push_back(machine.cycle());
+    phase = machine.phase();
+  }
+  return starts;
+}
+
+CommonPopulation::CommonPopulation(const Program& base, const SiteMap& base_sites,
+                                   const Program& target, const SiteMap& target_sites)
+    : base_starts_(phase_starts(base)), target_starts_(phase_starts(target)) {
+  if (base_starts_.size() != target_starts_.size()) {
+    throw std::logic_error("the two machines do not go through the same phases");
+  }
+  std::map<std::string, int> by_path;
+  for (std::size_t i = 0; i < target_sites.classes().size(); ++i) {
+    by_path[target_sites.classes()[i].path] = static_cast<int>(i);
+  }
+  for (const RegisterClass& c : base_sites.classes()) {
+    if (const auto same = by_path.find(c.path); same != by_path.end()) {
+      // Parameter words grow with a scheme, so a class may be longer there, never shorter.
+      classes_.push_back({same->second, 1});
+    } else if (const auto copy = by_path.find(c.path + ".copy[]"); copy != by_path.end()) {
+      classes_.push_back(
+          {copy->second, target_sites.classes()[static_cast<std::size_t>(copy->second)].extents.back()});
+    } else {
+      throw std::logic_error("the protected machine has no register " + c.path);
+    }
+  }
+}
+
+Fault CommonPopulation::carry(const Fault& fault) const {
+  const auto after = std::upper_bound(base_starts_.begin(), base_starts_.end(), fault.cycle);
+  const auto phase = std::min<std::size_t>(static_cast<std::size_t>(after - base_starts_.begin()) - 1,
+                                           base_starts_.size() - 2);
+  const std::int64_t last = target_starts_[phase + 1] - 1;
+  const Target& target = classes_[static_cast<std::size_t>(fault.site.register_class)];
+  Fault carried = fault;
+  carried.cycle = std::min(last, target_starts_[phase] + (fault.cycle - base_starts_[phase]));
+  carried.site.register_class = target.register_class;
+  carried.site.element = fault.site.element * target.copies;
+  return carried;
+}
+
+}  // namespace sagitta

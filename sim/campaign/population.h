@@ -1,0 +1,38 @@
+// The common population: faults drawn over the unprotected machine's bits and cycles, carried over
+// to a protected machine so that schemes can be compared on the same faults.
+//
+// A cycle is carried over by what the machine is doing: the n-th phase of the run (a layer's load,
+// a column tile's wait, setup and flush, a row tile's feed, bubble and drain) and the cycle in it;
+// where the protected machine's phase is shorter, its last cycle. A site keeps its path; under
+// redundancy copy 0 is struck.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "fault/injector.h"
+#include "fault/site.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+// Cycles in which a phase of a fault-free run begins; the last entry is the end of the run.
+std::vector<std::int64_t> phase_starts(const Program& program);
+
+class CommonPopulation {
+ public:
+  // `base` is the unprotected program of the same array, `target` the one to carry faults to.
+  CommonPopulation(const Program& base, const SiteMap& base_sites, const Program& target,
+                   const SiteMap& target_sites);
+  Fault carry(const Fault& fault) const;
+
+ private:
+  std::vector<std::int64_t> base_starts_, target_starts_;
+  struct Target {
+    int register_class = -1;
+    int copies = 1;
+  };
+  std::vector<Target> classes_;  // by base register class
+};
+
+}  // namespace sagitta

@@ -1,0 +1,97 @@
+#include "cli/command.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "report/results.h"
+
+namespace sagitta::cli {
+
+void ExperimentOptions::add_to(CLI::App& app, bool runs) {
+  app.add_option("experiment", file, "Experiment file (JSON; see configs/schema)")->required();
+  app.add_option("--set", set, "Override a key, e.g. array.rows=32 or fault.upsets=[1,64]")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  app.add_flag("--json", json, "Print one JSON document on standard output and nothing else there");
+  if (!runs) return;
+  app.add_option("-o,--output", output,
+                 "Folder for results.json, results.csv, experiment.json and thresholds.json")
+      ->type_name("DIR");
+  app.add_option("-j,--workers", workers, "Worker processes (default: one for each processor)")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("-q,--quiet", quiet, "No progress on standard error");
+}
+
+ProgressLine::ProgressLine(std::string what, std::int64_t total, bool quiet)
+    : what_(std::move(what)), total_(total), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+ProgressLine::~ProgressLine() {
+  if (drawn_ && terminal_) std::fputs("\n", stderr);
+}
+
+Progress ProgressLine::callback() {
+  if (quiet_) return nullptr;
+  return [this](std::int64_t done, double seconds) { show(done, seconds); };
+}
+
+void ProgressLine::show(std::int64_t done, double seconds) {
+  // A terminal is redrawn; a log gets a line every ten seconds and the last one.
+  const bool last = done >= total_;
+  if (!terminal_ && !last && seconds - last_ < 10) return;
+  if (!terminal_ && seconds == 0) return;
+  last_ = seconds;
+  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const std::string left =
+      last ? fmt::format("{:.0f} s", seconds)
+      : rate > 0 ? fmt::format("{:.0f} s left", static_cast<double>(total_ - done) / rate)
+                 : std::string("-");
+  const std::string line = fmt::format("{}: {}/{} ({:.0f} %), {:.0f}/s, {}", what_, done, total_,
+                                       100.0 * static_cast<double>(done) / static_cast<double>(total_),
+                                       rate, left);
+  if (terminal_) {
+    fmt::print(stderr, "\r\033[K{}", line);
+  } else {
+    fmt::print(stderr, "{}\n", line);
+  }
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+bool colour_wanted() { return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
+
+void prepare_output(const std::string& folder) {
+  if (folder.empty()) return;
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error || !std::filesystem::is_directory(folder) || access(folder.c_str(), W_OK) != 0) {
+    throw InputError(folder, "", "is not a folder that can be written to",
+                     "give another one with -o DIR");
+  }
+}
+
+void write_results(const std::string& folder, const Campaign& campaign,
+                   const nlohmann::ordered_json& results) {
+  if (folder.empty()) return;
+  write_file(folder + "/experiment.json", campaign.experiment().resolved.dump(2) + "\n");
+  if (!campaign.thresholds().fits.empty()) {
+    write_thresholds(campaign.thresholds(), folder + "/thresholds.json");
+  }
+  write_file(folder + "/results.csv", results_csv(results));
+  write_file(folder + "/results.json", results.dump(1) + "\n");
+}
+
+void print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw InputError("standard output", "", "cannot be written", "check the pipe or the disk");
+  }
+}
+
+}  // namespace sagitta::cli

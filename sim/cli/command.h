@@ -1,0 +1,66 @@
+// What the subcommands share. Each subcommand is one file with one function that adds it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "campaign/campaign.h"
+#include "campaign/workers.h"
+
+namespace sagitta::cli {
+
+// Options of every command that reads an experiment.
+struct ExperimentOptions {
+  std::string file;
+  std::vector<std::string> set;
+  std::string output;  // -o; empty: nothing is written
+  bool json = false;
+  int workers = 0;  // 0: one for each processor
+  bool quiet = false;
+
+  void add_to(CLI::App& app, bool runs = true);
+  Experiment load() const { return load_experiment(file, set); }
+  int worker_count() const { return workers > 0 ? workers : default_workers(); }
+};
+
+// A line on standard error with rate and time left, redrawn when that is a terminal; else a line
+// now and then, or nothing when quiet.
+class ProgressLine {
+ public:
+  ProgressLine(std::string what, std::int64_t total, bool quiet);
+  ~ProgressLine();
+  Progress callback();
+
+ private:
+  void show(std::int64_t done, double seconds);
+  std::string what_;
+  std::int64_t total_;
+  bool quiet_;
+  bool terminal_;
+  double last_ = -1e9;
+  bool drawn_ = false;
+};
+
+bool colour_wanted();  // standard output is a terminal and NO_COLOR is not set
+
+// Checks before the work that `-o DIR` can be made, so that no result is lost to a bad path.
+void prepare_output(const std::string& folder);
+// Writes results.json, results.csv, the resolved experiment and the thresholds used.
+void write_results(const std::string& folder, const Campaign& campaign,
+                   const nlohmann::ordered_json& results);
+// Standard output, with an error when it cannot be written (a closed pipe, a full disk).
+void print(const std::string& text);
+
+void add_check(CLI::App& app);
+void add_run(CLI::App& app);
+void add_calibrate(CLI::App& app);
+void add_sites(CLI::App& app);
+void add_inject(CLI::App& app);
+void add_sweep(CLI::App& app);
+void add_compare(CLI::App& app);
+void add_gemm(CLI::App& app);
+
+}  // namespace sagitta::cli

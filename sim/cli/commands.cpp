@@ -1,0 +1,221 @@
+// The subcommands that run an experiment: check, run, calibrate, inject, sweep, compare.
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/command.h"
+#include "fault/site.h"
+#include "report/results.h"
+#include "report/table.h"
+
+namespace sagitta::cli {
+namespace {
+
+using Options = std::shared_ptr<ExperimentOptions>;
+
+void finish(const Options& options, const Campaign& campaign, const nlohmann::ordered_json& results,
+            const std::string& text) {
+  write_results(options->output, campaign, results);
+  print(options->json ? results.dump(1) + "\n" : text);
+  if (!options->output.empty() && !options->quiet && !options->json) {
+    print(fmt::format("Written: {0}/results.json, {0}/results.csv, {0}/experiment.json\n",
+                      options->output));
+  }
+}
+
+void run_trials(const Options& options, Campaign& campaign) {
+  ProgressLine line("trials and fault-free inferences", campaign.trial_units(), options->quiet);
+  campaign.run_trials(options->worker_count(), line.callback());
+}
+
+// One row a fault of every trial, with what it did.
+std::string faults_csv(const Campaign& campaign) {
+  std::string text =
+      "configuration,trial,image,site,cycle,fired,before,after,outcome,reference_class,predicted_class\n";
+  for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
+    const int index = static_cast<int>(i);
+    const Machine machine(campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].program);
+    const SiteMap sites(machine.layout());
+    for (const TrialResult& t : campaign.faults(index).trials) {
+      for (const FaultRecord& f : t.faults) {
+        text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n",
+                            campaign.experiment().configurations[i].name, t.trial, t.image,
+                            sites.path(f.site), f.cycle, f.fired ? 1 : 0, f.before, f.after,
+                            to_string(t.outcome), t.reference_class, t.predicted_class);
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_check(CLI::App& app) {
+  auto* command = app.add_subcommand("check", "Check an experiment and everything it names; runs nothing");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command, false);
+  command->callback([options] {
+    const Campaign campaign(options->load());
+    nlohmann::ordered_json j;
+    j["experiment"] = campaign.experiment().resolved;
+    j["machines"] = nlohmann::ordered_json::array();
+    std::string text = fmt::format("{}: network {}, {} layers, {} images, {} configurations on {} machines\n",
+                                   campaign.experiment().file, campaign.network().name,
+                                   campaign.network().layers.size(), campaign.images().count(),
+                                   campaign.experiment().configurations.size(), campaign.machines().size());
+    for (const MachinePlan& m : campaign.machines()) {
+      std::int64_t bits = 0;
+      for (const RegisterClass& c : m.registers) bits += c.bits();
+      const auto& memory = m.program.memory;
+      j["machines"].push_back({{"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
+                               {"scheme", m.scheme.name},
+                               {"state_bits", bits},
+                               {"activation_bytes", memory.activation_bytes},
+                               {"weight_rows", memory.weight_rows}});
+      text += fmt::format("  {}x{} {}: {} bits of state; activation banks 2 x {} bytes, weight banks 2 x {} rows, "
+                          "DRAM {} cycles latency, {} bytes a cycle\n",
+                          m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
+                          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
+    }
+    for (const Configuration& c : campaign.experiment().configurations) {
+      if (!c.fault.list.empty()) read_fault_list(c.fault.list);
+    }
+    print(options->json ? j.dump(1) + "\n" : text + "OK\n");
+  });
+}
+
+void add_run(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "run", "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy");
+  command->footer("Example: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command);
+  command->callback([options] {
+    prepare_output(options->output);
+    Campaign campaign(options->load());
+    {
+      ProgressLine line("inferences", campaign.clean_units(), options->quiet);
+      campaign.run_clean(options->worker_count(), line.callback());
+    }
+    const auto results = clean_results(campaign);
+    finish(options, campaign, results, clean_table(results, colour_wanted()));
+  });
+}
+
+void add_calibrate(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "calibrate", "Fit the thresholds of every scheme of an experiment on the calibration images");
+  command->footer("Example: sagitta calibrate configs/lenet5.json -o thresholds.json\n"
+                  "then name the file in the experiment: \"thresholds\": \"thresholds.json\"");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command, false);
+  command->add_option("-o,--output", options->output, "Threshold file to write")
+      ->type_name("FILE")
+      ->required();
+  command->callback([options] {
+    if (std::filesystem::is_directory(options->output)) {
+      throw InputError(options->output, "", "is a folder", "name a file, e.g. thresholds.json");
+    }
+    const Experiment experiment = options->load();
+    const NetworkFolder folder = open_network(experiment.network_path);
+    const ThresholdFile file = calibrate(experiment, folder);
+    if (file.fits.empty()) {
+      throw InputError(experiment.file, "$.scheme", "no scheme of this experiment has thresholds",
+                       "add range-zero or gradient");
+    }
+    write_thresholds(file, options->output);
+    if (options->json) {
+      print(to_json(file).dump(1) + "\n");
+      return;
+    }
+    Table table({"scheme", "columns", "layer", "samples", "mean", "deviation", "low", "high"},
+                {true, false, true, false, false, false, false, false});
+    for (const ThresholdFit& fit : file.fits) {
+      for (const LayerFit& l : fit.layers) {
+        const auto [low, high] = std::accumulate(
+            l.bounds.begin(), l.bounds.end(), std::pair<std::int32_t, std::int32_t>{INT32_MAX, INT32_MIN},
+            [](auto so_far, const Bounds& b) {
+              return std::pair{std::min(so_far.first, b.low), std::max(so_far.second, b.high)};
+            });
+        const bool one = l.mean.size() == 1;
+        table.add({fmt::format("{} ({})", fit.kind, to_string(fit.granularity)),
+                   std::to_string(fit.columns), l.layer, std::to_string(l.samples),
+                   one ? fmt::format("{:.1f}", l.mean[0]) : "by channel",
+                   one ? fmt::format("{:.1f}", l.deviation[0]) : "by channel", std::to_string(low),
+                   std::to_string(high)});
+      }
+    }
+    print(table.text(colour_wanted()) +
+          fmt::format("Fitted on {} calibration images of {}. Written: {}\n", file.images, file.network,
+                      options->output));
+  });
+}
+
+void add_inject(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "inject", "Trials with bit flips: outcomes, a row for every fault, and a list that replays");
+  command->footer(
+      "Examples: sagitta inject configs/lenet5.json --set scheme=none --set fault.sites='array.pe**.acc' -o out\n"
+      "          sagitta inject configs/lenet5.json --set scheme=none --set fault.list=out/faults.json");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command);
+  command->callback([options] {
+    prepare_output(options->output);
+    Campaign campaign(options->load());
+    run_trials(options, campaign);
+    const auto results = fault_results(campaign);
+    if (!options->output.empty()) {
+      write_file(options->output + "/faults.csv", faults_csv(campaign));
+      const auto n = campaign.experiment().configurations.size();
+      for (std::size_t i = 0; i < n; ++i) {
+        const std::string name = n == 1 ? "faults.json" : fmt::format("faults-{}.json", i);
+        write_fault_list(campaign.fault_list(static_cast<int>(i)), options->output + "/" + name);
+      }
+    }
+    finish(options, campaign, results, fault_table(results, colour_wanted()));
+  });
+}
+
+void add_sweep(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "sweep", "Every configuration of an experiment under faults: accuracy, SDC, and what it costs");
+  command->footer("Example: sagitta sweep configs/sweeps/demo.json -o out/demo");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command);
+  command->callback([options] {
+    prepare_output(options->output);
+    Campaign campaign(options->load());
+    run_trials(options, campaign);
+    const auto results = fault_results(campaign);
+    finish(options, campaign, results,
+           fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
+  });
+}
+
+void add_compare(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "compare", "The schemes of an experiment on the same faults, pair by pair (McNemar's exact test)");
+  command->footer(
+      "Faults are drawn over the unprotected machine and carried over to every scheme by layer, tile\n"
+      "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
+      "Example: sagitta compare configs/lenet5.json --set fault.upsets=64");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command);
+  command->callback([options] {
+    prepare_output(options->output);
+    Experiment experiment = options->load();
+    for (Configuration& c : experiment.configurations) c.fault.population = "common";
+    Campaign campaign(std::move(experiment));
+    run_trials(options, campaign);
+    const auto results = compare_results(campaign);
+    finish(options, campaign, results,
+           fault_table(results, colour_wanted()) + "\n" + pairs_table(results, colour_wanted()));
+  });
+}
+
+}  // namespace sagitta::cli

@@ -1,0 +1,272 @@
+// sagitta gemm: one matrix product on the machine, the tool's microscope.
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "campaign/trial.h"
+#include "cli/command.h"
+#include "cli/explain.h"
+#include "fault/injector.h"
+#include "machine/accelerator.h"
+#include "network/npy.h"
+#include "report/table.h"
+
+namespace sagitta::cli {
+namespace {
+
+struct GemmOptions {
+  std::string a, b, array = "16x16", dataflow = "os", scheme = "none", output;
+  std::vector<std::string> faults;
+  bool json = false;
+  bool explain = false;
+};
+
+ArrayShape parse_array(const std::string& text) {
+  ArrayShape shape{0, 0};
+  const std::size_t x = text.find('x');
+  const auto number = [](std::string_view part) {
+    int n = 0;
+    const auto r = std::from_chars(part.data(), part.data() + part.size(), n);
+    return r.ec == std::errc{} && r.ptr == part.data() + part.size() ? n : 0;
+  };
+  if (x != std::string::npos) {
+    shape = {number(std::string_view(text).substr(0, x)), number(std::string_view(text).substr(x + 1))};
+  }
+  if (shape.rows < 1 || shape.rows > 256 || shape.columns < 1 || shape.columns > 256) {
+    throw InputError("--array", "", fmt::format("'{}' is not ROWSxCOLS with 1 to 256 of each", text),
+                     "write it as in --array 8x8");
+  }
+  return shape;
+}
+
+struct Matrix {
+  int rows, columns;
+  std::vector<std::int8_t> values;
+};
+
+Matrix read_matrix(const std::string& path) {
+  const NpyArray array = read_npy(path);
+  if (array.shape.size() != 2 || array.shape[0] < 1 || array.shape[1] < 1) {
+    std::string shape;
+    for (const auto e : array.shape) shape += (shape.empty() ? "" : " x ") + std::to_string(e);
+    throw InputError(path, "", fmt::format("has shape ({}), not a matrix", shape),
+                     "save a two-dimensional array that is not empty");
+  }
+  if (array.type != NpyType::int8) {
+    throw InputError(path, "", "its elements are not int8", "convert it: numpy.asarray(x, dtype=numpy.int8)");
+  }
+  if (array.elements() > (std::int64_t{1} << 28)) {
+    throw InputError(path, "", "is larger than 2^28 elements", "split the product");
+  }
+  return {static_cast<int>(array.shape[0]), static_cast<int>(array.shape[1]), array.as_int8(path)};
+}
+
+Protection parse_scheme(const std::string& name) {
+  Protection p;
+  p.name = name;
+  p.tmr_pe = name == "tmr-pe";
+  p.checksum = name == "checksum";
+  return p;
+}
+
+// The product under some faults; records what became of them.
+class Bench {
+ public:
+  Bench(const Program& program, const std::vector<std::int8_t>& a)
+      : accelerator_("sagitta", program), a_(a), sites_(accelerator_.machine().layout()) {
+    accelerator_.machine().record_tiles(true);
+    if (!run({})) throw std::runtime_error("the fault-free run did not end");
+    clean_cycles_ = machine().cycle();
+    clean_ = machine().raw_output();
+    tiles_ = machine().tiles();
+    counters_ = machine().counters();
+  }
+
+  // False: the machine hung.
+  bool run(const std::vector<Fault>& faults) {
+    Injector injector(sites_, faults);
+    machine().reset(a_.data());
+    const std::int64_t budget =
+        clean_cycles_ == 0 ? INT64_MAX / 4 : TrialEngine::budget(clean_cycles_);
+    const auto strike = [&] {
+      if (injector.next_cycle() == machine().cycle()) {
+        injector.strike(machine().state(), machine().cycle());
+        machine().touch();
+      }
+      return injector.next_cycle() >= 0;
+    };
+    const bool done = faults.empty() ? accelerator_.run(budget) : accelerator_.run(budget, strike);
+    records_ = injector.records();
+    return done;
+  }
+
+  Machine& machine() { return accelerator_.machine(); }
+  const SiteMap& sites() const { return sites_; }
+  const std::vector<FaultRecord>& records() const { return records_; }
+  const std::vector<std::int32_t>& clean() const { return clean_; }
+  const std::vector<TileRecord>& tiles() const { return tiles_; }
+  const std::vector<LayerCounters>& counters() const { return counters_; }
+  std::int64_t clean_cycles() const { return clean_cycles_; }
+
+ private:
+  Accelerator accelerator_;
+  const std::vector<std::int8_t>& a_;
+  SiteMap sites_;
+  std::vector<FaultRecord> records_;
+  std::vector<std::int32_t> clean_;
+  std::vector<TileRecord> tiles_;
+  std::vector<LayerCounters> counters_;
+  std::int64_t clean_cycles_ = 0;
+};
+
+nlohmann::ordered_json touched(const std::vector<std::int32_t>& clean,
+                               const std::vector<std::int32_t>& faulty, int columns) {
+  auto list = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < clean.size(); ++i) {
+    if (clean[i] == faulty[i]) continue;
+    list.push_back({static_cast<int>(i) / columns, static_cast<int>(i) % columns});
+  }
+  return list;
+}
+
+std::string list_outputs(const nlohmann::ordered_json& outputs) {
+  if (outputs.empty()) return "no output changed";
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(outputs.size(), 8); ++i) {
+    text += fmt::format("{}[{}, {}]", i > 0 ? " " : "", outputs[i][0].get<int>(), outputs[i][1].get<int>());
+  }
+  if (outputs.size() > 8) text += " ...";
+  return fmt::format("{} output{} changed: {}", outputs.size(), outputs.size() == 1 ? "" : "s", text);
+}
+
+void run_gemm(const GemmOptions& o) {
+  const ArrayShape array = parse_array(o.array);
+  const Matrix a = read_matrix(o.a);
+  const Matrix b = read_matrix(o.b);
+  if (a.columns != b.rows) {
+    throw InputError(o.b, "", fmt::format("has {} rows, but {} has {} columns", b.rows, o.a, a.columns),
+                     "A is M x K and B is K x N");
+  }
+  const Program program = compile_gemm(a.rows, a.columns, b.columns, b.values, array, {}, parse_scheme(o.scheme));
+  Bench bench(program, a.values);
+  std::vector<Fault> faults;
+  for (const std::string& text : o.faults) faults.push_back(parse_fault(bench.sites(), text, "--fault", ""));
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    if (faults[i].cycle < bench.clean_cycles()) continue;
+    throw InputError("--fault", "", fmt::format("'{}' strikes after the run, which has cycles 0..{}",
+                                                o.faults[i], bench.clean_cycles() - 1),
+                     "choose a cycle in that range");
+  }
+  std::string text;
+  const GemmShape shape{a.rows, a.columns, b.columns};
+  nlohmann::ordered_json explanations = nlohmann::ordered_json::array();
+  if (o.explain) {
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+      const std::string line = explain(bench.sites(), faults[i], bench.tiles(), shape, array);
+      explanations.push_back(line);
+      text += fmt::format("{}: {}\n", o.faults[i], line);
+    }
+  }
+
+  // Each fault alone first, for its own footprint; then all together, which is the result.
+  std::vector<nlohmann::ordered_json> footprints;
+  for (const Fault& f : faults) {
+    const bool done = faults.size() == 1 || bench.run({f});
+    footprints.push_back(faults.size() == 1 ? nlohmann::ordered_json()
+                         : done ? touched(bench.clean(), bench.machine().raw_output(), b.columns)
+                                : nlohmann::ordered_json("hang"));
+  }
+  if (!bench.run(faults)) {
+    throw std::runtime_error(fmt::format("the machine hung: no result within {} cycles (fault-free: {})",
+                                         TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles()));
+  }
+  const std::vector<std::int32_t>& c = bench.machine().raw_output();
+  if (faults.size() == 1) footprints[0] = touched(bench.clean(), c, b.columns);
+
+  nlohmann::ordered_json j;
+  j["array"] = {{"rows", array.rows}, {"cols", array.columns}, {"dataflow", o.dataflow}};
+  j["scheme"] = o.scheme;
+  j["M"] = a.rows;
+  j["K"] = a.columns;
+  j["N"] = b.columns;
+  j["cycles"] = bench.machine().cycle();
+  j["fault_free_cycles"] = bench.clean_cycles();
+  std::int64_t stalls = 0;
+  std::int64_t macs = 0;
+  for (const LayerCounters& counters : bench.counters()) {
+    stalls += counters.stall_cycles;
+    macs += counters.macs;
+  }
+  j["stall_cycles"] = stalls;
+  j["macs"] = macs;
+  j["flagged_rows"] = bench.machine().mismatches();
+  j["tiles"] = nlohmann::ordered_json::array();
+  for (const TileRecord& t : bench.tiles()) {
+    j["tiles"].push_back({{"row", t.row}, {"col", t.column}, {"fold", t.fold},
+                          {"start_cycle", t.start_cycle}, {"end_cycle", t.end_cycle}});
+  }
+  j["faults"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    const FaultRecord& r = bench.records()[i];
+    nlohmann::ordered_json f = {{"site", bench.sites().path(r.site)}, {"cycle", r.cycle}, {"fired", r.fired},
+                                {"before", r.before}, {"after", r.after}, {"outputs", footprints[i]}};
+    if (o.explain) f["explanation"] = explanations[i];
+    j["faults"].push_back(f);
+  }
+  if (!o.output.empty()) write_npy(o.output, {a.rows, b.columns}, c);
+  if (o.json) {
+    print(j.dump(1) + "\n");
+    return;
+  }
+  text += fmt::format("C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
+                      a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow,
+                      bench.machine().cycle(), stalls, macs,
+                      100.0 * static_cast<double>(macs) / (static_cast<double>(bench.clean_cycles()) * array.rows * array.columns));
+  Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"}, {false, false, false, false, false});
+  constexpr std::size_t kShown = 20;
+  for (std::size_t i = 0; i < std::min(kShown, bench.tiles().size()); ++i) {
+    const TileRecord& t = bench.tiles()[i];
+    tiles.add({std::to_string(t.row), std::to_string(t.column), std::to_string(t.fold),
+               std::to_string(t.start_cycle), std::to_string(t.end_cycle)});
+  }
+  text += tiles.text(colour_wanted());
+  if (bench.tiles().size() > kShown) text += fmt::format("... {} tiles in all (--json lists them)\n", bench.tiles().size());
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    const FaultRecord& r = bench.records()[i];
+    text += fmt::format("{}@{}: {}, {} -> {}; {}\n", bench.sites().path(r.site), r.cycle,
+                        r.fired ? "fired" : "did not fire", r.before, r.after,
+                        footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
+  }
+  if (!o.output.empty()) text += "Written: " + o.output + "\n";
+  print(text);
+}
+
+}  // namespace
+
+void add_gemm(CLI::App& app) {
+  auto* command = app.add_subcommand("gemm", "One int8 matrix product on the machine, with any number of bit flips");
+  command->footer(
+      "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit after\n"
+      "the clock edge that starts that cycle; cycle 0 is the first after reset.\n"
+      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@80' --explain -o C.npy");
+  auto o = std::make_shared<GemmOptions>();
+  command->add_option("--a", o->a, "Left matrix, M x K, int8 .npy")->required()->type_name("FILE");
+  command->add_option("--b", o->b, "Right matrix, K x N, int8 .npy")->required()->type_name("FILE");
+  command->add_option("--array", o->array, "Array shape ROWSxCOLS, 1 to 256 each")->capture_default_str();
+  command->add_option("--dataflow", o->dataflow, "Dataflow")->check(CLI::IsMember({"os"}))->capture_default_str();
+  command->add_option("--scheme", o->scheme, "Protection")
+      ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
+      ->capture_default_str();
+  command->add_option("--fault", o->faults, "A bit flip; may be given several times")
+      ->type_name("SITE@CYCLE")
+      ->allow_extra_args(false);
+  command->add_option("-o,--output", o->output, "Result, M x N, int32 .npy")->type_name("FILE");
+  command->add_flag("--explain", o->explain, "Say which tile, MAC and outputs each fault acts on, before running it");
+  command->add_flag("--json", o->json, "Print one JSON document on standard output and nothing else there");
+  command->callback([o] { run_gemm(*o); });
+}
+
+}  // namespace sagitta::cli

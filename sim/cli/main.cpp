@@ -1,0 +1,58 @@
+// The command line. Exit codes: 0 done; 1 the work failed; 2 bad input or usage; 130 interrupted.
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <systemc>
+
+#include "base/error.h"
+#include "base/version.h"
+#include "cli/command.h"
+
+// libsystemc expects it; the command line has its own main and elaborates in worker processes.
+int sc_main(int, char**) { return 0; }
+
+int main(int argc, char** argv) {
+  using namespace sagitta;
+  CLI::App app{
+      "Sagitta: a cycle-accurate systolic-array DNN accelerator under register-level bit flips,\n"
+      "with the gradient-threshold checker and triple modular redundancy as protection.\n"};
+  app.name("sagitta");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", [] {
+    return fmt::format("sagitta {} (commit {}), {}", kVersion, kCommit, sc_core::sc_version());
+  });
+  app.footer(
+      "Start with:  sagitta run configs/lenet5.json            a network on the machine, fault-free\n"
+      "             sagitta sweep configs/sweeps/demo.json      schemes against bit flips\n"
+      "             sagitta sites configs/lenet5.json           what can be hit\n"
+      "             sagitta COMMAND --help                      options and examples");
+  cli::add_check(app);
+  cli::add_run(app);
+  cli::add_calibrate(app);
+  cli::add_sites(app);
+  cli::add_inject(app);
+  cli::add_sweep(app);
+  cli::add_compare(app);
+  cli::add_gemm(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  } catch (const InputError& e) {
+    fmt::print(stderr, "sagitta: {}\n", e.what());
+    return 2;
+  } catch (const Interrupted&) {
+    fmt::print(stderr, "\nsagitta: interrupted; nothing was written. Run the same command again.\n");
+    return 130;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "sagitta: out of memory\n");
+    return 1;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "sagitta: {}\n", e.what());
+    return 1;
+  }
+}

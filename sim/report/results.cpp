@@ -1,0 +1,218 @@
+#include "report/results.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/version.h"
+
+namespace sagitta {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json proportion(std::int64_t count, std::int64_t n) {
+  const Proportion p = wilson(count, n);
+  return {{"value", p.value}, {"low", p.low}, {"high", p.high}, {"count", p.count}, {"n", p.n}};
+}
+
+ordered_json head(const Campaign& campaign) {
+  ordered_json j;
+  j["format"] = "sagitta-results/1";
+  j["sagitta"] = {{"version", kVersion}, {"commit", kCommit}};
+  j["experiment"] = campaign.experiment().file;
+  j["network"] = {{"name", campaign.network().name}, {"digest", campaign.network().digest}};
+  j["data_digest"] = campaign.folder().data_digest;
+  j["technology"] = campaign.technology().name;
+  j["confidence"] = 0.95;
+  j["configurations"] = ordered_json::array();
+  return j;
+}
+
+ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan, const MachineResult& r) {
+  ordered_json layers = ordered_json::array();
+  const double pes = static_cast<double>(plan.array.rows) * plan.array.columns;
+  for (std::size_t l = 0; l < campaign.network().layers.size(); ++l) {
+    const Layer& layer = campaign.network().layers[l];
+    const LayerCounters& c = r.counters[l];
+    const bool gemm = layer.kind == LayerKind::gemm;
+    layers.push_back({{"name", layer.name},
+                      {"operation", gemm ? "gemm" : "max_pool"},
+                      {"M", layer.rows()},
+                      {"K", layer.depth()},
+                      {"N", layer.columns()},
+                      {"cycles", c.cycles},
+                      {"stall_cycles", c.stall_cycles},
+                      {"utilization", c.cycles > 0 ? static_cast<double>(c.macs) / (static_cast<double>(c.cycles) * pes) : 0.0},
+                      {"macs", c.macs}});
+  }
+  return layers;
+}
+
+// What holds for a machine whatever strikes it.
+ordered_json machine_json(const Campaign& campaign, int machine, const std::string& name) {
+  const MachinePlan& plan = campaign.machines()[static_cast<std::size_t>(machine)];
+  const MachineResult& r = campaign.result(machine);
+  const Overhead o = campaign.overhead(machine);
+  std::int64_t stalls = 0;
+  std::int64_t macs = 0;
+  for (const LayerCounters& c : r.counters) {
+    stalls += c.stall_cycles;
+    macs += c.macs;
+  }
+  const double pes = static_cast<double>(plan.array.rows) * plan.array.columns;
+  const auto cycles = static_cast<double>(r.cycles_per_image);
+  std::int64_t bits = 0;
+  for (const RegisterClass& c : plan.registers) bits += c.bits();
+  ordered_json j;
+  j["name"] = name;
+  j["array"] = {{"rows", plan.array.rows}, {"cols", plan.array.columns}, {"dataflow", plan.dataflow}};
+  j["scheme"] = plan.scheme.name;
+  j["network"] = campaign.network().name;
+  j["images"] = r.images;
+  j["accuracy"] = proportion(r.correct, r.images);
+  j["cycles_per_image"] = r.cycles_per_image;
+  j["stall_cycles_per_image"] = stalls;
+  j["utilization"] = static_cast<double>(macs) / (cycles * pes);
+  j["clock_mhz"] = campaign.experiment().clock_mhz;
+  j["latency_us"] = cycles / campaign.experiment().clock_mhz;
+  j["layers"] = layers_json(campaign, plan, r);
+  j["state_bits"] = bits;
+  j["area_um2"] = r.area.total_um2;
+  j["area_blocks_um2"] = r.area.block_um2;
+  j["energy_pj_per_image"] = r.energy.total_pj;
+  j["energy_blocks_pj"] = r.energy.block_pj;
+  j["overhead"] = {{"area", o.area}, {"energy", o.energy}, {"cycles", o.cycles}};
+  j["false_alarms"] = {{"images", proportion(r.alarmed_images, r.images)},
+                       {"rows", r.false_alarms},
+                       {"suppressed_values", proportion(r.clean_suppressed, r.clean_values)}};
+  j["machine_digest"] = plan.digest;
+  return j;
+}
+
+std::int64_t count_if(const OutcomeCounts& counts, bool (*which)(Outcome)) {
+  std::int64_t n = 0;
+  for (int i = 0; i < kOutcomes; ++i) {
+    if (which(static_cast<Outcome>(i))) n += counts[static_cast<std::size_t>(i)];
+  }
+  return n;
+}
+
+std::string csv_cell(const ordered_json& value) {
+  if (!value.is_string()) return value.dump();
+  const std::string text = value.get<std::string>();
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+}  // namespace
+
+ordered_json clean_results(const Campaign& campaign) {
+  ordered_json j = head(campaign);
+  for (std::size_t m = 0; m < campaign.machines().size(); ++m) {
+    const auto& first = campaign.experiment().configurations[static_cast<std::size_t>(
+        campaign.machines()[m].configurations.front())];
+    j["configurations"].push_back(machine_json(campaign, static_cast<int>(m), first.name));
+  }
+  return j;
+}
+
+ordered_json fault_results(const Campaign& campaign) {
+  ordered_json j = head(campaign);
+  for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
+    const Configuration& c = campaign.experiment().configurations[i];
+    const FaultResult& r = campaign.faults(static_cast<int>(i));
+    const auto trials = static_cast<std::int64_t>(r.trials.size());
+    ordered_json e = machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
+    e["fault"] = {{"model", c.fault.model},   {"upsets", c.fault.upsets},
+                  {"sites", c.fault.sites},   {"population", c.fault.population},
+                  {"seed", c.fault.seed},     {"list", c.fault.list},
+                  {"bits", r.sites},          {"cycles", r.cycles},
+                  {"bits_x_cycles", static_cast<double>(r.sites) * static_cast<double>(r.cycles)}};
+    e["trials"] = trials;
+    ordered_json outcomes;
+    for (int o = 0; o < kOutcomes; ++o) {
+      outcomes[to_string(static_cast<Outcome>(o))] = r.outcomes[static_cast<std::size_t>(o)];
+    }
+    e["outcomes"] = outcomes;
+    const auto of = [&r](Outcome o) { return r.outcomes[static_cast<std::size_t>(o)]; };
+    e["accuracy_under_faults"] = proportion(r.correct, trials);
+    e["accuracy_fault_free_same_draws"] = proportion(r.reference_correct, trials);
+    e["sdc_rate"] = proportion(count_if(r.outcomes, is_sdc), trials);
+    e["masked_rate"] = proportion(count_if(r.outcomes, is_masked), trials);
+    e["detected_rate"] = proportion(of(Outcome::detected_corrected) + of(Outcome::detected_uncorrected), trials);
+    e["hang_rate"] = proportion(of(Outcome::hang), trials);
+    e["tolerable_rate"] = proportion(of(Outcome::tolerable), trials);
+    e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};
+    e["faults_fired"] = r.fired;
+    j["configurations"].push_back(e);
+  }
+  return j;
+}
+
+ordered_json compare_results(const Campaign& campaign) {
+  ordered_json j = fault_results(campaign);
+  j["pairs"] = ordered_json::array();
+  const auto& configurations = campaign.experiment().configurations;
+  const auto alike = [](const Configuration& a, const Configuration& b) {
+    return a.array == b.array && a.dataflow == b.dataflow && a.fault == b.fault;
+  };
+  for (std::size_t x = 0; x < configurations.size(); ++x) {
+    for (std::size_t y = x + 1; y < configurations.size(); ++y) {
+      if (!alike(configurations[x], configurations[y])) continue;
+      const auto& a = campaign.faults(static_cast<int>(x)).trials;
+      const auto& b = campaign.faults(static_cast<int>(y)).trials;
+      std::int64_t only_a = 0;
+      std::int64_t only_b = 0;
+      for (std::size_t k = 0; k < a.size(); ++k) {
+        only_a += a[k].correct && !b[k].correct ? 1 : 0;
+        only_b += b[k].correct && !a[k].correct ? 1 : 0;
+      }
+      const auto n = static_cast<double>(a.size());
+      j["pairs"].push_back({{"first", configurations[x].name},
+                            {"second", configurations[y].name},
+                            {"trials", a.size()},
+                            {"only_first_correct", only_a},
+                            {"only_second_correct", only_b},
+                            {"accuracy_difference", static_cast<double>(only_b - only_a) / n},
+                            {"mcnemar_p", mcnemar_exact(only_a, only_b)}});
+    }
+  }
+  return j;
+}
+
+std::string results_csv(const ordered_json& results) {
+  // Columns are the scalars of the first configuration, nested keys joined with dots; lists (the
+  // layers) stay in results.json.
+  std::string text;
+  std::vector<std::string> columns;
+  for (const auto& configuration : results.at("configurations")) {
+    std::vector<std::pair<std::string, std::string>> cells;
+    const auto flatten = [&cells](const auto& self, const ordered_json& value, const std::string& name) -> void {
+      if (value.is_object()) {
+        for (const auto& [key, inner] : value.items()) self(self, inner, name.empty() ? key : name + "." + key);
+      } else if (!value.is_array()) {
+        cells.emplace_back(name, csv_cell(value));
+      }
+    };
+    flatten(flatten, configuration, "");
+    if (columns.empty()) {
+      for (const auto& [name, cell] : cells) {
+        columns.push_back(name);
+        text += (columns.size() > 1 ? "," : "") + name;
+      }
+      text += "\n";
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const auto it = std::find_if(cells.begin(), cells.end(),
+                                   [&](const auto& cell) { return cell.first == columns[i]; });
+      text += (i > 0 ? "," : "") + (it == cells.end() ? std::string() : it->second);
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace sagitta

@@ -1,0 +1,177 @@
+#include "report/table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+namespace sagitta {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Terminal cells of a UTF-8 string: its code points (no wide characters are used here).
+std::size_t display_width(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string percent(double value) { return fmt::format("{:.1f}", 100 * value); }
+
+std::string with_interval(const ordered_json& p) {
+  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * p.at("value").get<double>(),
+                     100 * p.at("low").get<double>(), 100 * p.at("high").get<double>());
+}
+
+std::string overhead(double value) {
+  return std::abs(value) < 5e-5 ? "0" : fmt::format("{:+.1f}", 100 * value);
+}
+
+std::string array_name(const ordered_json& c) {
+  return fmt::format("{}x{}", c.at("array").at("rows").get<int>(), c.at("array").at("cols").get<int>());
+}
+
+std::string scientific(double value) { return fmt::format("{:.1e}", value); }
+
+double accuracy(const ordered_json& c) {
+  return c.at("accuracy_under_faults").at("value").get<double>();
+}
+
+// What the rows of a group have in common: array and fault plan.
+std::string group_of(const ordered_json& c) {
+  const auto& f = c.at("fault");
+  return fmt::format("{}|{}|{}|{}", array_name(c), f.at("sites").get<std::string>(),
+                     f.at("upsets").get<int>(), f.at("seed").dump());
+}
+
+}  // namespace
+
+Table::Table(std::vector<std::string> header, std::vector<bool> left)
+    : header_(std::move(header)), left_(std::move(left)) {}
+
+void Table::add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+void Table::rule() { rows_.emplace_back(); }
+
+std::string Table::text(bool colour) const {
+  std::vector<std::size_t> widths;
+  for (const std::string& h : header_) widths.push_back(display_width(h));
+  for (const auto& row : rows_) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
+  }
+  const auto line = [&](const std::vector<std::string>& cells) {
+    std::string out;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const std::string pad(widths[i] - display_width(cells[i]), ' ');
+      if (i > 0) out += "  ";
+      out += left_[i] ? cells[i] + pad : pad + cells[i];
+    }
+    while (!out.empty() && out.back() == ' ') out.pop_back();
+    return out + "\n";
+  };
+  std::size_t total = 0;
+  for (const std::size_t w : widths) total += w + 2;
+  const std::string bar(total - 2, '-');
+  std::string out = colour ? "\033[1m" + line(header_) + "\033[0m" : line(header_);
+  out += bar + "\n";
+  for (const auto& row : rows_) out += row.empty() ? bar + "\n" : line(row);
+  return out;
+}
+
+std::string clean_table(const ordered_json& results, bool colour) {
+  Table table({"array", "scheme", "accuracy % [95 %]", "false alarms %", "cycles", "stalls", "util %",
+               "latency us", "area mm2", "energy uJ", "area %", "energy %", "cycles %"},
+              {true, true, false, false, false, false, false, false, false, false, false, false, false});
+  for (const auto& c : results.at("configurations")) {
+    const auto& o = c.at("overhead");
+    table.add({array_name(c), c.at("scheme").get<std::string>(), with_interval(c.at("accuracy")),
+               percent(c.at("false_alarms").at("images").at("value").get<double>()),
+               std::to_string(c.at("cycles_per_image").get<std::int64_t>()),
+               std::to_string(c.at("stall_cycles_per_image").get<std::int64_t>()),
+               percent(c.at("utilization").get<double>()),
+               fmt::format("{:.1f}", c.at("latency_us").get<double>()),
+               fmt::format("{:.3f}", c.at("area_um2").get<double>() / 1e6),
+               fmt::format("{:.2f}", c.at("energy_pj_per_image").get<double>() / 1e6),
+               overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
+               overhead(o.at("cycles").get<double>())});
+  }
+  return table.text(colour);
+}
+
+std::string fault_table(const ordered_json& results, bool colour) {
+  Table table({"array", "sites", "upsets", "scheme", "clean %", "under faults % [95 %]", "SDC % [95 %]",
+               "masked %", "detected %", "bits x cycles", "area %", "energy %", "cycles %"},
+              {true, true, false, true, false, false, false, false, false, false, false, false, false});
+  std::string group;
+  for (const auto& c : results.at("configurations")) {
+    if (!group.empty() && group_of(c) != group) table.rule();
+    group = group_of(c);
+    const auto& f = c.at("fault");
+    const auto& o = c.at("overhead");
+    const bool replay = !f.at("list").get<std::string>().empty();
+    table.add({array_name(c), replay ? "list" : f.at("sites").get<std::string>(),
+               replay ? "-" : std::to_string(f.at("upsets").get<int>()),
+               c.at("scheme").get<std::string>(),
+               percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
+               with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
+               percent(c.at("masked_rate").at("value").get<double>()),
+               percent(c.at("detected_rate").at("value").get<double>()),
+               replay ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
+               overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
+               overhead(o.at("cycles").get<double>())});
+  }
+  return table.text(colour);
+}
+
+std::string pairs_table(const ordered_json& results, bool colour) {
+  Table table({"first", "second", "trials", "only first right", "only second right",
+               "accuracy difference, points", "McNemar p"},
+              {true, true, false, false, false, false, false});
+  for (const auto& p : results.at("pairs")) {
+    table.add({p.at("first").get<std::string>(), p.at("second").get<std::string>(),
+               p.at("trials").dump(), p.at("only_first_correct").dump(),
+               p.at("only_second_correct").dump(),
+               fmt::format("{:+.2f}", 100 * p.at("accuracy_difference").get<double>()),
+               fmt::format("{:.2g}", p.at("mcnemar_p").get<double>())});
+  }
+  return table.text(colour);
+}
+
+std::string finding(const ordered_json& results) {
+  // Judged where faults cost the unprotected machine most.
+  const ordered_json* worst = nullptr;
+  double loss = -1;
+  for (const auto& c : results.at("configurations")) {
+    if (c.at("scheme") != "none") continue;
+    const double l = c.at("accuracy_fault_free_same_draws").at("value").get<double>() - accuracy(c);
+    if (l > loss) {
+      loss = l;
+      worst = &c;
+    }
+  }
+  if (worst == nullptr) return "No unprotected configuration to compare with.";
+  const auto& f = worst->at("fault");
+  std::string text = fmt::format(
+      "With {} upset{} an inference in {} sites of the {} array, the unprotected machine falls from "
+      "{:.1f} % to {:.1f} %",
+      f.at("upsets").get<int>(), f.at("upsets").get<int>() == 1 ? "" : "s",
+      f.at("sites").get<std::string>(), array_name(*worst),
+      100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(), 100 * accuracy(*worst));
+  std::vector<std::string> parts;
+  for (const auto& c : results.at("configurations")) {
+    if (&c == worst || group_of(c) != group_of(*worst)) continue;
+    const auto& mine = c.at("accuracy_under_faults");
+    const auto& base = worst->at("accuracy_under_faults");
+    const bool apart = mine.at("low") > base.at("high") || mine.at("high") < base.at("low");
+    parts.push_back(fmt::format("{} reaches {:.1f} % for {:+.0f} % area and {:+.0f} % energy{}",
+                                c.at("scheme").get<std::string>(), 100 * accuracy(c),
+                                100 * c.at("overhead").at("area").get<double>(),
+                                100 * c.at("overhead").at("energy").get<double>(),
+                                apart ? "" : " (within the interval of none)"));
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "; " : ", ") + parts[i];
+  return text + ".";
+}
+
+}  // namespace sagitta

@@ -1,0 +1,159 @@
+// Cycle counts from closed forms, derived from the network's shapes alone: docs/machine.md explains
+// each term. Nothing here is shared with the machine.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "network/network.h"
+#include "schedule/program.h"
+
+namespace sagitta::test {
+
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+inline int ceil_log2(int n) {
+  int bits = 0;
+  while ((1 << bits) < n) ++bits;
+  return bits;
+}
+
+// Cycles that the resilience unit adds to the drain path.
+inline int unit_latency(const Protection& p, int columns) {
+  return (p.checksum ? ceil_log2(columns) + 1 : 0) + (p.range.present ? 2 : 0) +
+         (p.gradient.present ? 4 : 0);
+}
+
+inline std::int64_t flush(const Protection& p, int columns) { return 5 + unit_latency(p, columns); }
+
+// One tile from its first feed to its last drain, in the sequencer's time or, two cycles later, in
+// the array's.
+inline std::int64_t tile_cycles(std::int64_t depth, int rows_used, int lanes_used) {
+  return depth + 2 * rows_used + lanes_used - 2;
+}
+
+// A column tile of a gemm layer without its wait.
+inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array, int lanes_used,
+                                       const Protection& p) {
+  const int m = layer.rows();
+  std::int64_t cycles = std::max(std::min(array.rows, m), lanes_used);  // setup
+  for (int row = 0; row < m; row += array.rows) {
+    cycles += tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes_used);
+  }
+  return cycles + flush(p, array.columns);
+}
+
+inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array,
+                                     const Protection& p) {
+  return std::int64_t{layer.rows()} * layer.window.kernel_h * layer.window.kernel_w +
+         flush(p, array.columns);
+}
+
+inline std::int64_t store_cycles(int elements, int element_bytes, const ArrayShape& array,
+                                 const MemoryShape& memory) {
+  const std::int64_t beats = ceil_div(elements, array.columns);
+  return beats * ceil_div(std::int64_t{array.columns} * element_bytes, memory.dram_bytes_per_cycle) +
+         std::max(1, memory.dram_latency);
+}
+
+// A layer where no wait is longer than the one cycle that it always takes.
+inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array, const Protection& p) {
+  std::int64_t cycles = 0;
+  for (int column = 0; column < layer.columns(); column += array.columns) {
+    const int lanes = std::min(array.columns, layer.columns() - column);
+    cycles += 1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, lanes, p)
+                                                 : pool_tile_cycles(layer, array, p));
+  }
+  return cycles;
+}
+
+struct TileTiming {
+  int layer, row, column;
+  std::int64_t start, end;
+};
+
+struct Timing {
+  std::vector<std::int64_t> layer_cycles, layer_stalls;
+  std::vector<TileTiming> tiles;
+  std::int64_t total = 0;
+};
+
+// The whole run, stalls included. DMA takes one cycle to decide, the latency, and a cycle a beat;
+// it may fetch the weights of column tile j as soon as tile j - 2 is finished.
+class DmaTiming {
+ public:
+  DmaTiming(const std::vector<Layer>& layers, const ArrayShape& array, const MemoryShape& memory,
+            const Protection& p)
+      : memory_(memory) {
+    sizes_.push_back(layers.front().input.elements());
+    int lane_words = 2;
+    int tile_words = p.checksum ? 1 : 0;
+    for (const Checker* c : {&p.range, &p.gradient}) {
+      if (c->present) (c->granularity == Granularity::channel ? lane_words : tile_words) += 2;
+    }
+    for (const Layer& layer : layers) {
+      if (layer.kind != LayerKind::gemm) continue;
+      const std::int64_t size = 4 * (array.columns * lane_words + tile_words) +
+                                std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
+      for (int c = 0; c < layer.columns(); c += array.columns) sizes_.push_back(size);
+    }
+  }
+
+  // First cycle in which the sequencer sees transfer `t` complete; `finished[j]`: first cycle after
+  // column tile j.
+  std::int64_t complete(std::size_t t, const std::vector<std::int64_t>& finished) {
+    while (complete_.size() <= t) {
+      const std::size_t i = complete_.size();
+      std::int64_t start = complete_.empty() ? 0 : complete_.back();
+      if (i >= 3) start = std::max(start, finished[i - 3]);
+      const std::int64_t beats = std::max<std::int64_t>(1, ceil_div(sizes_[i], memory_.dram_bytes_per_cycle));
+      complete_.push_back(start + 1 + memory_.dram_latency + beats);
+    }
+    return complete_[t];
+  }
+
+ private:
+  MemoryShape memory_;
+  std::vector<std::int64_t> sizes_, complete_;
+};
+
+inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
+                     const MemoryShape& memory, const Protection& p, bool raw) {
+  Timing result;
+  DmaTiming dma(layers, array, memory, p);
+  std::vector<std::int64_t> finished;  // gemm column tiles
+  std::int64_t now = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const Layer& layer = layers[i];
+    const bool gemm = layer.kind == LayerKind::gemm;
+    ++now;  // load
+    std::int64_t stalls = 0;
+    const std::int64_t begin = now;
+    for (int column = 0; column < layer.columns(); column += array.columns) {
+      const int lanes = std::min(array.columns, layer.columns() - column);
+      const std::int64_t leave = std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
+      stalls += leave - now;
+      now = leave + 1;
+      if (gemm) {
+        std::int64_t feed = now + std::max(std::min(array.rows, layer.rows()), lanes);
+        for (int row = 0; row < layer.rows(); row += array.rows) {
+          const auto cycles = tile_cycles(layer.depth(), std::min(array.rows, layer.rows() - row), lanes);
+          result.tiles.push_back({static_cast<int>(i), row, column, feed + 2, feed + 2 + cycles - 1});
+          feed += cycles;
+        }
+        now += column_tile_cycles(layer, array, lanes, p);
+        finished.push_back(now);
+      } else {
+        now += pool_tile_cycles(layer, array, p);
+      }
+    }
+    result.layer_cycles.push_back(now - begin);
+    result.layer_stalls.push_back(stalls);
+  }
+  ++now;  // load finds no further layer
+  result.total = now + store_cycles(layers.back().output.elements(), raw ? 4 : 1, array, memory);
+  return result;
+}
+
+}  // namespace sagitta::test
