@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <exception>
@@ -15,6 +16,7 @@ namespace {
 void serve(const std::function<Measure()>& make, int from, int to) {
   const Measure measure = make();
   for (double seconds = 0; read(from, &seconds, sizeof seconds) == sizeof seconds;) {
+    if (seconds <= 0) return;  // asked to stop
     const Slice slice = measure(seconds);
     if (write(to, &slice, sizeof slice) != sizeof slice) break;
   }
@@ -51,6 +53,9 @@ Worker::Worker(std::string name, const std::function<Measure()>& make) : name_(s
 }
 
 Worker::~Worker() {
+  // Closing the pipe is not enough: children started later hold its other ends, too.
+  const double stop = 0;
+  if (write(to_, &stop, sizeof stop) != sizeof stop) kill(child_, SIGTERM);
   close(to_);
   close(from_);
   waitpid(child_, nullptr, 0);

@@ -230,9 +230,14 @@ ordered_json resolved_list(const std::vector<Entry>& entries) {
 Expansion expand(const ExperimentSource& source) {
   const std::vector<Machine> machines = expand_arrays(source);
   const std::vector<Scheme> schemes = expand_schemes(source);
-  const FaultLists faults(part(source.document(), "fault", json::object()));
-  const double count =
-      static_cast<double>(machines.size()) * static_cast<double>(schemes.size()) * faults.count();
+  const json fault = part(source.document(), "fault", json::object());
+  std::vector<FaultLists> faults;
+  for (const json& plan : fault.is_array() ? fault : json::array({fault})) {
+    faults.emplace_back(plan);
+  }
+  double count = 0;
+  for (const FaultLists& lists : faults) count += lists.count();
+  count *= static_cast<double>(machines.size()) * static_cast<double>(schemes.size());
   if (count > most_configurations) {
     source.fail(
         "$",
@@ -243,15 +248,19 @@ Expansion expand(const ExperimentSource& source) {
   Expansion result;
   for (const Machine& machine : machines) {
     for (const Scheme& scheme : schemes) {
-      for (std::size_t number = 0; number < static_cast<std::size_t>(faults.count()); ++number) {
-        result.configurations.push_back({machine.name() + " " + scheme.name, machine.array,
-                                         machine.dataflow, scheme, faults.plan(number)});
+      for (const FaultLists& lists : faults) {
+        for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
+          result.configurations.push_back({machine.name() + " " + scheme.name, machine.array,
+                                           machine.dataflow, scheme, lists.plan(number)});
+        }
       }
     }
   }
   result.array = resolved_list(machines);
   result.scheme = resolved_list(schemes);
-  result.fault = faults.resolved();
+  ordered_json plans = ordered_json::array();
+  for (const FaultLists& lists : faults) plans.push_back(lists.resolved());
+  result.fault = unless_single(std::move(plans));
   return result;
 }
 

@@ -52,13 +52,22 @@ void for_each_string(json& value, const std::string& where,
 // Makes the paths of a document, or of a part that an override gives, absolute. Values of a wrong
 // type stay for the schema to refuse, empty ones too.
 void make_paths_absolute(json& document, const std::string& folder) {
-  for (const char* place : {"/network", "/technology", "/thresholds", "/fault/list"}) {
-    const json::json_pointer pointer(place);
-    if (!document.contains(pointer)) continue;
-    for_each_string(document[pointer], place, [&](json& value, const std::string&) {
-      const auto path = value.get<std::string>();
-      if (!path.empty()) value = absolute_path(path, folder);
-    });
+  const auto change = [&](json& value, const std::string&) {
+    const auto path = value.get<std::string>();
+    if (!path.empty()) value = absolute_path(path, folder);
+  };
+  for (const char* key : {"network", "technology", "thresholds"}) {
+    if (document.contains(key)) for_each_string(document[key], key, change);
+  }
+  if (!document.contains("fault")) return;
+  json& fault = document["fault"];
+  const auto change_list = [&](json& plan) {
+    if (plan.is_object() && plan.contains("list")) for_each_string(plan["list"], "list", change);
+  };
+  if (fault.is_array()) {
+    for (json& plan : fault) change_list(plan);
+  } else {
+    change_list(fault);
   }
 }
 
@@ -132,10 +141,21 @@ Override parse_override(const std::string& text) {
   return change;
 }
 
-void set_value(const Override& change, json& document) {
+// Sets the keys from number `depth` on. A list of objects takes the value in each of them, so that
+// fault.seed=7 means every fault plan's seed.
+void set_value(const Override& change, std::size_t depth, json& document) {
   json* at = &document;
   std::string where = "$";
-  for (const std::string& key : change.keys) {
+  for (std::size_t i = 0; i < depth; ++i) where = json_place(where, change.keys[i]);
+  for (; depth < change.keys.size(); ++depth) {
+    const std::string& key = change.keys[depth];
+    const bool objects = at->is_array() && !at->empty() &&
+                         std::all_of(at->begin(), at->end(),
+                                     [](const json& entry) { return entry.is_object(); });
+    if (objects) {
+      for (json& entry : *at) set_value(change, depth, entry);
+      return;
+    }
     if (at->is_null()) *at = json::object();
     if (!at->is_object()) {
       throw InputError("--set " + change.text, where,
@@ -169,7 +189,7 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
   make_paths_absolute(document_, folder_);
   for (const std::string& text : overrides) {
     overrides_.push_back(parse_override(text));
-    set_value(overrides_.back(), document_);
+    set_value(overrides_.back(), 0, document_);
   }
   if (const auto violation = check_schema(document_, experiment_schema())) {
     fail(violation->where, violation->problem, violation->remedy);

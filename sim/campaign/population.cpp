@@ -34,15 +34,13 @@ CommonPopulation::CommonPopulation(const Program& base, const SiteMap& base_site
     by_path[target_sites.classes()[i].path] = static_cast<int>(i);
   }
   for (const RegisterClass& c : base_sites.classes()) {
-    if (const auto same = by_path.find(c.path); same != by_path.end()) {
-      // Parameter words grow with a scheme, so a class may be longer there, never shorter.
-      classes_.push_back({same->second, 1});
-    } else if (const auto copy = by_path.find(c.path + ".copy[]"); copy != by_path.end()) {
-      classes_.push_back(
-          {copy->second, target_sites.classes()[static_cast<std::size_t>(copy->second)].extents.back()});
-    } else {
+    auto it = by_path.find(c.path);
+    if (it == by_path.end()) it = by_path.find(c.path + ".copy[]");
+    if (it == by_path.end()) {
       throw std::logic_error("the protected machine has no register " + c.path);
     }
+    const RegisterClass& target_class = target_sites.classes()[static_cast<std::size_t>(it->second)];
+    classes_.push_back({it->second, c.extents, target_class.extents});
   }
 }
 
@@ -55,7 +53,17 @@ Fault CommonPopulation::carry(const Fault& fault) const {
   Fault carried = fault;
   carried.cycle = std::min(last, target_starts_[phase] + (fault.cycle - base_starts_[phase]));
   carried.site.register_class = target.register_class;
-  carried.site.element = fault.site.element * target.copies;
+  // The same indices; a class may be longer in the protected machine, and copies come last.
+  std::vector<std::int64_t> indices(target.extents.size(), 0);
+  std::int64_t rest = fault.site.element;
+  for (std::size_t i = target.base_extents.size(); i-- > 0;) {
+    indices[i] = rest % target.base_extents[i];
+    rest /= target.base_extents[i];
+  }
+  carried.site.element = 0;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    carried.site.element = carried.site.element * target.extents[i] + indices[i];
+  }
   return carried;
 }
 

@@ -30,7 +30,7 @@ class CommonPopulation {
   std::vector<std::int64_t> base_starts_, target_starts_;
   struct Target {
     int register_class = -1;
-    int copies = 1;
+    std::vector<int> base_extents, extents;
   };
   std::vector<Target> classes_;  // by base register class
 };

@@ -45,6 +45,8 @@ Progress ProgressLine::callback() {
 void ProgressLine::show(std::int64_t done, double seconds) {
   // A terminal is redrawn; a log gets a line every ten seconds and the last one.
   const bool last = done >= total_;
+  if (last && finished_) return;
+  finished_ = last;
   if (!terminal_ && !last && seconds - last_ < 10) return;
   if (!terminal_ && seconds == 0) return;
   last_ = seconds;

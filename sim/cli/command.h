@@ -42,6 +42,7 @@ class ProgressLine {
   bool terminal_;
   double last_ = -1e9;
   bool drawn_ = false;
+  bool finished_ = false;  // the last line is shown once
 };
 
 bool colour_wanted();  // standard output is a terminal and NO_COLOR is not set

@@ -187,11 +187,15 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     return {{false, of(Event::feed) * all_lanes, all_lanes},
             {true, runs * delivered(program).rows * all_lanes, beat}};
   }
-  if (path == "memory.parameter.bank.word") {
+  if (path == "memory.parameter.bank.lane.word" || path == "memory.parameter.bank.tile_word") {
+    // One memory, declared in two parts: its writes are shared out by their words.
     const ParameterFormat& format = program.parameters;
-    return {{false, of(Event::setup_lane) * format.lane_words * bits, format.lane_words * bits},
-            {false, of(Event::column_tile) * format.tile_words * bits, format.tile_words * bits},
-            {true, runs * delivered(program).header * 8, beat}};
+    const bool lanes = path.ends_with("lane.word");
+    const int width = bits * (lanes ? format.lane_words : format.tile_words);
+    const double words = program.array.columns * format.lane_words + format.tile_words;
+    const double part = (lanes ? program.array.columns * format.lane_words : format.tile_words) / words;
+    return {{false, of(lanes ? Event::setup_lane : Event::column_tile) * width, width},
+            {true, runs * delivered(program).header * 8 * part, beat}};
   }
   if (path == "memory.accumulator.word") {
     return {{false, stored(true), all_lanes}, {true, of(Event::raw) * bits, all_lanes}};

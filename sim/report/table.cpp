@@ -101,12 +101,27 @@ std::string clean_table(const ordered_json& results, bool colour) {
 
 std::string fault_table(const ordered_json& results, bool colour) {
   Table table({"array", "sites", "upsets", "scheme", "clean %", "under faults % [95 %]", "SDC % [95 %]",
-               "masked %", "detected %", "bits x cycles", "area %", "energy %", "cycles %"},
-              {true, true, false, true, false, false, false, false, false, false, false, false, false});
-  std::string group;
+               "masked %", "detected %", "hang %", "bits x cycles", "area %", "energy %", "cycles %"},
+              {true, true, false, true, false, false, false, false, false, false, false, false, false, false});
+  // Schemes that face the same faults stand together, whatever the order of the experiment.
+  std::vector<std::pair<std::string, std::vector<const ordered_json*>>> groups;
   for (const auto& c : results.at("configurations")) {
-    if (!group.empty() && group_of(c) != group) table.rule();
-    group = group_of(c);
+    const std::string group = group_of(c);
+    auto it = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == group; });
+    if (it == groups.end()) it = groups.insert(groups.end(), {group, {}});
+    it->second.push_back(&c);
+  }
+  std::vector<const ordered_json*> rows;
+  for (const auto& [name, members] : groups) {
+    if (!rows.empty()) rows.push_back(nullptr);  // a rule
+    rows.insert(rows.end(), members.begin(), members.end());
+  }
+  for (const ordered_json* row : rows) {
+    if (row == nullptr) {
+      table.rule();
+      continue;
+    }
+    const ordered_json& c = *row;
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
     const bool replay = !f.at("list").get<std::string>().empty();
@@ -117,6 +132,7 @@ std::string fault_table(const ordered_json& results, bool colour) {
                with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
                percent(c.at("masked_rate").at("value").get<double>()),
                percent(c.at("detected_rate").at("value").get<double>()),
+               percent(c.at("hang_rate").at("value").get<double>()),
                replay ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
                overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
                overhead(o.at("cycles").get<double>())});

@@ -1,8 +1,19 @@
 #include "machine/array/pe_array.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sagitta {
+
+std::ostream& operator<<(std::ostream& out, const PeRegisters& registers) {
+  return out << "a " << int{registers.a} << " b " << int{registers.b} << " acc " << registers.acc;
+}
+
+void sc_trace(sc_core::sc_trace_file* file, const PeRegisters& registers, const std::string& name) {
+  sc_core::sc_trace(file, registers.a, name + ".a");
+  sc_core::sc_trace(file, registers.b, name + ".b");
+  sc_core::sc_trace(file, registers.acc, name + ".acc");
+}
 
 Pe::Pe(const sc_core::sc_module_name& name) : sc_module(name) {
   SC_METHOD(on_clock);
@@ -13,37 +24,33 @@ Pe::Pe(const sc_core::sc_module_name& name) : sc_module(name) {
 void Pe::on_clock() {
   switch (static_cast<ArrayMode>(mode.read())) {
     case ArrayMode::accumulate:
-      acc = static_cast<std::int32_t>(static_cast<std::uint32_t>(acc.read()) +
-                                      static_cast<std::uint32_t>(a.read() * b.read()));
+      now_.acc = static_cast<std::int32_t>(static_cast<std::uint32_t>(now_.acc) +
+                                           static_cast<std::uint32_t>(now_.a * now_.b));
       break;
     case ArrayMode::shift:
-      acc = below.read();
+      now_.acc = below.read().acc;
       break;
     case ArrayMode::shift_clear:
     case ArrayMode::clear:
-      acc = 0;
+      now_.acc = 0;
       break;
   }
-  a = left.read();
-  b = above.read();
+  now_.a = left.read().a;
+  now_.b = above.read().b;
+  registers.write(now_);
 }
 
 DelayLine::DelayLine(const sc_core::sc_module_name& name, int stages)
-    : sc_module(name), earlier_(static_cast<std::size_t>(stages - 1)) {
+    : sc_module(name), stages_(static_cast<std::size_t>(stages)) {
   SC_METHOD(on_clock);
   sensitive << clock.pos();
   dont_initialize();
 }
 
-std::int8_t DelayLine::stage(int i) const {
-  const auto at = static_cast<std::size_t>(i);
-  return at < earlier_.size() ? earlier_[at] : output.read();
-}
-
 void DelayLine::on_clock() {
-  std::int8_t moving = input.read();
-  for (std::int8_t& stage : earlier_) std::swap(stage, moving);
-  output = moving;
+  std::copy_backward(stages_.begin(), stages_.end() - 1, stages_.end());
+  stages_.front() = input.read();
+  output.write(stages_.back());
 }
 
 PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, Source source)
@@ -55,9 +62,7 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
       enter_b_("enter_b", index(shape.columns)),
       delayed_a_("delayed_a", index(shape.rows - 1)),
       delayed_b_("delayed_b", index(shape.columns - 1)),
-      a_("a", index(shape.rows * shape.columns)),
-      b_("b", index(shape.rows * shape.columns)),
-      acc_("acc", index(shape.rows * shape.columns)) {
+      pe_("pe", index(shape.rows * shape.columns)) {
   operands_.activations.resize(index(shape.rows));
   operands_.weights.resize(index(shape.columns));
   const auto line = [](const char* line_name, std::size_t i) {
@@ -65,8 +70,8 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
   };
   skew_a_.init(index(shape.rows - 1), line);
   skew_b_.init(index(shape.columns - 1), line);
-  wire_edges(skew_a_, enter_a_, delayed_a_);
-  wire_edges(skew_b_, enter_b_, delayed_b_);
+  wire_edge(skew_a_, enter_a_, delayed_a_);
+  wire_edge(skew_b_, enter_b_, delayed_b_);
 
   pes_.init(index(shape.rows * shape.columns));
   for (int r = 0; r < shape.rows; ++r) {
@@ -74,12 +79,10 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
       Pe& p = pes_[pe(r, c)];
       p.clock(clock_);
       p.mode(mode_);
-      p.left(c > 0 ? a_[pe(r, c - 1)] : r > 0 ? delayed_a_[index(r - 1)] : enter_a_[0]);
-      p.above(r > 0 ? b_[pe(r - 1, c)] : c > 0 ? delayed_b_[index(c - 1)] : enter_b_[0]);
-      p.below(r + 1 < shape.rows ? acc_[pe(r + 1, c)] : zero_);
-      p.a(a_[pe(r, c)]);
-      p.b(b_[pe(r, c)]);
-      p.acc(acc_[pe(r, c)]);
+      p.left(c > 0 ? pe_[pe(r, c - 1)] : r > 0 ? delayed_a_[index(r - 1)] : enter_a_[0]);
+      p.above(r > 0 ? pe_[pe(r - 1, c)] : c > 0 ? delayed_b_[index(c - 1)] : enter_b_[0]);
+      p.below(r + 1 < shape.rows ? pe_[pe(r + 1, c)] : zero_);
+      p.registers(pe_[pe(r, c)]);
     }
   }
 
@@ -89,9 +92,8 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
 }
 
 // Lane 0 enters as it is; lane i passes i delay registers.
-void PeArray::wire_edges(sc_core::sc_vector<DelayLine>& lines,
-                         sc_core::sc_vector<sc_core::sc_signal<std::int8_t>>& entering,
-                         sc_core::sc_vector<sc_core::sc_signal<std::int8_t>>& delayed) {
+void PeArray::wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering,
+                        Signals& delayed) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     lines[i].clock(clock_);
     lines[i].input(entering[i + 1]);
@@ -101,8 +103,10 @@ void PeArray::wire_edges(sc_core::sc_vector<DelayLine>& lines,
 
 void PeArray::on_clock() {
   source_(operands_);
-  for (std::size_t i = 0; i < enter_a_.size(); ++i) enter_a_[i] = operands_.activations[i];
-  for (std::size_t i = 0; i < enter_b_.size(); ++i) enter_b_[i] = operands_.weights[i];
+  for (std::size_t i = 0; i < enter_a_.size(); ++i) {
+    enter_a_[i].write({.a = operands_.activations[i]});
+  }
+  for (std::size_t i = 0; i < enter_b_.size(); ++i) enter_b_[i].write({.b = operands_.weights[i]});
   mode_ = static_cast<std::uint8_t>(operands_.mode);
 }
 

@@ -3,12 +3,14 @@
 // equals it register by register, and benchmarks compare with it. Nothing else uses it.
 //
 // Every register of the array is here under the same name: pe[r][c].a, .b, .acc and the skew
-// registers. A PE's registers are its output signals, so a neighbour reads the old value.
+// registers. A PE shows its registers through one signal, so a neighbour reads the old values; one
+// signal a PE and not three, since comparisons should not be won against a slow baseline.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <ostream>
+#include <string>
 #include <vector>
 
 #include <systemc>
@@ -18,38 +20,52 @@
 
 namespace sagitta {
 
+// The registers of a PE, as its neighbours see them. Fits one word.
+struct PeRegisters {
+  std::int32_t acc = 0;
+  std::int8_t a = 0;
+  std::int8_t b = 0;
+  bool operator==(const PeRegisters&) const = default;
+};
+// What sc_signal asks of a type.
+std::ostream& operator<<(std::ostream& out, const PeRegisters& registers);
+void sc_trace(sc_core::sc_trace_file* file, const PeRegisters& registers, const std::string& name);
+
+// Signals have one writer each by construction; checking that at every write costs time.
+template <typename T>
+using PeSignal = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
+
 class Pe : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clock{"clock"};
-  sc_core::sc_in<std::uint8_t> mode{"mode"};  // ArrayMode
-  sc_core::sc_in<std::int8_t> left{"left"};   // the neighbour's a, or what enters the row
-  sc_core::sc_in<std::int8_t> above{"above"};  // the neighbour's b, or what enters the column
-  sc_core::sc_in<std::int32_t> below{"below"};  // the neighbour's acc, or 0
-  sc_core::sc_out<std::int8_t> a{"a"};
-  sc_core::sc_out<std::int8_t> b{"b"};
-  sc_core::sc_out<std::int32_t> acc{"acc"};
+  sc_core::sc_in<std::uint8_t> mode{"mode"};    // ArrayMode
+  sc_core::sc_in<PeRegisters> left{"left"};     // its a comes next, or what enters the row
+  sc_core::sc_in<PeRegisters> above{"above"};   // its b comes next, or what enters the column
+  sc_core::sc_in<PeRegisters> below{"below"};   // its acc comes next while sums leave, or 0
+  sc_core::sc_out<PeRegisters> registers{"registers"};
 
   SC_HAS_PROCESS(Pe);
   explicit Pe(const sc_core::sc_module_name& name);
 
  private:
   void on_clock();
+  PeRegisters now_;  // what `registers` shows
 };
 
 // `stages` registers in a row; what enters leaves that many cycles later.
 class DelayLine : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clock{"clock"};
-  sc_core::sc_in<std::int8_t> input{"input"};
-  sc_core::sc_out<std::int8_t> output{"output"};  // the last stage
+  sc_core::sc_in<PeRegisters> input{"input"};
+  sc_core::sc_out<PeRegisters> output{"output"};  // the last stage
 
   SC_HAS_PROCESS(DelayLine);
   DelayLine(const sc_core::sc_module_name& name, int stages);
-  std::int8_t stage(int i) const;
+  const PeRegisters& stage(int i) const { return stages_[static_cast<std::size_t>(i)]; }
 
  private:
   void on_clock();
-  std::vector<std::int8_t> earlier_;  // every stage but the last, the first in front
+  std::vector<PeRegisters> stages_;  // of which a lane uses only a or only b
 };
 
 // What enters the array in one cycle: the scratchpads' read registers and the mode.
@@ -71,32 +87,30 @@ class PeArray : public sc_core::sc_module {
   // Lets `cycles` rising edges pass.
   void run(std::int64_t cycles);
 
-  std::int8_t a(int row, int column) const { return a_[pe(row, column)].read(); }
-  std::int8_t b(int row, int column) const { return b_[pe(row, column)].read(); }
-  std::int32_t acc(int row, int column) const { return acc_[pe(row, column)].read(); }
-  std::int8_t skew_a(int lane, int stage) const { return skew_a_[index(lane - 1)].stage(stage); }
-  std::int8_t skew_b(int lane, int stage) const { return skew_b_[index(lane - 1)].stage(stage); }
+  std::int8_t a(int row, int column) const { return pe_[pe(row, column)].read().a; }
+  std::int8_t b(int row, int column) const { return pe_[pe(row, column)].read().b; }
+  std::int32_t acc(int row, int column) const { return pe_[pe(row, column)].read().acc; }
+  std::int8_t skew_a(int lane, int stage) const { return skew_a_[index(lane - 1)].stage(stage).a; }
+  std::int8_t skew_b(int lane, int stage) const { return skew_b_[index(lane - 1)].stage(stage).b; }
   const ArrayOperands& entering() const { return operands_; }  // what stands at the edge now
 
  private:
   static std::size_t index(int i) { return static_cast<std::size_t>(i); }
   std::size_t pe(int row, int column) const { return index(row * shape_.columns + column); }
   void on_clock();
-  void wire_edges(sc_core::sc_vector<DelayLine>& lines,
-                  sc_core::sc_vector<sc_core::sc_signal<std::int8_t>>& entering,
-                  sc_core::sc_vector<sc_core::sc_signal<std::int8_t>>& delayed);
+  using Signals = sc_core::sc_vector<PeSignal<PeRegisters>>;
+  void wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering, Signals& delayed);
 
   ArrayShape shape_;
   Source source_;
   ArrayOperands operands_;
 
   sc_core::sc_clock clock_;
-  sc_core::sc_signal<std::uint8_t> mode_{"mode"};
-  sc_core::sc_signal<std::int32_t> zero_{"zero"};  // what the last row shifts in
-  sc_core::sc_vector<sc_core::sc_signal<std::int8_t>> enter_a_, enter_b_;      // read registers
-  sc_core::sc_vector<sc_core::sc_signal<std::int8_t>> delayed_a_, delayed_b_;  // lanes 1 and up
-  sc_core::sc_vector<sc_core::sc_signal<std::int8_t>> a_, b_;
-  sc_core::sc_vector<sc_core::sc_signal<std::int32_t>> acc_;
+  PeSignal<std::uint8_t> mode_{"mode"};
+  PeSignal<PeRegisters> zero_{"zero"};  // what the last row shifts in
+  Signals enter_a_, enter_b_;           // the scratchpads' read registers
+  Signals delayed_a_, delayed_b_;       // lanes 1 and up
+  Signals pe_;
   sc_core::sc_vector<DelayLine> skew_a_, skew_b_;
   sc_core::sc_vector<Pe> pes_;
 };

@@ -22,8 +22,7 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
   const int rows = static_cast<int>(rows_);
   weights_ = layout.held<std::int8_t>("memory.weight.bank[].row[].lane[]", {2, rows, columns_}, 8,
                                       Storage::sram);
-  parameters_ = layout.held<std::uint32_t>("memory.parameter.bank[].word[]", {2, parameter_words_},
-                                           32, Storage::sram);
+  declare_parameters(layout);
   read_ = layout.pipe<std::int8_t>("memory.weight.read[]", {columns_}, 8);
   lane_read_ = layout.pipe<std::uint32_t>("memory.parameter.lane_read[]", {format_.lane_words}, 32);
   tile_read_ = layout.pipe<std::uint32_t>("memory.parameter.tile_read[]", {format_.tile_words}, 32);
@@ -33,6 +32,27 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
                                           width, Storage::sram);
     checksum_read_ = layout.pipe<std::int16_t>("resilience.checksum.weight.read", {}, width);
   }
+}
+
+// A bank holds the words of every lane, then those of the whole tile.
+void WeightScratchpad::declare_parameters(RegisterLayout& layout) {
+  parameters_ = layout.place_held<std::uint32_t>(2 * static_cast<std::size_t>(parameter_words_));
+  const int lane_area = columns_ * format_.lane_words;
+  RegisterClass c;
+  c.path = "memory.parameter.bank[].lane[].word[]";
+  c.extents = {2, columns_, format_.lane_words};
+  c.strides = {parameter_words_, format_.lane_words, 1};
+  c.width = 32;
+  c.storage = Storage::sram;
+  c.region = Region::held;
+  c.offset = parameters_.offset;
+  c.element_bytes = sizeof(std::uint32_t);
+  layout.declare(c);
+  c.path = "memory.parameter.bank[].tile_word[]";
+  c.extents = {2, format_.tile_words};
+  c.strides = {parameter_words_, 1};
+  c.offset += sizeof(std::uint32_t) * static_cast<std::size_t>(lane_area);
+  layout.declare(c);
 }
 
 void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {

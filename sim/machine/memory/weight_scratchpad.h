@@ -31,6 +31,7 @@ class WeightScratchpad {
   static int checksum_width(int columns);
 
  private:
+  void declare_parameters(RegisterLayout& layout);
   void write_beat(const Cycle& cycle, const Dma& dma);
 
   const Sequencer* sequencer_;

@@ -1,0 +1,146 @@
+// Thresholds: fitted to formulas, carried by a file that belongs to its network.
+#include "campaign/thresholds.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "network/reference.h"
+#include "support/random_network.h"
+#include "support/temporary_folder.h"
+
+namespace sagitta {
+namespace {
+
+const std::string kLenet = std::string(SAGITTA_SOURCE_DIR) + "/models/lenet5-mnist";
+
+Scheme gradient() {
+  Scheme s;
+  s.kind = s.name = "gradient";
+  s.gate = Gate::row;
+  return s;
+}
+
+TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
+  test::Random random(1);
+  Network network;
+  network.input = {3, 3, 2};
+  network.layers.push_back(test::random_gemm(random, network.input, false));
+  while (network.layers[0].columns() < 5) network.layers[0] = test::random_gemm(random, network.input, false);
+  ImageSet images;
+  images.shape = network.input;
+  images.pixels = random.int8s(20 * network.input.elements());
+  images.labels.assign(20, 0);
+  const int columns = 4;
+  const ThresholdFit fit = fit_thresholds(network, images, gradient(), columns);
+
+  // Two-pass double arithmetic over the same differences, circular within each column tile.
+  std::vector<double> values;
+  for (int i = 0; i < images.count(); ++i) {
+    const auto sums = run_network(network, images.image(i))[0].sums;
+    const int n = network.layers[0].columns();
+    for (int m = 0; m < network.layers[0].rows(); ++m) {
+      for (int first = 0; first < n; first += columns) {
+        const int lanes = std::min(columns, n - first);
+        for (int c = 0; c < lanes && lanes >= 3; ++c) {
+          values.push_back(static_cast<double>(sums[static_cast<std::size_t>(m * n + first + c)]) -
+                           sums[static_cast<std::size_t>(m * n + first + (c + lanes - 1) % lanes)]);
+        }
+      }
+    }
+  }
+  double mean = 0;
+  for (const double v : values) mean += v / static_cast<double>(values.size());
+  double variance = 0;
+  for (const double v : values) variance += (v - mean) * (v - mean) / static_cast<double>(values.size());
+  ASSERT_EQ(fit.layers.size(), 1U);
+  EXPECT_EQ(fit.layers[0].samples, static_cast<std::int64_t>(values.size()));
+  EXPECT_NEAR(fit.layers[0].mean[0], mean, 1e-6 * std::sqrt(variance));
+  EXPECT_NEAR(fit.layers[0].deviation[0], std::sqrt(variance), 1e-6 * std::sqrt(variance));
+  EXPECT_EQ(fit.layers[0].bounds[0].low, std::floor(fit.layers[0].mean[0] - 6 * fit.layers[0].deviation[0]));
+  EXPECT_EQ(fit.layers[0].bounds[0].high, std::ceil(fit.layers[0].mean[0] + 6 * fit.layers[0].deviation[0]));
+}
+
+class ThresholdFiles : public testing::Test {
+ protected:
+  ThresholdFiles() : folder_(open_network(kLenet)), path_(temporary_ / "t.json") {
+    experiment_.calibration_images = 20;
+    Configuration c;
+    c.scheme = gradient();
+    experiment_.configurations.push_back(c);
+  }
+  std::string error_of_reading() {
+    try {
+      read_thresholds(path_, folder_);
+    } catch (const InputError& e) {
+      return e.what();
+    }
+    return "";
+  }
+  test::TemporaryFolder temporary_;
+  NetworkFolder folder_;
+  std::string path_;
+  Experiment experiment_;
+};
+
+TEST_F(ThresholdFiles, RoundTrip) {
+  const ThresholdFile file = calibrate(experiment_, folder_);
+  write_thresholds(file, path_);
+  EXPECT_EQ(to_json(read_thresholds(path_, folder_)), to_json(file));
+  const Protection p = protection_of(gradient(), 16, file, path_);
+  EXPECT_TRUE(p.checksum);
+  EXPECT_EQ(p.gradient.layers.size(), 5U);
+}
+
+TEST_F(ThresholdFiles, ChangedFileIsRefused) {
+  write_thresholds(calibrate(experiment_, folder_), path_);
+  std::string text = read_file(path_);
+  const std::size_t at = text.find("\"samples\"");
+  text.replace(text.find_first_of("123456789", at), 1, "7");
+  write_file(path_, text + " ");
+  EXPECT_NE(error_of_reading().find("does not match its digest"), std::string::npos);
+}
+
+TEST_F(ThresholdFiles, OtherNetworkIsRefused) {
+  write_thresholds(calibrate(experiment_, folder_), path_);
+  folder_.network.digest = "other";
+  EXPECT_NE(error_of_reading().find("fitted to network"), std::string::npos);
+}
+
+TEST_F(ThresholdFiles, OtherDataIsRefused) {
+  write_thresholds(calibrate(experiment_, folder_), path_);
+  folder_.calibration.images = folder_.test.images;
+  EXPECT_NE(error_of_reading().find("other calibration images"), std::string::npos);
+}
+
+TEST_F(ThresholdFiles, OtherSchemeOrWidthIsRefused) {
+  const ThresholdFile file = calibrate(experiment_, folder_);
+  Scheme other = gradient();
+  other.k_dense = 5;
+  EXPECT_THROW(protection_of(other, 16, file, path_), InputError);
+  EXPECT_THROW(protection_of(gradient(), 8, file, path_), InputError);
+}
+
+TEST_F(ThresholdFiles, GarbageIsRefused) {
+  for (const char* text : {"", "{", "[]", "{\"format\": 3}", "{\"format\": \"sagitta-thresholds/1\"}"}) {
+    write_file(path_, text);
+    EXPECT_NE(error_of_reading(), "") << text;
+  }
+}
+
+TEST(Data, CalibrationAndTestImagesAreDisjoint) {
+  const NetworkFolder folder = open_network(kLenet);
+  const ImageSet test = folder.load_test();
+  const ImageSet calibration = folder.load_calibration();
+  std::set<std::vector<std::int8_t>> seen;
+  for (int i = 0; i < test.count(); ++i) seen.insert(test.image(i));
+  for (int i = 0; i < calibration.count(); ++i) {
+    EXPECT_EQ(seen.count(calibration.image(i)), 0U) << "calibration image " << i;
+  }
+}
+
+}  // namespace
+}  // namespace sagitta

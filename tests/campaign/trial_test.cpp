@@ -1,0 +1,186 @@
+// The trial engine: its shortcuts are exact, its draws are what they were, its classes are ordered.
+#include "campaign/trial.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "campaign/population.h"
+#include "support/random_network.h"
+
+namespace sagitta {
+namespace {
+
+using test::Random;
+
+Protection protection(int which) {
+  Protection p;
+  p.tmr_pe = which == 1;
+  p.checksum = which == 2;
+  if (which == 2) {
+    p.gradient.present = true;
+    p.gradient.gate = Gate::row;
+    p.gradient.layers.assign(8, {"", {{-20000, 20000}}});
+  }
+  if (which == 3) {
+    p.range.present = true;
+    p.range.granularity = Granularity::channel;
+    p.range.layers.assign(8, {"", std::vector<Bounds>(64, {-300000, 300000})});
+  }
+  return p;
+}
+
+void expect_equal(const TrialResult& fast, const TrialResult& whole) {
+  EXPECT_EQ(fast.outcome, whole.outcome) << to_string(fast.outcome) << " " << to_string(whole.outcome);
+  EXPECT_EQ(fast.predicted_class, whole.predicted_class);
+  EXPECT_EQ(fast.cycles, whole.cycles);
+  EXPECT_EQ(fast.mismatches, whole.mismatches);
+  EXPECT_EQ(fast.suppressed_right, whole.suppressed_right);
+  EXPECT_EQ(fast.suppressed_wrong, whole.suppressed_wrong);
+  ASSERT_EQ(fast.faults.size(), whole.faults.size());
+  for (std::size_t i = 0; i < fast.faults.size(); ++i) {
+    EXPECT_EQ(fast.faults[i].fired, whole.faults[i].fired);
+    EXPECT_EQ(fast.faults[i].before, whole.faults[i].before);
+    EXPECT_EQ(fast.faults[i].after, whole.faults[i].after);
+  }
+}
+
+TEST(TrialEngine, CheckpointsAndConvergenceEqualWholeRuns) {
+  std::map<Outcome, int> seen;
+  for (int seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(1000 + seed));
+    // Several layers on a small array, so that a run has many checkpoints.
+    Network network = test::random_network(random, 5);
+    network.name = "random";
+    const ArrayShape array{random.between(1, 5), random.between(1, 5)};
+    const Program program = compile(network, array, {}, protection(seed % 4), "test");
+    TrialEngine engine(program, network);
+    const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
+    const auto image = random.int8s(network.input.elements());
+    engine.prepare(0, image, 0);
+    for (int k = 0; k < 40; ++k) {
+      SCOPED_TRACE("trial " + std::to_string(k));
+      const auto faults = draw_faults(static_cast<std::uint64_t>(seed), k, 1 + k % 5, sites, engine.clean_cycles());
+      const TrialResult fast = engine.run(k, faults);
+      expect_equal(fast, engine.run(k, faults, true));
+      ++seen[fast.outcome];
+    }
+  }
+  // The comparison must not have been between runs in which nothing ever happened.
+  EXPECT_GT(seen[Outcome::masked_idle], 100);
+  EXPECT_GT(seen[Outcome::masked_logical], 100);
+  EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
+  EXPECT_GT(seen[Outcome::hang], 10);
+  EXPECT_GT(seen[Outcome::detected_corrected], 10);
+}
+
+TEST(TrialEngine, TrialWithoutFaultsIsTheReference) {
+  Random random(7);
+  const Network network = test::random_network(random);
+  const Program program = compile(network, {3, 4}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  const auto image = random.int8s(network.input.elements());
+  const CleanResult clean = engine.prepare(0, image, 0);
+  EXPECT_EQ(clean.logits, run_network(network, image).back().output);
+  const TrialResult result = engine.run(0, {});
+  EXPECT_EQ(result.outcome, Outcome::not_fired);
+  EXPECT_EQ(result.correct, clean.correct);
+}
+
+TEST(TrialEngine, FaultAfterTheEndDoesNotFire) {
+  Random random(8);
+  const Network network = test::random_network(random);
+  const Program program = compile(network, {3, 4}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, random.int8s(network.input.elements()), 0);
+  const TrialResult result = engine.run(0, {{{0, 0, 0}, engine.clean_cycles() + 5}});
+  EXPECT_EQ(result.outcome, Outcome::not_fired);
+  EXPECT_FALSE(result.faults[0].fired);
+}
+
+TEST(Draws, ArePureFunctionsOfSeedAndTrial) {
+  Random random(9);
+  const Network network = test::random_network(random);
+  const Program program = compile(network, {3, 4}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  const SiteSelection sites = engine.sites().select("all", "test", "");
+  const auto a = draw_faults(1, 17, 8, sites, 1000);
+  const auto b = draw_faults(1, 17, 8, sites, 1000);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].site, b[i].site);
+    EXPECT_EQ(a[i].cycle, b[i].cycle);
+  }
+  // More upsets keep the first ones.
+  const auto more = draw_faults(1, 17, 16, sites, 1000);
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].site, more[i].site);
+  EXPECT_NE(draw_faults(2, 17, 1, sites, 1'000'000)[0].cycle, draw_faults(1, 17, 1, sites, 1'000'000)[0].cycle);
+  EXPECT_NE(draw_faults(1, 18, 1, sites, 1'000'000)[0].cycle, draw_faults(1, 17, 1, sites, 1'000'000)[0].cycle);
+}
+
+TEST(Draws, AreUniformOverBitsAndCycles) {
+  Random random(10);
+  const Network network = test::random_network(random);
+  const Program program = compile(network, {2, 2}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  const SiteSelection sites = engine.sites().select("array.pe**", "test", "");
+  ASSERT_EQ(sites.bits(), 4 * (8 + 8 + 32));
+  std::map<int, int> by_class;
+  constexpr int kDraws = 40000;
+  for (const Fault& f : draw_faults(3, 0, kDraws, sites, 100)) {
+    ++by_class[f.site.register_class];
+    EXPECT_LT(f.cycle, 100);
+  }
+  ASSERT_EQ(by_class.size(), 3U);
+  for (const auto& [index, count] : by_class) {
+    const double expected = kDraws * engine.sites().classes()[static_cast<std::size_t>(index)].bits() / 192.0;
+    EXPECT_NEAR(count, expected, 5 * std::sqrt(expected));
+  }
+}
+
+TEST(Outcomes, LogitsThatDifferAreClassedInOrder) {
+  const std::vector<std::int8_t> reference = {10, 60, 50, 40, 30, 20, 5};
+  EXPECT_EQ(compare_logits(reference, {11, 60, 50, 40, 30, 20, 5}, 1), Outcome::tolerable);
+  EXPECT_EQ(compare_logits(reference, {99, 60, 50, 40, 30, 20, 5}, 1), Outcome::critical);
+  EXPECT_EQ(compare_logits(reference, {10, 60, 99, 40, 30, 20, 5}, 0), Outcome::sdc1);
+  EXPECT_EQ(compare_logits(reference, {99, 60, 50, 40, 30, 20, 5}, 3), Outcome::sdc5);
+  // A wrong class that becomes the right one is still a silent corruption.
+  EXPECT_EQ(compare_logits(reference, {10, 60, 99, 40, 30, 20, 5}, 2), Outcome::sdc1);
+}
+
+TEST(CommonPopulation, CarriesFaultsToTheSamePhaseAndCopyZero) {
+  Random random(11);
+  const Network network = test::random_network(random, 5);
+  const Program base = compile(network, {3, 3}, {}, {}, "test");
+  for (int which = 1; which < 4; ++which) {
+    const Program target = compile(network, {3, 3}, {}, protection(which), "test");
+    TrialEngine base_engine(base, network);
+    TrialEngine target_engine(target, network);
+    const CommonPopulation population(base, base_engine.sites(), target, target_engine.sites());
+    const auto phases = [&](Machine& machine) {
+      std::vector<Phase> all;
+      const std::vector<std::int8_t> blank(static_cast<std::size_t>(network.input.elements()));
+      machine.reset(blank.data());
+      while (!machine.done()) {
+        all.push_back(machine.phase());
+        machine.step();
+      }
+      return all;
+    };
+    const auto base_phases = phases(base_engine.machine());
+    const auto target_phases = phases(target_engine.machine());
+    const SiteSelection sites = base_engine.sites().select("all", "test", "");
+    for (const Fault& f : draw_faults(5, 0, 500, sites, static_cast<std::int64_t>(base_phases.size()))) {
+      const Fault carried = population.carry(f);
+      ASSERT_LT(carried.cycle, static_cast<std::int64_t>(target_phases.size()));
+      EXPECT_EQ(target_phases[static_cast<std::size_t>(carried.cycle)],
+                base_phases[static_cast<std::size_t>(f.cycle)]);
+      std::string path = base_engine.sites().path(f.site);
+      if (which == 1 && path.starts_with("array.pe")) path.insert(path.find(':'), ".copy[0]");
+      EXPECT_EQ(target_engine.sites().path(carried.site), path);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sagitta
