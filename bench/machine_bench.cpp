@@ -19,7 +19,9 @@
 #include "network/dataset.h"
 #include "worker.h"
 
-int sc_main(int, char**) { return 0; }  // the library wants one; main() below is used
+int sc_main(int, char**) {
+  return 0;
+}  // the library wants one; main() below is used
 
 namespace sagitta::bench {
 namespace {
@@ -56,7 +58,8 @@ Work product_work(int size) {
   memory.dram_bytes_per_cycle = 4 * size;
   Work w;
   w.image = random_int8s(static_cast<std::size_t>(m) * k);
-  w.program = compile_gemm(m, k, n, random_int8s(static_cast<std::size_t>(k) * n), {size, size}, memory, {});
+  w.program = compile_gemm(m, k, n, random_int8s(static_cast<std::size_t>(k) * n), {size, size},
+                           memory, {});
   return w;
 }
 
@@ -103,13 +106,15 @@ Measure plain_machine(const Work& work) {
 // Operands of the array alone: K = 256 products, then a drain, over and over.
 class Operands {
  public:
-  explicit Operands(int size) : size_(size), values_(random_int8s(kSets * static_cast<std::size_t>(size))) {}
+  explicit Operands(int size)
+      : size_(size), values_(random_int8s(kSets * static_cast<std::size_t>(size))) {}
   const std::int8_t* activations() const { return values_.data() + cycle_ % kSets * size_; }
   const std::int8_t* weights() const { return values_.data() + (cycle_ + 7) % kSets * size_; }
   ArrayMode mode() const {
     const std::int64_t at = cycle_ % (256 + size_);
-    return at < 256 ? ArrayMode::accumulate
-                    : at + 1 < 256 + size_ ? ArrayMode::shift : ArrayMode::shift_clear;
+    return at < 256               ? ArrayMode::accumulate
+           : at + 1 < 256 + size_ ? ArrayMode::shift
+                                  : ArrayMode::shift_clear;
   }
   void advance() { ++cycle_; }
 
@@ -147,15 +152,18 @@ Measure batches(int size, Step step, Sum sum) {
 
 Measure systemc_array(int size) {
   auto operands = std::make_shared<Operands>(size);
-  auto array = std::make_shared<PeArray>("array", ArrayShape{size, size}, [operands, size](ArrayOperands& next) {
-    std::memcpy(next.activations.data(), operands->activations(), static_cast<std::size_t>(size));
-    std::memcpy(next.weights.data(), operands->weights(), static_cast<std::size_t>(size));
-    next.mode = operands->mode();
-    operands->advance();
-  });
+  auto array = std::make_shared<PeArray>(
+      "array", ArrayShape{size, size}, [operands, size](ArrayOperands& next) {
+        std::memcpy(next.activations.data(), operands->activations(),
+                    static_cast<std::size_t>(size));
+        std::memcpy(next.weights.data(), operands->weights(), static_cast<std::size_t>(size));
+        next.mode = operands->mode();
+        operands->advance();
+      });
   array->run(1);  // brings the first operands in
-  return batches(size, [array](std::int64_t cycles) { array->run(cycles); },
-                 [array](int r, int c) { return array->acc(r, c); });
+  return batches(
+      size, [array](std::int64_t cycles) { array->run(cycles); },
+      [array](int r, int c) { return array->acc(r, c); });
 }
 
 struct FlatArray {
@@ -168,22 +176,24 @@ struct FlatArray {
 Measure flat_array(int size) {
   auto operands = std::make_shared<Operands>(size);
   auto flat = std::make_shared<FlatArray>(size);
-  return batches(size,
-                 [operands, flat](std::int64_t cycles) {
-                   for (; cycles > 0; --cycles) {
-                     flat->core.step(flat->state.cycle(), operands->activations(), operands->weights(), operands->mode());
-                     flat->state.clock_edge();
-                     operands->advance();
-                   }
-                 },
-                 [flat, size](int r, int c) {
-                   for (const RegisterClass& k : flat->layout.classes()) {
-                     if (k.path == "array.pe[][].acc") {
-                       return *reinterpret_cast<const std::int32_t*>(flat->state.address(k, r * size + c));
-                     }
-                   }
-                   return 0;
-                 });
+  return batches(
+      size,
+      [operands, flat](std::int64_t cycles) {
+        for (; cycles > 0; --cycles) {
+          flat->core.step(flat->state.cycle(), operands->activations(), operands->weights(),
+                          operands->mode());
+          flat->state.clock_edge();
+          operands->advance();
+        }
+      },
+      [flat, size](int r, int c) {
+        for (const RegisterClass& k : flat->layout.classes()) {
+          if (k.path == "array.pe[][].acc") {
+            return *reinterpret_cast<const std::int32_t*>(flat->state.address(k, r * size + c));
+          }
+        }
+        return 0;
+      });
 }
 
 double median(std::vector<double> v) {
@@ -210,7 +220,8 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
 
   std::map<std::string, std::vector<double>> rates;
   std::map<std::string, std::uint64_t> checksums;
-  for (auto& w : workers) checksums[w->name()] = w->measure(options.seconds / 10).checksum;  // warm up
+  for (auto& w : workers)
+    checksums[w->name()] = w->measure(options.seconds / 10).checksum;  // warm up
   for (int round = 0; round < options.rounds; ++round) {
     for (auto& w : workers) {
       const Slice s = w->measure(options.seconds);
@@ -222,25 +233,30 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   for (auto& w : workers) {
     const double m = median(rates[w->name()]);
     const double best = *std::max_element(rates[w->name()].begin(), rates[w->name()].end());
-    result["speeds"][w->name()] = {{"cycles_per_second", {{"median", m}, {"best", best}}},
-                                   {"pe_cycles_per_second", {{"median", m * size * size}, {"best", best * size * size}}}};
+    result["speeds"][w->name()] = {
+        {"cycles_per_second", {{"median", m}, {"best", best}}},
+        {"pe_cycles_per_second", {{"median", m * size * size}, {"best", best * size * size}}}};
   }
   // Ratios of neighbours in time, round by round.
   const auto ratio = [&](const char* upper, const char* lower) {
     if (!rates.contains(upper)) return;
     std::vector<double> r;
     for (int i = 0; i < options.rounds; ++i) {
-      r.push_back(rates[upper][static_cast<std::size_t>(i)] / rates[lower][static_cast<std::size_t>(i)]);
+      r.push_back(rates[upper][static_cast<std::size_t>(i)] /
+                  rates[lower][static_cast<std::size_t>(i)]);
     }
-    result["ratios"][fmt::format("{} / {}", upper, lower)] = {{"median", median(r)}, {"best", *std::max_element(r.begin(), r.end())}};
+    result["ratios"][fmt::format("{} / {}", upper, lower)] = {
+        {"median", median(r)}, {"best", *std::max_element(r.begin(), r.end())}};
   };
-  for (const char* machine : {"machine_systemc_network", "machine_systemc_gemm", "machine_plain_network", "machine_plain_gemm", "array_flat"}) {
+  for (const char* machine : {"machine_systemc_network", "machine_systemc_gemm",
+                              "machine_plain_network", "machine_plain_gemm", "array_flat"}) {
     ratio(machine, "array_systemc_per_pe");
   }
   ratio("machine_plain_network", "machine_systemc_network");
   ratio("machine_plain_gemm", "machine_systemc_gemm");
   const auto same = [&](const char* x, const char* y) { return checksums[x] == checksums[y]; };
-  result["same_results"] = same("array_systemc_per_pe", "array_flat") && same("machine_systemc_gemm", "machine_plain_gemm") &&
+  result["same_results"] = same("array_systemc_per_pe", "array_flat") &&
+                           same("machine_systemc_gemm", "machine_plain_gemm") &&
                            same("machine_systemc_network", "machine_plain_network");
   return result;
 }
@@ -267,7 +283,8 @@ Options parse(int argc, char** argv) {
       options.network = value;
     } else if (name == "--sizes") {
       options.sizes.clear();
-      for (std::size_t at = 0; at < value.size(); at = std::min(value.find(',', at), value.size() - 1) + 1) {
+      for (std::size_t at = 0; at < value.size();
+           at = std::min(value.find(',', at), value.size() - 1) + 1) {
         options.sizes.push_back(std::atoi(value.c_str() + at));
       }
     } else {

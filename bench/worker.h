@@ -12,8 +12,9 @@ namespace sagitta::bench {
 
 struct Slice {
   std::int64_t cycles = 0;
-  double seconds = 0;          // CPU time
-  std::uint64_t checksum = 0;  // of what the first slice computed; keeps the work from being removed
+  double seconds = 0;  // CPU time
+  std::uint64_t checksum =
+      0;  // of what the first slice computed; keeps the work from being removed
 };
 
 // Measures for at least this many seconds of CPU time.

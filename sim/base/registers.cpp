@@ -56,6 +56,10 @@ void MachineState::reset() {
   now_ = 0;
 }
 
+bool MachineState::pipeline_unchanged() const {
+  return std::memcmp(pipeline(0), pipeline(1), pipeline_bytes_) == 0;
+}
+
 std::byte* MachineState::address(const RegisterClass& registers, std::int64_t element_offset) {
   std::byte* base = registers.region == Region::held ? held() : pipeline(now_);
   return base + registers.offset + element_offset * registers.element_bytes;

@@ -138,6 +138,10 @@ class MachineState {
   std::byte* held() { return block_.data() + pipeline_bytes_; }
   void clock_edge() { now_ = 1 - now_; }
 
+  // Whether the last clock edge changed no pipeline register. Says nothing after a restore or a
+  // change from outside until a cycle has passed.
+  bool pipeline_unchanged() const;
+
   // Address of an element of a register class in the current state.
   std::byte* address(const RegisterClass& registers, std::int64_t element_offset);
 

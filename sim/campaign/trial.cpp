@@ -157,6 +157,8 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   machine_.set_observer(&differences);
   bool in_use = false;
   bool converged = false;
+  bool stands_still = false;
+  int unchanged = 0;
   const std::int64_t limit = budget(clean_cycles_);
   while (!machine_.done() && machine_.cycle() < limit) {
     const std::int64_t cycle = machine_.cycle();
@@ -169,13 +171,22 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
       break;
     }
     machine_.step();
+    // A machine that stands still will do so for ever. Two unchanged edges are needed: the first
+    // may have followed a write to a memory, which the second one would then have shown.
+    unchanged = machine_.cycle() % kCheckpointInterval < 2 && machine_.state().pipeline_unchanged()
+                    ? unchanged + 1
+                    : 0;
+    if (!from_reset && unchanged == 2 && injector.next_cycle() < 0 && !machine_.done()) {
+      stands_still = true;
+      break;
+    }
   }
   machine_.set_observer(nullptr);
 
   const bool finished = converged || machine_.done();
   const std::vector<std::int8_t>& logits = converged ? clean_.logits : machine_.logits();
   result.faults = injector.records();
-  result.cycles = converged ? clean_cycles_ : machine_.cycle();
+  result.cycles = converged ? clean_cycles_ : stands_still ? limit : machine_.cycle();
   result.mismatches = machine_.mismatches();
   judge_suppressions(result);
   const bool fired = std::any_of(result.faults.begin(), result.faults.end(),

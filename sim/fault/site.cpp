@@ -224,6 +224,7 @@ SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
         matched = true;
         continue;
       }
+      if (glob == "all" || glob == "memory" || glob == "logic") continue;
       for (std::int64_t e = 0; e < c.elements(); ++e) {
         if (!glob_match(body.c_str(), element_path(static_cast<int>(i), e).c_str())) continue;
         chosen[i].emplace_back(e, mask);

@@ -1,6 +1,8 @@
 #include "machine/accelerator.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 namespace sagitta {
 
@@ -8,8 +10,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     : sc_module(name),
       machine_(program),
       period_(1, sc_core::SC_NS),
-      // The first edge is a falling one, so that a fault can strike in cycle 0.
-      clock_("clock", period_, 0.5, period_ / 2, false),
+      clock_("clock", period_),
       state_("state", machine_),
       sequencer_("sequencer", state_, machine_),
       dma_("dma", state_, machine_),
@@ -22,7 +23,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
                                                     &array_, &vector_}) {
     block->clock(clock_);
   }
-  injector_.clock(clock_);
+  clock_.injector(injector_);
 
   sequencer_.dma(dma_.status);
   dma_.control(sequencer_.control);
@@ -47,8 +48,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     sums = &checksum_->output;
   }
   for (auto& core : machine_.checkers()) {
-    auto checker =
-        std::make_unique<CheckerModule>(core->name(), state_, machine_, *core);
+    auto checker = std::make_unique<CheckerModule>(core->name(), state_, machine_, *core);
     checker->clock(clock_);
     checker->parameters(weights_.parameters);
     checker->input(*sums);
@@ -57,7 +57,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   }
   vector_.checked(*sums);
   if (machine_.accumulators() != nullptr) {
-    accumulators_ = std::make_unique<AccumulatorBufferModule>("accumulator_buffer", state_, machine_);
+    accumulators_ =
+        std::make_unique<AccumulatorBufferModule>("accumulator_buffer", state_, machine_);
     accumulators_->clock(clock_);
     accumulators_->input(*sums);
   }
@@ -65,10 +66,13 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
 }
 
 bool Accelerator::run(std::int64_t budget, InjectorModule::Strike strike) {
-  if (strike) injector_.arm(std::move(strike));
+  constexpr std::int64_t kLongest = std::int64_t{1} << 40;  // keeps sc_time within its 64 bits
+  injector_.arm(std::move(strike));
   while (!machine_.done() && machine_.cycle() < budget) {
-    sc_core::sc_start(period_ * static_cast<double>(budget - machine_.cycle()));
+    const std::int64_t cycles = std::min(kLongest, budget - machine_.cycle());
+    sc_core::sc_start(period_ * static_cast<double>(cycles));
   }
+  injector_.arm(nullptr);  // a strike may refer to what lives no longer than the run
   return machine_.done();
 }
 

@@ -23,13 +23,13 @@ class Accelerator : public sc_core::sc_module {
 
   // Clocks the machine from where it is until it is done or `budget` cycles have passed since
   // reset; true when done. `strike`, if any, is called once between the clock edges of every cycle
-  // until it returns false.
+  // until it returns false or the run ends.
   bool run(std::int64_t budget, InjectorModule::Strike strike = nullptr);
 
  private:
   Machine machine_;
   sc_core::sc_time period_;
-  sc_core::sc_clock clock_;
+  Clock clock_;
   ClockedState state_;
 
   SequencerModule sequencer_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include <systemc>
 
@@ -11,17 +12,16 @@
 
 namespace sagitta {
 
-// What every clocked block has: the clock, and an SC_METHOD on its rising edge.
+// What every clocked block has: the clock, and an SC_METHOD on its edge.
 class Block : public sc_core::sc_module {
  public:
-  sc_core::sc_in<bool> clock{"clock"};
+  ClockIn clock{"clock"};
 
  protected:
   SC_HAS_PROCESS(Block);
-  Block(const sc_core::sc_module_name& name, ClockedState& state)
-      : sc_module(name), state_(state) {
+  Block(const sc_core::sc_module_name& name, ClockedState& state) : sc_module(name), state_(state) {
     SC_METHOD(on_clock);
-    sensitive << clock.pos();
+    sensitive << clock;
     dont_initialize();
   }
   virtual void step(const Cycle& cycle) = 0;
@@ -43,7 +43,8 @@ class SequencerModule : public Block {
   InWire<const DmaState*> dma{"dma"};
   OutWire<ControlView> control{"control"};
   SequencerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
-      : Block(name, state), core_(machine.sequencer()),
+      : Block(name, state),
+        core_(machine.sequencer()),
         control_([&machine] { return &machine.control(); }) {
     control(control_);
   }
@@ -60,7 +61,8 @@ class DmaModule : public Block {
   OutWire<const DmaState*> status{"status"};
   OutWire<const Dma*> beats{"beats"};  // the data register, with its address and target
   DmaModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
-      : Block(name, state), core_(machine.dma()),
+      : Block(name, state),
+        core_(machine.dma()),
         status_([&machine] { return &machine.dma().state(machine.state().now()); }),
         beats_([&machine] { return &machine.dma(); }) {
     status(status_);
@@ -82,7 +84,8 @@ class ActivationScratchpadModule : public Block {
   OutWire<BytesView> vector{"vector"};  // `columns` consecutive elements
   ActivationScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state,
                              Machine& machine)
-      : Block(name, state), core_(machine.activations()),
+      : Block(name, state),
+        core_(machine.activations()),
         rows_([&machine] { return machine.activations().read(machine.state().now()); }),
         vector_([&machine] { return machine.activations().vector(machine.state().now()); }) {
     rows(rows_);
@@ -101,9 +104,9 @@ class WeightScratchpadModule : public Block {
   InWire<const Dma*> dma{"dma"};
   OutWire<BytesView> row{"row"};
   OutWire<const WeightScratchpad*> parameters{"parameters"};  // read registers of that port
-  WeightScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state,
-                         Machine& machine)
-      : Block(name, state), core_(machine.weights()),
+  WeightScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state),
+        core_(machine.weights()),
         row_([&machine] { return machine.weights().read(machine.state().now()); }),
         parameters_([&machine] { return &machine.weights(); }) {
     row(row_);
@@ -124,7 +127,8 @@ class ArrayModule : public Block {
   InWire<ControlView> control{"control"};
   OutWire<SumsView> sums{"sums"};  // the row that leaves
   ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
-      : Block(name, state), core_(machine.array()),
+      : Block(name, state),
+        core_(machine.array()),
         sums_([&machine] { return machine.array().sums(machine.state().now()); }) {
     sums(sums_);
   }
@@ -147,7 +151,8 @@ class VectorUnitModule : public Block {
   OutWire<SumVector> sums{"sums"};
   OutWire<WriteBack> output{"output"};
   VectorUnitModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
-      : Block(name, state), core_(machine.vector()),
+      : Block(name, state),
+        core_(machine.vector()),
         sums_([&machine] { return machine.vector().sums(machine.state().now()); }),
         output_([&machine] { return machine.vector().output(machine.state().now()); }) {
     sums(sums_);
@@ -170,7 +175,8 @@ class ChecksumModule : public Block {
   InWire<SumVector> input{"input"};
   OutWire<SumVector> output{"output"};
   ChecksumModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
-      : Block(name, state), core_(*machine.checksum()),
+      : Block(name, state),
+        core_(*machine.checksum()),
         output_([&machine] { return machine.checksum()->output(machine.state().now()); }) {
     output(output_);
   }
@@ -191,7 +197,8 @@ class CheckerModule : public Block {
   OutWire<SumVector> output{"output"};
   CheckerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine,
                 SumChecker& core)
-      : Block(name, state), core_(core),
+      : Block(name, state),
+        core_(core),
         output_([&machine, &core] { return core.output(machine.state().now()); }) {
     output(output_);
   }
@@ -214,37 +221,23 @@ class AccumulatorBufferModule : public Block {
   AccumulatorBuffer& core_;
 };
 
-// Flips bits between two clock edges: after the edge that starts the cycle, before the next. Sleeps
-// unless armed, so that a fault-free run does not pay for it.
-class InjectorModule : public sc_core::sc_module {
+// Flips bits between two clock edges: after the edge that starts the cycle, before the next.
+class InjectorModule : public sc_core::sc_module, public BetweenEdgesIf {
  public:
-  sc_core::sc_in<bool> clock{"clock"};
-
   // Called in every cycle until it returns false; it does the flips of that cycle.
   using Strike = std::function<bool()>;
 
-  SC_HAS_PROCESS(InjectorModule);
-  explicit InjectorModule(const sc_core::sc_module_name& name) : sc_module(name) {
-    SC_METHOD(on_falling_edge);
-  }
+  explicit InjectorModule(const sc_core::sc_module_name& name) : sc_module(name) {}
 
-  void arm(Strike strike) {
-    strike_ = std::move(strike);
-    armed_.notify(sc_core::SC_ZERO_TIME);
-  }
+  // Replaces what was armed before; an empty one disarms.
+  void arm(Strike strike) { strike_ = std::move(strike); }
 
  private:
-  void on_falling_edge() {
-    if (clock.negedge() && strike_ && !strike_()) strike_ = nullptr;
-    if (strike_) {
-      next_trigger(clock.negedge_event());
-    } else {
-      next_trigger(armed_);
-    }
+  void between_edges() override {
+    if (strike_ && !strike_()) strike_ = nullptr;
   }
 
   Strike strike_;
-  sc_core::sc_event armed_;
 };
 
 }  // namespace sagitta

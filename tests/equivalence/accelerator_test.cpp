@@ -8,7 +8,9 @@
 #include "support/machine_cases.h"
 #include "support/one_process.h"
 
-int sc_main(int, char**) { return 0; }
+int sc_main(int, char**) {
+  return 0;
+}
 
 namespace sagitta {
 namespace {
@@ -111,8 +113,8 @@ std::string compare(const test::MachineCase& c, Random& random) {
 TEST(Accelerator, EqualsThePlainMachineInEveryCycleWithFaults) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Random random(20'000 + seed);
-    const ArrayShape shape = seed == 0 ? ArrayShape{1, 1}
-                                       : ArrayShape{random.between(1, 9), random.between(1, 9)};
+    const ArrayShape shape =
+        seed == 0 ? ArrayShape{1, 1} : ArrayShape{random.between(1, 9), random.between(1, 9)};
     const test::MachineCase c = test::random_case(random, shape);
     EXPECT_EQ(test::in_child([&] { return compare(c, random); }), "") << "seed " << seed;
   }
@@ -141,20 +143,22 @@ TEST(Accelerator, MayBeRunCycleByCycle) {
     const test::MachineCase c =
         test::random_case(random, {random.between(1, 5), random.between(1, 5)});
     EXPECT_EQ(test::in_child([&]() -> std::string {
-      Accelerator accelerator("accelerator", c.program);
-      Machine plain(c.program);
-      accelerator.machine().reset(c.image.data());
-      plain.reset(c.image.data());
-      while (!plain.done()) {
-        plain.step();
-        const bool done = accelerator.run(plain.cycle());
-        if (done != plain.done()) return "done at another cycle";
-        if (!test::same_state(accelerator.machine(), plain)) {
-          return "state differs in cycle " + std::to_string(plain.cycle());
-        }
-      }
-      return test::difference(accelerator.machine(), plain);
-    }), "") << "seed " << seed;
+                Accelerator accelerator("accelerator", c.program);
+                Machine plain(c.program);
+                accelerator.machine().reset(c.image.data());
+                plain.reset(c.image.data());
+                while (!plain.done()) {
+                  plain.step();
+                  const bool done = accelerator.run(plain.cycle());
+                  if (done != plain.done()) return "done at another cycle";
+                  if (!test::same_state(accelerator.machine(), plain)) {
+                    return "state differs in cycle " + std::to_string(plain.cycle());
+                  }
+                }
+                return test::difference(accelerator.machine(), plain);
+              }),
+              "")
+        << "seed " << seed;
   }
 }
 
@@ -162,26 +166,28 @@ TEST(Accelerator, MayBeRunCycleByCycle) {
 TEST(Accelerator, StrikesNeverReachTheNextRun) {
   Random random(3);
   const test::MachineCase c = test::random_case(random, {3, 4});
-  EXPECT_EQ(test::in_child([&]() -> std::string {
-    Accelerator accelerator("accelerator", c.program);
-    Machine& machine = accelerator.machine();
-    int calls = 0;
-    machine.reset(c.image.data());
-    accelerator.run(5, [&] { return ++calls > 0; });
-    if (calls != 5) return fmt::format("{} calls in 5 cycles", calls);
-    machine.reset(c.image.data());
-    if (!accelerator.run(1'000'000)) return "not done";
-    if (calls != 5) return "a strike of the run before was called";
-    std::vector<std::int64_t> cycles;
-    machine.reset(c.image.data());
-    accelerator.run(7);  // out of budget: the next run has to start with cycle 0 all the same
-    machine.reset(c.image.data());
-    accelerator.run(3, [&] {
-      cycles.push_back(machine.cycle());
-      return true;
-    });
-    return cycles == std::vector<std::int64_t>{0, 1, 2} ? "" : "not called in cycles 0, 1, 2";
-  }), "");
+  EXPECT_EQ(
+      test::in_child([&]() -> std::string {
+        Accelerator accelerator("accelerator", c.program);
+        Machine& machine = accelerator.machine();
+        int calls = 0;
+        machine.reset(c.image.data());
+        accelerator.run(5, [&] { return ++calls > 0; });
+        if (calls != 5) return fmt::format("{} calls in 5 cycles", calls);
+        machine.reset(c.image.data());
+        if (!accelerator.run(1'000'000)) return "not done";
+        if (calls != 5) return "a strike of the run before was called";
+        std::vector<std::int64_t> cycles;
+        machine.reset(c.image.data());
+        accelerator.run(7);  // out of budget: the next run has to start with cycle 0 all the same
+        machine.reset(c.image.data());
+        accelerator.run(3, [&] {
+          cycles.push_back(machine.cycle());
+          return true;
+        });
+        return cycles == std::vector<std::int64_t>{0, 1, 2} ? "" : "not called in cycles 0, 1, 2";
+      }),
+      "");
 }
 
 }  // namespace

@@ -20,10 +20,14 @@ TEST(Kernels, MultiplyAccumulateEqualsPlainArithmeticModulo2To32) {
       for (std::size_t i = 0; i < n; ++i) {
         // The corners -128 and 127 as often as everything else, and sums near both ends, so that
         // the addition wraps.
-        a[i] = random.chance(50) ? random.int8() : static_cast<std::int8_t>(random.chance(50) ? -128 : 127);
-        b[i] = random.chance(50) ? random.int8() : static_cast<std::int8_t>(random.chance(50) ? -128 : 127);
+        a[i] = random.chance(50) ? random.int8()
+                                 : static_cast<std::int8_t>(random.chance(50) ? -128 : 127);
+        b[i] = random.chance(50) ? random.int8()
+                                 : static_cast<std::int8_t>(random.chance(50) ? -128 : 127);
         const auto any = static_cast<std::int32_t>(random.bits());
-        acc[i] = random.chance(50) ? any : any > 0 ? INT32_MAX - any % 20'000 : INT32_MIN - any % 20'000;
+        acc[i] = random.chance(50) ? any
+                 : any > 0         ? INT32_MAX - any % 20'000
+                                   : INT32_MIN - any % 20'000;
       }
       multiply_accumulate(a.data(), b.data(), acc.data(), out.data(), n);
       for (std::size_t i = 0; i < n; ++i) {

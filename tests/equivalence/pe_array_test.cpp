@@ -11,7 +11,9 @@
 #include "support/one_process.h"
 #include "support/random_network.h"
 
-int sc_main(int, char**) { return 0; }
+int sc_main(int, char**) {
+  return 0;
+}
 
 namespace sagitta {
 namespace {

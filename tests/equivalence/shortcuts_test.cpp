@@ -10,7 +10,9 @@ namespace {
 
 using test::Random;
 
-ArrayShape random_shape(Random& random) { return {random.between(1, 9), random.between(1, 9)}; }
+ArrayShape random_shape(Random& random) {
+  return {random.between(1, 9), random.between(1, 9)};
+}
 
 std::int64_t clean_cycles(const test::MachineCase& c) {
   Machine machine(c.program);
@@ -70,8 +72,8 @@ TEST(Shortcuts, UnvotedCopiesAreExactUnderManyFlips) {
     whole.reset(c.image.data());
     while (!skipping.done() && skipping.cycle() <= clean) {
       if (random.chance(10)) {
-        const Site s = copies.at(static_cast<std::int64_t>(
-            random.bits() % static_cast<std::uint64_t>(copies.bits())));
+        const Site s = copies.at(
+            static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(copies.bits())));
         const auto& r = sites.classes()[static_cast<std::size_t>(s.register_class)];
         flip_bit(skipping.state(), r, s.element, s.bit);
         flip_bit(whole.state(), r, s.element, s.bit);
@@ -107,8 +109,10 @@ TEST(Shortcuts, ASnapshotContinuesIdentically) {
     const SiteMap sites(machine.layout());
     machine.reset(c.image.data());
     // Late cycles as often as all others: in the last ones results are on their way to the host.
-    const int cut = random.chance(50) ? random.between(0, static_cast<int>(clean))
-                                      : static_cast<int>(clean) - random.between(0, std::min<int>(12, static_cast<int>(clean)));
+    const int cut = random.chance(50)
+                        ? random.between(0, static_cast<int>(clean))
+                        : static_cast<int>(clean) -
+                              random.between(0, std::min<int>(12, static_cast<int>(clean)));
     machine.run(cut);
     Machine::Snapshot snapshot;
     machine.save(snapshot);

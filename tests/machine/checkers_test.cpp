@@ -19,7 +19,9 @@ Bounds bounds_at(const Checker& c, int gemm, int column) {
   return b[c.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0];
 }
 
-bool outside(std::int64_t value, const Bounds& b) { return value < b.low || value > b.high; }
+bool outside(std::int64_t value, const Bounds& b) {
+  return value < b.low || value > b.high;
+}
 
 // One row of one column tile, after Amarnath et al.: G_i = y_i - y_{i-1}, circular over the tile's
 // lanes; y_j is suppressed when G_j and G_{j+1} are both out of bounds.
@@ -29,7 +31,8 @@ std::vector<bool> gradient_blames(const std::vector<std::int32_t>& y, const Chec
   std::vector<bool> blame(n, false);
   if (n < 3) return blame;
   const auto out = [&](std::size_t i) {
-    return outside(std::int64_t{y[i]} - y[(i + n - 1) % n], bounds_at(c, gemm, first_column + static_cast<int>(i)));
+    return outside(std::int64_t{y[i]} - y[(i + n - 1) % n],
+                   bounds_at(c, gemm, first_column + static_cast<int>(i)));
   };
   for (std::size_t j = 0; j < n; ++j) blame[j] = out(j) && out((j + 1) % n);
   return blame;
@@ -45,7 +48,8 @@ void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int c
       std::vector<std::int32_t> y(at, at + valid);
       const auto open = [&](const Checker& c) {
         return c.present && (c.gate == Gate::always ||
-                             (flagged != nullptr && (*flagged)[static_cast<std::size_t>(first / lanes * rows + m)]));
+                             (flagged != nullptr &&
+                              (*flagged)[static_cast<std::size_t>(first / lanes * rows + m)]));
       };
       const auto suppress = [&](std::size_t i) {
         log.emplace_back(layer, m * columns + first + static_cast<int>(i), y[i]);
@@ -81,10 +85,12 @@ Expected reference(const Network& network, std::vector<std::int8_t> values, cons
     const Layer& layer = network.layers[i];
     LayerValues v = run_layer(layer, values);
     if (layer.kind == LayerKind::gemm) {
-      apply(p, v.sums, layer.rows(), layer.columns(), lanes, static_cast<int>(i), gemm++, nullptr, e.log);
+      apply(p, v.sums, layer.rows(), layer.columns(), lanes, static_cast<int>(i), gemm++, nullptr,
+            e.log);
       for (std::size_t o = 0; o < v.sums.size(); ++o) {
-        v.output[o] = requantise(v.sums[o], layer.scale[o % static_cast<std::size_t>(layer.columns())],
-                                 layer.output_zero_point, layer.output_min, layer.output_max);
+        v.output[o] =
+            requantise(v.sums[o], layer.scale[o % static_cast<std::size_t>(layer.columns())],
+                       layer.output_zero_point, layer.output_min, layer.output_max);
       }
     }
     values = v.output;
@@ -96,7 +102,8 @@ Expected reference(const Network& network, std::vector<std::int8_t> values, cons
 
 std::vector<Suppressed> log_of(const Machine& machine) {
   std::vector<Suppressed> log;
-  for (const SuppressionRecord& s : machine.suppressions()) log.emplace_back(s.layer, s.address, s.value);
+  for (const SuppressionRecord& s : machine.suppressions())
+    log.emplace_back(s.layer, s.address, s.value);
   std::sort(log.begin(), log.end());
   return log;
 }
@@ -130,22 +137,32 @@ std::size_t compare_networks(std::uint64_t first_seed, bool range, bool gradient
   return suppressed;
 }
 
-TEST(Checkers, RangeSuppressesWhatTheFormulaSays) { EXPECT_GT(compare_networks(10'000, true, false), 5000U); }
-TEST(Checkers, GradientSuppressesWhatTheFormulaSays) { EXPECT_GT(compare_networks(20'000, false, true), 1000U); }
-TEST(Checkers, RangeThenGradientSuppressWhatTheFormulaSays) { EXPECT_GT(compare_networks(30'000, true, true), 5000U); }
+TEST(Checkers, RangeSuppressesWhatTheFormulaSays) {
+  EXPECT_GT(compare_networks(10'000, true, false), 5000U);
+}
+TEST(Checkers, GradientSuppressesWhatTheFormulaSays) {
+  EXPECT_GT(compare_networks(20'000, false, true), 1000U);
+}
+TEST(Checkers, RangeThenGradientSuppressWhatTheFormulaSays) {
+  EXPECT_GT(compare_networks(30'000, true, true), 5000U);
+}
 
 // Values just inside and just outside of each bound, by hand.
 TEST(Checkers, GradientByHand) {
   Protection p;
   p.gradient.present = true;
   p.gradient.layers = {{"gemm", {Bounds{-10, 10}}}};
-  const auto blames = [&](const std::vector<std::int32_t>& y) { return gradient_blames(y, p.gradient, 0, 0); };
+  const auto blames = [&](const std::vector<std::int32_t>& y) {
+    return gradient_blames(y, p.gradient, 0, 0);
+  };
   using Bits = std::vector<bool>;
   EXPECT_EQ(blames({0, 11, 0, 0}), (Bits{false, true, false, false}));
   EXPECT_EQ(blames({0, 10, 0, 0}), (Bits{false, false, false, false}));
   EXPECT_EQ(blames({0, 20, 20, 0}), (Bits{false, false, false, false})) << "two equal neighbours";
-  EXPECT_EQ(blames({0, 11, 22, 0}), (Bits{false, true, true, false})) << "a step up counts as a spike";
-  EXPECT_EQ(blames({11, 0, 0, 0}), (Bits{true, false, false, false})) << "lane 0 and the last are neighbours";
+  EXPECT_EQ(blames({0, 11, 22, 0}), (Bits{false, true, true, false}))
+      << "a step up counts as a spike";
+  EXPECT_EQ(blames({11, 0, 0, 0}), (Bits{true, false, false, false}))
+      << "lane 0 and the last are neighbours";
   EXPECT_EQ(blames({11, 0}), (Bits{false, false})) << "two lanes share both differences";
 }
 
@@ -192,7 +209,9 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
     p.range = p.gradient;
     p.range.present = random.chance(50);
     const int m = random.between(1, 8), k = random.between(1, 6), n = random.between(3, 9);
-    const auto narrow = [&] { return Bounds{-random.between(0, 30'000), random.between(0, 30'000)}; };
+    const auto narrow = [&] {
+      return Bounds{-random.between(0, 30'000), random.between(0, 30'000)};
+    };
     for (Checker* c : {&p.range, &p.gradient}) {
       c->layers = {{"gemm", {}}};
       for (int b = 0; b < n; ++b) c->layers[0].bounds.push_back(narrow());
@@ -208,13 +227,15 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
     const int tile = random.between(0, static_cast<int>(with.tiles().size()) - 1);
     std::vector<Fault> faults_without, faults_with;
     for (int f = random.between(1, 2); f > 0; --f) {
-      const auto site = with.site(fmt::format("array.pe[{}][{}].acc:{}", random.between(0, array.rows - 1),
-                                              random.between(0, array.columns - 1), random.between(8, 31)));
+      const auto site =
+          with.site(fmt::format("array.pe[{}][{}].acc:{}", random.between(0, array.rows - 1),
+                                random.between(0, array.columns - 1), random.between(8, 31)));
       const auto& t = with.tiles()[static_cast<std::size_t>(tile)];
       const int offset = random.between(0, static_cast<int>(t.end_cycle - t.start_cycle));
       faults_with.push_back({site, t.start_cycle + offset});
-      faults_without.push_back({without.site(with.sites().path(site)),
-                                without.tiles()[static_cast<std::size_t>(tile)].start_cycle + offset});
+      faults_without.push_back(
+          {without.site(with.sites().path(site)),
+           without.tiles()[static_cast<std::size_t>(tile)].start_cycle + offset});
     }
     ASSERT_TRUE(without.run(faults_without));
     ASSERT_TRUE(with.run(faults_with));

@@ -40,8 +40,9 @@ class Checksum : public testing::Test {
         bool changed = false;
         std::uint32_t sum = 0;
         for (int n = first; n < std::min(gemm_.n, first + kColumns); ++n) {
-          const std::uint32_t d = static_cast<std::uint32_t>(runs_.machine().raw_output()[gemm_.at(m, n)]) -
-                                  static_cast<std::uint32_t>(runs_.clean_raw()[gemm_.at(m, n)]);
+          const std::uint32_t d =
+              static_cast<std::uint32_t>(runs_.machine().raw_output()[gemm_.at(m, n)]) -
+              static_cast<std::uint32_t>(runs_.clean_raw()[gemm_.at(m, n)]);
           changed = changed || d != 0;
           sum += d;
         }
@@ -77,9 +78,8 @@ TEST_F(Checksum, EveryFlipOfAnAccumulatorInUseIsFlaggedOnce) {
 }
 
 TEST_F(Checksum, EveryWeightFlipIsFlaggedInEveryRowItReaches) {
-  exhaust("array.pe[*][*].b,array.skew_b**,memory.weight.read**", [&] {
-    ASSERT_EQ(runs_.machine().mismatches(), changed_rows().changed);
-  });
+  exhaust("array.pe[*][*].b,array.skew_b**,memory.weight.read**",
+          [&] { ASSERT_EQ(runs_.machine().mismatches(), changed_rows().changed); });
 }
 
 // An activation is shared by the columns to its right: its flip escapes when the weights that it
@@ -88,7 +88,8 @@ TEST_F(Checksum, AnActivationFlipEscapesExactlyWhenTheTouchedWeightsCancel) {
   Random random(4);
   for (auto& w : gemm_.b) w = static_cast<std::int8_t>(random.chance(50) ? 1 : -1);
   MemoryShape memory = gemm_.program.memory;
-  const Program program = compile_gemm(gemm_.m, gemm_.k, gemm_.n, gemm_.b, {kRows, kColumns}, memory, detector());
+  const Program program =
+      compile_gemm(gemm_.m, gemm_.k, gemm_.n, gemm_.b, {kRows, kColumns}, memory, detector());
   FaultyRuns runs(program, gemm_.a);
   int escapes = 0, caught = 0;
   for (const TileRecord& t : runs.tiles()) {
@@ -98,10 +99,12 @@ TEST_F(Checksum, AnActivationFlipEscapesExactlyWhenTheTouchedWeightsCancel) {
         for (int k = 0; k < gemm_.k; ++k) {
           int touched = 0;
           for (int n = c; n < lanes; ++n) touched += gemm_.b_at(k, t.column + n);
-          const Fault f{runs.site(fmt::format("array.pe[{}][{}].a:4", r, c)), t.start_cycle + k + r + c};
+          const Fault f{runs.site(fmt::format("array.pe[{}][{}].a:4", r, c)),
+                        t.start_cycle + k + r + c};
           ASSERT_TRUE(runs.run({f}));
           ASSERT_NE(runs.machine().raw_output(), runs.clean_raw());
-          ASSERT_EQ(runs.machine().mismatches(), touched == 0 ? 0 : 1) << runs.sites().path(f.site) << "@" << f.cycle;
+          ASSERT_EQ(runs.machine().mismatches(), touched == 0 ? 0 : 1)
+              << runs.sites().path(f.site) << "@" << f.cycle;
           ++(touched == 0 ? escapes : caught);
         }
       }
@@ -121,12 +124,13 @@ TEST_F(Checksum, AFlagMeansThatARowIsWrongUnlessTheDetectorItselfIsStruck) {
 // The detector's own registers never change a result: they can only raise a false flag.
 TEST_F(Checksum, FlipsInTheDetectorNeverTouchTheData) {
   int raised = 0;
-  exhaust("resilience.checksum.pe**,resilience.checksum.skew**,resilience.checksum.expected**,"
-          "resilience.checksum.tree**,resilience.checksum.bias_sum",
-          [&] {
-            ASSERT_EQ(changed_rows().changed, 0);
-            raised += runs_.machine().mismatches() > 0 ? 1 : 0;
-          });
+  exhaust(
+      "resilience.checksum.pe**,resilience.checksum.skew**,resilience.checksum.expected**,"
+      "resilience.checksum.tree**,resilience.checksum.bias_sum",
+      [&] {
+        ASSERT_EQ(changed_rows().changed, 0);
+        raised += runs_.machine().mismatches() > 0 ? 1 : 0;
+      });
   EXPECT_GT(raised, 1000);
 }
 
@@ -159,7 +163,8 @@ TEST(ChecksumOnNetworks, NoFalseAlarmWhenSumsWrap) {
   network.input = {4, 4, 3};
   network.layers.push_back(test::random_gemm(random, network.input, false));
   Layer& layer = network.layers[0];
-  for (auto& b : layer.bias) b = random.chance(50) ? INT32_MAX - random.between(0, 100) : INT32_MIN + random.between(0, 100);
+  for (auto& b : layer.bias)
+    b = random.chance(50) ? INT32_MAX - random.between(0, 100) : INT32_MIN + random.between(0, 100);
   for (auto& w : layer.weights) w = -128;
   const Program program = compile(network, {3, 4}, {}, detector(), "test");
   const std::vector<std::int8_t> image(static_cast<std::size_t>(network.input.elements()), -128);

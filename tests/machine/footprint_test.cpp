@@ -20,7 +20,9 @@ constexpr int kColumns = 4;
 std::int8_t flipped(std::int8_t value, int bit) {
   return static_cast<std::int8_t>(static_cast<std::uint8_t>(value) ^ (1U << bit));
 }
-std::int32_t wrap(std::int64_t value) { return static_cast<std::int32_t>(static_cast<std::uint64_t>(value)); }
+std::int32_t wrap(std::int64_t value) {
+  return static_cast<std::int32_t>(static_cast<std::uint64_t>(value));
+}
 
 class Footprint : public testing::TestWithParam<std::array<int, 3>> {
  protected:
@@ -74,7 +76,9 @@ class Footprint : public testing::TestWithParam<std::array<int, 3>> {
   }
 };
 
-TEST_P(Footprint, TheCleanProductIsExact) { EXPECT_EQ(runs_.clean_raw(), gemm_.product()); }
+TEST_P(Footprint, TheCleanProductIsExact) {
+  EXPECT_EQ(runs_.clean_raw(), gemm_.product());
+}
 
 TEST_P(Footprint, AnActivationRegisterTouchesTheRestOfItsRow) {
   int touched = 0;
@@ -85,7 +89,8 @@ TEST_P(Footprint, AnActivationRegisterTouchesTheRestOfItsRow) {
           auto expected = runs_.clean_raw();
           flip_activation(expected, cycle, r + c, r, c, bit);
           touched += expected != runs_.clean_raw() ? 1 : 0;
-          ASSERT_NO_FATAL_FAILURE(expect(fmt::format("array.pe[{}][{}].a:{}", r, c, bit), cycle, expected));
+          ASSERT_NO_FATAL_FAILURE(
+              expect(fmt::format("array.pe[{}][{}].a:{}", r, c, bit), cycle, expected));
         }
       }
     }
@@ -103,7 +108,8 @@ TEST_P(Footprint, AWeightRegisterTouchesTheRestOfItsColumn) {
           auto expected = runs_.clean_raw();
           flip_weight(expected, cycle, r + c, c, r, bit);
           touched += expected != runs_.clean_raw() ? 1 : 0;
-          ASSERT_NO_FATAL_FAILURE(expect(fmt::format("array.pe[{}][{}].b:{}", r, c, bit), cycle, expected));
+          ASSERT_NO_FATAL_FAILURE(
+              expect(fmt::format("array.pe[{}][{}].b:{}", r, c, bit), cycle, expected));
         }
       }
     }
@@ -153,14 +159,16 @@ TEST_P(Footprint, SkewAndReadRegistersTouchAWholeRowOrColumn) {
         for (int bit = 0; bit < 8; ++bit) {
           auto row = runs_.clean_raw();
           flip_activation(row, cycle, stage, lane, 0, bit);
-          ASSERT_NO_FATAL_FAILURE(expect(
-              stage < 0 ? fmt::format("memory.activation.read[{}]:{}", lane, bit)
-                        : fmt::format("array.skew_a[{}][{}]:{}", lane, stage, bit), cycle, row));
+          ASSERT_NO_FATAL_FAILURE(
+              expect(stage < 0 ? fmt::format("memory.activation.read[{}]:{}", lane, bit)
+                               : fmt::format("array.skew_a[{}][{}]:{}", lane, stage, bit),
+                     cycle, row));
           auto column = runs_.clean_raw();
           flip_weight(column, cycle, stage, lane, 0, bit);
-          ASSERT_NO_FATAL_FAILURE(expect(
-              stage < 0 ? fmt::format("memory.weight.read[{}]:{}", lane, bit)
-                        : fmt::format("array.skew_b[{}][{}]:{}", lane, stage, bit), cycle, column));
+          ASSERT_NO_FATAL_FAILURE(
+              expect(stage < 0 ? fmt::format("memory.weight.read[{}]:{}", lane, bit)
+                               : fmt::format("array.skew_b[{}][{}]:{}", lane, stage, bit),
+                     cycle, column));
         }
       }
     }
@@ -169,9 +177,11 @@ TEST_P(Footprint, SkewAndReadRegistersTouchAWholeRowOrColumn) {
 
 // A whole tile; four tiles with partly used rows and columns; one product a PE.
 INSTANTIATE_TEST_SUITE_P(Shapes, Footprint,
-                         testing::Values(std::array{4, 5, 4}, std::array{7, 3, 6}, std::array{5, 1, 2}),
+                         testing::Values(std::array{4, 5, 4}, std::array{7, 3, 6},
+                                         std::array{5, 1, 2}),
                          [](const auto& shape) {
-                           return fmt::format("m{}k{}n{}", shape.param[0], shape.param[1], shape.param[2]);
+                           return fmt::format("m{}k{}n{}", shape.param[0], shape.param[1],
+                                              shape.param[2]);
                          });
 
 }  // namespace

@@ -19,7 +19,8 @@ constexpr int kTries = 4000;
 // Layers that between them use every field of the layer descriptor: stride, dilation, padding,
 // several row tiles and column tiles, pooling with padding, a dense layer.
 Network network(Random& random) {
-  const auto gemm = [&](const FeatureShape& input, const FeatureShape& output, const Window& window) {
+  const auto gemm = [&](const FeatureShape& input, const FeatureShape& output,
+                        const Window& window) {
     Layer l;
     l.name = "gemm";
     l.input = input;
@@ -70,13 +71,15 @@ std::string class_name(const std::string& path) {
 }
 
 // Strikes seeded random (register, bit, cycle) of every class until one shows; prints the table and
-// returns the classes without any. A copy of a triplicated register is struck together with another.
+// returns the classes without any. A copy of a triplicated register is struck together with
+// another.
 std::vector<std::string> without_effect(const std::string& title, const Program& program,
                                         const std::vector<std::int8_t>& image) {
   FaultyRuns runs(program, image);
   const auto& classes = runs.sites().classes();
   std::map<std::string, std::vector<int>> by_name;
-  for (std::size_t i = 0; i < classes.size(); ++i) by_name[class_name(classes[i].path)].push_back(static_cast<int>(i));
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    by_name[class_name(classes[i].path)].push_back(static_cast<int>(i));
   std::printf("%s: %zu register classes, %lld cycles\n", title.c_str(), by_name.size(),
               static_cast<long long>(runs.cycles()));
   std::vector<std::string> none;
@@ -88,7 +91,8 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
       Site s;
       s.register_class = members[random.bits() % members.size()];
       const RegisterClass& c = classes[static_cast<std::size_t>(s.register_class)];
-      s.element = static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(c.elements()));
+      s.element =
+          static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(c.elements()));
       s.bit = random.between(0, c.width - 1);
       std::vector<Fault> faults{{s, random.between(0, static_cast<int>(runs.cycles()) - 1)}};
       if (name.ends_with(".copy[]")) {
@@ -97,7 +101,8 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
       }
       const bool done = runs.run(faults);
       if (!done || runs.visible()) {
-        found = runs.sites().path(s) + "@" + std::to_string(faults[0].cycle) + (done ? "" : " (hang)");
+        found =
+            runs.sites().path(s) + "@" + std::to_string(faults[0].cycle) + (done ? "" : " (hang)");
       }
     }
     if (found.empty()) none.push_back(name);
@@ -141,14 +146,17 @@ Checker checker(Granularity granularity, Gate gate, std::int32_t reach) {
   c.granularity = granularity;
   c.gate = gate;
   for (int layer = 0; layer < 3; ++layer) {
-    c.layers.push_back({"gemm", std::vector<Bounds>(granularity == Granularity::layer ? 1 : 4, Bounds{-reach, reach})});
+    c.layers.push_back({"gemm", std::vector<Bounds>(granularity == Granularity::layer ? 1 : 4,
+                                                    Bounds{-reach, reach})});
   }
   return c;
 }
 
 using Names = std::vector<std::string>;
 
-TEST(RegisterEffects, Unprotected) { EXPECT_EQ(without_effect("none", Protection{}), Names{}); }
+TEST(RegisterEffects, Unprotected) {
+  EXPECT_EQ(without_effect("none", Protection{}), Names{});
+}
 
 TEST(RegisterEffects, Range) {
   Protection p;

@@ -47,7 +47,9 @@ Totals count(const Program& program) {
   EXPECT_EQ(totals["sram"] + totals["flip_flop"], SiteMap(machine.layout()).total_bits());
   return totals;
 }
-Totals count(const Protection& p) { return count(compile(tiny_network(), {2, 2}, memory(), p, "test")); }
+Totals count(const Protection& p) {
+  return count(compile(tiny_network(), {2, 2}, memory(), p, "test"));
+}
 
 // The unprotected machine.
 Totals by_hand() {
@@ -55,25 +57,26 @@ Totals by_hand() {
   t["array.pe"] = 2 * 2 * (8 + 8 + 32);  // a, b, acc
   t["array.skew_a"] = 1 * 8;             // row 1 waits one cycle, row 0 none
   t["array.skew_b"] = 1 * 8;
-  const int config = 16 + 24 + 24 + 24       // height, width, rows, columns
-                     + 16 + 16 + 16 + 16     // origin_y, _x, stride_y, _x
-                     + 24 + 16 + 16          // span_x, dilation_y, _x
-                     + 8 + 8 + 24            // kernel_h, _w, tap_channels
-                     + 5 * 32                // tap_step_x, _y, origin_address, pixel_, line_step
-                     + 24 + 24 + 32          // tile_y, _x, _address
-                     + 4 * 8                 // zero points, output_min, _max
-                     + 1 + 1;                // operation, raw
-  const int walking = 4 + 8 + 1 + 1 + 16     // phase, layer, input_bank, weight_bank, column_tile
-                      + 24 + 24 + 24 + 32    // first_column, first_row, count, output_address
+  const int config = 16 + 24 + 24 + 24        // height, width, rows, columns
+                     + 16 + 16 + 16 + 16      // origin_y, _x, stride_y, _x
+                     + 24 + 16 + 16           // span_x, dilation_y, _x
+                     + 8 + 8 + 24             // kernel_h, _w, tap_channels
+                     + 5 * 32                 // tap_step_x, _y, origin_address, pixel_, line_step
+                     + 24 + 24 + 32           // tile_y, _x, _address
+                     + 4 * 8                  // zero points, output_min, _max
+                     + 1 + 1;                 // operation, raw
+  const int walking = 4 + 8 + 1 + 1 + 16      // phase, layer, input_bank, weight_bank, column_tile
+                      + 24 + 24 + 24 + 32     // first_column, first_row, count, output_address
                       + 24 + 24 + 8 + 8 + 24  // tap_y, _x, kernel_y, _x, channel
-                      + 32 + 24 + 3 * 32 + 24;  // tap_address, weight_row, walk_y, _x, _address, pixel
+                      + 32 + 24 + 3 * 32 +
+                      24;  // tap_address, weight_row, walk_y, _x, _address, pixel
   const int delayed = 2 * 2 + 2 * 1 + 2 * 32  // mode, drain, drain_address, one and two cycles old
                       + 1 + 9                 // param, param_lane
                       + 2 * 4 + 2 * 32 + 1;   // pool, pool_address, store
   t["control.sequencer"] = config + walking + delayed;
-  t["control.row"] = 2 * 3 * 32;  // y, x, address
-  t["memory.dma"] = 2 + 16 + 16 + 16 + 32 + 1   // state, transfer, done, wait, position, bank
-                    + 1 + 1 + 1 + 32 + 16       // data_valid, _image, _bank, _address, _count
+  t["control.row"] = 2 * 3 * 32;               // y, x, address
+  t["memory.dma"] = 2 + 16 + 16 + 16 + 32 + 1  // state, transfer, done, wait, position, bank
+                    + 1 + 1 + 1 + 32 + 16      // data_valid, _image, _bank, _address, _count
                     + kBeat * 8;
   t["memory.activation"] = 2 * kActivationBytes * 8 + 2 * 8 + 2 * 8;  // banks, read, vector
   t["memory.weight"] = 2 * kWeightRows * 2 * 8 + 2 * 8;               // banks, read
@@ -123,7 +126,7 @@ TEST(SiteTotals, RangeChecker) {
   Protection p;
   p.range = layer_checker();
   Totals t = by_hand();
-  t["resilience.range"] = 2 * 32 + 2 * kStage;  // bounds; latch, result
+  t["resilience.range"] = 2 * 32 + 2 * kStage;   // bounds; latch, result
   t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;  // two words for the tile in each bank; tile_read
   t["sram"] += 2 * 2 * 32;
   compare(t, count(p));
@@ -144,7 +147,8 @@ TEST(SiteTotals, GradientChecker) {
   Protection p;
   p.gradient = layer_checker();
   Totals t = by_hand();
-  t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1;  // bounds, stages, gradients, out
+  t["resilience.gradient"] =
+      2 * 32 + 4 * kStage + 2 * 33 + 2 * 1;  // bounds, stages, gradients, out
   t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
   t["sram"] += 2 * 2 * 32;
   compare(t, count(p));
@@ -153,12 +157,12 @@ TEST(SiteTotals, GradientChecker) {
 constexpr int kChecksumWidth = 8 + 1;  // the sum of two int8 weights
 
 Totals with_checksum(Totals t) {
-  t["resilience.checksum"] = 1 * 8                               // skew
-                             + 2 * (8 + kChecksumWidth + 32)     // the column: a, b, acc
-                             + 32                                // bias_sum
-                             + 2 * 32                            // expected, beside two stages
-                             + 32 + kStage                       // tree of one level, its delay
-                             + kStage + 1                        // output, with the flag
+  t["resilience.checksum"] = 1 * 8                            // skew
+                             + 2 * (8 + kChecksumWidth + 32)  // the column: a, b, acc
+                             + 32                             // bias_sum
+                             + 2 * 32                         // expected, beside two stages
+                             + 32 + kStage                    // tree of one level, its delay
+                             + kStage + 1                     // output, with the flag
                              + (2 * kWeightRows + 1) * kChecksumWidth;  // weights, read
   t["memory.parameter"] += 2 * 32 + 32;  // the bias sum in each bank; tile_read
   t["sram"] += 2 * kWeightRows * kChecksumWidth + 2 * 32;

@@ -1,5 +1,6 @@
 // Cycle counts against closed forms (support/closed_form.h, docs/machine.md), complete in cycle N
 // and not in N - 1.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "support/closed_form.h"
@@ -48,9 +49,17 @@ Outcome run(const Program& program, const std::vector<std::int8_t>& image) {
 TEST(Timing, WorkedExample) {
   Random random(1);
   const auto image = random.int8s(20 * 9);
-  const Outcome r = run(compile_gemm(20, 9, 6, random.int8s(9 * 6), {8, 4}, fast_memory(), {}), image);
+  const Outcome r =
+      run(compile_gemm(20, 9, 6, random.int8s(9 * 6), {8, 4}, fast_memory(), {}), image);
   ASSERT_EQ(r.tiles.size(), 6U);
-  // load 1, wait 4 (image and first weights: 2 cycles each), setup 8, then pe[0][0] two cycles later.
+  for (const TileRecord& t : r.tiles) {
+    fmt::print("tile row {:2} column {}: start_cycle {:3} end_cycle {:3}\n", t.row, t.column,
+               t.start_cycle, t.end_cycle);
+  }
+  fmt::print("layer {} cycles, {} of them stalls; run {} cycles\n", r.counters[0].cycles,
+             r.counters[0].stall_cycles, r.cycles);
+  // load 1, wait 4 (image and first weights: 2 cycles each), setup 8, then pe[0][0] two cycles
+  // later.
   EXPECT_EQ(r.tiles[0].start_cycle, 1 + 4 + 8 + 2);
   EXPECT_EQ(r.tiles[0].end_cycle, 15 + (9 + 2 * 8 + 4 - 2) - 1);
   EXPECT_EQ(r.tiles[1].start_cycle, r.tiles[0].end_cycle + 1);
@@ -74,7 +83,8 @@ TEST(Timing, OneTileEqualsTheClosedForm) {
     const auto image = random.int8s(m * k);
     Protection p;
     p.checksum = random.chance(50);
-    const Outcome r = run(compile_gemm(m, k, n, random.int8s(k * n), array, fast_memory(), p), image);
+    const Outcome r =
+        run(compile_gemm(m, k, n, random.int8s(k * n), array, fast_memory(), p), image);
     ASSERT_EQ(r.tiles.size(), 1U);
     ASSERT_EQ(r.tiles[0].end_cycle - r.tiles[0].start_cycle + 1, k + 2 * m + n - 2);
     ASSERT_EQ(r.counters[0].stall_cycles, 3);
@@ -118,7 +128,8 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
     const bool product = random.chance(30);
     Network network;
     if (product) {
-      network.layers.push_back(gemm_layer(random.between(1, 20), random.between(1, 20), random.between(1, 30)));
+      network.layers.push_back(
+          gemm_layer(random.between(1, 20), random.between(1, 20), random.between(1, 30)));
       network.input = network.layers[0].input;
     } else {
       network = test::random_network(random, 5);
@@ -127,8 +138,8 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
     const MemoryShape memory = test::random_memory(random);
     const Protection p = product ? Protection{} : test::random_scheme(random, network);
     const Program program =
-        product ? compile_gemm(l.rows(), l.depth(), l.columns(), random.int8s(l.depth() * l.columns()),
-                               array, memory, p)
+        product ? compile_gemm(l.rows(), l.depth(), l.columns(),
+                               random.int8s(l.depth() * l.columns()), array, memory, p)
                 : compile(network, array, memory, p, "test");
     const auto image = random.int8s(network.input.elements());
     const Outcome r = run(program, image);
@@ -158,13 +169,14 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
 // start_cycle on, and in end_cycle the last row stands at the top of the array.
 TEST(Timing, TileCyclesAreThoseOfTheRegisters) {
   const std::vector<std::int8_t> a{11, 1, 1, 2, 1, 1, 3, 1, 1, 14, 1, 1, 5, 1, 1};  // 5 x 3
-  const std::vector<std::int8_t> b{100, 1, 1, 1, 1, 1};                            // 3 x 2
+  const std::vector<std::int8_t> b{100, 1, 1, 1, 1, 1};                             // 3 x 2
   const Program program = compile_gemm(5, 3, 2, b, {3, 2}, fast_memory(), {});
   Machine machine(program);
   const SiteMap sites(machine.layout());
   const auto read = [&](const char* path) {
     const Site s = sites.parse(path, "", "");
-    return read_register(machine.state(), sites.classes()[static_cast<std::size_t>(s.register_class)], s.element);
+    return read_register(machine.state(),
+                         sites.classes()[static_cast<std::size_t>(s.register_class)], s.element);
   };
   const std::vector<TileRecord> tiles = run(program, a).tiles;
   ASSERT_EQ(tiles.size(), 2U);

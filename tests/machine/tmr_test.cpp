@@ -1,5 +1,5 @@
-// Triplicated PEs: no single flip is ever seen, whatever it strikes and when; the same bit struck in
-// two copies is.
+// Triplicated PEs: no single flip is ever seen, whatever it strikes and when; the same bit struck
+// in two copies is.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -48,8 +48,7 @@ TEST_F(Tmr, EverySingleFlipInEveryCycleIsOutvoted) {
       flip_bit(struck.state(), c, s.element, s.bit);
       struck.touch();
       struck.step();
-      ASSERT_TRUE(test::same_state(struck, clean))
-          << runs_.sites().path(s) << "@" << before.cycle;
+      ASSERT_TRUE(test::same_state(struck, clean)) << runs_.sites().path(s) << "@" << before.cycle;
     }
   }
   EXPECT_EQ(clean.raw_output(), gemm_.product());

@@ -11,7 +11,9 @@
 
 namespace sagitta::test {
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
 
 inline int ceil_log2(int n) {
   int bits = 0;
@@ -25,7 +27,9 @@ inline int unit_latency(const Protection& p, int columns) {
          (p.gradient.present ? 4 : 0);
 }
 
-inline std::int64_t flush(const Protection& p, int columns) { return 5 + unit_latency(p, columns); }
+inline std::int64_t flush(const Protection& p, int columns) {
+  return 5 + unit_latency(p, columns);
+}
 
 // One tile from its first feed to its last drain, in the sequencer's time or, two cycles later, in
 // the array's.
@@ -53,7 +57,8 @@ inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array
 inline std::int64_t store_cycles(int elements, int element_bytes, const ArrayShape& array,
                                  const MemoryShape& memory) {
   const std::int64_t beats = ceil_div(elements, array.columns);
-  return beats * ceil_div(std::int64_t{array.columns} * element_bytes, memory.dram_bytes_per_cycle) +
+  return beats *
+             ceil_div(std::int64_t{array.columns} * element_bytes, memory.dram_bytes_per_cycle) +
          std::max(1, memory.dram_latency);
 }
 
@@ -94,8 +99,9 @@ class DmaTiming {
     }
     for (const Layer& layer : layers) {
       if (layer.kind != LayerKind::gemm) continue;
-      const std::int64_t size = 4 * (array.columns * lane_words + tile_words) +
-                                std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
+      const std::int64_t size =
+          4 * (array.columns * lane_words + tile_words) +
+          std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
       for (int c = 0; c < layer.columns(); c += array.columns) sizes_.push_back(size);
     }
   }
@@ -107,7 +113,8 @@ class DmaTiming {
       const std::size_t i = complete_.size();
       std::int64_t start = complete_.empty() ? 0 : complete_.back();
       if (i >= 3) start = std::max(start, finished[i - 3]);
-      const std::int64_t beats = std::max<std::int64_t>(1, ceil_div(sizes_[i], memory_.dram_bytes_per_cycle));
+      const std::int64_t beats =
+          std::max<std::int64_t>(1, ceil_div(sizes_[i], memory_.dram_bytes_per_cycle));
       complete_.push_back(start + 1 + memory_.dram_latency + beats);
     }
     return complete_[t];
@@ -132,14 +139,17 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
     const std::int64_t begin = now;
     for (int column = 0; column < layer.columns(); column += array.columns) {
       const int lanes = std::min(array.columns, layer.columns() - column);
-      const std::int64_t leave = std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
+      const std::int64_t leave =
+          std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
       stalls += leave - now;
       now = leave + 1;
       if (gemm) {
         std::int64_t feed = now + std::max(std::min(array.rows, layer.rows()), lanes);
         for (int row = 0; row < layer.rows(); row += array.rows) {
-          const auto cycles = tile_cycles(layer.depth(), std::min(array.rows, layer.rows() - row), lanes);
-          result.tiles.push_back({static_cast<int>(i), row, column, feed + 2, feed + 2 + cycles - 1});
+          const auto cycles =
+              tile_cycles(layer.depth(), std::min(array.rows, layer.rows() - row), lanes);
+          result.tiles.push_back(
+              {static_cast<int>(i), row, column, feed + 2, feed + 2 + cycles - 1});
           feed += cycles;
         }
         now += column_tile_cycles(layer, array, lanes, p);

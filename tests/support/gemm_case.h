@@ -27,8 +27,12 @@ struct GemmCase {
     program = compile_gemm(m, k, n, b, array, memory, protection);
   }
 
-  std::int8_t a_at(int row, int depth) const { return a[static_cast<std::size_t>(row * k + depth)]; }
-  std::int8_t b_at(int depth, int column) const { return b[static_cast<std::size_t>(depth * n + column)]; }
+  std::int8_t a_at(int row, int depth) const {
+    return a[static_cast<std::size_t>(row * k + depth)];
+  }
+  std::int8_t b_at(int depth, int column) const {
+    return b[static_cast<std::size_t>(depth * n + column)];
+  }
   std::size_t at(int row, int column) const { return static_cast<std::size_t>(row * n + column); }
 
   std::vector<std::int32_t> product() const {
@@ -96,8 +100,8 @@ class FaultyRuns {
       const auto& y = clean_.suppressions[i];
       if (x.layer != y.layer || x.address != y.address || x.value != y.value) return true;
     }
-    return !std::equal(clean_.counters.begin(), clean_.counters.end(),
-                       machine_.counters().begin(), same_counters);
+    return !std::equal(clean_.counters.begin(), clean_.counters.end(), machine_.counters().begin(),
+                       same_counters);
   }
 
  private:

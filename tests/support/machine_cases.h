@@ -74,8 +74,8 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
   }
   c.network = random_network(random);
   c.image = random.int8s(c.network.input.elements());
-  c.program = compile(c.network, array, random_memory(random), random_scheme(random, c.network),
-                      "test");
+  c.program =
+      compile(c.network, array, random_memory(random), random_scheme(random, c.network), "test");
   return c;
 }
 
@@ -88,8 +88,8 @@ inline std::vector<Fault> random_faults(Random& random, const SiteMap& sites, st
     Fault f;
     f.site.register_class = random.between(0, static_cast<int>(sites.classes().size()) - 1);
     const RegisterClass& c = sites.classes()[static_cast<std::size_t>(f.site.register_class)];
-    f.site.element = static_cast<std::int64_t>(
-        random.bits() % static_cast<std::uint64_t>(c.elements()));
+    f.site.element =
+        static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(c.elements()));
     f.site.bit = random.between(0, c.width - 1);
     f.cycle = random.between(0, static_cast<int>(cycles) - 1);
     faults.push_back(f);

@@ -48,8 +48,8 @@ class Array {
   Pipe<std::int32_t> acc_;
 
   // Host-side bookkeeping that changes speed only, never values.
-  int quiet_cycles_ = 0;            // cycles in which nothing but zeros entered
-  bool copies_may_differ_ = true;   // a flip may have separated the copies
+  int quiet_cycles_ = 0;           // cycles in which nothing but zeros entered
+  bool copies_may_differ_ = true;  // a flip may have separated the copies
   std::vector<std::int8_t> voted_a_, voted_b_;
   std::vector<std::int32_t> voted_acc_;
   std::vector<std::int32_t> leaving_;  // the top row, voted

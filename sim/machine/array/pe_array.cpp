@@ -92,8 +92,7 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
 }
 
 // Lane 0 enters as it is; lane i passes i delay registers.
-void PeArray::wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering,
-                        Signals& delayed) {
+void PeArray::wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering, Signals& delayed) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     lines[i].clock(clock_);
     lines[i].input(entering[i + 1]);

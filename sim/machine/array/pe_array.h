@@ -38,10 +38,10 @@ using PeSignal = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
 class Pe : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clock{"clock"};
-  sc_core::sc_in<std::uint8_t> mode{"mode"};    // ArrayMode
-  sc_core::sc_in<PeRegisters> left{"left"};     // its a comes next, or what enters the row
-  sc_core::sc_in<PeRegisters> above{"above"};   // its b comes next, or what enters the column
-  sc_core::sc_in<PeRegisters> below{"below"};   // its acc comes next while sums leave, or 0
+  sc_core::sc_in<std::uint8_t> mode{"mode"};   // ArrayMode
+  sc_core::sc_in<PeRegisters> left{"left"};    // its a comes next, or what enters the row
+  sc_core::sc_in<PeRegisters> above{"above"};  // its b comes next, or what enters the column
+  sc_core::sc_in<PeRegisters> below{"below"};  // its acc comes next while sums leave, or 0
   sc_core::sc_out<PeRegisters> registers{"registers"};
 
   SC_HAS_PROCESS(Pe);

@@ -45,9 +45,9 @@ RangeChecker::RangeChecker(RegisterLayout& layout, const Program& program,
       gate_(program.protection.range.gate),
       bounds_(layout, "resilience.range", program.array.columns,
               program.protection.range.granularity, word),
-      latch_(layout, "resilience.range.latch", program.array.columns,
-             gated(program, program.protection.range) ||
-                 gated(program, program.protection.gradient)),
+      latch_(
+          layout, "resilience.range.latch", program.array.columns,
+          gated(program, program.protection.range) || gated(program, program.protection.gradient)),
       result_(layout, "resilience.range.result", program.array.columns,
               gated(program, program.protection.gradient)) {}
 
@@ -83,8 +83,8 @@ GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
              gated(program, program.protection.gradient)),
       difference_(layout, "resilience.gradient.difference", columns_,
                   gated(program, program.protection.gradient)),
-      gradient_(layout.pipe<std::int64_t>("resilience.gradient.difference.gradient[]", {columns_},
-                                          33)),
+      gradient_(
+          layout.pipe<std::int64_t>("resilience.gradient.difference.gradient[]", {columns_}, 33)),
       compare_(layout, "resilience.gradient.compare", columns_,
                gated(program, program.protection.gradient)),
       out_of_bounds_(layout.pipe<std::uint8_t>("resilience.gradient.compare.out[]", {columns_}, 1)),
@@ -104,7 +104,8 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
     latch_.load(cycle, input);
 
     difference_.load(cycle, latched);
-    std::memcpy(gradient_.next(cycle), gradient_.now(cycle), sizeof(std::int64_t) * gradient_.count);
+    std::memcpy(gradient_.next(cycle), gradient_.now(cycle),
+                sizeof(std::int64_t) * gradient_.count);
     if (latched.valid) {
       for (int c = 0; c < lanes; ++c) {
         const int before = c > 0 ? c - 1 : lanes - 1;
@@ -116,8 +117,7 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
     std::memcpy(out_of_bounds_.next(cycle), out_of_bounds_.now(cycle), out_of_bounds_.count);
     if (differed.valid) {
       for (int c = 0; c < lanes; ++c) {
-        out_of_bounds_.next(cycle)[c] =
-            bounds_.outside(cycle, c, gradient_.now(cycle)[c]) ? 1 : 0;
+        out_of_bounds_.next(cycle)[c] = bounds_.outside(cycle, c, gradient_.now(cycle)[c]) ? 1 : 0;
       }
     }
 
