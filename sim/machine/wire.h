@@ -1,7 +1,7 @@
-// The clock, and the connections between blocks: a port reads the registers that another block shows
-// in the current cycle. Registers change only when the clocked state commits, in the update phase,
-// so the order in which modules run within a clock edge does not matter, as with sc_signal; but
-// nothing is copied and no process is woken.
+// The clock, and the connections between blocks: a port reads the registers that another block
+// shows in the current cycle. Registers change only when the clocked state commits, in the update
+// phase, so the order in which modules run within a clock edge does not matter, as with sc_signal;
+// but nothing is copied and no process is woken.
 #pragma once
 
 #include <functional>
