@@ -32,6 +32,11 @@ std::string read_file(const std::string& path) {
 }
 
 void write_file(const std::string& path, const std::string& content) {
+  // The renaming would put a file in the place of a device, a pipe or an empty folder.
+  std::error_code error;
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    throw InputError(path, "", "cannot be written: it is not a regular file", "name a file");
+  }
   const std::string temporary = path + ".tmp" + std::to_string(getpid());
   std::ofstream file(temporary, std::ios::binary);
   file.write(content.data(), static_cast<std::streamsize>(content.size()));

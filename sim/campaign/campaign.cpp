@@ -180,49 +180,71 @@ void Campaign::run_clean(int workers, const Progress& progress) {
   finish();
 }
 
-void Campaign::plan_trials() {
-  sources_.assign(experiment_.configurations.size(), {});
+void Campaign::read_plans() {
+  if (!sources_.empty()) return;
+  sources_.resize(experiment_.configurations.size());
   for (const MachinePlan& plan : machines_) {
-    TrialEngine engine(plan.program, network());
+    const Machine machine(plan.program);
+    const SiteMap sites(machine.layout());
     for (const int index : plan.configurations) {
       FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
-      source.by_image.resize(static_cast<std::size_t>(images_.count()));
-      source.cycles = engine.clean_cycles();
-      if (f.list.empty()) {
-        if (f.population == "common") {
-          const Program base = compile(network(), plan.array, experiment_.memory, Protection{},
-                                       experiment_.file);
-          TrialEngine base_engine(base, network());
-          source.sites = base_engine.sites().select(f.sites, experiment_.file, "$.fault.sites");
-          source.cycles = base_engine.clean_cycles();
-          source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
-                                                                   plan.program, engine.sites());
-        } else {
-          source.sites = engine.sites().select(f.sites, experiment_.file, "$.fault.sites");
-        }
-        for (std::int64_t k = 0; k < f.trials; ++k) {
-          source.by_image[static_cast<std::size_t>(draw_image(f.seed, k, images_.count()))].push_back(k);
-        }
+      if (!f.list.empty()) {
+        read_list(sites, f, source);
+      } else if (f.population == "common") {
+        const Machine base(unprotected(plan.array));
+        source.sites = SiteMap(base.layout()).select(f.sites, experiment_.file, "$.fault.sites");
       } else {
-        const FaultList list = read_fault_list(f.list);
-        source.list = list.trials;
-        f.trials = static_cast<std::int64_t>(list.trials.size());
-        f.seed = list.seed;
-        for (std::size_t k = 0; k < list.trials.size(); ++k) {
-          const auto& t = list.trials[k];
-          const std::string where = fmt::format("$.trials[{}]", k);
-          if (t.image < 0 || t.image >= images_.count()) {
-            throw InputError(f.list, where + ".image",
-                             fmt::format("{} is not one of the {} images of the experiment", t.image,
-                                         images_.count()),
-                             "use as many images as the run that wrote the list");
-          }
-          for (const std::string& text : t.faults) {  // refuse a bad list before any work
-            parse_fault(engine.sites(), text, f.list, where + ".faults");
-          }
-          source.by_image[static_cast<std::size_t>(t.image)].push_back(static_cast<std::int64_t>(k));
-        }
+        source.sites = sites.select(f.sites, experiment_.file, "$.fault.sites");
+      }
+    }
+  }
+}
+
+void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const {
+  const FaultList list = read_fault_list(plan.list);
+  source.list = list.trials;
+  plan.trials = static_cast<std::int64_t>(list.trials.size());
+  plan.seed = list.seed;
+  for (std::size_t k = 0; k < list.trials.size(); ++k) {
+    const auto& t = list.trials[k];
+    const std::string where = fmt::format("$.trials[{}]", k);
+    if (t.image >= images_.count()) {
+      throw InputError(plan.list, where + ".image",
+                       fmt::format("{} is not one of the {} images of the experiment", t.image,
+                                   images_.count()),
+                       "use as many images as the run that wrote the list");
+    }
+    for (std::size_t i = 0; i < t.faults.size(); ++i) {  // refuse a bad list before any work
+      parse_fault(sites, t.faults[i], plan.list, fmt::format("{}.faults[{}]", where, i));
+    }
+  }
+}
+
+Program Campaign::unprotected(const ArrayShape& array) const {
+  return compile(network(), array, experiment_.memory, Protection{}, experiment_.file);
+}
+
+void Campaign::plan_trials() {
+  read_plans();
+  for (const MachinePlan& plan : machines_) {
+    TrialEngine engine(plan.program, network());
+    for (const int index : plan.configurations) {
+      const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
+      TrialSource& source = sources_[static_cast<std::size_t>(index)];
+      source.by_image.assign(static_cast<std::size_t>(images_.count()), {});
+      source.cycles = engine.clean_cycles();
+      if (f.list.empty() && f.population == "common") {
+        const Program base = unprotected(plan.array);
+        TrialEngine base_engine(base, network());
+        source.cycles = base_engine.clean_cycles();
+        source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
+                                                                 plan.program, engine.sites());
+      }
+      for (std::int64_t k = 0; k < f.trials; ++k) {
+        const int image = f.list.empty() ? draw_image(f.seed, k, images_.count())
+                                         : source.list[static_cast<std::size_t>(k)].image;
+        source.by_image[static_cast<std::size_t>(image)].push_back(k);
       }
       FaultResult& result = fault_results_[static_cast<std::size_t>(index)];
       result.sites = source.sites.bits();
@@ -272,8 +294,8 @@ void Campaign::run_trials(int workers, const Progress& progress) {
             sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
         for (const std::int64_t k : trials) {
           put(buffer, c, engine->run(k, faults_of(*engine, c, k)));
+          queue.report(1);
         }
-        queue.report(static_cast<std::int64_t>(trials.size()));
       }
     }
   };
@@ -342,7 +364,7 @@ const Campaign::Baseline& Campaign::baseline(const ArrayShape& array) const {
   for (const Baseline& b : baselines_) {
     if (b.array == array) return b;
   }
-  const Program program = compile(network(), array, experiment_.memory, Protection{}, experiment_.file);
+  const Program program = unprotected(array);
   Machine machine(program);
   const auto image = images_.image(0);
   machine.reset(image.data());

@@ -87,6 +87,9 @@ class Campaign {
   const std::vector<MachinePlan>& machines() const { return machines_; }
   int machine_of(int configuration) const { return machine_of_[static_cast<std::size_t>(configuration)]; }
 
+  // Reads the fault lists and site globs of every configuration: what trial_units and run_trials
+  // need. Throws InputError.
+  void read_plans();
   // Every machine on every image through the SystemC kernel.
   void run_clean(int workers, const Progress& progress);
   // Every machine on every image, and every configuration's trials, on the plain cores.
@@ -120,6 +123,8 @@ class Campaign {
   };
 
   void compile_machines();
+  void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
+  Program unprotected(const ArrayShape& array) const;
   void plan_trials();
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);

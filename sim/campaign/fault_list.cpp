@@ -1,14 +1,55 @@
+#include <cstdint>
+#include <limits>
+#include <utility>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "campaign/campaign.h"
+#include "campaign/json_text.h"
 
 namespace sagitta {
 namespace {
 
+using nlohmann::json;
+
 constexpr const char* kFormat = "sagitta-faults/1";
+
+// Values of the right kind, or an error that names their place.
+class Reader {
+ public:
+  explicit Reader(const std::string& file) : file_(file) {}
+
+  [[noreturn]] void fail(const std::string& where, const std::string& problem) const {
+    throw InputError(file_, where, problem,
+                     "use a faults.json that `sagitta inject -o DIR` wrote, or its form");
+  }
+  const json& get(const json& object, const std::string& where, const char* key) const {
+    if (!object.is_object()) fail(where, show_json(object) + " is not an object");
+    const auto found = object.find(key);
+    if (found == object.end()) fail(json_place(where, key), "this key is missing");
+    return *found;
+  }
+  const json& list(const json& value, const std::string& where) const {
+    if (!value.is_array()) fail(where, show_json(value) + " is not a list");
+    return value;
+  }
+  std::string text(const json& value, const std::string& where) const {
+    if (!value.is_string()) fail(where, show_json(value) + " is not a string");
+    return value.get<std::string>();
+  }
+  std::uint64_t whole(const json& value, const std::string& where, std::uint64_t most) const {
+    if (!value.is_number_unsigned() || value.get<std::uint64_t>() > most) {
+      fail(where, fmt::format("{} is not a whole number from 0 to {}", show_json(value), most));
+    }
+    return value.get<std::uint64_t>();
+  }
+
+ private:
+  const std::string& file_;
+};
 
 }  // namespace
 
@@ -26,27 +67,33 @@ void write_fault_list(const FaultList& list, const std::string& path) {
 }
 
 FaultList read_fault_list(const std::string& path) {
-  const std::string remedy = "use a faults.json that `sagitta inject -o DIR` wrote, or its form";
+  const Reader reader(path);
+  const json root = parse_json(read_file(path), path);
   FaultList list;
-  try {
-    const auto j = nlohmann::json::parse(read_file(path));
-    if (j.at("format") != kFormat) {
-      throw InputError(path, "$.format", fmt::format("{} is not \"{}\"", j["format"].dump(), kFormat), remedy);
-    }
-    list.machine_digest = j.value("machine_digest", "");
-    list.seed = j.value("seed", std::uint64_t{0});
-    list.model = j.value("model", "seu");
-    if (list.model != "seu") {
-      throw InputError(path, "$.model", fmt::format("'{}' is not a fault model", list.model), "use seu");
-    }
-    for (const auto& t : j.at("trials")) {
-      list.trials.push_back({static_cast<std::int64_t>(list.trials.size()), t.at("image").get<int>(),
-                             t.at("faults").get<std::vector<std::string>>()});
-    }
-  } catch (const nlohmann::json::exception& e) {
-    throw InputError(path, "", fmt::format("is not a fault list: {}", e.what()), remedy);
+  const json& format = reader.get(root, "$", "format");
+  if (format != kFormat) {
+    reader.fail("$.format", fmt::format("{} is not \"{}\"", show_json(format), kFormat));
   }
-  if (list.trials.empty()) throw InputError(path, "$.trials", "has no trial", remedy);
+  if (root.contains("machine_digest")) list.machine_digest = reader.text(root["machine_digest"], "$.machine_digest");
+  if (root.contains("seed")) list.seed = reader.whole(root["seed"], "$.seed", std::numeric_limits<std::int64_t>::max());
+  if (root.contains("model")) list.model = reader.text(root["model"], "$.model");
+  if (list.model != "seu") {
+    throw InputError(path, "$.model", fmt::format("'{}' is not a fault model", list.model), "use seu");
+  }
+  const json& trials = reader.list(reader.get(root, "$", "trials"), "$.trials");
+  if (trials.empty()) reader.fail("$.trials", "has no trial");
+  for (std::size_t k = 0; k < trials.size(); ++k) {
+    const std::string where = json_place("$.trials", k);
+    const json& image = reader.get(trials[k], where, "image");
+    const json& faults = reader.list(reader.get(trials[k], where, "faults"), where + ".faults");
+    FaultList::Trial trial{static_cast<std::int64_t>(k), 0, {}};
+    trial.image = static_cast<int>(
+        reader.whole(image, where + ".image", std::numeric_limits<int>::max()));
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+      trial.faults.push_back(reader.text(faults[i], json_place(where + ".faults", i)));
+    }
+    list.trials.push_back(std::move(trial));
+  }
   return list;
 }
 

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "campaign/json_text.h"
 #include "network/reference.h"
 
 namespace sagitta {
@@ -241,7 +242,9 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
   const std::string remedy = "make it anew: sagitta calibrate CONFIG -o " + path;
   ThresholdFile file;
   try {
-    ordered_json j = ordered_json::parse(read_file(path));
+    const std::string text = read_file(path);
+    if (!parse_json(text, path).is_object()) throw InputError(path, "$", "is not an object", remedy);
+    ordered_json j = ordered_json::parse(text);
     if (j.at("format") != kFormat) {
       throw InputError(path, "$.format", fmt::format("{} is not {}", j["format"].dump(), kFormat),
                        remedy);
@@ -258,7 +261,8 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
     file.images = j.at("data").at("images").get<int>();
     for (const auto& fit : j.at("fits")) file.fits.push_back(fit_from_json(fit));
   } catch (const nlohmann::json::exception& e) {
-    throw InputError(path, "", fmt::format("is not a threshold file: {}", e.what()), remedy);
+    const std::string what = e.what();  // "[json.exception...] key 'format' not found"
+    throw InputError(path, "", "is not a threshold file: " + what.substr(what.find("] ") + 2), remedy);
   }
   if (file.network_digest != folder.network.digest) {
     throw InputError(path, "$.network.digest",

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -72,10 +74,12 @@ void write_all(std::FILE* file, const std::vector<char>& bytes) {
 }
 
 // The child's life. The first byte of its file says whether what follows are results or a message.
-[[noreturn]] void be_worker(Shared& shared, std::int64_t items, std::FILE* file,
+[[noreturn]] void be_worker(Shared& shared, std::int64_t items, pid_t parent, std::FILE* file,
                             const std::function<void(WorkQueue&, Buffer&)>& work) {
   std::signal(SIGINT, SIG_IGN);  // the parent decides, and ends its workers
   std::signal(SIGTERM, SIG_DFL);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);   // without it nobody is left to read the results
+  if (getppid() != parent) _exit(1);  // it ended before that
   int status = 0;
   try {
     SharedQueue queue(shared, items);
@@ -121,6 +125,7 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
   const std::unique_ptr<void, void (*)(void*)> unmap(memory,
                                                      [](void* p) { munmap(p, sizeof(Shared)); });
   const SignalGuard guard;
+  const pid_t parent = getpid();
   std::fflush(stdout);
   std::fflush(stderr);
 
@@ -137,7 +142,7 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
   for (int w = 0; w < workers; ++w) {
     files.emplace_back(std::tmpfile());
     const pid_t child = files.back() ? fork() : -1;
-    if (child == 0) be_worker(*shared, items, files.back().get(), work);
+    if (child == 0) be_worker(*shared, items, parent, files.back().get(), work);
     if (child < 0) {
       end_all();
       throw std::runtime_error("cannot start a worker process");
@@ -158,7 +163,11 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
       children[w] = 0;
       --left;
       if (WIFSIGNALED(status)) {
-        failure = fmt::format("a worker was ended by signal {}", WTERMSIG(status));
+        const int signal = WTERMSIG(status);
+        failure = fmt::format("a worker process was ended by signal {} ({}); nothing was written{}",
+                              signal, strsignal(signal),
+                              signal == SIGKILL ? "\n  remedy: if memory ran out, use fewer workers: -j 1"
+                                                : "");
       } else if (WEXITSTATUS(status) != 0) {
         const std::vector<char> bytes = read_all(files[w].get());
         failure = bytes.empty() ? "a worker failed" : std::string(bytes.begin() + 1, bytes.end());

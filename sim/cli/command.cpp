@@ -48,7 +48,6 @@ void ProgressLine::show(std::int64_t done, double seconds) {
   if (last && finished_) return;
   finished_ = last;
   if (!terminal_ && !last && seconds - last_ < 10) return;
-  if (!terminal_ && seconds == 0) return;
   last_ = seconds;
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   const std::string left =
@@ -69,25 +68,42 @@ void ProgressLine::show(std::int64_t done, double seconds) {
 
 bool colour_wanted() { return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
-void prepare_output(const std::string& folder) {
+void check_output(const std::string& folder) {
   if (folder.empty()) return;
+  namespace fs = std::filesystem;
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error || !std::filesystem::is_directory(folder) || access(folder.c_str(), W_OK) != 0) {
+  fs::path nearest = fs::absolute(folder, error);  // the folder, or the one it will be made in
+  while (!fs::exists(nearest, error) && nearest.has_relative_path()) nearest = nearest.parent_path();
+  if (!fs::is_directory(nearest, error) || access(nearest.c_str(), W_OK | X_OK) != 0) {
     throw InputError(folder, "", "is not a folder that can be written to",
                      "give another one with -o DIR");
+  }
+}
+
+void make_output(const std::string& folder) {
+  check_output(folder);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw InputError(folder, "", "cannot be made: " + error.message(), "give another one with -o DIR");
   }
 }
 
 void write_results(const std::string& folder, const Campaign& campaign,
                    const nlohmann::ordered_json& results) {
   if (folder.empty()) return;
-  write_file(folder + "/experiment.json", campaign.experiment().resolved.dump(2) + "\n");
+  make_output(folder);
+  write_file(folder + "/experiment.json", document(campaign.experiment().resolved));
   if (!campaign.thresholds().fits.empty()) {
     write_thresholds(campaign.thresholds(), folder + "/thresholds.json");
   }
   write_file(folder + "/results.csv", results_csv(results));
-  write_file(folder + "/results.json", results.dump(1) + "\n");
+  write_file(folder + "/results.json", document(results));
+}
+
+std::string document(const nlohmann::ordered_json& json) {
+  // File names need not be UTF-8; JSON must be.
+  return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 void print(const std::string& text) {

@@ -40,18 +40,22 @@ class ProgressLine {
   std::int64_t total_;
   bool quiet_;
   bool terminal_;
-  double last_ = -1e9;
+  double last_ = 0;
   bool drawn_ = false;
   bool finished_ = false;  // the last line is shown once
 };
 
 bool colour_wanted();  // standard output is a terminal and NO_COLOR is not set
 
-// Checks before the work that `-o DIR` can be made, so that no result is lost to a bad path.
-void prepare_output(const std::string& folder);
+// Checks before the work that `-o DIR` can be made, so that no result is lost to a bad path; makes
+// nothing, so that a run that fails leaves nothing.
+void check_output(const std::string& folder);
+void make_output(const std::string& folder);
 // Writes results.json, results.csv, the resolved experiment and the thresholds used.
 void write_results(const std::string& folder, const Campaign& campaign,
                    const nlohmann::ordered_json& results);
+// The text of a JSON document.
+std::string document(const nlohmann::ordered_json& json);
 // Standard output, with an error when it cannot be written (a closed pipe, a full disk).
 void print(const std::string& text);
 

@@ -21,7 +21,7 @@ using Options = std::shared_ptr<ExperimentOptions>;
 void finish(const Options& options, const Campaign& campaign, const nlohmann::ordered_json& results,
             const std::string& text) {
   write_results(options->output, campaign, results);
-  print(options->json ? results.dump(1) + "\n" : text);
+  print(options->json ? document(results) : text);
   if (!options->output.empty() && !options->quiet && !options->json) {
     print(fmt::format("Written: {0}/results.json, {0}/results.csv, {0}/experiment.json\n",
                       options->output));
@@ -29,6 +29,7 @@ void finish(const Options& options, const Campaign& campaign, const nlohmann::or
 }
 
 void run_trials(const Options& options, Campaign& campaign) {
+  campaign.read_plans();
   ProgressLine line("trials and fault-free inferences", campaign.trial_units(), options->quiet);
   campaign.run_trials(options->worker_count(), line.callback());
 }
@@ -60,7 +61,8 @@ void add_check(CLI::App& app) {
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command, false);
   command->callback([options] {
-    const Campaign campaign(options->load());
+    Campaign campaign(options->load());
+    campaign.read_plans();
     nlohmann::ordered_json j;
     j["experiment"] = campaign.experiment().resolved;
     j["machines"] = nlohmann::ordered_json::array();
@@ -82,10 +84,7 @@ void add_check(CLI::App& app) {
                           m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
                           memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
     }
-    for (const Configuration& c : campaign.experiment().configurations) {
-      if (!c.fault.list.empty()) read_fault_list(c.fault.list);
-    }
-    print(options->json ? j.dump(1) + "\n" : text + "OK\n");
+    print(options->json ? document(j) : text + "OK\n");
   });
 }
 
@@ -96,7 +95,7 @@ void add_run(CLI::App& app) {
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options] {
-    prepare_output(options->output);
+    check_output(options->output);
     Campaign campaign(options->load());
     {
       ProgressLine line("inferences", campaign.clean_units(), options->quiet);
@@ -121,6 +120,7 @@ void add_calibrate(CLI::App& app) {
     if (std::filesystem::is_directory(options->output)) {
       throw InputError(options->output, "", "is a folder", "name a file, e.g. thresholds.json");
     }
+    options->set.emplace_back("thresholds=null");  // the file that is about to be made
     const Experiment experiment = options->load();
     const NetworkFolder folder = open_network(experiment.network_path);
     const ThresholdFile file = calibrate(experiment, folder);
@@ -130,7 +130,7 @@ void add_calibrate(CLI::App& app) {
     }
     write_thresholds(file, options->output);
     if (options->json) {
-      print(to_json(file).dump(1) + "\n");
+      print(document(to_json(file)));
       return;
     }
     Table table({"scheme", "columns", "layer", "samples", "mean", "deviation", "low", "high"},
@@ -165,11 +165,12 @@ void add_inject(CLI::App& app) {
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options] {
-    prepare_output(options->output);
+    check_output(options->output);
     Campaign campaign(options->load());
     run_trials(options, campaign);
     const auto results = fault_results(campaign);
     if (!options->output.empty()) {
+      make_output(options->output);
       write_file(options->output + "/faults.csv", faults_csv(campaign));
       const auto n = campaign.experiment().configurations.size();
       for (std::size_t i = 0; i < n; ++i) {
@@ -188,7 +189,7 @@ void add_sweep(CLI::App& app) {
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options] {
-    prepare_output(options->output);
+    check_output(options->output);
     Campaign campaign(options->load());
     run_trials(options, campaign);
     const auto results = fault_results(campaign);
@@ -207,7 +208,7 @@ void add_compare(CLI::App& app) {
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options] {
-    prepare_output(options->output);
+    check_output(options->output);
     Experiment experiment = options->load();
     for (Configuration& c : experiment.configurations) c.fault.population = "common";
     Campaign campaign(std::move(experiment));

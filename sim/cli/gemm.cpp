@@ -180,6 +180,7 @@ void run_gemm(const GemmOptions& o) {
                                 : nlohmann::ordered_json("hang"));
   }
   if (!bench.run(faults)) {
+    if (!o.json) print(text);  // the explanations hold all the same
     throw std::runtime_error(fmt::format("the machine hung: no result within {} cycles (fault-free: {})",
                                          TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles()));
   }
@@ -218,7 +219,7 @@ void run_gemm(const GemmOptions& o) {
   }
   if (!o.output.empty()) write_npy(o.output, {a.rows, b.columns}, c);
   if (o.json) {
-    print(j.dump(1) + "\n");
+    print(document(j));
     return;
   }
   text += fmt::format("C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",

@@ -1,18 +1,44 @@
 // The command line. Exit codes: 0 done; 1 the work failed; 2 bad input or usage; 130 interrupted.
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <new>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <systemc>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/version.h"
 #include "cli/command.h"
 
 // libsystemc expects it; the command line has its own main and elaborates in worker processes.
 int sc_main(int, char**) { return 0; }
+
+namespace {
+
+// One message in the form of every other.
+std::string usage_error(const CLI::App* app, const CLI::Error& error) {
+  std::string problem = error.what();
+  std::string command = "sagitta";
+  const auto used = app->get_subcommands();
+  if (!used.empty()) {
+    command += " " + used.front()->get_name();
+  } else if (const auto rest = app->remaining(); !rest.empty() && !rest.front().starts_with("-")) {
+    std::vector<std::string> known;
+    for (const CLI::App* each : app->get_subcommands({})) known.push_back(each->get_name());
+    return fmt::format("sagitta: '{}' is not a command\n  remedy: did you mean {}? "
+                       "`sagitta --help` lists the commands\n",
+                       rest.front(), sagitta::nearest(rest.front(), known));
+  }
+  while (!problem.empty() && (problem.back() == '\n' || problem.back() == '.')) problem.pop_back();
+  return fmt::format("{}: {}\n  remedy: `{} --help` shows what it takes\n", command, problem, command);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace sagitta;
@@ -21,6 +47,7 @@ int main(int argc, char** argv) {
       "with the gradient-threshold checker and triple modular redundancy as protection.\n"};
   app.name("sagitta");
   app.require_subcommand(1);
+  app.failure_message(usage_error);
   app.set_version_flag("--version", [] {
     return fmt::format("sagitta {} (commit {}), {}", kVersion, kCommit, sc_core::sc_version());
   });
@@ -41,7 +68,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    if (app.exit(e) != 0) return 2;
+    if (std::fflush(stdout) == 0 && std::cout.good()) return 0;
+    fmt::print(stderr, "sagitta: standard output: cannot be written\n");
+    return 2;
   } catch (const InputError& e) {
     fmt::print(stderr, "sagitta: {}\n", e.what());
     return 2;

@@ -104,7 +104,7 @@ void add_sites(CLI::App& app) {
       table.add({"total", "", "", std::to_string(total), ""});
       text += name + "\n" + table.text(colour_wanted()) + "\n";
     }
-    print(options->json ? j.dump(1) + "\n" : text);
+    print(options->json ? document(j) : text);
   });
 }
 

@@ -102,7 +102,7 @@ class Reader {
       return json::parse(bytes, watch);
     } catch (const json::parse_error& error) {
       throw InputError(file_, fmt::format("byte {}", error.byte), "this is not JSON",
-                       std::string("parser: ") + error.what());
+                       "check the quotes, commas and brackets before that byte");
     }
   }
 

@@ -45,7 +45,7 @@ class SequencerModule : public Block {
   SequencerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.sequencer()),
-        control_([&machine] { return &machine.control(); }) {
+        control_(machine, [](Machine& m) { return &m.control(); }) {
     control(control_);
   }
 
@@ -63,8 +63,8 @@ class DmaModule : public Block {
   DmaModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.dma()),
-        status_([&machine] { return &machine.dma().state(machine.state().now()); }),
-        beats_([&machine] { return &machine.dma(); }) {
+        status_(machine, [](Machine& m) { return &m.dma().state(m.state().now()); }),
+        beats_(machine, [](Machine& m) -> const Dma* { return &m.dma(); }) {
     status(status_);
     beats(beats_);
   }
@@ -86,8 +86,8 @@ class ActivationScratchpadModule : public Block {
                              Machine& machine)
       : Block(name, state),
         core_(machine.activations()),
-        rows_([&machine] { return machine.activations().read(machine.state().now()); }),
-        vector_([&machine] { return machine.activations().vector(machine.state().now()); }) {
+        rows_(machine, [](Machine& m) { return m.activations().read(m.state().now()); }),
+        vector_(machine, [](Machine& m) { return m.activations().vector(m.state().now()); }) {
     rows(rows_);
     vector(vector_);
   }
@@ -107,8 +107,8 @@ class WeightScratchpadModule : public Block {
   WeightScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.weights()),
-        row_([&machine] { return machine.weights().read(machine.state().now()); }),
-        parameters_([&machine] { return &machine.weights(); }) {
+        row_(machine, [](Machine& m) { return m.weights().read(m.state().now()); }),
+        parameters_(machine, [](Machine& m) -> const WeightScratchpad* { return &m.weights(); }) {
     row(row_);
     parameters(parameters_);
   }
@@ -129,7 +129,7 @@ class ArrayModule : public Block {
   ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.array()),
-        sums_([&machine] { return machine.array().sums(machine.state().now()); }) {
+        sums_(machine, [](Machine& m) { return m.array().sums(m.state().now()); }) {
     sums(sums_);
   }
 
@@ -153,8 +153,8 @@ class VectorUnitModule : public Block {
   VectorUnitModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.vector()),
-        sums_([&machine] { return machine.vector().sums(machine.state().now()); }),
-        output_([&machine] { return machine.vector().output(machine.state().now()); }) {
+        sums_(machine, [](Machine& m) { return m.vector().sums(m.state().now()); }),
+        output_(machine, [](Machine& m) { return m.vector().output(m.state().now()); }) {
     sums(sums_);
     output(output_);
   }
@@ -177,7 +177,7 @@ class ChecksumModule : public Block {
   ChecksumModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(*machine.checksum()),
-        output_([&machine] { return machine.checksum()->output(machine.state().now()); }) {
+        output_(machine, [](Machine& m) { return m.checksum()->output(m.state().now()); }) {
     output(output_);
   }
 
@@ -199,14 +199,16 @@ class CheckerModule : public Block {
                 SumChecker& core)
       : Block(name, state),
         core_(core),
-        output_([&machine, &core] { return core.output(machine.state().now()); }) {
+        machine_(machine),
+        output_(*this, [](CheckerModule& m) { return m.core_.output(m.machine_.state().now()); }) {
     output(output_);
   }
 
  private:
   void step(const Cycle& cycle) override { core_.step(cycle, input->read(), *parameters->read()); }
   SumChecker& core_;
-  Wire<SumVector> output_;
+  Machine& machine_;
+  Wire<SumVector, CheckerModule> output_;
 };
 
 class AccumulatorBufferModule : public Block {

@@ -4,9 +4,6 @@
 // but nothing is copied and no process is woken.
 #pragma once
 
-#include <functional>
-#include <utility>
-
 #include <systemc>
 
 #include "machine/machine.h"
@@ -59,15 +56,18 @@ class WireIf : public virtual sc_core::sc_interface {
   virtual View read() const = 0;
 };
 
-// The producer's end of a wire.
-template <typename View>
+// The producer's end of a wire: how to read the registers that it shows from their owner. A plain
+// function, since every block reads its wires in every cycle.
+template <typename View, typename Owner = Machine>
 class Wire : public WireIf<View> {
  public:
-  explicit Wire(std::function<View()> source) : source_(std::move(source)) {}
-  View read() const override { return source_(); }
+  using Source = View (*)(Owner&);
+  Wire(Owner& owner, Source source) : owner_(owner), source_(source) {}
+  View read() const override { return source_(owner_); }
 
  private:
-  std::function<View()> source_;
+  Owner& owner_;
+  Source source_;
 };
 
 template <typename View>

@@ -136,7 +136,7 @@ json parse(const std::string& file) {
     return json::parse(read_file(file));
   } catch (const json::parse_error& error) {
     throw InputError(file, "byte " + std::to_string(error.byte), "this is not JSON",
-                     std::string("parser: ") + error.what());
+                     "check the quotes, commas and brackets before that byte");
   }
 }
 

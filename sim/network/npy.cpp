@@ -1,13 +1,10 @@
 #include "network/npy.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -264,18 +261,11 @@ void write_array(const std::string& path, const std::vector<std::int64_t>& shape
   header.append(63 - (kPreamble + header.size()) % 64, ' ');
   header += '\n';
 
-  const std::string temporary = path + ".tmp" + std::to_string(getpid());
-  std::ofstream file(temporary, std::ios::binary);
-  file << kMagic << '\x01' << '\0' << static_cast<char>(header.size() & 255)
-       << static_cast<char>(header.size() >> 8) << header;
-  file.write(reinterpret_cast<const char*>(values.data()),
-             static_cast<std::streamsize>(values.size() * sizeof(T)));
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    throw InputError(path, "", "the file cannot be written",
-                     "check that the folder exists, is writable and has space");
-  }
+  std::string content(kMagic);
+  content += {'\x01', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
+  content += header;
+  content.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+  write_file(path, content);
 }
 
 }  // namespace

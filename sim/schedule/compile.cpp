@@ -10,7 +10,9 @@
 namespace sagitta {
 namespace {
 
-int ceil_div(int a, int b) { return (a + b - 1) / b; }
+int ceil_div(int a, int b) {
+  return (a + b - 1) / b;
+}
 
 LayerDescriptor describe(const Layer& layer, const ArrayShape& array) {
   const Window& w = layer.window;
@@ -64,7 +66,8 @@ Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
   if (gemm_index >= static_cast<int>(checker.layers.size())) return {};
   const auto& bounds = checker.layers[static_cast<std::size_t>(gemm_index)].bounds;
   if (bounds.empty()) return {};
-  const std::size_t i = checker.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0;
+  const std::size_t i =
+      checker.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0;
   return i < bounds.size() ? bounds[i] : Bounds{};
 }
 
@@ -95,7 +98,8 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
   if (p.checksum) {
     std::uint32_t bias_sum = 0;
     for (int lane = 0; lane < valid; ++lane) {
-      bias_sum += static_cast<std::uint32_t>(layer.bias[static_cast<std::size_t>(first_column + lane)]);
+      bias_sum +=
+          static_cast<std::uint32_t>(layer.bias[static_cast<std::size_t>(first_column + lane)]);
     }
     word(bias_sum);
   }
@@ -105,9 +109,10 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
   for (int k = 0; k < layer.depth(); ++k) {
     int sum = 0;
     for (int lane = 0; lane < lanes; ++lane) {
-      const int w = lane < valid ? layer.weights[static_cast<std::size_t>(k) * layer.columns() +
-                                                 first_column + lane]
-                                 : 0;
+      const int w =
+          lane < valid
+              ? layer.weights[static_cast<std::size_t>(k) * layer.columns() + first_column + lane]
+              : 0;
       sum += w;
       t.bytes.push_back(static_cast<std::uint8_t>(w));
     }
@@ -123,14 +128,42 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
 std::int64_t fit(std::int64_t requested, std::int64_t needed, std::int64_t least,
                  const std::string& where, const std::string& key, const std::string& what) {
   if (requested == 0) {
-    return std::max<std::int64_t>(least, static_cast<std::int64_t>(std::bit_ceil(
-                                             static_cast<std::uint64_t>(needed))));
+    return std::max<std::int64_t>(
+        least, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(needed))));
   }
   if (requested < needed) {
-    throw InputError(where, key, fmt::format("{} does not hold {}, which needs {}", requested, what, needed),
-                     fmt::format("set it to at least {}, or leave it out to have it sized", needed));
+    throw InputError(
+        where, key, fmt::format("{} does not hold {}, which needs {}", requested, what, needed),
+        fmt::format("set it to at least {}, or leave it out to have it sized", needed));
   }
   return requested;
+}
+
+// The layer configuration registers have the widths that machine/sequencer.cpp declares; what does
+// not fit them is refused here, before it could wrap in the machine.
+void check_register_widths(const Layer& layer, const ArrayShape& array, const std::string& where) {
+  const auto check = [&](const char* what, std::int64_t value, int bits) {
+    if (value >= 0 && value < (std::int64_t{1} << bits)) return;
+    throw InputError(
+        where, "layer " + layer.name,
+        fmt::format("{} is {}, more than the {} bits of its register hold", what, value, bits),
+        "use a smaller layer");
+  };
+  const Window& w = layer.window;
+  check("input height", layer.input.height, 16);
+  check("input width", layer.input.width, 24);
+  check("M (output pixels)", layer.rows(), 23);
+  check("N (output channels)", layer.columns(), 23);
+  check("input channels", layer.input.channels, 23);
+  check("padding", std::max(w.pad_top, w.pad_left), 15);
+  check("stride", std::max(w.stride_h, w.stride_w), 16);
+  check("dilation", std::max(w.dilation_h, w.dilation_w), 16);
+  check("kernel height or width", std::max(w.kernel_h, w.kernel_w), 8);
+  check("one output row's span", std::int64_t{w.stride_w} * layer.output.width, 23);
+  check("one array height's step", std::int64_t{array.rows} * std::max(w.stride_h, w.stride_w), 23);
+  check("input elements",
+        std::int64_t{layer.input.height} * layer.input.width * layer.input.channels, 30);
+  check("output elements", std::int64_t{layer.rows()} * layer.columns(), 30);
 }
 
 }  // namespace
@@ -143,6 +176,19 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
   program.protection = protection;
   program.parameters = format_of(protection);
   program.input = network.input;
+  constexpr std::size_t kMostLayers = 255;        // 8-bit layer counter
+  constexpr std::size_t kMostTransfers = 65'000;  // 16-bit transfer and column tile counters
+  constexpr int kMostLatency = 65'535;            // 16-bit latency counter
+  if (network.layers.size() > kMostLayers) {
+    throw InputError(where, "$.network", fmt::format("has {} layers", network.layers.size()),
+                     fmt::format("the sequencer counts up to {}", kMostLayers));
+  }
+  if (memory.dram_latency > kMostLatency) {
+    throw InputError(where, "$.memory.dram_latency",
+                     fmt::format("{} is too long", memory.dram_latency),
+                     fmt::format("use at most {}", kMostLatency));
+  }
+  for (const Layer& layer : network.layers) check_register_widths(layer, array, where);
 
   std::int64_t largest_map = 1;
   std::string largest_map_layer = "the input";
@@ -152,8 +198,8 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
     for (const FeatureShape& shape : {layer.input, layer.output}) {
       if (shape.elements() > largest_map) {
         largest_map = shape.elements();
-        largest_map_layer = fmt::format("layer {} ({} x {} x {})", layer.name, shape.height, shape.width,
-                                        shape.channels);
+        largest_map_layer = fmt::format("layer {} ({} x {} x {})", layer.name, shape.height,
+                                        shape.width, shape.channels);
       }
     }
     if (layer.kind == LayerKind::gemm && layer.depth() > deepest) {
@@ -181,6 +227,11 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
     }
     ++gemm_index;
   }
+  if (program.transfers.size() > kMostTransfers) {
+    throw InputError(where, "$.array.cols",
+                     fmt::format("the network needs {} column tiles", program.transfers.size() - 1),
+                     fmt::format("the counters hold {}: use more columns", kMostTransfers - 1));
+  }
   program.logits = network.layers.back().output.elements();
   return program;
 }
@@ -199,6 +250,9 @@ Program compile_gemm(int m, int k, int n, const std::vector<std::int8_t>& b,
   network.input = layer.input;
   network.layers.push_back(layer);
   Program program = compile(network, array, memory, protection, "gemm");
+  if (memory.activation_bytes == 0) {  // the int32 result goes elsewhere, so only A must fit
+    program.memory.activation_bytes = fit(0, std::int64_t{m} * k, 1024, "", "", "");
+  }
   program.layers.back().raw = 1;
   program.raw_output = true;
   return program;

@@ -166,6 +166,32 @@ TEST(Checkers, GradientByHand) {
   EXPECT_EQ(blames({11, 0}), (Bits{false, false})) << "two lanes share both differences";
 }
 
+// A row of sums `y` through one checker with bounds `b`, on the machine: 1 x 1 times 1 x N.
+std::vector<std::int32_t> through(bool gradient, const std::vector<std::int8_t>& y,
+                                  const Bounds& b) {
+  const int n = static_cast<int>(y.size());
+  Protection p;
+  Checker& c = gradient ? p.gradient : p.range;
+  c.present = true;
+  c.layers = {{"gemm", {b}}};
+  const Program program = compile_gemm(1, 1, n, y, {1, n}, {}, p);
+  const std::int8_t one = 1;
+  Machine machine(program);
+  machine.reset(&one);
+  EXPECT_TRUE(machine.run(100'000));
+  return machine.raw_output();
+}
+
+// What equals a bound is within it.
+TEST(Checkers, BoundsAreInclusive) {
+  using Sums = std::vector<std::int32_t>;
+  EXPECT_EQ(through(false, {10, 11, -10, -11}, {-10, 10}), (Sums{10, 0, -10, 0}));
+  EXPECT_EQ(through(true, {0, 10, 0, 0}, {-5, 10}), (Sums{0, 10, 0, 0})) << "rise within";
+  EXPECT_EQ(through(true, {0, 11, 0, 0}, {-5, 10}), (Sums{0, 0, 0, 0}));
+  EXPECT_EQ(through(true, {0, 10, 0, 0}, {-10, 5}), (Sums{0, 10, 0, 0})) << "fall within";
+  EXPECT_EQ(through(true, {0, 11, 0, 0}, {-10, 5}), (Sums{0, 0, 0, 0}));
+}
+
 // No scheme may change a clean run while its bounds hold everything and its gate stays shut.
 TEST(Checkers, AnIdleSchemeChangesNothing) {
   for (std::uint64_t seed = 0; seed < 100; ++seed) {

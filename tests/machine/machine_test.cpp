@@ -27,7 +27,9 @@ Protection random_protection(Random& random) {
   Protection p;
   p.tmr_pe = random.chance(30);
   p.checksum = random.chance(50);
-  const auto granularity = [&] { return random.chance(50) ? Granularity::layer : Granularity::channel; };
+  const auto granularity = [&] {
+    return random.chance(50) ? Granularity::layer : Granularity::channel;
+  };
   const auto gate = [&] { return p.checksum && random.chance(50) ? Gate::row : Gate::always; };
   if (random.chance(50)) p.range = wide_open(granularity(), gate());
   if (random.chance(50)) p.gradient = wide_open(granularity(), gate());

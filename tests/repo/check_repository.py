@@ -14,7 +14,7 @@ import unicodedata
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# docs of the dependency rule: CONTRIBUTING.md. What a folder of sim/ may include beside itself.
+# What a folder of sim/ may include beside itself (CONTRIBUTING.md, Layout).
 MAY_INCLUDE = {
     "base": set(),
     "network": {"base"},
@@ -103,7 +103,8 @@ def check_length():
 def check_schemas():
     seen = 0
     for path in files():
-        described = path.startswith("configs/") or path.endswith("/network.json")
+        described = (path.startswith(("configs/", "docs/examples/"))
+                     or path.endswith("/network.json"))
         if not (described and path.endswith(".json")):
             continue
         seen += 1
@@ -170,6 +171,29 @@ def check_links():
                 yield f"{path}: {link}: there is no such heading"
     if seen == 0:
         yield "no link was found: the check itself is broken"
+
+
+def check_examples():
+    """JSON in the documentation is JSON, and what claims a schema is a file of the repository."""
+    shipped = [json.loads((ROOT / p).read_text()) for p in files()
+               if p.endswith(".json") and p.startswith(("configs/", "docs/examples/"))]
+    seen = 0
+    for path in files():
+        if not path.endswith(".md"):
+            continue
+        text = (ROOT / path).read_text()
+        for found in re.finditer(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            seen += 1
+            line = text[:found.start()].count("\n") + 1
+            try:
+                document = json.loads(found.group(1))
+            except ValueError as error:
+                yield f"{path}:{line}: is not JSON: {error}"
+                continue
+            if "$schema" in document and document not in shipped:
+                yield f"{path}:{line}: no file in configs/ or docs/examples/ is like this"
+    if seen == 0:
+        yield "no JSON was found: the check itself is broken"
 
 
 CHECKS = {name[len("check_"):]: function for name, function in list(globals().items())

@@ -6,6 +6,12 @@
 namespace sagitta {
 namespace {
 
+// Element of the layer's result that a lane holds; a corrupt address wraps, as its register does.
+std::int32_t element(const SumVector& sums, int lane) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(sums.address) +
+                                   static_cast<std::uint32_t>(lane));
+}
+
 // A checksum flag travels only as far as somebody behind a row gate reads it.
 bool gated(const Program& program, const Checker& checker) {
   return program.protection.checksum && checker.present && checker.gate == Gate::row;
@@ -64,7 +70,7 @@ void RangeChecker::step(const Cycle& cycle, const SumVector& input,
       const int lanes = sequencer_->lanes(s);
       for (int c = 0; c < lanes; ++c) {
         if (!bounds_.outside(cycle, c, latched.value[c])) continue;
-        suppressed_.push_back({latched.address + c, latched.value[c]});
+        suppressed_.push_back({element(latched, c), latched.value[c]});
         result[c] = 0;
       }
     }
@@ -129,7 +135,7 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
       for (int c = 0; c < lanes; ++c) {
         const int after = c + 1 < lanes ? c + 1 : 0;
         if (out[c] == 0 || out[after] == 0) continue;
-        suppressed_.push_back({compared.address + c, compared.value[c]});
+        suppressed_.push_back({element(compared, c), compared.value[c]});
         result[c] = 0;
       }
     }

@@ -31,8 +31,7 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
       acc_(layout.pipe<std::int32_t>("resilience.checksum.pe[].acc", {rows_}, 32)),
       bias_sum_(layout.held<std::int32_t>("resilience.checksum.bias_sum", {}, 32)),
       expected_(layout.pipe<std::int32_t>("resilience.checksum.expected[0]", {}, 32)),
-      output_(layout, "resilience.checksum.output", columns_, true),
-      entering_(static_cast<std::size_t>(rows_)) {
+      output_(layout, "resilience.checksum.output", columns_, true) {
   int entries = columns_;
   for (int level = 1; level < latency(columns_); ++level) {
     entries = (entries + 1) / 2;

@@ -54,7 +54,6 @@ class ChecksumDetector {
   Pipe<std::int32_t> expected_;  // beside the biased sums
   std::vector<Level> levels_;
   SumStage output_;
-  mutable std::vector<std::int8_t> entering_;
 };
 
 }  // namespace sagitta

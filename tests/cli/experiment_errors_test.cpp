@@ -1,0 +1,181 @@
+// What can be wrong with an experiment, told alike by every command that reads one. The loader's
+// own tests (tests/unit) hold every message to its words; these hold the commands to the loader.
+#include "cli/command_line.h"
+
+namespace sagitta::test {
+namespace {
+
+class CliExperiment : public CommandLine {
+ protected:
+  // Changes one place of the small experiment.
+  void with(const std::string& pointer, const nlohmann::json& value) const {
+    nlohmann::json experiment = small();
+    experiment[nlohmann::json::json_pointer(pointer)] = value;
+    write_json("experiment.json", experiment);
+  }
+  void bad(const std::string& pointer, const nlohmann::json& value, const std::string& where,
+           std::vector<std::string> parts) const {
+    with(pointer, value);
+    parts.push_back("experiment.json: " + where + ": ");
+    all_refuse({}, parts);
+  }
+};
+
+TEST_F(CliExperiment, Missing) {
+  all_refuse({}, {"experiment.json: there is no such file"});
+}
+
+TEST_F(CliExperiment, IsAFolder) {
+  std::filesystem::create_directory(path("experiment.json"));
+  all_refuse({}, {"experiment.json: ", "cannot be read"});
+}
+
+TEST_F(CliExperiment, NotJson) {
+  write("experiment.json", "{\n \"network\": \"net\"\n \"images\": 3}");
+  all_refuse({}, {"experiment.json: line 3, column 9: this is not JSON", "commas"});
+  write("experiment.json", "");
+  all_refuse({}, {"experiment.json: line 1, column 1: this is not JSON"});
+}
+
+TEST_F(CliExperiment, KeyTwice) {
+  write("experiment.json", R"({"network": "a", "network": "b"})");
+  all_refuse({}, {"experiment.json: line 1, column 18: ", "\"network\" stands twice"});
+}
+
+TEST_F(CliExperiment, UnknownKey) {
+  bad("/aray", {{"rows", 3}}, "$.aray", {"unknown", "did you mean \"array\"?"});
+  bad("/array/row", 3, "$.array.row", {"did you mean \"rows\"?"});
+}
+
+TEST_F(CliExperiment, MissingKey) {
+  write("experiment.json", R"({"images": 3})");
+  all_refuse({}, {"experiment.json: $.network: this key is missing"});
+}
+
+TEST_F(CliExperiment, WrongType) {
+  bad("/array/rows", "16", "$.array.rows", {"\"16\" is a string", "whole number"});
+  bad("/images", 2.5, "$.images", {"2.5", "whole number or null"});
+}
+
+TEST_F(CliExperiment, ValueOutOfRange) {
+  bad("/array/rows", 257, "$.array.rows", {"257 is above the maximum 256", "from 1 to 256"});
+  bad("/fault/upsets", 0, "$.fault.upsets", {"0 is below the minimum 1"});
+  bad("/clock_mhz", -5, "$.clock_mhz", {"-5 is not above 0"});
+}
+
+TEST_F(CliExperiment, UnknownName) {
+  bad("/scheme", "tmr", "$.scheme", {"\"tmr\" is not known", "did you mean \"tmr-pe\"?"});
+  bad("/array/dataflow", "ws", "$.array.dataflow", {"\"ws\" is not known", "\"os\""});
+  bad("/fault/model", "mbu", "$.fault.model", {"\"mbu\" is not known", "\"seu\""});
+}
+
+TEST_F(CliExperiment, SchemesThatCannotBeToldApart) {
+  bad("/scheme", {"none", {{"kind", "none"}}}, "$.scheme", {"none is listed twice"});
+}
+
+TEST_F(CliExperiment, IncludedFile) {
+  write("array.json", R"({"rows": 0})");
+  with("/array", "array.json");
+  all_refuse({}, {"array.json: $.rows: 0 is below the minimum 1"});
+  bad("/array", "absent.json", "$.array", {"there is no file", "absent.json"});
+}
+
+TEST_F(CliExperiment, Override) {
+  with("/images", 2);
+  all_refuse({"--set", "array.rows=0"}, {"--set array.rows=0: $.array.rows: 0 is below"});
+  all_refuse({"--set", "array.rowz=2"}, {"$.array.rowz: ", "\"rows\""});
+  all_refuse({"--set", "array.rows"}, {"--set array.rows: there is no =", "--set array.rows=32"});
+  all_refuse({"--set", "fault.upsets=[1,"}, {"--set fault.upsets=[1,: line 1", "not JSON"});
+  all_refuse({"--set", "scheme.k_dense=2"}, {"$.scheme: \"none\" has no keys"});
+}
+
+TEST_F(CliExperiment, FileThatItNames) {
+  bad("/network", "nowhere", "$.network", {"there is no file", "nowhere", "network folder"});
+  bad("/technology", "t.json", "$.technology", {"there is no file", "t.json"});
+  bad("/fault/list", "faults.json", "$.fault.list", {"there is no file", "faults.json"});
+}
+
+TEST_F(CliExperiment, MissingThresholdFile) {
+  with("/thresholds", "t.json");
+  machines_refuse({}, {"experiment.json: $.thresholds: there is no file", "sagitta calibrate"});
+  // ... which the remedy makes.
+  done({"calibrate", "experiment.json", "--set", "scheme=range-zero", "-o", "t.json"});
+  done({"check", "experiment.json", "--set", "scheme=range-zero"});
+}
+
+TEST_F(CliExperiment, MoreImagesThanThereAre) {
+  with("/images", 1001);
+  machines_refuse(
+      {}, {"experiment.json: $.images: 1001 is more than the 1000 test images", "at most 1000"});
+}
+
+// The smallest size that fits is named, and it does fit.
+TEST_F(CliExperiment, ActivationMemoryTooSmall) {
+  with("/memory", {{"activation_bytes", 4703}});
+  machines_refuse({}, {"experiment.json: $.memory.activation_bytes: 4703 does not hold layer ",
+                       "at least 4704"});
+  with("/memory", {{"activation_bytes", 4704}});
+  done({"run", "experiment.json", "-q"});
+}
+
+TEST_F(CliExperiment, WeightMemoryTooSmall) {
+  with("/memory", {{"weight_rows", 399}});
+  machines_refuse({}, {"experiment.json: $.memory.weight_rows: 399 does not hold ", "(K = 400)",
+                       "at least 400"});
+  with("/memory", {{"weight_rows", 400}});
+  done({"run", "experiment.json", "-q"});
+}
+
+class CliTechnology : public CommandLine {
+ protected:
+  void bad(const nlohmann::json& technology, const std::string& where,
+           std::vector<std::string> parts) const {
+    bad_text(technology.dump(), where, std::move(parts));
+  }
+  void bad_text(const std::string& text, const std::string& where,
+                std::vector<std::string> parts) const {
+    write("tech.json", text);
+    nlohmann::json experiment = small();
+    experiment["technology"] = "tech.json";
+    write_json("experiment.json", experiment);
+    parts.push_back("tech.json: " + where + ": ");
+    machines_refuse({}, parts);
+  }
+  nlohmann::json shipped_ = nlohmann::json::parse(contents(technology()));
+};
+
+TEST_F(CliTechnology, NotJson) {
+  bad_text("{", "byte 2", {"this is not JSON"});
+}
+
+TEST_F(CliTechnology, KeyTwice) {
+  bad_text(R"({"name": "a", "name": "b"})", "name", {"twice"});
+}
+
+TEST_F(CliTechnology, MissingNumber) {
+  shipped_["area"].erase("sram_bit");
+  bad(shipped_, "/area/sram_bit", {"missing"});
+}
+
+TEST_F(CliTechnology, UnknownNumber) {
+  shipped_["area"]["sram_bits"] = shipped_["area"]["sram_bit"];
+  bad(shipped_, "/area/sram_bits", {"unknown", "did you mean \"sram_bit\"?"});
+}
+
+TEST_F(CliTechnology, BadNumber) {
+  shipped_["area"]["sram_bit"]["value"] = -1;
+  bad(shipped_, "/area/sram_bit/value", {"not negative"});
+}
+
+TEST_F(CliTechnology, WrongUnit) {
+  shipped_["energy"]["dram_bit"]["unit"] = "nJ/bit";
+  bad(shipped_, "/energy/dram_bit/unit", {"nJ/bit", "pJ/bit"});
+}
+
+TEST_F(CliTechnology, NumberWithoutSource) {
+  shipped_["energy"]["dram_bit"].erase("source");
+  bad(shipped_, "/energy/dram_bit/source", {"missing"});
+}
+
+}  // namespace
+}  // namespace sagitta::test

@@ -1,0 +1,97 @@
+// Site globs and fault lists that name what the machine does not have.
+#include "cli/command_line.h"
+
+namespace sagitta::test {
+namespace {
+
+class CliFaults : public CommandLine {
+ protected:
+  CliFaults() { write_json("experiment.json", small()); }
+  // Told before any work by `check`, and by the commands that inject.
+  void injectors_refuse(const Arguments& options, const std::vector<std::string>& parts) const {
+    for (const Arguments& command : commands()) {
+      const std::string& name = command[0];
+      if (name == "run" || name == "calibrate" || name == "sites") continue;
+      refuses(command + options, parts);
+    }
+  }
+  void bad_list(const std::string& text, const std::vector<std::string>& parts) const {
+    write("faults.json", text);
+    injectors_refuse({"--set", "fault.list=faults.json"}, parts);
+  }
+  static nlohmann::json list() {
+    return {{"format", "sagitta-faults/1"},
+            {"trials", {{{"image", 1}, {"faults", {"array.pe[0][0].acc:3@500"}}}}}};
+  }
+  void bad_list(const std::string& pointer, const nlohmann::json& value,
+                std::vector<std::string> parts) const {
+    nlohmann::json changed = list();
+    changed[nlohmann::json::json_pointer(pointer)] = value;
+    bad_list(changed.dump(), parts);
+  }
+};
+
+TEST_F(CliFaults, GlobThatMatchesNothing) {
+  injectors_refuse(
+      {"--set", "fault.sites=array.pf**.acc"},
+      {"$.fault.sites: 'array.pf**.acc' matches no register", "array.pe[][].acc", "sagitta sites"});
+  injectors_refuse({"--set", "fault.sites=logic, memori"}, {"'memori' matches no register"});
+  injectors_refuse({"--set", "fault.sites=array.pe[16][0].acc"}, {"'array.pe[16][0].acc' matches"});
+  injectors_refuse({"--set", "fault.sites=array.pe[0][0].a:8"}, {"'array.pe[0][0].a:8' matches"});
+}
+
+TEST_F(CliFaults, NoGlob) {
+  injectors_refuse({"--set", "fault.sites=,"}, {"$.fault.sites: no sites are named", "all, logic"});
+}
+
+TEST_F(CliFaults, ListIsRightBeforeItIsChanged) {
+  write_json("faults.json", list());
+  done({"inject", "experiment.json", "--set", "fault.list=faults.json"});
+}
+
+TEST_F(CliFaults, ListThatIsNotJson) {
+  bad_list("{\"format\":", {"faults.json: line 1, column 11: this is not JSON"});
+}
+
+TEST_F(CliFaults, ListOfAnotherForm) {
+  bad_list("[]", {"faults.json: $: [] is not an object", "sagitta inject -o DIR"});
+  bad_list("{}", {"faults.json: $.format: this key is missing"});
+  bad_list("/format", "sagitta-faults/9", {"faults.json: $.format: \"sagitta-faults/9\" is not"});
+  bad_list("/model", "mbu", {"faults.json: $.model: 'mbu' is not a fault model", "seu"});
+  bad_list("/seed", "one", {"faults.json: $.seed: \"one\" is not a whole number"});
+  bad_list("/trials", nlohmann::json::array(), {"faults.json: $.trials: has no trial"});
+  bad_list("/trials", 3, {"faults.json: $.trials: 3 is not a list"});
+  bad_list("/trials/0", 3, {"faults.json: $.trials[0]: 3 is not an object"});
+  bad_list("/trials/0", nlohmann::json::object(), {"$.trials[0].image: this key is missing"});
+  bad_list("/trials/0/faults", "x", {"$.trials[0].faults: \"x\" is not a list"});
+  bad_list("/trials/0/faults/0", 3, {"$.trials[0].faults[0]: 3 is not a string"});
+}
+
+TEST_F(CliFaults, ListWithABadImage) {
+  const std::string where = "faults.json: $.trials[0].image: ";
+  bad_list("/trials/0/image", 4, {where + "4 is not one of the 4 images"});
+  bad_list("/trials/0/image", -1, {where + "-1 is not a whole number"});
+  bad_list("/trials/0/image", 1.5, {where + "1.5 is not a whole number"});
+  bad_list("/trials/0/image", 4294967296, {where + "4294967296 is not"});
+}
+
+TEST_F(CliFaults, ListWithABadSite) {
+  const std::string where = "faults.json: $.trials[0].faults[0]: ";
+  const auto bad_site = [&](const std::string& site, const std::vector<std::string>& parts) {
+    bad_list("/trials/0/faults/0", site, parts);
+  };
+  bad_site("array.pe[0][0].acc:3", {where + "'array.pe[0][0].acc:3' is not SITE@CYCLE"});
+  bad_site("array.pe[0][0].acc@3", {where, "'array.pe[0][0].acc' is not a fault site"});
+  bad_site("array.pe[0][0].acd:3@3", {where, "nearest register is array.pe[][].acc"});
+  bad_site("array.pe[0][16].acc:3@3", {where, "index 16 is outside 0..15"});
+  bad_site("array.pe[0][0].a:8@3", {where, "bits 0..7"});
+}
+
+// A list from a machine with protection, on one without.
+TEST_F(CliFaults, ListOfAnotherMachine) {
+  bad_list("/trials/0/faults/0", "array.pe[0][0].acc.copy[1]:3@7",
+           {"faults.json: $.trials[0].faults[0]: ", "array.pe[0][0].acc.copy[1]:3"});
+}
+
+}  // namespace
+}  // namespace sagitta::test

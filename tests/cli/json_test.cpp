@@ -1,0 +1,203 @@
+// --json of every command, and `run` against the reference executor and the plain machine.
+#include <algorithm>
+
+#include "cli/command_line.h"
+#include "machine/machine.h"
+#include "network/dataset.h"
+#include "network/reference.h"
+
+namespace sagitta::test {
+namespace {
+
+class CliJson : public CommandLine {
+ protected:
+  CliJson() { write_json("experiment.json", small()); }
+  static std::string shipped() { return SAGITTA_SOURCE_DIR "/configs/lenet5.json"; }
+
+  static void has(const nlohmann::json& object, const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) EXPECT_TRUE(object.contains(key)) << key << object.dump();
+  }
+  static void is_proportion(const nlohmann::json& p) {
+    has(p, {"value", "low", "high", "count", "n"});
+    EXPECT_DOUBLE_EQ(p.at("value").get<double>(),
+                     p.at("count").get<double>() / p.at("n").get<double>());
+    EXPECT_LE(p.at("low"), p.at("value"));
+    EXPECT_GE(p.at("high"), p.at("value"));
+  }
+  static void is_configuration(const nlohmann::json& c) {
+    has(c, {"name", "array", "network", "images", "accuracy", "cycles_per_image", "layers",
+            "area_um2", "energy_pj_per_image"});
+    has(c.at("array"), {"rows", "cols", "dataflow"});
+    is_proportion(c.at("accuracy"));
+    ASSERT_EQ(c.at("layers").size(), 7U);
+    for (const auto& layer : c.at("layers")) {
+      has(layer, {"name", "M", "N", "K", "cycles", "stall_cycles", "utilization", "macs"});
+    }
+  }
+  static void is_fault_configuration(const nlohmann::json& c, std::int64_t trials) {
+    is_configuration(c);
+    has(c, {"scheme", "trials", "outcomes", "accuracy_under_faults", "sdc_rate", "overhead"});
+    is_proportion(c.at("accuracy_under_faults"));
+    is_proportion(c.at("sdc_rate"));
+    has(c.at("overhead"), {"area", "energy", "cycles"});
+    EXPECT_EQ(c.at("trials"), trials);
+    EXPECT_EQ(c.at("sdc_rate").at("n"), trials);
+    std::int64_t sum = 0;
+    for (const auto& count : c.at("outcomes")) sum += count.get<std::int64_t>();
+    EXPECT_EQ(sum, trials);
+  }
+};
+
+TEST_F(CliJson, RunEqualsTheReferenceExecutor) {
+  const auto json = document({"run", shipped(), "--set", "images=50"});
+  const NetworkFolder folder = open_network(lenet());
+  const ImageSet images = folder.load_test(50);
+  std::int64_t correct = 0;
+  for (int i = 0; i < images.count(); ++i) {
+    const auto logits = run_network(folder.network, images.image(i)).back().output;
+    correct += top1(logits) == images.labels[static_cast<std::size_t>(i)] ? 1 : 0;
+  }
+  const Program program = compile(folder.network, {16, 16}, {}, {}, "");
+  Machine machine(program);
+  const auto image = images.image(0);
+  machine.reset(image.data());
+  while (!machine.done()) machine.step();
+
+  ASSERT_EQ(json.at("configurations").size(), 4U);
+  for (const auto& c : json.at("configurations")) {
+    is_configuration(c);
+    EXPECT_EQ(c.at("images"), 50);
+    EXPECT_EQ(c.at("accuracy").at("n"), 50);
+    if (c.at("name") == "16x16 os none" || c.at("name") == "16x16 os tmr-pe") {
+      EXPECT_EQ(c.at("accuracy").at("count"), correct) << c.at("name");
+      EXPECT_EQ(c.at("cycles_per_image"), machine.cycle()) << c.at("name");
+    }
+  }
+  EXPECT_EQ(json.at("configurations").at(0).at("name"), "16x16 os none");
+}
+
+// Shapes by hand: 5x5 windows with padding 2 and without, then 400-120-84-10.
+TEST_F(CliJson, LayersOfLeNet) {
+  const auto json = document({"run", "experiment.json"});
+  const std::vector<std::vector<int>> gemms = {
+      {784, 25, 6}, {100, 150, 16}, {1, 400, 120}, {1, 120, 84}, {1, 84, 10}};
+  std::size_t next = 0;
+  std::int64_t macs = 0;
+  std::int64_t cycles = 0;
+  const auto& c = json.at("configurations").at(0);
+  for (const auto& layer : c.at("layers")) {
+    macs += layer.at("macs").get<std::int64_t>();
+    cycles += layer.at("cycles").get<std::int64_t>();
+    if (layer.at("operation") != "gemm") continue;
+    ASSERT_LT(next, gemms.size());
+    const auto& shape = gemms[next++];
+    EXPECT_EQ(layer.at("M"), shape[0]) << layer.dump();
+    EXPECT_EQ(layer.at("K"), shape[1]) << layer.dump();
+    EXPECT_EQ(layer.at("N"), shape[2]) << layer.dump();
+    EXPECT_EQ(layer.at("macs"), shape[0] * shape[1] * shape[2]);
+    EXPECT_NEAR(layer.at("utilization").get<double>(),
+                layer.at("macs").get<double>() / (layer.at("cycles").get<double>() * 256), 1e-12);
+  }
+  EXPECT_EQ(next, gemms.size());
+  EXPECT_EQ(macs, 416520);
+  EXPECT_LT(cycles, c.at("cycles_per_image"));
+}
+
+// Stepping the cores without the kernel gives the same figures.
+TEST_F(CliJson, RunAndInjectAgreeOnWhatIsFaultFree) {
+  const Arguments options{"experiment.json", "--set", R"(scheme=["none","tmr-pe"])"};
+  const auto clean = document(Arguments{"run"} + options).at("configurations");
+  const auto faulty = document(Arguments{"inject"} + options).at("configurations");
+  ASSERT_EQ(clean.size(), 2U);
+  ASSERT_EQ(faulty.size(), 2U);
+  for (std::size_t i = 0; i < clean.size(); ++i) {
+    is_fault_configuration(faulty[i], 8);
+    for (const auto& [key, value] : clean[i].items()) EXPECT_EQ(faulty[i].at(key), value) << key;
+  }
+}
+
+TEST_F(CliJson, Sweep) {
+  const auto json = document({"sweep", "experiment.json", "--set", "fault.upsets=[1,2]", "--set",
+                              R"(scheme=["none","tmr-pe"])"});
+  ASSERT_EQ(json.at("configurations").size(), 4U);
+  for (const auto& c : json.at("configurations")) is_fault_configuration(c, 8);
+  EXPECT_EQ(json.at("configurations")[0].at("overhead"),
+            (nlohmann::json{{"area", 0.0}, {"energy", 0.0}, {"cycles", 0.0}}));
+  EXPECT_GT(json.at("configurations")[2].at("overhead").at("area"), 0.5);
+}
+
+TEST_F(CliJson, Compare) {
+  const auto json = document({"compare", "experiment.json", "--set", R"(scheme=["none","tmr-pe"])",
+                              "--set", "fault.upsets=[1,256]"});
+  ASSERT_EQ(json.at("pairs").size(), 2U);  // the same plan only
+  for (const auto& pair : json.at("pairs")) {
+    EXPECT_EQ(pair.at("first"), "16x16 os none");
+    EXPECT_EQ(pair.at("second"), "16x16 os tmr-pe");
+    EXPECT_EQ(pair.at("trials"), 8);
+    const double p = pair.at("mcnemar_p").get<double>();
+    EXPECT_GT(p, 0);
+    EXPECT_LE(p, 1);
+    EXPECT_DOUBLE_EQ(pair.at("accuracy_difference").get<double>(),
+                     (pair.at("only_second_correct").get<double>() -
+                      pair.at("only_first_correct").get<double>()) /
+                         8);
+  }
+  for (const auto& c : json.at("configurations")) {
+    is_fault_configuration(c, 8);
+    EXPECT_EQ(c.at("fault").at("population"), "common");
+  }
+}
+
+TEST_F(CliJson, Sites) {
+  const auto json =
+      document({"sites", "experiment.json", "--set", "array.rows=2", "--set", "array.cols=2"});
+  std::int64_t sum = 0;
+  for (const auto& block : json.at("blocks")) {
+    has(block, {"path", "elements", "bits", "storage"});
+    EXPECT_EQ(block.at("bits").get<std::int64_t>(),
+              block.at("elements").get<std::int64_t>() * block.at("width").get<std::int64_t>());
+    sum += block.at("bits").get<std::int64_t>();
+    if (block.at("path") == "array.pe[][].acc") {
+      EXPECT_EQ(block.at("elements"), 4);
+    }
+  }
+  EXPECT_EQ(json.at("total_bits"), sum);
+  EXPECT_EQ(json.at("configurations").size(), 1U);
+}
+
+TEST_F(CliJson, Check) {
+  const auto json = document({"check", "experiment.json"});
+  EXPECT_EQ(json.at("experiment").at("images"), 4);
+  EXPECT_EQ(json.at("machines").size(), 1U);
+}
+
+TEST_F(CliJson, CalibratePrintsTheFileThatItWrites) {
+  const auto json =
+      document({"calibrate", "experiment.json", "--set", "scheme=gradient", "-o", "t.json"});
+  EXPECT_EQ(json, nlohmann::json::parse(contents(path("t.json"))));
+  has(json, {"format", "network", "data", "fits", "digest"});
+  EXPECT_EQ(json.at("data").at("images"), 5);
+}
+
+// results.json is what --json prints, and the CSV has a row for each configuration.
+TEST_F(CliJson, OutputFolder) {
+  for (const std::string command : {"run", "inject", "sweep", "compare"}) {
+    const std::string folder = "out/" + command;
+    const Arguments options{"experiment.json", "--set", R"(scheme=["none","range-zero"])"};
+    const auto json = document(Arguments{command} + options + Arguments{"-o", folder});
+    EXPECT_EQ(json, nlohmann::json::parse(contents(path(folder + "/results.json"))));
+    const std::string csv = contents(path(folder + "/results.csv"));
+    EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3) << csv;
+    EXPECT_EQ(csv.rfind("name,array.rows,array.cols,", 0), 0U) << csv;
+    // The resolved experiment gives the same again.
+    auto again = document({command, folder + "/experiment.json"});
+    again["experiment"] = json.at("experiment");
+    EXPECT_EQ(again, json);
+    for (const auto& [name, text] : everything()) {
+      EXPECT_EQ(name.find(".tmp"), std::string::npos) << name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sagitta::test

@@ -1,0 +1,76 @@
+// Threshold files that were changed, or that belong to something else.
+#include "cli/command_line.h"
+
+namespace sagitta::test {
+namespace {
+
+class CliThresholds : public CommandLine {
+ protected:
+  CliThresholds() {
+    experiment_["scheme"] = "range-zero";
+    write_json("experiment.json", experiment_);
+    done({"calibrate", "experiment.json", "-o", "t.json"});
+    experiment_["thresholds"] = "t.json";
+    write_json("experiment.json", experiment_);
+  }
+  void bad(const std::string& text, const std::vector<std::string>& parts) const {
+    write("t.json", text);
+    machines_refuse({}, parts);
+  }
+  nlohmann::ordered_json file() const {
+    return nlohmann::ordered_json::parse(contents(path("t.json")));
+  }
+  nlohmann::json experiment_ = small();
+};
+
+TEST_F(CliThresholds, AreRightBeforeTheyAreChanged) {
+  done({"check", "experiment.json"});
+}
+
+TEST_F(CliThresholds, NotJson) {
+  bad("{", {"t.json: line 1, column 2: this is not JSON"});
+}
+
+TEST_F(CliThresholds, OfAnotherForm) {
+  bad(R"({"format": "sagitta-results/1"})",
+      {"t.json: $.format: ", "sagitta-results/1", "calibrate"});
+  bad("{}", {"t.json: "});
+  bad("[]", {"t.json: "});
+}
+
+TEST_F(CliThresholds, ChangedByHand) {
+  auto changed = file();
+  changed["fits"][0]["layers"][0]["high"][0] = 5;
+  bad(changed.dump(1), {"t.json: $.digest: ", "it was changed", "sagitta calibrate CONFIG -o "});
+}
+
+TEST_F(CliThresholds, WithoutAFitForTheScheme) {
+  const std::string start = "t.json: $.fits: holds no fit for ";
+  machines_refuse({"--set", "array.cols=8"}, {start, "8 columns", "sagitta calibrate"});
+  machines_refuse({"--set", "scheme=gradient"}, {start, "gradient"});
+  machines_refuse({"--set", R"(scheme={"kind":"range-zero","granularity":"channel"})"},
+                  {start, "channel"});
+}
+
+TEST_F(CliThresholds, OfAnotherNetwork) {
+  // The same model with a comment is another file.
+  write("net/model.onnx", contents(lenet() + "/model.onnx") + "\x32\x01x");
+  auto description = nlohmann::json::parse(contents(lenet() + "/network.json"));
+  description["model"] = "model.onnx";
+  description.erase("$schema");
+  for (const char* set : {"test", "calibration"}) {
+    for (auto& file : description[set]) file = lenet() + "/" + file.get<std::string>();
+  }
+  write_json("net/network.json", description);
+  experiment_["network"] = "net";
+  write_json("experiment.json", experiment_);
+  machines_refuse({}, {"t.json: $.network.digest: fitted to network lenet5-mnist"});
+
+  description["model"] = lenet() + "/model.onnx";
+  description["calibration"] = description["test"];
+  write_json("net/network.json", description);
+  machines_refuse({}, {"t.json: $.data.digest: fitted on other calibration images"});
+}
+
+}  // namespace
+}  // namespace sagitta::test

@@ -1,0 +1,127 @@
+// Misuse of the command line itself, and help.
+#include "cli/command_line.h"
+
+namespace sagitta::test {
+namespace {
+
+class CliUsage : public CommandLine {
+ protected:
+  CliUsage() { write_json("experiment.json", small()); }
+};
+
+TEST_F(CliUsage, NoCommand) {
+  refuses({}, {"subcommand", "--help"});
+}
+
+TEST_F(CliUsage, UnknownCommandNamesTheNearest) {
+  refuses({"swep", "experiment.json"}, {"'swep' is not a command", "did you mean sweep?"});
+}
+
+TEST_F(CliUsage, UnknownOption) {
+  refuses({"--frobnicate"}, {"sagitta: "});
+  for (const Arguments& command : commands()) {
+    refuses(command + Arguments{"--frobnicate"},
+            {"sagitta " + command[0] + ": ", "--frobnicate", command[0] + " --help"});
+  }
+  refuses({"gemm", "--a", "A.npy", "--b", "B.npy", "--frobnicate"},
+          {"sagitta gemm: ", "--frobnicate"});
+}
+
+TEST_F(CliUsage, MissingArguments) {
+  for (const Arguments& command : commands()) {
+    refuses({command[0]}, {"sagitta " + command[0] + ": ", "required"});
+  }
+  refuses({"calibrate", "experiment.json"}, {"--output is required"});
+  refuses({"gemm", "--b", "B.npy"}, {"--a is required"});
+  refuses({"gemm", "--a", "A.npy"}, {"--b is required"});
+  refuses({"sweep", "experiment.json", "--set"}, {"--set"});
+  refuses({"sweep", "experiment.json", "-o"}, {"--output"});
+}
+
+TEST_F(CliUsage, SecondExperiment) {
+  refuses({"run", "experiment.json", "more.json"}, {"more.json"});
+}
+
+TEST_F(CliUsage, Workers) {
+  for (const std::string command : {"run", "inject", "sweep", "compare"}) {
+    refuses({command, "experiment.json", "-j", "0"}, {"--workers", "0", "1 to 1024"});
+    refuses({command, "experiment.json", "-j", "two"}, {"--workers", "two"});
+  }
+}
+
+TEST_F(CliUsage, HelpAndVersion) {
+  for (const std::string word :
+       {"check", "run", "calibrate", "sites", "inject", "sweep", "compare", "gemm"}) {
+    EXPECT_NE(done({"--help"}).find("\n  " + word), std::string::npos) << word;
+    EXPECT_NE(done({word, "--help"}).find("--json"), std::string::npos) << word;
+  }
+  const std::string version = done({"--version"});
+  for (const std::string part : {"sagitta ", "commit ", "SystemC "}) {
+    EXPECT_NE(version.find(part), std::string::npos) << version;
+  }
+}
+
+// A full disk behind standard output is told, whatever was printed.
+TEST_F(CliUsage, StandardOutputCannotBeWritten) {
+  const std::vector<Arguments> all = {{"check", "experiment.json"},
+                                      {"run", "experiment.json", "-q"},
+                                      {"run", "experiment.json", "-q", "--json"},
+                                      {"sites", "experiment.json"},
+                                      {"sweep", "experiment.json", "-q"},
+                                      {"--help"},
+                                      {"--version"}};
+  for (const Arguments& arguments : all) {
+    const Result result = run(arguments, "/dev/full");
+    EXPECT_NE(result.code, 0) << join(arguments);
+    EXPECT_NE(result.err.find("standard output: cannot be written"), std::string::npos)
+        << join(arguments) << result.err;
+  }
+}
+
+TEST_F(CliUsage, OutputFolderThatIsAFile) {
+  write("file", "kept");
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  for (const std::string command : {"run", "inject", "sweep", "compare"}) {
+    for (const std::string output : {"file", "file/folder", "pipe"}) {
+      refuses({command, "experiment.json", "-o", output},
+              {output + ": is not a folder that can be written to", "-o DIR"});
+    }
+  }
+}
+
+TEST_F(CliUsage, ThresholdFileThatCannotBe) {
+  write("file", "kept");
+  std::filesystem::create_directory(path("folder"));
+  ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
+  const Arguments calibrate{"calibrate", "experiment.json", "--set", "scheme=range-zero", "-o"};
+  refuses(calibrate + Arguments{"folder"}, {"folder: is a folder", "name a file"});
+  refuses(calibrate + Arguments{"file/thresholds.json"}, {"file/thresholds.json: ", "written"});
+  refuses(calibrate + Arguments{"nowhere/thresholds.json"}, {"nowhere/thresholds.json: "});
+  refuses(calibrate + Arguments{"pipe"}, {"pipe: ", "not a regular file"});
+  EXPECT_TRUE(std::filesystem::is_fifo(path("pipe")));
+}
+
+TEST_F(CliUsage, NothingToCalibrate) {
+  refuses({"calibrate", "experiment.json", "-o", "t.json"},
+          {"experiment.json: $.scheme: ", "add range-zero or gradient"});
+}
+
+// Where progress goes: not to standard output, and nowhere when quiet.
+TEST_F(CliUsage, ProgressIsOnStandardError) {
+  const Result loud = run({"sweep", "experiment.json", "--json"});
+  EXPECT_NE(loud.err.find(": 12/12 (100 %)"), std::string::npos) << loud.err;
+  EXPECT_TRUE(nlohmann::json::accept(loud.out));
+  const Result quiet = run({"sweep", "experiment.json", "--json", "-q"});
+  EXPECT_EQ(quiet.err, "");
+  EXPECT_EQ(quiet.out, loud.out);
+}
+
+// File names are bytes, JSON is UTF-8.
+TEST_F(CliUsage, NameThatIsNotUtf8) {
+  write_json("a\xff.json", small());
+  const auto json = document({"run", "a\xff.json", "-q", "-o", "out"});
+  EXPECT_EQ(json.at("configurations").size(), 1U);
+}
+
+}  // namespace
+}  // namespace sagitta::test
