@@ -6,6 +6,15 @@
 #include "network/fixed_scale.h"
 
 namespace sagitta {
+namespace {
+
+std::int64_t mismatches_of(const Machine::Snapshot& snapshot) {
+  std::int64_t n = 0;
+  for (const LayerCounters& c : snapshot.counters) n += c.mismatches;
+  return n;
+}
+
+}  // namespace
 
 int draw_image(std::uint64_t seed, std::int64_t trial, int images) {
   Stream stream(seed, static_cast<std::uint64_t>(trial), Purpose::image);
@@ -24,6 +33,26 @@ std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upset
   }
   return faults;
 }
+
+// Keeps the values of a fault-free run: what trials on the same machine are compared with.
+class TrialEngine::Recorder : public MachineObserver {
+ public:
+  explicit Recorder(std::vector<LayerValues>& values) : values_(values) {}
+
+  void observe(const Machine& machine) override {
+    const auto layer = static_cast<std::size_t>(machine.layer());
+    if (layer >= values_.size()) return;
+    const std::byte* now = machine.state().now();
+    const int lanes = machine.sequencer().lanes(machine.control());
+    const SumVector sums = machine.vector().sums(now);
+    if (sums.valid) std::copy_n(sums.value, lanes, values_[layer].sums.begin() + sums.address);
+    const WriteBack write = machine.vector().output(now);
+    if (write.valid) std::copy_n(write.value, lanes, values_[layer].output.begin() + write.address);
+  }
+
+ private:
+  std::vector<LayerValues>& values_;
+};
 
 // Follows a run and notes how far towards the output a difference from the fault-free values came.
 class TrialEngine::Differences : public MachineObserver {
@@ -84,11 +113,13 @@ class TrialEngine::Differences : public MachineObserver {
 };
 
 TrialEngine::TrialEngine(const Program& program, const Network& network)
-    : program_(&program),
-      network_(&network),
-      machine_(program),
-      sites_(machine_.layout()),
-      activity_(sites_, program) {}
+    : network_(&network), machine_(program), sites_(machine_.layout()), activity_(sites_, program) {
+  for (const Layer& layer : network.layers) {
+    const auto elements = static_cast<std::size_t>(layer.output.elements());
+    reference_.push_back({std::vector<std::int32_t>(layer.kind == LayerKind::gemm ? elements : 0),
+                          std::vector<std::int8_t>(elements)});
+  }
+}
 
 std::int64_t TrialEngine::clean_cycles() {
   if (clean_cycles_ == 0) {
@@ -104,9 +135,10 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   image_ = image;
   label_ = label;
   pixels_ = pixels;
-  reference_.reset();
   machine_.reset(pixels_.data());
   checkpoint_count_ = 0;
+  Recorder recorder(reference_);
+  machine_.set_observer(&recorder);
   while (!machine_.done()) {
     if (machine_.cycle() % kCheckpointInterval == 0) {
       if (checkpoint_count_ == checkpoints_.size()) checkpoints_.emplace_back();
@@ -114,7 +146,9 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
     }
     machine_.step();
   }
+  machine_.set_observer(nullptr);
   clean_cycles_ = machine_.cycle();
+  clean_suppressions_ = machine_.suppressions();
   clean_ = {};
   clean_.image = image;
   clean_.logits = machine_.logits();
@@ -137,7 +171,6 @@ void TrialEngine::strike(Injector& injector, bool& in_use) {
 
 TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& faults,
                              bool from_reset) {
-  if (!reference_) reference_ = run_network(*network_, pixels_);
   TrialResult result;
   result.trial = trial;
   result.image = image_;
@@ -153,10 +186,10 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
                                          checkpoint_count_ - 1);
     machine_.restore(checkpoints_[i]);
   }
-  Differences differences(*network_, *reference_);
+  Differences differences(*network_, reference_);
   machine_.set_observer(&differences);
   bool in_use = false;
-  bool converged = false;
+  const Machine::Snapshot* converged = nullptr;  // the checkpoint that the run has come back to
   bool stands_still = false;
   int unchanged = 0;
   const std::int64_t limit = budget(clean_cycles_);
@@ -164,10 +197,10 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
     const std::int64_t cycle = machine_.cycle();
     if (cycle == injector.next_cycle()) strike(injector, in_use);
     // Once every fault has struck and all state is as in the fault-free run, so is the rest.
+    const auto checkpoint = static_cast<std::size_t>(cycle / kCheckpointInterval);
     if (!from_reset && injector.next_cycle() < 0 && cycle % kCheckpointInterval == 0 &&
-        static_cast<std::size_t>(cycle / kCheckpointInterval) < checkpoint_count_ &&
-        machine_.equals(checkpoints_[static_cast<std::size_t>(cycle / kCheckpointInterval)])) {
-      converged = true;
+        checkpoint < checkpoint_count_ && machine_.equals(checkpoints_[checkpoint])) {
+      converged = &checkpoints_[checkpoint];
       break;
     }
     machine_.step();
@@ -183,12 +216,20 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   }
   machine_.set_observer(nullptr);
 
-  const bool finished = converged || machine_.done();
-  const std::vector<std::int8_t>& logits = converged ? clean_.logits : machine_.logits();
+  const bool finished = converged != nullptr || machine_.done();
+  const std::vector<std::int8_t>& logits = converged != nullptr ? clean_.logits : machine_.logits();
+  std::vector<SuppressionRecord> suppressions = machine_.suppressions();
   result.faults = injector.records();
-  result.cycles = converged ? clean_cycles_ : stands_still ? limit : machine_.cycle();
+  result.cycles = converged != nullptr ? clean_cycles_ : stands_still ? limit : machine_.cycle();
   result.mismatches = machine_.mismatches();
-  judge_suppressions(result);
+  if (converged != nullptr) {  // what the fault-free run does from there on, this one does too
+    result.mismatches += clean_.mismatches - mismatches_of(*converged);
+    suppressions.insert(
+        suppressions.end(),
+        clean_suppressions_.begin() + static_cast<std::ptrdiff_t>(converged->suppressions.size()),
+        clean_suppressions_.end());
+  }
+  judge_suppressions(suppressions, result);
   const bool fired = std::any_of(result.faults.begin(), result.faults.end(),
                                  [](const FaultRecord& r) { return r.fired; });
   if (!finished) {
@@ -197,7 +238,7 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
     result.outcome = Outcome::not_fired;
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches ||
-                       static_cast<std::int64_t>(machine_.suppressions().size()) > clean_.suppressed;
+                       static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
     using Reach = Differences::Reach;
     if (acted) {
       result.outcome = Outcome::detected_corrected;
@@ -220,13 +261,14 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   return result;
 }
 
-void TrialEngine::judge_suppressions(TrialResult& result) const {
-  for (const SuppressionRecord& s : machine_.suppressions()) {
-    const auto& sums = s.layer < static_cast<int>(reference_->size())
-                           ? (*reference_)[static_cast<std::size_t>(s.layer)].sums
-                           : std::vector<std::int32_t>{};
-    const bool inside = s.address >= 0 && static_cast<std::size_t>(s.address) < sums.size();
-    const bool as_it_should_be = inside && sums[static_cast<std::size_t>(s.address)] == s.value;
+void TrialEngine::judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
+                                     TrialResult& result) const {
+  for (const SuppressionRecord& s : suppressions) {
+    const auto layer = static_cast<std::size_t>(s.layer);
+    const auto at = static_cast<std::size_t>(s.address);
+    const bool as_it_should_be = s.address >= 0 && layer < reference_.size() &&
+                                 at < reference_[layer].sums.size() &&
+                                 reference_[layer].sums[at] == s.value;
     ++(as_it_should_be ? result.suppressed_wrong : result.suppressed_right);
   }
 }

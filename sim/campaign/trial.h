@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "campaign/activity.h"
@@ -72,11 +71,12 @@ class TrialEngine {
   static std::int64_t budget(std::int64_t clean_cycles) { return 2 * clean_cycles + 1000; }
 
  private:
+  class Recorder;
   class Differences;
   void strike(Injector& injector, bool& in_use);
-  void judge_suppressions(TrialResult& result) const;
+  void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
+                          TrialResult& result) const;
 
-  const Program* program_;
   const Network* network_;
   Machine machine_;
   SiteMap sites_;
@@ -87,7 +87,8 @@ class TrialEngine {
   int label_ = 0;
   std::vector<std::int8_t> pixels_;
   CleanResult clean_;
-  std::optional<std::vector<LayerValues>> reference_;  // computed when a trial needs it
+  std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
+  std::vector<SuppressionRecord> clean_suppressions_;
   std::vector<Machine::Snapshot> checkpoints_;         // [i] at cycle i * kCheckpointInterval
   std::size_t checkpoint_count_ = 0;
 };

@@ -223,4 +223,9 @@ void Machine::restore(const Snapshot& snapshot) {
   host_beats_ = snapshot.host_beats;
 }
 
+bool Machine::equals(const Snapshot& snapshot) const {
+  return host_beats_ == snapshot.host_beats && logits_ == snapshot.logits &&
+         raw_output_ == snapshot.raw_output && state_.equals(snapshot.state);
+}
+
 }  // namespace sagitta

@@ -93,7 +93,9 @@ class Machine {
   };
   void save(Snapshot& snapshot);
   void restore(const Snapshot& snapshot);
-  bool equals(const Snapshot& snapshot) const { return state_.equals(snapshot.state); }
+  // Whether everything that decides the rest of the run is as in the snapshot: the state, and what
+  // the host has received. Counts of past events may differ.
+  bool equals(const Snapshot& snapshot) const;
 
   const Program& program() const { return *program_; }
   const RegisterLayout& layout() const { return layout_; }

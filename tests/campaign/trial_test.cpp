@@ -31,7 +31,8 @@ Protection protection(int which) {
 }
 
 void expect_equal(const TrialResult& fast, const TrialResult& whole) {
-  EXPECT_EQ(fast.outcome, whole.outcome) << to_string(fast.outcome) << " " << to_string(whole.outcome);
+  EXPECT_EQ(fast.outcome, whole.outcome)
+      << to_string(fast.outcome) << " " << to_string(whole.outcome);
   EXPECT_EQ(fast.predicted_class, whole.predicted_class);
   EXPECT_EQ(fast.cycles, whole.cycles);
   EXPECT_EQ(fast.mismatches, whole.mismatches);
@@ -61,7 +62,8 @@ TEST(TrialEngine, CheckpointsAndConvergenceEqualWholeRuns) {
     engine.prepare(0, image, 0);
     for (int k = 0; k < 40; ++k) {
       SCOPED_TRACE("trial " + std::to_string(k));
-      const auto faults = draw_faults(static_cast<std::uint64_t>(seed), k, 1 + k % 5, sites, engine.clean_cycles());
+      const auto faults =
+          draw_faults(static_cast<std::uint64_t>(seed), k, 1 + k % 5, sites, engine.clean_cycles());
       const TrialResult fast = engine.run(k, faults);
       expect_equal(fast, engine.run(k, faults, true));
       ++seen[fast.outcome];
@@ -73,6 +75,52 @@ TEST(TrialEngine, CheckpointsAndConvergenceEqualWholeRuns) {
   EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
   EXPECT_GT(seen[Outcome::hang], 10);
   EXPECT_GT(seen[Outcome::detected_corrected], 10);
+}
+
+// A checkpoint may fall into the store phase, when part of the result has left the machine.
+TEST(TrialEngine, ConvergenceKnowsWhatTheHostHasReceived) {
+  Random random(21);
+  const Network network = test::random_network(random, 2);
+  MemoryShape memory;
+  memory.dram_latency = 2000;
+  const Program program = compile(network, {2, 2}, memory, {}, "test");
+  TrialEngine engine(program, network);
+  const SiteSelection sites = engine.sites().select("memory.activation.vector**", "test", "");
+  engine.prepare(0, random.int8s(network.input.elements()), 0);
+  // The store phase is the last: its beats, then the latency.
+  const std::int64_t beats = (network.classes() + 1) / 2;
+  int changed = 0;
+  for (int k = 0; k < 300; ++k) {
+    SCOPED_TRACE("trial " + std::to_string(k));
+    auto faults = draw_faults(1, k, 1, sites, beats);
+    faults[0].cycle += engine.clean_cycles() - memory.dram_latency - beats;
+    const TrialResult fast = engine.run(k, faults);
+    expect_equal(fast, engine.run(k, faults, true));
+    changed += fast.outcome >= Outcome::tolerable ? 1 : 0;
+  }
+  EXPECT_GT(changed, 50);
+}
+
+// Bounds so tight that the fault-free run itself suppresses values and raises alarms.
+TEST(TrialEngine, CountsGoOnAfterConvergence) {
+  for (int seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(3000 + seed));
+    const Network network = test::random_network(random, 5);
+    Protection p;
+    p.range.present = true;
+    p.range.layers.assign(8, {"", {{-60000, 60000}}});
+    const Program program = compile(network, {3, 3}, {}, p, "test");
+    TrialEngine engine(program, network);
+    const SiteSelection sites = engine.sites().select("logic", "test", "");
+    engine.prepare(0, random.int8s(network.input.elements()), 0);
+    for (int k = 0; k < 40; ++k) {
+      SCOPED_TRACE("trial " + std::to_string(k));
+      const auto faults =
+          draw_faults(static_cast<std::uint64_t>(seed), k, 1, sites, engine.clean_cycles());
+      expect_equal(engine.run(k, faults), engine.run(k, faults, true));
+    }
+  }
 }
 
 TEST(TrialEngine, TrialWithoutFaultsIsTheReference) {
@@ -114,8 +162,10 @@ TEST(Draws, ArePureFunctionsOfSeedAndTrial) {
   // More upsets keep the first ones.
   const auto more = draw_faults(1, 17, 16, sites, 1000);
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].site, more[i].site);
-  EXPECT_NE(draw_faults(2, 17, 1, sites, 1'000'000)[0].cycle, draw_faults(1, 17, 1, sites, 1'000'000)[0].cycle);
-  EXPECT_NE(draw_faults(1, 18, 1, sites, 1'000'000)[0].cycle, draw_faults(1, 17, 1, sites, 1'000'000)[0].cycle);
+  EXPECT_NE(draw_faults(2, 17, 1, sites, 1'000'000)[0].cycle,
+            draw_faults(1, 17, 1, sites, 1'000'000)[0].cycle);
+  EXPECT_NE(draw_faults(1, 18, 1, sites, 1'000'000)[0].cycle,
+            draw_faults(1, 17, 1, sites, 1'000'000)[0].cycle);
 }
 
 TEST(Draws, AreUniformOverBitsAndCycles) {
@@ -133,7 +183,8 @@ TEST(Draws, AreUniformOverBitsAndCycles) {
   }
   ASSERT_EQ(by_class.size(), 3U);
   for (const auto& [index, count] : by_class) {
-    const double expected = kDraws * engine.sites().classes()[static_cast<std::size_t>(index)].bits() / 192.0;
+    const double expected =
+        kDraws * engine.sites().classes()[static_cast<std::size_t>(index)].bits() / 192.0;
     EXPECT_NEAR(count, expected, 5 * std::sqrt(expected));
   }
 }
@@ -170,7 +221,8 @@ TEST(CommonPopulation, CarriesFaultsToTheSamePhaseAndCopyZero) {
     const auto base_phases = phases(base_engine.machine());
     const auto target_phases = phases(target_engine.machine());
     const SiteSelection sites = base_engine.sites().select("all", "test", "");
-    for (const Fault& f : draw_faults(5, 0, 500, sites, static_cast<std::int64_t>(base_phases.size()))) {
+    for (const Fault& f :
+         draw_faults(5, 0, 500, sites, static_cast<std::int64_t>(base_phases.size()))) {
       const Fault carried = population.carry(f);
       ASSERT_LT(carried.cycle, static_cast<std::int64_t>(target_phases.size()));
       EXPECT_EQ(target_phases[static_cast<std::size_t>(carried.cycle)],
