@@ -18,17 +18,32 @@ namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
 
+// `more`: other files that the command has put into the output folder.
 void finish(const Options& options, const Campaign& campaign, const nlohmann::ordered_json& results,
-            const std::string& text) {
+            const std::string& text, const std::vector<std::string>& more = {}) {
   write_results(options->output, campaign, results);
   print(options->json ? document(results) : text);
-  if (!options->output.empty() && !options->quiet && !options->json) {
-    print(fmt::format("Written: {0}/results.json, {0}/results.csv, {0}/experiment.json\n",
-                      options->output));
+  if (options->output.empty() || options->quiet || options->json) return;
+  std::vector<std::string> files = {"results.json", "results.csv", "experiment.json"};
+  if (!campaign.thresholds().fits.empty()) files.emplace_back("thresholds.json");
+  files.insert(files.end(), more.begin(), more.end());
+  print(fmt::format("Written to {}: {}\n", options->output, fmt::join(files, ", ")));
+}
+
+// A fault list names sites and cycles of one machine; on another they may mean something else.
+void note_foreign_lists(const Campaign& campaign) {
+  for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
+    const Configuration& c = campaign.experiment().configurations[i];
+    if (c.fault.list.empty()) continue;
+    const auto& machine = campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))];
+    const std::string digest = read_fault_list(c.fault.list).machine_digest;
+    if (digest.empty() || digest == machine.digest) continue;
+    fmt::print(stderr, "sagitta: note: {} was drawn for another machine than {}\n", c.fault.list, c.name);
   }
 }
 
 void run_trials(const Options& options, Campaign& campaign) {
+  if (!options->quiet) note_foreign_lists(campaign);
   campaign.read_plans();
   ProgressLine line("trials and fault-free inferences", campaign.trial_units(), options->quiet);
   campaign.run_trials(options->worker_count(), line.callback());
@@ -37,15 +52,16 @@ void run_trials(const Options& options, Campaign& campaign) {
 // One row a fault of every trial, with what it did.
 std::string faults_csv(const Campaign& campaign) {
   std::string text =
-      "configuration,trial,image,site,cycle,fired,before,after,outcome,reference_class,predicted_class\n";
+      "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_class,predicted_class\n";
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
+    const Configuration& c = campaign.experiment().configurations[i];
     const Machine machine(campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].program);
     const SiteMap sites(machine.layout());
     for (const TrialResult& t : campaign.faults(index).trials) {
       for (const FaultRecord& f : t.faults) {
-        text += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n",
-                            campaign.experiment().configurations[i].name, t.trial, t.image,
+        text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name, c.fault.sites,
+                            t.faults.size(), c.fault.seed, t.trial, t.image,
                             sites.path(f.site), f.cycle, f.fired ? 1 : 0, f.before, f.after,
                             to_string(t.outcome), t.reference_class, t.predicted_class);
       }
@@ -169,16 +185,19 @@ void add_inject(CLI::App& app) {
     Campaign campaign(options->load());
     run_trials(options, campaign);
     const auto results = fault_results(campaign);
+    std::vector<std::string> lists;
     if (!options->output.empty()) {
       make_output(options->output);
+      lists.emplace_back("faults.csv");
       write_file(options->output + "/faults.csv", faults_csv(campaign));
       const auto n = campaign.experiment().configurations.size();
       for (std::size_t i = 0; i < n; ++i) {
         const std::string name = n == 1 ? "faults.json" : fmt::format("faults-{}.json", i);
         write_fault_list(campaign.fault_list(static_cast<int>(i)), options->output + "/" + name);
+        lists.push_back(name);
       }
     }
-    finish(options, campaign, results, fault_table(results, colour_wanted()));
+    finish(options, campaign, results, fault_table(results, colour_wanted()), lists);
   });
 }
 

@@ -82,7 +82,6 @@ class Bench {
     clean_cycles_ = machine().cycle();
     clean_ = machine().raw_output();
     tiles_ = machine().tiles();
-    counters_ = machine().counters();
   }
 
   // False: the machine hung.
@@ -108,7 +107,6 @@ class Bench {
   const std::vector<FaultRecord>& records() const { return records_; }
   const std::vector<std::int32_t>& clean() const { return clean_; }
   const std::vector<TileRecord>& tiles() const { return tiles_; }
-  const std::vector<LayerCounters>& counters() const { return counters_; }
   std::int64_t clean_cycles() const { return clean_cycles_; }
 
  private:
@@ -118,7 +116,6 @@ class Bench {
   std::vector<FaultRecord> records_;
   std::vector<std::int32_t> clean_;
   std::vector<TileRecord> tiles_;
-  std::vector<LayerCounters> counters_;
   std::int64_t clean_cycles_ = 0;
 };
 
@@ -179,13 +176,11 @@ void run_gemm(const GemmOptions& o) {
                          : done ? touched(bench.clean(), bench.machine().raw_output(), b.columns)
                                 : nlohmann::ordered_json("hang"));
   }
-  if (!bench.run(faults)) {
-    if (!o.json) print(text);  // the explanations hold all the same
-    throw std::runtime_error(fmt::format("the machine hung: no result within {} cycles (fault-free: {})",
-                                         TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles()));
-  }
+  const bool hang = !bench.run(faults);
   const std::vector<std::int32_t>& c = bench.machine().raw_output();
-  if (faults.size() == 1) footprints[0] = touched(bench.clean(), c, b.columns);
+  if (faults.size() == 1) {
+    footprints[0] = hang ? nlohmann::ordered_json("hang") : touched(bench.clean(), c, b.columns);
+  }
 
   nlohmann::ordered_json j;
   j["array"] = {{"rows", array.rows}, {"cols", array.columns}, {"dataflow", o.dataflow}};
@@ -193,11 +188,12 @@ void run_gemm(const GemmOptions& o) {
   j["M"] = a.rows;
   j["K"] = a.columns;
   j["N"] = b.columns;
+  j["hang"] = hang;
   j["cycles"] = bench.machine().cycle();
   j["fault_free_cycles"] = bench.clean_cycles();
   std::int64_t stalls = 0;
   std::int64_t macs = 0;
-  for (const LayerCounters& counters : bench.counters()) {
+  for (const LayerCounters& counters : bench.machine().counters()) {
     stalls += counters.stall_cycles;
     macs += counters.macs;
   }
@@ -217,6 +213,13 @@ void run_gemm(const GemmOptions& o) {
     if (o.explain) f["explanation"] = explanations[i];
     j["faults"].push_back(f);
   }
+  const std::string hang_message = fmt::format(
+      "the machine hung: no result within {} cycles (fault-free: {})",
+      TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles());
+  if (hang) {  // a legitimate result, but there is no product
+    print(o.json ? document(j) : text);
+    throw std::runtime_error(hang_message);
+  }
   if (!o.output.empty()) write_npy(o.output, {a.rows, b.columns}, c);
   if (o.json) {
     print(document(j));
@@ -225,7 +228,7 @@ void run_gemm(const GemmOptions& o) {
   text += fmt::format("C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
                       a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow,
                       bench.machine().cycle(), stalls, macs,
-                      100.0 * static_cast<double>(macs) / (static_cast<double>(bench.clean_cycles()) * array.rows * array.columns));
+                      100.0 * static_cast<double>(macs) / (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
   Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"}, {false, false, false, false, false});
   constexpr std::size_t kShown = 20;
   for (std::size_t i = 0; i < std::min(kShown, bench.tiles().size()); ++i) {

@@ -171,8 +171,12 @@ ordered_json compare_results(const Campaign& campaign) {
         only_b += b[k].correct && !a[k].correct ? 1 : 0;
       }
       const auto n = static_cast<double>(a.size());
+      const FaultPlan& plan = configurations[x].fault;
       j["pairs"].push_back({{"first", configurations[x].name},
                             {"second", configurations[y].name},
+                            {"sites", plan.sites},
+                            {"upsets", plan.upsets},
+                            {"seed", plan.seed},
                             {"trials", a.size()},
                             {"only_first_correct", only_a},
                             {"only_second_correct", only_b},
@@ -184,31 +188,43 @@ ordered_json compare_results(const Campaign& campaign) {
 }
 
 std::string results_csv(const ordered_json& results) {
-  // Columns are the scalars of the first configuration, nested keys joined with dots; lists (the
-  // layers) stay in results.json.
-  std::string text;
+  // Columns are the scalars of all configurations, nested keys joined with dots, in the order in
+  // which they first appear; lists (the layers) stay in results.json.
+  using Row = std::vector<std::pair<std::string, std::string>>;
+  std::vector<Row> rows;
   std::vector<std::string> columns;
-  for (const auto& configuration : results.at("configurations")) {
-    std::vector<std::pair<std::string, std::string>> cells;
-    const auto flatten = [&cells](const auto& self, const ordered_json& value, const std::string& name) -> void {
-      if (value.is_object()) {
-        for (const auto& [key, inner] : value.items()) self(self, inner, name.empty() ? key : name + "." + key);
-      } else if (!value.is_array()) {
-        cells.emplace_back(name, csv_cell(value));
+  const auto flatten = [](const auto& self, const ordered_json& value, const std::string& name,
+                          Row& row) -> void {
+    if (value.is_object()) {
+      for (const auto& [key, inner] : value.items()) {
+        self(self, inner, name.empty() ? key : name + "." + key, row);
       }
-    };
-    flatten(flatten, configuration, "");
-    if (columns.empty()) {
-      for (const auto& [name, cell] : cells) {
-        columns.push_back(name);
-        text += (columns.size() > 1 ? "," : "") + name;
-      }
-      text += "\n";
+    } else if (!value.is_array()) {
+      row.emplace_back(name, csv_cell(value));
     }
+  };
+  for (const auto& configuration : results.at("configurations")) {
+    Row row;
+    flatten(flatten, configuration, "", row);
+    std::size_t place = 0;  // a new column goes behind the one before it in this row
+    for (const auto& [name, cell] : row) {
+      const auto it = std::find(columns.begin(), columns.end(), name);
+      if (it != columns.end()) {
+        place = static_cast<std::size_t>(it - columns.begin()) + 1;
+      } else {
+        columns.insert(columns.begin() + static_cast<std::ptrdiff_t>(place++), name);
+      }
+    }
+    rows.push_back(std::move(row));
+  }
+  std::string text;
+  for (const std::string& column : columns) text += (text.empty() ? "" : ",") + column;
+  text += "\n";
+  for (const Row& row : rows) {
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const auto it = std::find_if(cells.begin(), cells.end(),
+      const auto it = std::find_if(row.begin(), row.end(),
                                    [&](const auto& cell) { return cell.first == columns[i]; });
-      text += (i > 0 ? "," : "") + (it == cells.end() ? std::string() : it->second);
+      text += (i > 0 ? "," : "") + (it == row.end() ? std::string() : it->second);
     }
     text += "\n";
   }

@@ -100,9 +100,10 @@ std::string clean_table(const ordered_json& results, bool colour) {
 }
 
 std::string fault_table(const ordered_json& results, bool colour) {
-  Table table({"array", "sites", "upsets", "scheme", "clean %", "under faults % [95 %]", "SDC % [95 %]",
-               "masked %", "detected %", "hang %", "bits x cycles", "area %", "energy %", "cycles %"},
-              {true, true, false, true, false, false, false, false, false, false, false, false, false, false});
+  Table table({"array", "sites", "upsets", "scheme", "clean", "under faults [95 %]", "SDC [95 %]", "masked",
+               "corrected", "tolerable", "hang", "alarms", "bits x cycles", "area", "energy", "cycles"},
+              {true, true, false, true, false, false, false, false, false, false, false, false, false, false,
+               false, false});
   // Schemes that face the same faults stand together, whatever the order of the experiment.
   std::vector<std::pair<std::string, std::vector<const ordered_json*>>> groups;
   for (const auto& c : results.at("configurations")) {
@@ -132,21 +133,27 @@ std::string fault_table(const ordered_json& results, bool colour) {
                with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
                percent(c.at("masked_rate").at("value").get<double>()),
                percent(c.at("detected_rate").at("value").get<double>()),
+               percent(c.at("tolerable_rate").at("value").get<double>()),
                percent(c.at("hang_rate").at("value").get<double>()),
+               percent(c.at("false_alarms").at("images").at("value").get<double>()),
                replay ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
                overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
                overhead(o.at("cycles").get<double>())});
   }
-  return table.text(colour);
+  return table.text(colour) +
+         "In %. clean and under faults: accuracy without and with faults, on the same draws. Trials end in SDC\n"
+         "(wrong class), masked (equal logits), corrected (equal logits after a detector or checker acted),\n"
+         "tolerable (other logits, same class) or hang. alarms: images with a false alarm, fault-free. area,\n"
+         "energy, cycles: overhead against none.\n";
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {
-  Table table({"first", "second", "trials", "only first right", "only second right",
+  Table table({"first", "second", "sites", "upsets", "trials", "only first right", "only second right",
                "accuracy difference, points", "McNemar p"},
-              {true, true, false, false, false, false, false});
+              {true, true, true, false, false, false, false, false, false});
   for (const auto& p : results.at("pairs")) {
     table.add({p.at("first").get<std::string>(), p.at("second").get<std::string>(),
-               p.at("trials").dump(), p.at("only_first_correct").dump(),
+               p.at("sites").get<std::string>(), p.at("upsets").dump(), p.at("trials").dump(), p.at("only_first_correct").dump(),
                p.at("only_second_correct").dump(),
                fmt::format("{:+.2f}", 100 * p.at("accuracy_difference").get<double>()),
                fmt::format("{:.2g}", p.at("mcnemar_p").get<double>())});
