@@ -8,7 +8,7 @@ namespace sagitta {
 // What happened, by layer; the last entry counts what is outside of layers (load, store).
 struct LayerCounters {
   std::int64_t cycles = 0;
-  std::int64_t stall_cycles = 0;       // waiting for DMA longer than the one cycle that it takes
+  std::int64_t stall_cycles = 0;  // waiting for DMA longer than the one cycle that it takes
   std::int64_t feed_cycles = 0;
   std::int64_t macs = 0;               // useful ones: valid row x valid lane, a feed cycle
   std::int64_t activation_reads = 0;   // elements
@@ -17,7 +17,7 @@ struct LayerCounters {
   std::int64_t pool_taps = 0;          // vectors of `columns` elements
   std::int64_t activation_writes = 0;  // elements
   std::int64_t dma_bytes = 0;
-  std::int64_t mismatches = 0;         // rows whose checksum failed
+  std::int64_t mismatches = 0;  // rows whose checksum failed
   std::int64_t suppressed = 0;
 };
 

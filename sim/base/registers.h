@@ -22,14 +22,14 @@ enum class Region : std::uint8_t { pipeline, held };
 // An array of like registers: `path` has one "[]" for each dimension, e.g. "array.pe[][].acc".
 struct RegisterClass {
   std::string path;
-  std::vector<int> extents;            // one for each "[]"
-  std::vector<std::int64_t> strides;   // in elements, one for each "[]"
-  int width = 1;                       // bits, at most 8 * element_bytes
-  bool is_signed = false;              // narrower than its element: sign-extended when stored
+  std::vector<int> extents;           // one for each "[]"
+  std::vector<std::int64_t> strides;  // in elements, one for each "[]"
+  int width = 1;                      // bits, at most 8 * element_bytes
+  bool is_signed = false;             // narrower than its element: sign-extended when stored
   Storage storage = Storage::flip_flop;
   Region region = Region::pipeline;
-  std::size_t offset = 0;              // bytes from the start of its region
-  int element_bytes = 1;               // 1, 2, 4 or 8
+  std::size_t offset = 0;  // bytes from the start of its region
+  int element_bytes = 1;   // 1, 2, 4 or 8
 
   std::int64_t elements() const;
   std::int64_t bits() const { return elements() * width; }

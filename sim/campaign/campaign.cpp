@@ -16,11 +16,11 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text = fmt::format("{} {}x{} {} {} {} {} {} {}", network.digest, plan.array.rows,
-                                 plan.array.columns, plan.dataflow, plan.scheme.kind,
-                                 plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
-                                 plan.program.memory.dram_latency,
-                                 plan.program.memory.dram_bytes_per_cycle);
+  std::string text =
+      fmt::format("{} {}x{} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
+                  plan.dataflow, plan.scheme.kind, plan.program.memory.activation_bytes,
+                  plan.program.memory.weight_rows, plan.program.memory.dram_latency,
+                  plan.program.memory.dram_bytes_per_cycle);
   for (const Transfer& t : plan.program.transfers) {
     text.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
   }
@@ -118,10 +118,10 @@ void Campaign::compile_machines() {
       plan.array = c.array;
       plan.dataflow = c.dataflow;
       plan.scheme = c.scheme;
-      plan.program = compile(network(), c.array, experiment_.memory,
-                             protection_of(c.scheme, c.array.columns, thresholds_,
-                                           experiment_.thresholds_path),
-                             experiment_.file);
+      plan.program = compile(
+          network(), c.array, experiment_.memory,
+          protection_of(c.scheme, c.array.columns, thresholds_, experiment_.thresholds_path),
+          experiment_.file);
       plan.digest = machine_digest(plan, network());
       plan.registers = Machine(plan.program).layout().classes();
       machines_.push_back(std::move(plan));
@@ -152,7 +152,8 @@ void Campaign::run_clean(int workers, const Progress& progress) {
       for (std::int64_t i = queue.next(); i >= 0; i = queue.next()) {
         const auto image = images_.image(static_cast<int>(i));
         machine.reset(image.data());
-        if (!accelerator.run(INT64_MAX / 4)) throw std::runtime_error("a fault-free run did not end");
+        if (!accelerator.run(INT64_MAX / 4))
+          throw std::runtime_error("a fault-free run did not end");
         CleanResult c;
         c.image = static_cast<int>(i);
         c.logits = machine.logits();
@@ -165,9 +166,10 @@ void Campaign::run_clean(int workers, const Progress& progress) {
         queue.report(1);
       }
     };
-    auto buffers = run_workers(workers, images_.count(), work, [&](std::int64_t units, double seconds) {
-      if (progress) progress(units_before + units, seconds);
-    });
+    auto buffers =
+        run_workers(workers, images_.count(), work, [&](std::int64_t units, double seconds) {
+          if (progress) progress(units_before + units, seconds);
+        });
     units_before += images_.count();
     for (Buffer& b : buffers) {
       while (!b.at_end()) {
@@ -210,10 +212,10 @@ void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& sou
     const auto& t = list.trials[k];
     const std::string where = fmt::format("$.trials[{}]", k);
     if (t.image >= images_.count()) {
-      throw InputError(plan.list, where + ".image",
-                       fmt::format("{} is not one of the {} images of the experiment", t.image,
-                                   images_.count()),
-                       "use as many images as the run that wrote the list");
+      throw InputError(
+          plan.list, where + ".image",
+          fmt::format("{} is not one of the {} images of the experiment", t.image, images_.count()),
+          "use as many images as the run that wrote the list");
     }
     for (std::size_t i = 0; i < t.faults.size(); ++i) {  // refuse a bad list before any work
       parse_fault(sites, t.faults[i], plan.list, fmt::format("{}.faults[{}]", where, i));
@@ -299,7 +301,8 @@ void Campaign::run_trials(int workers, const Progress& progress) {
       }
     }
   };
-  auto buffers = run_workers(workers, static_cast<std::int64_t>(machines_.size()) * images, work, progress);
+  auto buffers =
+      run_workers(workers, static_cast<std::int64_t>(machines_.size()) * images, work, progress);
   for (Buffer& b : buffers) {
     while (!b.at_end()) {
       const char kind = b.get<char>();

@@ -32,7 +32,7 @@ struct MachinePlan {
 struct MachineResult {
   std::int64_t images = 0;
   std::int64_t correct = 0;
-  std::int64_t cycles_per_image = 0;  // the schedule does not depend on data
+  std::int64_t cycles_per_image = 0;    // the schedule does not depend on data
   std::vector<LayerCounters> counters;  // of one image; suppressed and mismatches summed over all
   std::int64_t alarmed_images = 0;      // images with a flagged row or a suppressed value
   std::int64_t false_alarms = 0;        // flagged rows
@@ -56,8 +56,8 @@ struct FaultResult {
   std::int64_t reference_correct = 0;  // fault-free, on the same draws
   std::int64_t suppressed_right = 0;
   std::int64_t suppressed_wrong = 0;
-  std::int64_t fired = 0;              // faults that struck a running machine
-  std::vector<TrialResult> trials;     // in trial order
+  std::int64_t fired = 0;           // faults that struck a running machine
+  std::vector<TrialResult> trials;  // in trial order
 };
 
 // A fault list for replay: explicit image, site and cycle of every trial.
@@ -85,7 +85,9 @@ class Campaign {
   const Technology& technology() const { return technology_; }
   const ThresholdFile& thresholds() const { return thresholds_; }
   const std::vector<MachinePlan>& machines() const { return machines_; }
-  int machine_of(int configuration) const { return machine_of_[static_cast<std::size_t>(configuration)]; }
+  int machine_of(int configuration) const {
+    return machine_of_[static_cast<std::size_t>(configuration)];
+  }
 
   // Reads the fault lists and site globs of every configuration: what trial_units and run_trials
   // need. Throws InputError.
@@ -98,7 +100,9 @@ class Campaign {
   std::int64_t trial_units() const;
 
   // Filled by run_clean or run_trials.
-  const MachineResult& result(int machine) const { return results_[static_cast<std::size_t>(machine)]; }
+  const MachineResult& result(int machine) const {
+    return results_[static_cast<std::size_t>(machine)];
+  }
   const FaultResult& faults(int configuration) const {
     return fault_results_[static_cast<std::size_t>(configuration)];
   }

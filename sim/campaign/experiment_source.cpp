@@ -149,9 +149,9 @@ void set_value(const Override& change, std::size_t depth, json& document) {
   for (std::size_t i = 0; i < depth; ++i) where = json_place(where, change.keys[i]);
   for (; depth < change.keys.size(); ++depth) {
     const std::string& key = change.keys[depth];
-    const bool objects = at->is_array() && !at->empty() &&
-                         std::all_of(at->begin(), at->end(),
-                                     [](const json& entry) { return entry.is_object(); });
+    const bool objects =
+        at->is_array() && !at->empty() &&
+        std::all_of(at->begin(), at->end(), [](const json& entry) { return entry.is_object(); });
     if (objects) {
       for (json& entry : *at) set_value(change, depth, entry);
       return;

@@ -74,11 +74,14 @@ FaultList read_fault_list(const std::string& path) {
   if (format != kFormat) {
     reader.fail("$.format", fmt::format("{} is not \"{}\"", show_json(format), kFormat));
   }
-  if (root.contains("machine_digest")) list.machine_digest = reader.text(root["machine_digest"], "$.machine_digest");
-  if (root.contains("seed")) list.seed = reader.whole(root["seed"], "$.seed", std::numeric_limits<std::int64_t>::max());
+  if (root.contains("machine_digest"))
+    list.machine_digest = reader.text(root["machine_digest"], "$.machine_digest");
+  if (root.contains("seed"))
+    list.seed = reader.whole(root["seed"], "$.seed", std::numeric_limits<std::int64_t>::max());
   if (root.contains("model")) list.model = reader.text(root["model"], "$.model");
   if (list.model != "seu") {
-    throw InputError(path, "$.model", fmt::format("'{}' is not a fault model", list.model), "use seu");
+    throw InputError(path, "$.model", fmt::format("'{}' is not a fault model", list.model),
+                     "use seu");
   }
   const json& trials = reader.list(reader.get(root, "$", "trials"), "$.trials");
   if (trials.empty()) reader.fail("$.trials", "has no trial");
@@ -87,8 +90,8 @@ FaultList read_fault_list(const std::string& path) {
     const json& image = reader.get(trials[k], where, "image");
     const json& faults = reader.list(reader.get(trials[k], where, "faults"), where + ".faults");
     FaultList::Trial trial{static_cast<std::int64_t>(k), 0, {}};
-    trial.image = static_cast<int>(
-        reader.whole(image, where + ".image", std::numeric_limits<int>::max()));
+    trial.image =
+        static_cast<int>(reader.whole(image, where + ".image", std::numeric_limits<int>::max()));
     for (std::size_t i = 0; i < faults.size(); ++i) {
       trial.faults.push_back(reader.text(faults[i], json_place(where + ".faults", i)));
     }

@@ -39,15 +39,16 @@ CommonPopulation::CommonPopulation(const Program& base, const SiteMap& base_site
     if (it == by_path.end()) {
       throw std::logic_error("the protected machine has no register " + c.path);
     }
-    const RegisterClass& target_class = target_sites.classes()[static_cast<std::size_t>(it->second)];
+    const RegisterClass& target_class =
+        target_sites.classes()[static_cast<std::size_t>(it->second)];
     classes_.push_back({it->second, c.extents, target_class.extents});
   }
 }
 
 Fault CommonPopulation::carry(const Fault& fault) const {
   const auto after = std::upper_bound(base_starts_.begin(), base_starts_.end(), fault.cycle);
-  const auto phase = std::min<std::size_t>(static_cast<std::size_t>(after - base_starts_.begin()) - 1,
-                                           base_starts_.size() - 2);
+  const auto phase = std::min<std::size_t>(
+      static_cast<std::size_t>(after - base_starts_.begin()) - 1, base_starts_.size() - 2);
   const std::int64_t last = target_starts_[phase + 1] - 1;
   const Target& target = classes_[static_cast<std::size_t>(fault.site.register_class)];
   Fault carried = fault;

@@ -243,7 +243,8 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
   ThresholdFile file;
   try {
     const std::string text = read_file(path);
-    if (!parse_json(text, path).is_object()) throw InputError(path, "$", "is not an object", remedy);
+    if (!parse_json(text, path).is_object())
+      throw InputError(path, "$", "is not an object", remedy);
     ordered_json j = ordered_json::parse(text);
     if (j.at("format") != kFormat) {
       throw InputError(path, "$.format", fmt::format("{} is not {}", j["format"].dump(), kFormat),
@@ -262,7 +263,8 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
     for (const auto& fit : j.at("fits")) file.fits.push_back(fit_from_json(fit));
   } catch (const nlohmann::json::exception& e) {
     const std::string what = e.what();  // "[json.exception...] key 'format' not found"
-    throw InputError(path, "", "is not a threshold file: " + what.substr(what.find("] ") + 2), remedy);
+    throw InputError(path, "", "is not a threshold file: " + what.substr(what.find("] ") + 2),
+                     remedy);
   }
   if (file.network_digest != folder.network.digest) {
     throw InputError(path, "$.network.digest",

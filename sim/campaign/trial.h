@@ -89,7 +89,7 @@ class TrialEngine {
   CleanResult clean_;
   std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
   std::vector<SuppressionRecord> clean_suppressions_;
-  std::vector<Machine::Snapshot> checkpoints_;         // [i] at cycle i * kCheckpointInterval
+  std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * kCheckpointInterval
   std::size_t checkpoint_count_ = 0;
 };
 

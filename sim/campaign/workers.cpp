@@ -59,7 +59,8 @@ class SignalGuard {
   }
 
  private:
-  struct sigaction old_int_ {}, old_term_ {};
+  struct sigaction old_int_ {
+  }, old_term_{};
 };
 
 struct FileCloser {
@@ -118,8 +119,8 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
                                 const std::function<void(WorkQueue&, Buffer&)>& work,
                                 const Progress& progress) {
   workers = static_cast<int>(std::clamp<std::int64_t>(items, 1, std::max(1, workers)));
-  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::runtime_error("cannot share memory with the workers");
   auto* shared = new (memory) Shared;
   const std::unique_ptr<void, void (*)(void*)> unmap(memory,
@@ -164,10 +165,10 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
       --left;
       if (WIFSIGNALED(status)) {
         const int signal = WTERMSIG(status);
-        failure = fmt::format("a worker process was ended by signal {} ({}); nothing was written{}",
-                              signal, strsignal(signal),
-                              signal == SIGKILL ? "\n  remedy: if memory ran out, use fewer workers: -j 1"
-                                                : "");
+        failure = fmt::format(
+            "a worker process was ended by signal {} ({}); nothing was written{}", signal,
+            strsignal(signal),
+            signal == SIGKILL ? "\n  remedy: if memory ran out, use fewer workers: -j 1" : "");
       } else if (WEXITSTATUS(status) != 0) {
         const std::vector<char> bytes = read_all(files[w].get());
         failure = bytes.empty() ? "a worker failed" : std::string(bytes.begin() + 1, bytes.end());

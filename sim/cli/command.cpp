@@ -51,12 +51,12 @@ void ProgressLine::show(std::int64_t done, double seconds) {
   last_ = seconds;
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   const std::string left =
-      last ? fmt::format("{:.0f} s", seconds)
+      last       ? fmt::format("{:.0f} s", seconds)
       : rate > 0 ? fmt::format("{:.0f} s left", static_cast<double>(total_ - done) / rate)
                  : std::string("-");
-  const std::string line = fmt::format("{}: {}/{} ({:.0f} %), {:.0f}/s, {}", what_, done, total_,
-                                       100.0 * static_cast<double>(done) / static_cast<double>(total_),
-                                       rate, left);
+  const std::string line =
+      fmt::format("{}: {}/{} ({:.0f} %), {:.0f}/s, {}", what_, done, total_,
+                  100.0 * static_cast<double>(done) / static_cast<double>(total_), rate, left);
   if (terminal_) {
     fmt::print(stderr, "\r\033[K{}", line);
   } else {
@@ -66,14 +66,17 @@ void ProgressLine::show(std::int64_t done, double seconds) {
   drawn_ = true;
 }
 
-bool colour_wanted() { return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
+bool colour_wanted() {
+  return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+}
 
 void check_output(const std::string& folder) {
   if (folder.empty()) return;
   namespace fs = std::filesystem;
   std::error_code error;
   fs::path nearest = fs::absolute(folder, error);  // the folder, or the one it will be made in
-  while (!fs::exists(nearest, error) && nearest.has_relative_path()) nearest = nearest.parent_path();
+  while (!fs::exists(nearest, error) && nearest.has_relative_path())
+    nearest = nearest.parent_path();
   if (!fs::is_directory(nearest, error) || access(nearest.c_str(), W_OK | X_OK) != 0) {
     throw InputError(folder, "", "is not a folder that can be written to",
                      "give another one with -o DIR");
@@ -85,7 +88,8 @@ void make_output(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {
-    throw InputError(folder, "", "cannot be made: " + error.message(), "give another one with -o DIR");
+    throw InputError(folder, "", "cannot be made: " + error.message(),
+                     "give another one with -o DIR");
   }
 }
 

@@ -1,8 +1,8 @@
 // The subcommands that run an experiment: check, run, calibrate, inject, sweep, compare.
 #include <algorithm>
 #include <filesystem>
-#include <numeric>
 #include <memory>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -35,10 +35,12 @@ void note_foreign_lists(const Campaign& campaign) {
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const Configuration& c = campaign.experiment().configurations[i];
     if (c.fault.list.empty()) continue;
-    const auto& machine = campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))];
+    const auto& machine =
+        campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))];
     const std::string digest = read_fault_list(c.fault.list).machine_digest;
     if (digest.empty() || digest == machine.digest) continue;
-    fmt::print(stderr, "sagitta: note: {} was drawn for another machine than {}\n", c.fault.list, c.name);
+    fmt::print(stderr, "sagitta: note: {} was drawn for another machine than {}\n", c.fault.list,
+               c.name);
   }
 }
 
@@ -52,16 +54,18 @@ void run_trials(const Options& options, Campaign& campaign) {
 // One row a fault of every trial, with what it did.
 std::string faults_csv(const Campaign& campaign) {
   std::string text =
-      "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_class,predicted_class\n";
+      "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
+      "class,predicted_class\n";
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
-    const Machine machine(campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].program);
+    const Machine machine(
+        campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].program);
     const SiteMap sites(machine.layout());
     for (const TrialResult& t : campaign.faults(index).trials) {
       for (const FaultRecord& f : t.faults) {
-        text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name, c.fault.sites,
-                            t.faults.size(), c.fault.seed, t.trial, t.image,
+        text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
+                            c.fault.sites, t.faults.size(), c.fault.seed, t.trial, t.image,
                             sites.path(f.site), f.cycle, f.fired ? 1 : 0, f.before, f.after,
                             to_string(t.outcome), t.reference_class, t.predicted_class);
       }
@@ -73,7 +77,8 @@ std::string faults_csv(const Campaign& campaign) {
 }  // namespace
 
 void add_check(CLI::App& app) {
-  auto* command = app.add_subcommand("check", "Check an experiment and everything it names; runs nothing");
+  auto* command =
+      app.add_subcommand("check", "Check an experiment and everything it names; runs nothing");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command, false);
   command->callback([options] {
@@ -82,10 +87,11 @@ void add_check(CLI::App& app) {
     nlohmann::ordered_json j;
     j["experiment"] = campaign.experiment().resolved;
     j["machines"] = nlohmann::ordered_json::array();
-    std::string text = fmt::format("{}: network {}, {} layers, {} images, {} configurations on {} machines\n",
-                                   campaign.experiment().file, campaign.network().name,
-                                   campaign.network().layers.size(), campaign.images().count(),
-                                   campaign.experiment().configurations.size(), campaign.machines().size());
+    std::string text =
+        fmt::format("{}: network {}, {} layers, {} images, {} configurations on {} machines\n",
+                    campaign.experiment().file, campaign.network().name,
+                    campaign.network().layers.size(), campaign.images().count(),
+                    campaign.experiment().configurations.size(), campaign.machines().size());
     for (const MachinePlan& m : campaign.machines()) {
       std::int64_t bits = 0;
       for (const RegisterClass& c : m.registers) bits += c.bits();
@@ -95,10 +101,11 @@ void add_check(CLI::App& app) {
                                {"state_bits", bits},
                                {"activation_bytes", memory.activation_bytes},
                                {"weight_rows", memory.weight_rows}});
-      text += fmt::format("  {}x{} {}: {} bits of state; activation banks 2 x {} bytes, weight banks 2 x {} rows, "
-                          "DRAM {} cycles latency, {} bytes a cycle\n",
-                          m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
-                          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
+      text += fmt::format(
+          "  {}x{} {}: {} bits of state; activation banks 2 x {} bytes, weight banks 2 x {} rows, "
+          "DRAM {} cycles latency, {} bytes a cycle\n",
+          m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
+          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
     }
     print(options->json ? document(j) : text + "OK\n");
   });
@@ -106,7 +113,8 @@ void add_check(CLI::App& app) {
 
 void add_run(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "run", "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy");
+      "run",
+      "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy");
   command->footer("Example: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
@@ -125,8 +133,9 @@ void add_run(CLI::App& app) {
 void add_calibrate(CLI::App& app) {
   auto* command = app.add_subcommand(
       "calibrate", "Fit the thresholds of every scheme of an experiment on the calibration images");
-  command->footer("Example: sagitta calibrate configs/lenet5.json -o thresholds.json\n"
-                  "then name the file in the experiment: \"thresholds\": \"thresholds.json\"");
+  command->footer(
+      "Example: sagitta calibrate configs/lenet5.json -o thresholds.json\n"
+      "then name the file in the experiment: \"thresholds\": \"thresholds.json\"");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command, false);
   command->add_option("-o,--output", options->output, "Threshold file to write")
@@ -154,7 +163,8 @@ void add_calibrate(CLI::App& app) {
     for (const ThresholdFit& fit : file.fits) {
       for (const LayerFit& l : fit.layers) {
         const auto [low, high] = std::accumulate(
-            l.bounds.begin(), l.bounds.end(), std::pair<std::int32_t, std::int32_t>{INT32_MAX, INT32_MIN},
+            l.bounds.begin(), l.bounds.end(),
+            std::pair<std::int32_t, std::int32_t>{INT32_MAX, INT32_MIN},
             [](auto so_far, const Bounds& b) {
               return std::pair{std::min(so_far.first, b.low), std::max(so_far.second, b.high)};
             });
@@ -167,8 +177,8 @@ void add_calibrate(CLI::App& app) {
       }
     }
     print(table.text(colour_wanted()) +
-          fmt::format("Fitted on {} calibration images of {}. Written: {}\n", file.images, file.network,
-                      options->output));
+          fmt::format("Fitted on {} calibration images of {}. Written: {}\n", file.images,
+                      file.network, options->output));
   });
 }
 
@@ -176,8 +186,10 @@ void add_inject(CLI::App& app) {
   auto* command = app.add_subcommand(
       "inject", "Trials with bit flips: outcomes, a row for every fault, and a list that replays");
   command->footer(
-      "Examples: sagitta inject configs/lenet5.json --set scheme=none --set fault.sites='array.pe**.acc' -o out\n"
-      "          sagitta inject configs/lenet5.json --set scheme=none --set fault.list=out/faults.json");
+      "Examples: sagitta inject configs/lenet5.json --set scheme=none --set "
+      "fault.sites='array.pe**.acc' -o out\n"
+      "          sagitta inject configs/lenet5.json --set scheme=none --set "
+      "fault.list=out/faults.json");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options] {
@@ -203,7 +215,8 @@ void add_inject(CLI::App& app) {
 
 void add_sweep(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "sweep", "Every configuration of an experiment under faults: accuracy, SDC, and what it costs");
+      "sweep",
+      "Every configuration of an experiment under faults: accuracy, SDC, and what it costs");
   command->footer("Example: sagitta sweep configs/sweeps/demo.json -o out/demo");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
@@ -219,9 +232,11 @@ void add_sweep(CLI::App& app) {
 
 void add_compare(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "compare", "The schemes of an experiment on the same faults, pair by pair (McNemar's exact test)");
+      "compare",
+      "The schemes of an experiment on the same faults, pair by pair (McNemar's exact test)");
   command->footer(
-      "Faults are drawn over the unprotected machine and carried over to every scheme by layer, tile\n"
+      "Faults are drawn over the unprotected machine and carried over to every scheme by layer, "
+      "tile\n"
       "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
       "Example: sagitta compare configs/lenet5.json --set fault.upsets=64");
   auto options = std::make_shared<ExperimentOptions>();

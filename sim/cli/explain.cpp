@@ -10,27 +10,34 @@ namespace {
 
 struct Place {
   const TileRecord* tile;
-  int rows, lanes;       // in use
-  std::int64_t offset;   // cycles since the tile's start
+  int rows, lanes;      // in use
+  std::int64_t offset;  // cycles since the tile's start
 };
 
 // A range of outputs, both ends inclusive.
 std::string outputs(int row0, int row1, int column0, int column1) {
-  const auto range = [](int x, int y) { return x == y ? std::to_string(x) : fmt::format("{}..{}", x, y); };
+  const auto range = [](int x, int y) {
+    return x == y ? std::to_string(x) : fmt::format("{}..{}", x, y);
+  };
   return fmt::format("C[{}][{}]", range(row0, row1), range(column0, column1));
 }
 
 std::string operand(const Place& p, const GemmShape& shape, bool is_a, int row, int column,
                     std::int64_t k) {
   const TileRecord& t = *p.tile;
-  if (row >= p.rows || column >= p.lanes) return "outside the rows and columns that this tile uses: no output depends on it";
-  if (k < 0 || k >= shape.k) return "holds no operand of this tile in that cycle (it is filling or draining): no output depends on it";
+  if (row >= p.rows || column >= p.lanes)
+    return "outside the rows and columns that this tile uses: no output depends on it";
+  if (k < 0 || k >= shape.k)
+    return "holds no operand of this tile in that cycle (it is filling or draining): no output "
+           "depends on it";
   if (is_a) {
-    return fmt::format("holds A[{}][{}], operand of MAC {}; acts on {}", t.row + row, k, k,
-                       outputs(t.row + row, t.row + row, t.column + column, t.column + p.lanes - 1));
+    return fmt::format(
+        "holds A[{}][{}], operand of MAC {}; acts on {}", t.row + row, k, k,
+        outputs(t.row + row, t.row + row, t.column + column, t.column + p.lanes - 1));
   }
-  return fmt::format("holds B[{}][{}], operand of MAC {}; acts on {}", k, t.column + column, k,
-                     outputs(t.row + row, t.row + p.rows - 1, t.column + column, t.column + column));
+  return fmt::format(
+      "holds B[{}][{}], operand of MAC {}; acts on {}", k, t.column + column, k,
+      outputs(t.row + row, t.row + p.rows - 1, t.column + column, t.column + column));
 }
 
 std::string accumulator(const Place& p, const GemmShape& shape, int row, int column) {
@@ -45,10 +52,11 @@ std::string accumulator(const Place& p, const GemmShape& shape, int row, int col
   const int n = t.column + column;
   const std::int64_t done = std::clamp<std::int64_t>(p.offset - source - column, 0, shape.k);
   if (p.offset >= drain) {
-    return fmt::format("holds the finished sum of C[{}][{}] on its way out; acts on {}", m, n, outputs(m, m, n, n));
+    return fmt::format("holds the finished sum of C[{}][{}] on its way out; acts on {}", m, n,
+                       outputs(m, m, n, n));
   }
-  return fmt::format("holds the partial sum of C[{}][{}] after {} of {} MACs; acts on {}", m, n, done,
-                     shape.k, outputs(m, m, n, n));
+  return fmt::format("holds the partial sum of C[{}][{}] after {} of {} MACs; acts on {}", m, n,
+                     done, shape.k, outputs(m, m, n, n));
 }
 
 }  // namespace
@@ -57,26 +65,29 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
                     const GemmShape& shape, const ArrayShape& array) {
   const std::string path = sites.element_path(fault.site.register_class, fault.site.element);
   if (!path.starts_with("array.")) {
-    return "a register outside the array; `--explain` knows the array's own (run it to see what it does)";
+    return "a register outside the array; `--explain` knows the array's own (run it to see what it "
+           "does)";
   }
   std::optional<Place> place;
   for (const TileRecord& t : tiles) {
     if (fault.cycle < t.start_cycle || fault.cycle > t.end_cycle) continue;
-    place = Place{&t, std::min(array.rows, shape.m - t.row), std::min(array.columns, shape.n - t.column),
-                  fault.cycle - t.start_cycle};
+    place = Place{&t, std::min(array.rows, shape.m - t.row),
+                  std::min(array.columns, shape.n - t.column), fault.cycle - t.start_cycle};
     break;
   }
   if (!place) return "between tiles: the array works on nothing, no output depends on it";
   const TileRecord& t = *place->tile;
-  const std::string head = fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,
-                                       t.start_cycle, t.end_cycle, place->offset);
+  const std::string head =
+      fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,
+                  t.start_cycle, t.end_cycle, place->offset);
   std::vector<int> index;
   for (std::size_t i = 0; (i = path.find('[', i)) != std::string::npos; ++i) {
     index.push_back(std::stoi(path.substr(i + 1)));
   }
   if (path.starts_with("array.pe")) {
     if (path.find(".copy[") != std::string::npos) {
-      return head + "one of three copies; the voter takes the other two's value, no output depends on it";
+      return head +
+             "one of three copies; the voter takes the other two's value, no output depends on it";
     }
     const std::int64_t k = place->offset - index[0] - index[1];
     if (path.ends_with(".a")) return head + operand(*place, shape, true, index[0], index[1], k);

@@ -33,10 +33,12 @@ ArrayShape parse_array(const std::string& text) {
     return r.ec == std::errc{} && r.ptr == part.data() + part.size() ? n : 0;
   };
   if (x != std::string::npos) {
-    shape = {number(std::string_view(text).substr(0, x)), number(std::string_view(text).substr(x + 1))};
+    shape = {number(std::string_view(text).substr(0, x)),
+             number(std::string_view(text).substr(x + 1))};
   }
   if (shape.rows < 1 || shape.rows > 256 || shape.columns < 1 || shape.columns > 256) {
-    throw InputError("--array", "", fmt::format("'{}' is not ROWSxCOLS with 1 to 256 of each", text),
+    throw InputError("--array", "",
+                     fmt::format("'{}' is not ROWSxCOLS with 1 to 256 of each", text),
                      "write it as in --array 8x8");
   }
   return shape;
@@ -56,7 +58,8 @@ Matrix read_matrix(const std::string& path) {
                      "save a two-dimensional array that is not empty");
   }
   if (array.type != NpyType::int8) {
-    throw InputError(path, "", "its elements are not int8", "convert it: numpy.asarray(x, dtype=numpy.int8)");
+    throw InputError(path, "", "its elements are not int8",
+                     "convert it: numpy.asarray(x, dtype=numpy.int8)");
   }
   if (array.elements() > (std::int64_t{1} << 28)) {
     throw InputError(path, "", "is larger than 2^28 elements", "split the product");
@@ -133,10 +136,12 @@ std::string list_outputs(const nlohmann::ordered_json& outputs) {
   if (outputs.empty()) return "no output changed";
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(outputs.size(), 8); ++i) {
-    text += fmt::format("{}[{}, {}]", i > 0 ? " " : "", outputs[i][0].get<int>(), outputs[i][1].get<int>());
+    text += fmt::format("{}[{}, {}]", i > 0 ? " " : "", outputs[i][0].get<int>(),
+                        outputs[i][1].get<int>());
   }
   if (outputs.size() > 8) text += " ...";
-  return fmt::format("{} output{} changed: {}", outputs.size(), outputs.size() == 1 ? "" : "s", text);
+  return fmt::format("{} output{} changed: {}", outputs.size(), outputs.size() == 1 ? "" : "s",
+                     text);
 }
 
 void run_gemm(const GemmOptions& o) {
@@ -144,17 +149,21 @@ void run_gemm(const GemmOptions& o) {
   const Matrix a = read_matrix(o.a);
   const Matrix b = read_matrix(o.b);
   if (a.columns != b.rows) {
-    throw InputError(o.b, "", fmt::format("has {} rows, but {} has {} columns", b.rows, o.a, a.columns),
+    throw InputError(o.b, "",
+                     fmt::format("has {} rows, but {} has {} columns", b.rows, o.a, a.columns),
                      "A is M x K and B is K x N");
   }
-  const Program program = compile_gemm(a.rows, a.columns, b.columns, b.values, array, {}, parse_scheme(o.scheme));
+  const Program program =
+      compile_gemm(a.rows, a.columns, b.columns, b.values, array, {}, parse_scheme(o.scheme));
   Bench bench(program, a.values);
   std::vector<Fault> faults;
-  for (const std::string& text : o.faults) faults.push_back(parse_fault(bench.sites(), text, "--fault", ""));
+  for (const std::string& text : o.faults)
+    faults.push_back(parse_fault(bench.sites(), text, "--fault", ""));
   for (std::size_t i = 0; i < faults.size(); ++i) {
     if (faults[i].cycle < bench.clean_cycles()) continue;
-    throw InputError("--fault", "", fmt::format("'{}' strikes after the run, which has cycles 0..{}",
-                                                o.faults[i], bench.clean_cycles() - 1),
+    throw InputError("--fault", "",
+                     fmt::format("'{}' strikes after the run, which has cycles 0..{}", o.faults[i],
+                                 bench.clean_cycles() - 1),
                      "choose a cycle in that range");
   }
   std::string text;
@@ -202,20 +211,27 @@ void run_gemm(const GemmOptions& o) {
   j["flagged_rows"] = bench.machine().mismatches();
   j["tiles"] = nlohmann::ordered_json::array();
   for (const TileRecord& t : bench.tiles()) {
-    j["tiles"].push_back({{"row", t.row}, {"col", t.column}, {"fold", t.fold},
-                          {"start_cycle", t.start_cycle}, {"end_cycle", t.end_cycle}});
+    j["tiles"].push_back({{"row", t.row},
+                          {"col", t.column},
+                          {"fold", t.fold},
+                          {"start_cycle", t.start_cycle},
+                          {"end_cycle", t.end_cycle}});
   }
   j["faults"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const FaultRecord& r = bench.records()[i];
-    nlohmann::ordered_json f = {{"site", bench.sites().path(r.site)}, {"cycle", r.cycle}, {"fired", r.fired},
-                                {"before", r.before}, {"after", r.after}, {"outputs", footprints[i]}};
+    nlohmann::ordered_json f = {{"site", bench.sites().path(r.site)},
+                                {"cycle", r.cycle},
+                                {"fired", r.fired},
+                                {"before", r.before},
+                                {"after", r.after},
+                                {"outputs", footprints[i]}};
     if (o.explain) f["explanation"] = explanations[i];
     j["faults"].push_back(f);
   }
-  const std::string hang_message = fmt::format(
-      "the machine hung: no result within {} cycles (fault-free: {})",
-      TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles());
+  const std::string hang_message =
+      fmt::format("the machine hung: no result within {} cycles (fault-free: {})",
+                  TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles());
   if (hang) {  // a legitimate result, but there is no product
     print(o.json ? document(j) : text);
     throw std::runtime_error(hang_message);
@@ -225,11 +241,14 @@ void run_gemm(const GemmOptions& o) {
     print(document(j));
     return;
   }
-  text += fmt::format("C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
-                      a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow,
-                      bench.machine().cycle(), stalls, macs,
-                      100.0 * static_cast<double>(macs) / (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
-  Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"}, {false, false, false, false, false});
+  text += fmt::format(
+      "C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
+      a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow, bench.machine().cycle(),
+      stalls, macs,
+      100.0 * static_cast<double>(macs) /
+          (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
+  Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"},
+              {false, false, false, false, false});
   constexpr std::size_t kShown = 20;
   for (std::size_t i = 0; i < std::min(kShown, bench.tiles().size()); ++i) {
     const TileRecord& t = bench.tiles()[i];
@@ -237,12 +256,14 @@ void run_gemm(const GemmOptions& o) {
                std::to_string(t.start_cycle), std::to_string(t.end_cycle)});
   }
   text += tiles.text(colour_wanted());
-  if (bench.tiles().size() > kShown) text += fmt::format("... {} tiles in all (--json lists them)\n", bench.tiles().size());
+  if (bench.tiles().size() > kShown)
+    text += fmt::format("... {} tiles in all (--json lists them)\n", bench.tiles().size());
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const FaultRecord& r = bench.records()[i];
-    text += fmt::format("{}@{}: {}, {} -> {}; {}\n", bench.sites().path(r.site), r.cycle,
-                        r.fired ? "fired" : "did not fire", r.before, r.after,
-                        footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
+    text += fmt::format(
+        "{}@{}: {}, {} -> {}; {}\n", bench.sites().path(r.site), r.cycle,
+        r.fired ? "fired" : "did not fire", r.before, r.after,
+        footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
   print(text);
@@ -251,16 +272,22 @@ void run_gemm(const GemmOptions& o) {
 }  // namespace
 
 void add_gemm(CLI::App& app) {
-  auto* command = app.add_subcommand("gemm", "One int8 matrix product on the machine, with any number of bit flips");
+  auto* command = app.add_subcommand(
+      "gemm", "One int8 matrix product on the machine, with any number of bit flips");
   command->footer(
-      "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit after\n"
+      "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit "
+      "after\n"
       "the clock edge that starts that cycle; cycle 0 is the first after reset.\n"
-      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@80' --explain -o C.npy");
+      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@80' "
+      "--explain -o C.npy");
   auto o = std::make_shared<GemmOptions>();
   command->add_option("--a", o->a, "Left matrix, M x K, int8 .npy")->required()->type_name("FILE");
   command->add_option("--b", o->b, "Right matrix, K x N, int8 .npy")->required()->type_name("FILE");
-  command->add_option("--array", o->array, "Array shape ROWSxCOLS, 1 to 256 each")->capture_default_str();
-  command->add_option("--dataflow", o->dataflow, "Dataflow")->check(CLI::IsMember({"os"}))->capture_default_str();
+  command->add_option("--array", o->array, "Array shape ROWSxCOLS, 1 to 256 each")
+      ->capture_default_str();
+  command->add_option("--dataflow", o->dataflow, "Dataflow")
+      ->check(CLI::IsMember({"os"}))
+      ->capture_default_str();
   command->add_option("--scheme", o->scheme, "Protection")
       ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
       ->capture_default_str();
@@ -268,8 +295,10 @@ void add_gemm(CLI::App& app) {
       ->type_name("SITE@CYCLE")
       ->allow_extra_args(false);
   command->add_option("-o,--output", o->output, "Result, M x N, int32 .npy")->type_name("FILE");
-  command->add_flag("--explain", o->explain, "Say which tile, MAC and outputs each fault acts on, before running it");
-  command->add_flag("--json", o->json, "Print one JSON document on standard output and nothing else there");
+  command->add_flag("--explain", o->explain,
+                    "Say which tile, MAC and outputs each fault acts on, before running it");
+  command->add_flag("--json", o->json,
+                    "Print one JSON document on standard output and nothing else there");
   command->callback([o] { run_gemm(*o); });
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <systemc>
 
 #include "base/error.h"
@@ -16,7 +16,9 @@
 #include "cli/command.h"
 
 // libsystemc expects it; the command line has its own main and elaborates in worker processes.
-int sc_main(int, char**) { return 0; }
+int sc_main(int, char**) {
+  return 0;
+}
 
 namespace {
 
@@ -30,12 +32,14 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   } else if (const auto rest = app->remaining(); !rest.empty() && !rest.front().starts_with("-")) {
     std::vector<std::string> known;
     for (const CLI::App* each : app->get_subcommands({})) known.push_back(each->get_name());
-    return fmt::format("sagitta: '{}' is not a command\n  remedy: did you mean {}? "
-                       "`sagitta --help` lists the commands\n",
-                       rest.front(), sagitta::nearest(rest.front(), known));
+    return fmt::format(
+        "sagitta: '{}' is not a command\n  remedy: did you mean {}? "
+        "`sagitta --help` lists the commands\n",
+        rest.front(), sagitta::nearest(rest.front(), known));
   }
   while (!problem.empty() && (problem.back() == '\n' || problem.back() == '.')) problem.pop_back();
-  return fmt::format("{}: {}\n  remedy: `{} --help` shows what it takes\n", command, problem, command);
+  return fmt::format("{}: {}\n  remedy: `{} --help` shows what it takes\n", command, problem,
+                     command);
 }
 
 }  // namespace
@@ -52,7 +56,8 @@ int main(int argc, char** argv) {
     return fmt::format("sagitta {} (commit {}), {}", kVersion, kCommit, sc_core::sc_version());
   });
   app.footer(
-      "Start with:  sagitta run configs/lenet5.json            a network on the machine, fault-free\n"
+      "Start with:  sagitta run configs/lenet5.json            a network on the machine, "
+      "fault-free\n"
       "             sagitta sweep configs/sweeps/demo.json      schemes against bit flips\n"
       "             sagitta sites configs/lenet5.json           what can be hit\n"
       "             sagitta COMMAND --help                      options and examples");
@@ -76,7 +81,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "sagitta: {}\n", e.what());
     return 2;
   } catch (const Interrupted&) {
-    fmt::print(stderr, "\nsagitta: interrupted; nothing was written. Run the same command again.\n");
+    fmt::print(stderr,
+               "\nsagitta: interrupted; nothing was written. Run the same command again.\n");
     return 130;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "sagitta: out of memory\n");

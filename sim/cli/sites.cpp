@@ -36,7 +36,8 @@ std::vector<Line> lines_of(const std::vector<RegisterClass>& classes) {
   std::vector<Line> lines;
   for (const RegisterClass& c : classes) {
     const std::string path = without_indices(c.path);
-    auto it = std::find_if(lines.begin(), lines.end(), [&](const Line& l) { return l.path == path; });
+    auto it =
+        std::find_if(lines.begin(), lines.end(), [&](const Line& l) { return l.path == path; });
     if (it == lines.end()) it = lines.insert(lines.end(), {path, 0, c.width, 0, c.storage});
     it->elements += c.elements();
     it->bits += c.bits();
@@ -44,7 +45,9 @@ std::vector<Line> lines_of(const std::vector<RegisterClass>& classes) {
   return lines;
 }
 
-const char* storage_name(Storage s) { return s == Storage::sram ? "sram" : "flip-flop"; }
+const char* storage_name(Storage s) {
+  return s == Storage::sram ? "sram" : "flip-flop";
+}
 
 nlohmann::ordered_json to_json(const std::vector<Line>& lines, const std::string& name) {
   nlohmann::ordered_json j;
@@ -72,7 +75,8 @@ nlohmann::ordered_json to_json(const std::vector<Line>& lines, const std::string
 }  // namespace
 
 void add_sites(CLI::App& app) {
-  auto* command = app.add_subcommand("sites", "List the fault sites: every flip-flop and SRAM bit of a machine");
+  auto* command = app.add_subcommand(
+      "sites", "List the fault sites: every flip-flop and SRAM bit of a machine");
   command->footer(
       "A site is a register with its indices and a bit, e.g. array.pe[3][7].acc:17.\n"
       "fault.sites takes comma-separated globs over these paths: * within a component, ** across,\n"
@@ -85,7 +89,8 @@ void add_sites(CLI::App& app) {
     nlohmann::ordered_json j;
     std::string text;
     for (const MachinePlan& m : campaign.machines()) {
-      const auto& first = campaign.experiment().configurations[static_cast<std::size_t>(m.configurations.front())];
+      const auto& first =
+          campaign.experiment().configurations[static_cast<std::size_t>(m.configurations.front())];
       const std::string name = first.name;
       const auto lines = lines_of(m.registers);
       if (j.empty()) {  // the first machine's at the top, for the plain case of one
@@ -93,11 +98,12 @@ void add_sites(CLI::App& app) {
         j["configurations"] = nlohmann::ordered_json::array();
       }
       j["configurations"].push_back(to_json(lines, name));
-      Table table({"register", "elements", "width", "bits", "storage"}, {true, false, false, false, true});
+      Table table({"register", "elements", "width", "bits", "storage"},
+                  {true, false, false, false, true});
       std::int64_t total = 0;
       for (const Line& l : lines) {
-        table.add({l.path, std::to_string(l.elements), std::to_string(l.width), std::to_string(l.bits),
-                   storage_name(l.storage)});
+        table.add({l.path, std::to_string(l.elements), std::to_string(l.width),
+                   std::to_string(l.bits), storage_name(l.storage)});
         total += l.bits;
       }
       table.rule();

@@ -193,7 +193,8 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     const bool lanes = path.ends_with("lane.word");
     const int width = bits * (lanes ? format.lane_words : format.tile_words);
     const double words = program.array.columns * format.lane_words + format.tile_words;
-    const double part = (lanes ? program.array.columns * format.lane_words : format.tile_words) / words;
+    const double part =
+        (lanes ? program.array.columns * format.lane_words : format.tile_words) / words;
     return {{false, of(lanes ? Event::setup_lane : Event::column_tile) * width, width},
             {true, runs * delivered(program).header * 8 * part, beat}};
   }

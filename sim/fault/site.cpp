@@ -171,9 +171,10 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
     std::int64_t element = 0;
     for (std::size_t d = 0; d < free.size(); ++d) {
       if (free[d] >= c.extents[d]) {
-        throw InputError(file, where,
-                         fmt::format("'{}': index {} is outside 0..{}", path, free[d], c.extents[d] - 1),
-                         "`sagitta sites` lists the registers of a configuration");
+        throw InputError(
+            file, where,
+            fmt::format("'{}': index {} is outside 0..{}", path, free[d], c.extents[d] - 1),
+            "`sagitta sites` lists the registers of a configuration");
       }
       element = element * c.extents[d] + free[d];
     }
@@ -217,8 +218,9 @@ SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
       const bool named = (glob == "all") || (glob == "memory" && in_memory) ||
                          (glob == "logic" && !in_memory && c.storage == Storage::flip_flop);
       // "prefix**" takes whole classes without looking at their elements.
-      const bool prefix = body.ends_with("**") && body.find('*') == body.size() - 2 &&
-                          c.path.substr(0, c.path.find('[')).starts_with(body.substr(0, body.size() - 2));
+      const bool prefix =
+          body.ends_with("**") && body.find('*') == body.size() - 2 &&
+          c.path.substr(0, c.path.find('[')).starts_with(body.substr(0, body.size() - 2));
       if (named || prefix) {
         whole[i] |= mask;
         matched = true;

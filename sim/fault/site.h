@@ -43,7 +43,7 @@ class SiteMap {
 
   const std::vector<RegisterClass>& classes() const { return classes_; }
   std::int64_t total_bits() const;
-  std::string path(const Site& site) const;     // with the bit: "array.pe[0][1].a:5"
+  std::string path(const Site& site) const;  // with the bit: "array.pe[0][1].a:5"
   std::string element_path(int register_class, std::int64_t element) const;
   std::vector<int> indices(const Site& site) const;
 

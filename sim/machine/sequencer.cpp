@@ -42,7 +42,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   };
 #define SAGITTA_FIELD(name, width, is_signed) \
   field(#name, offsetof(SequencerState, name), sizeof(SequencerState::name), width, is_signed)
-#define SAGITTA_CONFIG(name, width, is_signed)                                              \
+#define SAGITTA_CONFIG(name, width, is_signed)                                               \
   field("config." #name, offsetof(SequencerState, config) + offsetof(LayerDescriptor, name), \
         sizeof(LayerDescriptor::name), width, is_signed)
   // NOLINTBEGIN(bugprone-sizeof-expression)
@@ -201,8 +201,7 @@ void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const C
   }
 }
 
-void Sequencer::step_drain(const SequencerState& now, SequencerState& s,
-                           const Cycle& cycle) const {
+void Sequencer::step_drain(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
   const LayerDescriptor& c = now.config;
   const bool last = now.count + 1 >= rows(now);
   s.mode1 = static_cast<std::uint8_t>(last ? ArrayMode::shift_clear : ArrayMode::shift);
@@ -240,8 +239,8 @@ void Sequencer::step_pool(const SequencerState& now, SequencerState& s) const {
   const bool inside = y >= 0 && y < c.height && x >= 0 && x < c.width;
   const bool first = now.kernel_y == 0 && now.kernel_x == 0;
   const bool last = next_tap(s);
-  s.pool1 = static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) |
-                                      (last ? kPoolLast : 0) | (inside ? 0 : kPoolPadded));
+  s.pool1 = static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) | (last ? kPoolLast : 0) |
+                                      (inside ? 0 : kPoolPadded));
   s.pool_address1 = now.output_address;
   if (!last) return;
   walk(s);

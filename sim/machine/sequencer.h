@@ -16,54 +16,55 @@
 namespace sagitta {
 
 enum class Phase : std::uint8_t {
-  load = 0,    // take the next layer descriptor, or go to `store` after the last
-  wait = 1,    // until DMA has delivered what the layer needs
+  load = 0,  // take the next layer descriptor, or go to `store` after the last
+  wait = 1,  // until DMA has delivered what the layer needs
   setup = 2,
   feed = 3,
   bubble = 4,
   drain = 5,
-  pool = 6,    // one tap of one output pixel a cycle, `columns` channels at a time
+  pool = 6,  // one tap of one output pixel a cycle, `columns` channels at a time
   flush = 7,
-  store = 8,   // hand the result to the host
+  store = 8,  // hand the result to the host
   done = 9,
   // 10..15 are not used by the hardware; a machine that a fault sends there stands still.
 };
 inline constexpr int kPhases = 10;
 
 enum class ArrayMode : std::uint8_t {
-  accumulate = 0,  // acc <= acc + a * b
-  shift = 1,       // a row leaves at the top, acc[r] <= acc[r + 1]
-  shift_clear = 2, // the last row of a tile leaves, acc <= 0
-  clear = 3,       // acc <= 0
+  accumulate = 0,   // acc <= acc + a * b
+  shift = 1,        // a row leaves at the top, acc[r] <= acc[r + 1]
+  shift_clear = 2,  // the last row of a tile leaves, acc <= 0
+  clear = 3,        // acc <= 0
 };
 
 struct SequencerState {
   LayerDescriptor config;
   std::uint8_t phase;
-  std::uint8_t layer;          // the next descriptor to load
-  std::uint8_t input_bank;     // activation bank that the layer reads; it writes the other
+  std::uint8_t layer;       // the next descriptor to load
+  std::uint8_t input_bank;  // activation bank that the layer reads; it writes the other
   std::uint8_t weight_bank;
-  std::uint16_t column_tile;   // counted over the program: DMA runs at most one ahead
-  std::int32_t first_column;   // n0
-  std::int32_t first_row;      // m0
-  std::int32_t count;          // cycles spent in this phase
-  std::int32_t output_address; // of the next output pixel's first lane
-  std::int32_t tap_y, tap_x;   // kernel position times dilation
+  std::uint16_t column_tile;    // counted over the program: DMA runs at most one ahead
+  std::int32_t first_column;    // n0
+  std::int32_t first_row;       // m0
+  std::int32_t count;           // cycles spent in this phase
+  std::int32_t output_address;  // of the next output pixel's first lane
+  std::int32_t tap_y, tap_x;    // kernel position times dilation
   std::int32_t kernel_y, kernel_x, channel;
   std::int32_t tap_address;
-  std::int32_t weight_row;     // k
-  std::int32_t walk_y, walk_x, walk_address;  // the next output pixel's window, for setup and pooling
-  std::int32_t pixel;          // pooling: output pixel
+  std::int32_t weight_row;  // k
+  std::int32_t walk_y, walk_x,
+      walk_address;    // the next output pixel's window, for setup and pooling
+  std::int32_t pixel;  // pooling: output pixel
 
   // What was issued one and two cycles ago.
-  std::uint8_t mode1, mode2;             // ArrayMode
-  std::uint8_t drain1, drain2;           // a row leaves the array
+  std::uint8_t mode1, mode2;    // ArrayMode
+  std::uint8_t drain1, drain2;  // a row leaves the array
   std::int32_t drain_address1, drain_address2;
-  std::uint8_t param1, param2;           // a lane's parameters are under way
+  std::uint8_t param1, param2;  // a lane's parameters are under way
   std::uint16_t param_lane1;
-  std::uint8_t pool1, pool2;             // bits: 1 tap under way, 2 first of a pixel, 4 last, 8 padded
+  std::uint8_t pool1, pool2;  // bits: 1 tap under way, 2 first of a pixel, 4 last, 8 padded
   std::int32_t pool_address1, pool_address2;
-  std::uint8_t store1;                   // a beat for the host is under way
+  std::uint8_t store1;  // a beat for the host is under way
 };
 
 // Bits of pool1, pool2.

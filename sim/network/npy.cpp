@@ -262,7 +262,8 @@ void write_array(const std::string& path, const std::vector<std::int64_t>& shape
   header += '\n';
 
   std::string content(kMagic);
-  content += {'\x01', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
+  content +=
+      {'\x01', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
   content += header;
   content.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
   write_file(path, content);

@@ -29,22 +29,25 @@ ordered_json head(const Campaign& campaign) {
   return j;
 }
 
-ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan, const MachineResult& r) {
+ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
+                         const MachineResult& r) {
   ordered_json layers = ordered_json::array();
   const double pes = static_cast<double>(plan.array.rows) * plan.array.columns;
   for (std::size_t l = 0; l < campaign.network().layers.size(); ++l) {
     const Layer& layer = campaign.network().layers[l];
     const LayerCounters& c = r.counters[l];
     const bool gemm = layer.kind == LayerKind::gemm;
-    layers.push_back({{"name", layer.name},
-                      {"operation", gemm ? "gemm" : "max_pool"},
-                      {"M", layer.rows()},
-                      {"K", layer.depth()},
-                      {"N", layer.columns()},
-                      {"cycles", c.cycles},
-                      {"stall_cycles", c.stall_cycles},
-                      {"utilization", c.cycles > 0 ? static_cast<double>(c.macs) / (static_cast<double>(c.cycles) * pes) : 0.0},
-                      {"macs", c.macs}});
+    layers.push_back(
+        {{"name", layer.name},
+         {"operation", gemm ? "gemm" : "max_pool"},
+         {"M", layer.rows()},
+         {"K", layer.depth()},
+         {"N", layer.columns()},
+         {"cycles", c.cycles},
+         {"stall_cycles", c.stall_cycles},
+         {"utilization",
+          c.cycles > 0 ? static_cast<double>(c.macs) / (static_cast<double>(c.cycles) * pes) : 0.0},
+         {"macs", c.macs}});
   }
   return layers;
 }
@@ -66,7 +69,8 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   for (const RegisterClass& c : plan.registers) bits += c.bits();
   ordered_json j;
   j["name"] = name;
-  j["array"] = {{"rows", plan.array.rows}, {"cols", plan.array.columns}, {"dataflow", plan.dataflow}};
+  j["array"] = {
+      {"rows", plan.array.rows}, {"cols", plan.array.columns}, {"dataflow", plan.dataflow}};
   j["scheme"] = plan.scheme.name;
   j["network"] = campaign.network().name;
   j["images"] = r.images;
@@ -126,10 +130,14 @@ ordered_json fault_results(const Campaign& campaign) {
     const FaultResult& r = campaign.faults(static_cast<int>(i));
     const auto trials = static_cast<std::int64_t>(r.trials.size());
     ordered_json e = machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
-    e["fault"] = {{"model", c.fault.model},   {"upsets", c.fault.upsets},
-                  {"sites", c.fault.sites},   {"population", c.fault.population},
-                  {"seed", c.fault.seed},     {"list", c.fault.list},
-                  {"bits", r.sites},          {"cycles", r.cycles},
+    e["fault"] = {{"model", c.fault.model},
+                  {"upsets", c.fault.upsets},
+                  {"sites", c.fault.sites},
+                  {"population", c.fault.population},
+                  {"seed", c.fault.seed},
+                  {"list", c.fault.list},
+                  {"bits", r.sites},
+                  {"cycles", r.cycles},
                   {"bits_x_cycles", static_cast<double>(r.sites) * static_cast<double>(r.cycles)}};
     e["trials"] = trials;
     ordered_json outcomes;
@@ -142,7 +150,8 @@ ordered_json fault_results(const Campaign& campaign) {
     e["accuracy_fault_free_same_draws"] = proportion(r.reference_correct, trials);
     e["sdc_rate"] = proportion(count_if(r.outcomes, is_sdc), trials);
     e["masked_rate"] = proportion(count_if(r.outcomes, is_masked), trials);
-    e["detected_rate"] = proportion(of(Outcome::detected_corrected) + of(Outcome::detected_uncorrected), trials);
+    e["detected_rate"] =
+        proportion(of(Outcome::detected_corrected) + of(Outcome::detected_uncorrected), trials);
     e["hang_rate"] = proportion(of(Outcome::hang), trials);
     e["tolerable_rate"] = proportion(of(Outcome::tolerable), trials);
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};

@@ -18,7 +18,9 @@ std::size_t display_width(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string percent(double value) { return fmt::format("{:.1f}", 100 * value); }
+std::string percent(double value) {
+  return fmt::format("{:.1f}", 100 * value);
+}
 
 std::string with_interval(const ordered_json& p) {
   return fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * p.at("value").get<double>(),
@@ -30,10 +32,13 @@ std::string overhead(double value) {
 }
 
 std::string array_name(const ordered_json& c) {
-  return fmt::format("{}x{}", c.at("array").at("rows").get<int>(), c.at("array").at("cols").get<int>());
+  return fmt::format("{}x{}", c.at("array").at("rows").get<int>(),
+                     c.at("array").at("cols").get<int>());
 }
 
-std::string scientific(double value) { return fmt::format("{:.1e}", value); }
+std::string scientific(double value) {
+  return fmt::format("{:.1e}", value);
+}
 
 double accuracy(const ordered_json& c) {
   return c.at("accuracy_under_faults").at("value").get<double>();
@@ -51,14 +56,19 @@ std::string group_of(const ordered_json& c) {
 Table::Table(std::vector<std::string> header, std::vector<bool> left)
     : header_(std::move(header)), left_(std::move(left)) {}
 
-void Table::add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-void Table::rule() { rows_.emplace_back(); }
+void Table::add(std::vector<std::string> cells) {
+  rows_.push_back(std::move(cells));
+}
+void Table::rule() {
+  rows_.emplace_back();
+}
 
 std::string Table::text(bool colour) const {
   std::vector<std::size_t> widths;
   for (const std::string& h : header_) widths.push_back(display_width(h));
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], display_width(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], display_width(row[i]));
   }
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string out;
@@ -80,9 +90,10 @@ std::string Table::text(bool colour) const {
 }
 
 std::string clean_table(const ordered_json& results, bool colour) {
-  Table table({"array", "scheme", "accuracy % [95 %]", "false alarms %", "cycles", "stalls", "util %",
-               "latency us", "area mm2", "energy uJ", "area %", "energy %", "cycles %"},
-              {true, true, false, false, false, false, false, false, false, false, false, false, false});
+  Table table(
+      {"array", "scheme", "accuracy % [95 %]", "false alarms %", "cycles", "stalls", "util %",
+       "latency us", "area mm2", "energy uJ", "area %", "energy %", "cycles %"},
+      {true, true, false, false, false, false, false, false, false, false, false, false, false});
   for (const auto& c : results.at("configurations")) {
     const auto& o = c.at("overhead");
     table.add({array_name(c), c.at("scheme").get<std::string>(), with_interval(c.at("accuracy")),
@@ -100,15 +111,17 @@ std::string clean_table(const ordered_json& results, bool colour) {
 }
 
 std::string fault_table(const ordered_json& results, bool colour) {
-  Table table({"array", "sites", "upsets", "scheme", "clean", "under faults [95 %]", "SDC [95 %]", "masked",
-               "corrected", "tolerable", "hang", "alarms", "bits x cycles", "area", "energy", "cycles"},
-              {true, true, false, true, false, false, false, false, false, false, false, false, false, false,
-               false, false});
+  Table table(
+      {"array", "sites", "upsets", "scheme", "clean", "under faults [95 %]", "SDC [95 %]", "masked",
+       "corrected", "tolerable", "hang", "alarms", "bits x cycles", "area", "energy", "cycles"},
+      {true, true, false, true, false, false, false, false, false, false, false, false, false,
+       false, false, false});
   // Schemes that face the same faults stand together, whatever the order of the experiment.
   std::vector<std::pair<std::string, std::vector<const ordered_json*>>> groups;
   for (const auto& c : results.at("configurations")) {
     const std::string group = group_of(c);
-    auto it = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == group; });
+    auto it =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == group; });
     if (it == groups.end()) it = groups.insert(groups.end(), {group, {}});
     it->second.push_back(&c);
   }
@@ -141,20 +154,23 @@ std::string fault_table(const ordered_json& results, bool colour) {
                overhead(o.at("cycles").get<double>())});
   }
   return table.text(colour) +
-         "In %. clean and under faults: accuracy without and with faults, on the same draws. Trials end in SDC\n"
-         "(wrong class), masked (equal logits), corrected (equal logits after a detector or checker acted),\n"
-         "tolerable (other logits, same class) or hang. alarms: images with a false alarm, fault-free. area,\n"
+         "In %. clean and under faults: accuracy without and with faults, on the same draws. "
+         "Trials end in SDC\n"
+         "(wrong class), masked (equal logits), corrected (equal logits after a detector or "
+         "checker acted),\n"
+         "tolerable (other logits, same class) or hang. alarms: images with a false alarm, "
+         "fault-free. area,\n"
          "energy, cycles: overhead against none.\n";
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {
-  Table table({"first", "second", "sites", "upsets", "trials", "only first right", "only second right",
-               "accuracy difference, points", "McNemar p"},
+  Table table({"first", "second", "sites", "upsets", "trials", "only first right",
+               "only second right", "accuracy difference, points", "McNemar p"},
               {true, true, true, false, false, false, false, false, false});
   for (const auto& p : results.at("pairs")) {
     table.add({p.at("first").get<std::string>(), p.at("second").get<std::string>(),
-               p.at("sites").get<std::string>(), p.at("upsets").dump(), p.at("trials").dump(), p.at("only_first_correct").dump(),
-               p.at("only_second_correct").dump(),
+               p.at("sites").get<std::string>(), p.at("upsets").dump(), p.at("trials").dump(),
+               p.at("only_first_correct").dump(), p.at("only_second_correct").dump(),
                fmt::format("{:+.2f}", 100 * p.at("accuracy_difference").get<double>()),
                fmt::format("{:.2g}", p.at("mcnemar_p").get<double>())});
   }
@@ -176,11 +192,13 @@ std::string finding(const ordered_json& results) {
   if (worst == nullptr) return "No unprotected configuration to compare with.";
   const auto& f = worst->at("fault");
   std::string text = fmt::format(
-      "With {} upset{} an inference in {} sites of the {} array, the unprotected machine falls from "
+      "With {} upset{} an inference in {} sites of the {} array, the unprotected machine falls "
+      "from "
       "{:.1f} % to {:.1f} %",
       f.at("upsets").get<int>(), f.at("upsets").get<int>() == 1 ? "" : "s",
       f.at("sites").get<std::string>(), array_name(*worst),
-      100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(), 100 * accuracy(*worst));
+      100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(),
+      100 * accuracy(*worst));
   std::vector<std::string> parts;
   for (const auto& c : results.at("configurations")) {
     if (&c == worst || group_of(c) != group_of(*worst)) continue;

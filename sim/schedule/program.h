@@ -31,25 +31,25 @@ enum class LayerOperation : std::uint8_t { gemm = 0, max_pool = 1 };
 // The layer configuration registers. One struct serves as the descriptor in host memory and as the
 // registers' state; field widths are declared where the registers are (machine/sequencer.cpp).
 struct LayerDescriptor {
-  std::int32_t height, width;    // input map
-  std::int32_t rows;             // M: output pixels
-  std::int32_t columns;          // N: output channels
-  std::int32_t origin_y, origin_x;   // input position of the first window: minus the padding
-  std::int32_t stride_y, stride_x;   // to the next output row, column
-  std::int32_t span_x;               // stride_x * output width: one output row
+  std::int32_t height, width;       // input map
+  std::int32_t rows;                // M: output pixels
+  std::int32_t columns;             // N: output channels
+  std::int32_t origin_y, origin_x;  // input position of the first window: minus the padding
+  std::int32_t stride_y, stride_x;  // to the next output row, column
+  std::int32_t span_x;              // stride_x * output width: one output row
   std::int32_t dilation_y, dilation_x;
   std::int32_t kernel_h, kernel_w;
-  std::int32_t tap_channels;         // gemm: input channels; pooling: 1
-  std::int32_t tap_step_x;           // address step to the next kernel column
-  std::int32_t tap_step_y;           // address step to the next kernel row
-  std::int32_t origin_address;       // element address of the first window; may be negative
-  std::int32_t pixel_step;           // address step of one output column
-  std::int32_t line_step;            // address step when an output row ends (after pixel_step)
-  std::int32_t tile_y, tile_x;       // position step of `array rows` output pixels, before wrap
-  std::int32_t tile_address;         // address step that goes with it
+  std::int32_t tap_channels;    // gemm: input channels; pooling: 1
+  std::int32_t tap_step_x;      // address step to the next kernel column
+  std::int32_t tap_step_y;      // address step to the next kernel row
+  std::int32_t origin_address;  // element address of the first window; may be negative
+  std::int32_t pixel_step;      // address step of one output column
+  std::int32_t line_step;       // address step when an output row ends (after pixel_step)
+  std::int32_t tile_y, tile_x;  // position step of `array rows` output pixels, before wrap
+  std::int32_t tile_address;    // address step that goes with it
   std::int8_t input_zero_point, output_zero_point, output_min, output_max;
-  std::uint8_t operation;            // LayerOperation
-  std::uint8_t raw;                  // 1: int32 sums go to the accumulator buffer
+  std::uint8_t operation;  // LayerOperation
+  std::uint8_t raw;        // 1: int32 sums go to the accumulator buffer
 };
 
 // A column tile's parameters and weights, in the order in which DMA delivers them:
@@ -77,8 +77,8 @@ struct Program {
   std::vector<LayerDescriptor> layers;
   std::vector<Transfer> transfers;  // [0] is the image, then every column tile of every gemm layer
   std::vector<int> first_column_tile;  // of each layer, counted over the program
-  int logits = 0;                   // elements that the store phase hands to the host
-  bool raw_output = false;          // the last layer leaves int32 sums
+  int logits = 0;                      // elements that the store phase hands to the host
+  bool raw_output = false;             // the last layer leaves int32 sums
   FeatureShape input;
 };
 

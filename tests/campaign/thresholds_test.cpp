@@ -29,7 +29,8 @@ TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   Network network;
   network.input = {3, 3, 2};
   network.layers.push_back(test::random_gemm(random, network.input, false));
-  while (network.layers[0].columns() < 5) network.layers[0] = test::random_gemm(random, network.input, false);
+  while (network.layers[0].columns() < 5)
+    network.layers[0] = test::random_gemm(random, network.input, false);
   ImageSet images;
   images.shape = network.input;
   images.pixels = random.int8s(20 * network.input.elements());
@@ -55,13 +56,16 @@ TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   double mean = 0;
   for (const double v : values) mean += v / static_cast<double>(values.size());
   double variance = 0;
-  for (const double v : values) variance += (v - mean) * (v - mean) / static_cast<double>(values.size());
+  for (const double v : values)
+    variance += (v - mean) * (v - mean) / static_cast<double>(values.size());
   ASSERT_EQ(fit.layers.size(), 1U);
   EXPECT_EQ(fit.layers[0].samples, static_cast<std::int64_t>(values.size()));
   EXPECT_NEAR(fit.layers[0].mean[0], mean, 1e-6 * std::sqrt(variance));
   EXPECT_NEAR(fit.layers[0].deviation[0], std::sqrt(variance), 1e-6 * std::sqrt(variance));
-  EXPECT_EQ(fit.layers[0].bounds[0].low, std::floor(fit.layers[0].mean[0] - 6 * fit.layers[0].deviation[0]));
-  EXPECT_EQ(fit.layers[0].bounds[0].high, std::ceil(fit.layers[0].mean[0] + 6 * fit.layers[0].deviation[0]));
+  EXPECT_EQ(fit.layers[0].bounds[0].low,
+            std::floor(fit.layers[0].mean[0] - 6 * fit.layers[0].deviation[0]));
+  EXPECT_EQ(fit.layers[0].bounds[0].high,
+            std::ceil(fit.layers[0].mean[0] + 6 * fit.layers[0].deviation[0]));
 }
 
 class ThresholdFiles : public testing::Test {
@@ -125,7 +129,8 @@ TEST_F(ThresholdFiles, OtherSchemeOrWidthIsRefused) {
 }
 
 TEST_F(ThresholdFiles, GarbageIsRefused) {
-  for (const char* text : {"", "{", "[]", "{\"format\": 3}", "{\"format\": \"sagitta-thresholds/1\"}"}) {
+  for (const char* text :
+       {"", "{", "[]", "{\"format\": 3}", "{\"format\": \"sagitta-thresholds/1\"}"}) {
     write_file(path_, text);
     EXPECT_NE(error_of_reading(), "") << text;
   }

@@ -1,8 +1,8 @@
 // ONNX Runtime itself, run in node on all test images: every intermediate tensor of LeNet-5 against
 // the reference executor, each layer on ONNX Runtime's own input.
 //
-// Needs tests/onnxruntime/node_modules (scripts/setup --with-tests). Without it the test is skipped,
-// visibly; scripts/test counts skips and fails on them in CI.
+// Needs tests/onnxruntime/node_modules (scripts/setup --with-tests). Without it the test is
+// skipped, visibly; scripts/test counts skips and fails on them in CI.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -40,7 +40,8 @@ TEST(OnnxRuntimeLive, EveryTensorOfEveryTestImage) {
   const std::string command = "node '" + kRunner + "/run_model.mjs' --model '" + kModel +
                               "/model.onnx' --input '" + kModel + "/test/images.npy' --network '" +
                               kModel + "/network.json' --level all --outputs all-quantized" +
-                              " --output-dir '" + (out / "tensors") + "' > '" + (out / "log") + "' 2>&1";
+                              " --output-dir '" + (out / "tensors") + "' > '" + (out / "log") +
+                              "' 2>&1";
   ASSERT_EQ(std::system(command.c_str()), 0) << command;
 
   const NetworkFolder folder = open_network(kModel);

@@ -48,16 +48,20 @@ inline Layer random_gemm(Random& random, const FeatureShape& input, bool dense) 
   const auto size = [](int in, int pad, int kernel, int dilation, int stride) {
     return (in + pad - dilation * (kernel - 1) - 1) / stride + 1;
   };
-  while (layer.input.height + w.pad_top + w.pad_bottom < w.dilation_h * (w.kernel_h - 1) + 1) ++w.pad_top;
-  while (layer.input.width + w.pad_left + w.pad_right < w.dilation_w * (w.kernel_w - 1) + 1) ++w.pad_left;
-  layer.output.height = size(layer.input.height, w.pad_top + w.pad_bottom, w.kernel_h, w.dilation_h, w.stride_h);
-  layer.output.width = size(layer.input.width, w.pad_left + w.pad_right, w.kernel_w, w.dilation_w, w.stride_w);
+  while (layer.input.height + w.pad_top + w.pad_bottom < w.dilation_h * (w.kernel_h - 1) + 1)
+    ++w.pad_top;
+  while (layer.input.width + w.pad_left + w.pad_right < w.dilation_w * (w.kernel_w - 1) + 1)
+    ++w.pad_left;
+  layer.output.height =
+      size(layer.input.height, w.pad_top + w.pad_bottom, w.kernel_h, w.dilation_h, w.stride_h);
+  layer.output.width =
+      size(layer.input.width, w.pad_left + w.pad_right, w.kernel_w, w.dilation_w, w.stride_w);
   layer.output.channels = random.between(1, 11);
   layer.weights = random.int8s(layer.depth() * layer.columns());
   for (int n = 0; n < layer.columns(); ++n) {
     layer.bias.push_back(random.between(-100000, 100000));
-    layer.scale.push_back(to_fixed_scale(
-        static_cast<float>(random.between(1, 1000)) * 1e-5F, "test"));
+    layer.scale.push_back(
+        to_fixed_scale(static_cast<float>(random.between(1, 1000)) * 1e-5F, "test"));
   }
   layer.input_zero_point = random.int8();
   layer.output_zero_point = random.int8();

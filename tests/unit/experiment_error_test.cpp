@@ -120,7 +120,8 @@ TEST_F(ExperimentError, WrongType) {
   expect(R"({"network": "net", "scheme": [3]})", "$.scheme[0]", {"3 is a whole number"});
   expect(R"({"network": "net", "scheme": null})", "$.scheme", {"null is no value"});
   expect(R"({"network": "net", "fault": []})", "$.fault", {"list is empty"});
-  expect(R"({"network": "net", "fault": [{}, 3]})", "$.fault[1]", {"3 is a whole number", "an object"});
+  expect(R"({"network": "net", "fault": [{}, 3]})", "$.fault[1]",
+         {"3 is a whole number", "an object"});
   expect(R"({"network": "net", "fault": {"sites": 7}})", "$.fault.sites", {"a string"});
   expect(R"({"network": "net", "fault": {"list": {}}})", "$.fault.list", {"a string", "null"});
   expect(R"({"network": "net", "images": "all"})", "$.images", {"a whole number or null"});

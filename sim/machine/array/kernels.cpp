@@ -20,8 +20,8 @@ void MultiplyAccumulate(const std::int8_t* HWY_RESTRICT a, const std::int8_t* HW
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
     // An int8 product fits 16 bits: |-128 * -128| = 2^14.
-    const auto product = hn::Mul(hn::PromoteTo(d16, hn::LoadU(d8, a + i)),
-                                 hn::PromoteTo(d16, hn::LoadU(d8, b + i)));
+    const auto product =
+        hn::Mul(hn::PromoteTo(d16, hn::LoadU(d8, a + i)), hn::PromoteTo(d16, hn::LoadU(d8, b + i)));
     hn::StoreU(hn::Add(hn::LoadU(d32, acc + i), hn::PromoteTo(d32, product)), d32, out + i);
   }
   for (; i < n; ++i) {

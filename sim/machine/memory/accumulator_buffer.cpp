@@ -16,15 +16,17 @@ void AccumulatorBuffer::step(const Cycle& cycle, const SumVector& checked) {
   std::int32_t* vector = vector_.next(cycle);
   const bool read = Sequencer::store_issue(s, words_);
   for (int c = 0; c < columns_; ++c) {
-    const std::uint32_t address = static_cast<std::uint32_t>(s.output_address) + static_cast<std::uint32_t>(c);
-    vector[c] = !read ? vector_.now(cycle)[c]
+    const std::uint32_t address =
+        static_cast<std::uint32_t>(s.output_address) + static_cast<std::uint32_t>(c);
+    vector[c] = !read                                          ? vector_.now(cycle)[c]
                 : address < static_cast<std::uint32_t>(words_) ? bank_.at(cycle)[address]
-                                                              : 0;
+                                                               : 0;
   }
   if (!checked.valid || s.config.raw == 0) return;
   const int lanes = sequencer_->lanes(s);
   for (int c = 0; c < lanes; ++c) {
-    const std::uint32_t address = static_cast<std::uint32_t>(checked.address) + static_cast<std::uint32_t>(c);
+    const std::uint32_t address =
+        static_cast<std::uint32_t>(checked.address) + static_cast<std::uint32_t>(c);
     if (address < static_cast<std::uint32_t>(words_)) bank_.at(cycle)[address] = checked.value[c];
   }
 }

@@ -53,9 +53,9 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     return;
   }
   const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
-  const std::uint32_t first = pool ? static_cast<std::uint32_t>(s.walk_address) +
-                                         static_cast<std::uint32_t>(s.tap_address)
-                                   : static_cast<std::uint32_t>(s.output_address);
+  const std::uint32_t first =
+      pool ? static_cast<std::uint32_t>(s.walk_address) + static_cast<std::uint32_t>(s.tap_address)
+           : static_cast<std::uint32_t>(s.output_address);
   for (int c = 0; c < columns_; ++c) {
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
     vector[c] = address < static_cast<std::uint64_t>(bytes_) ? bank[address] : std::int8_t{0};
@@ -82,7 +82,8 @@ void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteB
     std::int8_t* bank = banks_.at(cycle) + (s.input_bank ^ 1) * bytes_;
     const int lanes = sequencer_->lanes(s);
     for (int c = 0; c < lanes; ++c) {
-      const std::uint32_t address = static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c);
+      const std::uint32_t address =
+          static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c);
       if (address < static_cast<std::uint64_t>(bytes_)) bank[address] = write.value[c];
     }
   }

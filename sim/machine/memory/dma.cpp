@@ -17,7 +17,8 @@ Dma::Dma(RegisterLayout& layout, const Program& program) : program_(&program) {
     c.element_bytes = element_bytes;
     layout.declare(std::move(c));
   };
-#define SAGITTA_FIELD(name, width) field(#name, offsetof(DmaState, name), sizeof(DmaState::name), width)
+#define SAGITTA_FIELD(name, width) \
+  field(#name, offsetof(DmaState, name), sizeof(DmaState::name), width)
   SAGITTA_FIELD(state, 2);
   SAGITTA_FIELD(transfer, 16);
   SAGITTA_FIELD(done, 16);
@@ -58,7 +59,7 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
         s.position = 0;
         s.wait = 0;
         s.state = static_cast<std::uint8_t>(program_->memory.dram_latency > 0 ? DmaPhase::latency
-                                                                               : DmaPhase::burst);
+                                                                              : DmaPhase::burst);
       }
       break;
     case DmaPhase::latency:
@@ -70,7 +71,8 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
     case DmaPhase::burst: {
       const std::int64_t size = exists ? program_->transfers[now.transfer].size : 0;
       if (now.position < size) {
-        const auto count = static_cast<std::size_t>(std::min<std::int64_t>(width, size - now.position));
+        const auto count =
+            static_cast<std::size_t>(std::min<std::int64_t>(width, size - now.position));
         std::memcpy(data_.next(cycle), source(now.transfer) + now.position, count);
         s.data_valid = 1;
         s.data_image = program_->transfers[now.transfer].is_image ? 1 : 0;

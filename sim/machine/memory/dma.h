@@ -11,14 +11,14 @@
 namespace sagitta {
 
 struct DmaState {
-  std::uint8_t state;         // DmaPhase
-  std::uint16_t transfer;     // the transfer at work, or the next one
-  std::uint16_t done;         // transfers completed
-  std::uint16_t wait;         // cycles of DRAM latency spent
-  std::uint32_t position;     // bytes of this transfer requested so far
-  std::uint8_t bank;          // weight bank of this transfer
-  std::uint8_t data_valid;    // the data register holds a beat for a scratchpad
-  std::uint8_t data_image;    // ... for the activation scratchpad, else the weight scratchpad
+  std::uint8_t state;       // DmaPhase
+  std::uint16_t transfer;   // the transfer at work, or the next one
+  std::uint16_t done;       // transfers completed
+  std::uint16_t wait;       // cycles of DRAM latency spent
+  std::uint32_t position;   // bytes of this transfer requested so far
+  std::uint8_t bank;        // weight bank of this transfer
+  std::uint8_t data_valid;  // the data register holds a beat for a scratchpad
+  std::uint8_t data_image;  // ... for the activation scratchpad, else the weight scratchpad
   std::uint8_t data_bank;
   std::uint32_t data_address;  // of the beat's first byte in its scratchpad
   std::uint16_t data_count;    // bytes in use

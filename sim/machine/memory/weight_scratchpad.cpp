@@ -79,7 +79,8 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
   const auto tile_bytes = sizeof(std::uint32_t) * static_cast<std::size_t>(format_.tile_words);
   const std::uint32_t* bank = parameters_.at(cycle) + s.weight_bank * parameter_words_;
   const bool setup = s.phase == static_cast<std::uint8_t>(Phase::setup) && s.count < columns_;
-  std::memcpy(lane, setup ? bank + s.count * format_.lane_words : lane_read_.now(cycle), lane_bytes);
+  std::memcpy(lane, setup ? bank + s.count * format_.lane_words : lane_read_.now(cycle),
+              lane_bytes);
   std::memcpy(tile,
               setup && s.count == 0 ? bank + columns_ * format_.lane_words : tile_read_.now(cycle),
               tile_bytes);
@@ -100,8 +101,9 @@ void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
     std::uint8_t* target = nullptr;
     std::int64_t room = 0;
     if (position < header) {  // words are little endian, as the host is
-      target = reinterpret_cast<std::uint8_t*>(parameters_.at(cycle) +
-                                               d.data_bank * parameter_words_) + position;
+      target =
+          reinterpret_cast<std::uint8_t*>(parameters_.at(cycle) + d.data_bank * parameter_words_) +
+          position;
       room = header - position;
     } else {
       const std::int64_t row = (position - header) / stride;
@@ -112,7 +114,8 @@ void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
         target = reinterpret_cast<std::uint8_t*>(weights_.at(cycle) + bank_row * columns_ + column);
         room = columns_ - column;
       } else {
-        target = reinterpret_cast<std::uint8_t*>(checksum_.at(cycle) + bank_row) + (column - columns_);
+        target =
+            reinterpret_cast<std::uint8_t*>(checksum_.at(cycle) + bank_row) + (column - columns_);
         room = stride - column;
       }
     }

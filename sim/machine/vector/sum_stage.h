@@ -13,7 +13,7 @@ namespace sagitta {
 // What a stage shows to the next one in this cycle.
 struct SumVector {
   bool valid = false;
-  bool flagged = false;  // the row's checksum failed
+  bool flagged = false;      // the row's checksum failed
   std::int32_t address = 0;  // of lane 0 in the result
   const std::int32_t* value = nullptr;
 };
@@ -40,7 +40,8 @@ class SumStage {
     const SumVector source = input.valid ? input : view(cycle.now);
     *address_.next(cycle) = source.address;
     if (has_flag_) *flagged_.next(cycle) = source.flagged ? 1 : 0;
-    std::memcpy(value_.next(cycle), source.value, sizeof(std::int32_t) * static_cast<std::size_t>(lanes_));
+    std::memcpy(value_.next(cycle), source.value,
+                sizeof(std::int32_t) * static_cast<std::size_t>(lanes_));
   }
 
   std::int32_t* next_values(const Cycle& cycle) const { return value_.next(cycle); }

@@ -42,7 +42,8 @@ void VectorUnit::step_product(const Cycle& cycle, const SequencerState& s,
   *product_address_.next(cycle) = valid ? checked.address : *product_address_.now(cycle);
   std::int64_t* next = product_.next(cycle);
   if (!valid) {
-    std::memcpy(next, product_.now(cycle), sizeof(std::int64_t) * static_cast<std::size_t>(columns_));
+    std::memcpy(next, product_.now(cycle),
+                sizeof(std::int64_t) * static_cast<std::size_t>(columns_));
     return;
   }
   const std::uint32_t* mantissa = mantissa_.at(cycle);
