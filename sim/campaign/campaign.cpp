@@ -101,6 +101,13 @@ Campaign::Campaign(Experiment experiment)
   thresholds_ = experiment_.thresholds_path.empty()
                     ? calibrate(experiment_, folder_)
                     : read_thresholds(experiment_.thresholds_path, folder_);
+  if (!experiment_.thresholds_path.empty() && experiment_.calibration_images != 0 &&
+      experiment_.calibration_images != thresholds_.images) {
+    throw InputError(experiment_.thresholds_path, "$.data.images",
+                     fmt::format("fitted on {} images, but the experiment asks for {}",
+                                 thresholds_.images, experiment_.calibration_images),
+                     "make it anew with sagitta calibrate, or leave calibration_images out");
+  }
   compile_machines();
   results_.resize(machines_.size());
   fault_results_.resize(experiment_.configurations.size());

@@ -209,6 +209,9 @@ void run_gemm(const GemmOptions& o) {
   j["stall_cycles"] = stalls;
   j["macs"] = macs;
   j["flagged_rows"] = bench.machine().mismatches();
+  const auto changed =
+      hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, b.columns);
+  j["outputs_changed"] = changed;  // by all faults together
   j["tiles"] = nlohmann::ordered_json::array();
   for (const TileRecord& t : bench.tiles()) {
     j["tiles"].push_back({{"row", t.row},
@@ -265,6 +268,7 @@ void run_gemm(const GemmOptions& o) {
         r.fired ? "fired" : "did not fire", r.before, r.after,
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
+  if (faults.size() > 1) text += fmt::format("all together: {}\n", list_outputs(changed));
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
   print(text);
 }

@@ -185,9 +185,14 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
     }
     return {static_cast<int>(i), element, wanted.bit};
   }
-  throw InputError(file, where, fmt::format("'{}' is not a fault site of this machine", path),
-                   fmt::format("the nearest register is {}; `sagitta sites` lists all",
-                               nearest(wanted.class_path, names)));
+  // A register that has copies here, or else the nearest by spelling.
+  const auto longer = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+    return name.starts_with(wanted.class_path + ".");
+  });
+  throw InputError(
+      file, where, fmt::format("'{}' is not a fault site of this machine", path),
+      fmt::format("the nearest register is {}; `sagitta sites` lists all",
+                  longer != names.end() ? *longer : nearest(wanted.class_path, names)));
 }
 
 SiteSelection SiteMap::select(const std::string& globs, const std::string& file,

@@ -191,6 +191,7 @@ std::string finding(const ordered_json& results) {
   }
   if (worst == nullptr) return "No unprotected configuration to compare with.";
   const auto& f = worst->at("fault");
+  if (loss <= 0) return "None of these faults cost the unprotected machine any accuracy.";
   std::string text = fmt::format(
       "With {} upset{} an inference in {} sites of the {} array, the unprotected machine falls "
       "from "
