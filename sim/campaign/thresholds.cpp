@@ -156,6 +156,17 @@ ThresholdFit fit_from_json(const json& j) {
   return fit;
 }
 
+// The images as the network sees them: the file, and what is done to its pixels.
+std::string calibration_digest(const NetworkFolder& folder) {
+  std::string text =
+      sha256_file(folder.calibration.images) + fmt::format(" {}", folder.pixel_scale);
+  for (const auto* list : {&folder.mean, &folder.std_dev}) {
+    text += " |";
+    for (const double value : *list) text += fmt::format(" {}", value);
+  }
+  return sha256(text);
+}
+
 }  // namespace
 
 const char* to_string(Granularity granularity) {
@@ -209,7 +220,7 @@ ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folde
   for (const Configuration& c : experiment.configurations) needed |= c.scheme.needs_thresholds();
   if (!needed) return file;
   const ImageSet images = folder.load_calibration(experiment.calibration_images);
-  file.data_digest = sha256_file(folder.calibration.images);
+  file.data_digest = calibration_digest(folder);
   file.images = images.count();
   for (const Configuration& c : experiment.configurations) {
     if (!c.scheme.needs_thresholds()) continue;
@@ -273,11 +284,12 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
                                  folder.network.digest.substr(0, 12)),
                      remedy);
   }
-  const std::string data = sha256_file(folder.calibration.images);
+  const std::string data = calibration_digest(folder);
   if (file.data_digest != data) {
     throw InputError(
         path, "$.data.digest",
-        fmt::format("fitted on other calibration images than {}", folder.calibration.images),
+        fmt::format("fitted on other calibration images than {}, or with other preprocessing",
+                    folder.calibration.images),
         remedy);
   }
   return file;

@@ -243,8 +243,9 @@ void add_compare(CLI::App& app) {
   options->add_to(*command);
   command->callback([options] {
     check_output(options->output);
+    // As an override, so that the experiment written beside the results gives them again.
+    options->set.emplace_back("fault.population=common");
     Experiment experiment = options->load();
-    for (Configuration& c : experiment.configurations) c.fault.population = "common";
     Campaign campaign(std::move(experiment));
     run_trials(options, campaign);
     const auto results = compare_results(campaign);

@@ -72,6 +72,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["array"] = {
       {"rows", plan.array.rows}, {"cols", plan.array.columns}, {"dataflow", plan.dataflow}};
   j["scheme"] = plan.scheme.name;
+  j["scheme_kind"] = plan.scheme.kind;
   j["network"] = campaign.network().name;
   j["images"] = r.images;
   j["accuracy"] = proportion(r.correct, r.images);
@@ -139,6 +140,11 @@ ordered_json fault_results(const Campaign& campaign) {
                   {"bits", r.sites},
                   {"cycles", r.cycles},
                   {"bits_x_cycles", static_cast<double>(r.sites) * static_cast<double>(r.cycles)}};
+    if (!c.fault.list.empty()) {  // the list decides these, not the plan
+      for (const char* key : {"upsets", "sites", "population", "bits", "bits_x_cycles"}) {
+        e["fault"][key] = nullptr;
+      }
+    }
     e["trials"] = trials;
     ordered_json outcomes;
     for (int o = 0; o < kOutcomes; ++o) {
@@ -183,6 +189,7 @@ ordered_json compare_results(const Campaign& campaign) {
       const FaultPlan& plan = configurations[x].fault;
       j["pairs"].push_back({{"first", configurations[x].name},
                             {"second", configurations[y].name},
+                            {"list", plan.list},
                             {"sites", plan.sites},
                             {"upsets", plan.upsets},
                             {"seed", plan.seed},

@@ -44,11 +44,27 @@ double accuracy(const ordered_json& c) {
   return c.at("accuracy_under_faults").at("value").get<double>();
 }
 
-// What the rows of a group have in common: array and fault plan.
+// What the rows of a group have in common: the array and the whole fault plan. What a scheme's own
+// size decides (bits, cycles) is not part of the plan.
 std::string group_of(const ordered_json& c) {
+  ordered_json plan = c.at("fault");
+  for (const char* key : {"bits", "cycles", "bits_x_cycles"}) plan.erase(key);
+  return array_name(c) + " " + plan.dump() + " " + c.at("trials").dump();
+}
+
+bool is_replay(const ordered_json& c) {
+  return !c.at("fault").at("list").get<std::string>().empty();
+}
+
+// The plan in a few words: "logic", "logic (common)", or the list's file name.
+std::string sites_of(const ordered_json& c) {
   const auto& f = c.at("fault");
-  return fmt::format("{}|{}|{}|{}", array_name(c), f.at("sites").get<std::string>(),
-                     f.at("upsets").get<int>(), f.at("seed").dump());
+  if (is_replay(c)) {
+    const std::string list = f.at("list").get<std::string>();
+    return list.substr(list.rfind('/') + 1);
+  }
+  const bool common = f.at("population") == "common";
+  return f.at("sites").get<std::string>() + (common ? " (common)" : "");
 }
 
 }  // namespace
@@ -138,9 +154,8 @@ std::string fault_table(const ordered_json& results, bool colour) {
     const ordered_json& c = *row;
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
-    const bool replay = !f.at("list").get<std::string>().empty();
-    table.add({array_name(c), replay ? "list" : f.at("sites").get<std::string>(),
-               replay ? "-" : std::to_string(f.at("upsets").get<int>()),
+    const bool replay = is_replay(c);
+    table.add({array_name(c), sites_of(c), replay ? "-" : std::to_string(f.at("upsets").get<int>()),
                c.at("scheme").get<std::string>(),
                percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
                with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
@@ -182,7 +197,7 @@ std::string finding(const ordered_json& results) {
   const ordered_json* worst = nullptr;
   double loss = -1;
   for (const auto& c : results.at("configurations")) {
-    if (c.at("scheme") != "none") continue;
+    if (c.at("scheme_kind") != "none") continue;
     const double l = c.at("accuracy_fault_free_same_draws").at("value").get<double>() - accuracy(c);
     if (l > loss) {
       loss = l;
@@ -190,19 +205,21 @@ std::string finding(const ordered_json& results) {
     }
   }
   if (worst == nullptr) return "No unprotected configuration to compare with.";
-  const auto& f = worst->at("fault");
   if (loss <= 0) return "None of these faults cost the unprotected machine any accuracy.";
-  std::string text = fmt::format(
-      "With {} upset{} an inference in {} sites of the {} array, the unprotected machine falls "
-      "from "
-      "{:.1f} % to {:.1f} %",
-      f.at("upsets").get<int>(), f.at("upsets").get<int>() == 1 ? "" : "s",
-      f.at("sites").get<std::string>(), array_name(*worst),
-      100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(),
-      100 * accuracy(*worst));
+  const auto& f = worst->at("fault");
+  const std::string what =
+      is_replay(*worst)
+          ? fmt::format("the faults of {} on", sites_of(*worst))
+          : fmt::format("{} upset{} an inference in {} sites of", f.at("upsets").get<int>(),
+                        f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
+  std::string text =
+      fmt::format("With {} the {} array, the unprotected machine falls from {:.1f} % to {:.1f} %",
+                  what, array_name(*worst),
+                  100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(),
+                  100 * accuracy(*worst));
   std::vector<std::string> parts;
   for (const auto& c : results.at("configurations")) {
-    if (&c == worst || group_of(c) != group_of(*worst)) continue;
+    if (c.at("scheme_kind") == "none" || group_of(c) != group_of(*worst)) continue;
     const auto& mine = c.at("accuracy_under_faults");
     const auto& base = worst->at("accuracy_under_faults");
     const bool apart = mine.at("low") > base.at("high") || mine.at("high") < base.at("low");

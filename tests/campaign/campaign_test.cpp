@@ -1,0 +1,182 @@
+// A campaign's figures, counted again from its trials; and what the report says about them.
+#include "campaign/campaign.h"
+
+#include <gtest/gtest.h>
+
+#include "report/results.h"
+#include "report/table.h"
+#include "support/random_network.h"
+
+// libsystemc asks for it; nothing is elaborated in this process.
+extern "C" int sc_main(int, char**) { return 0; }
+
+namespace sagitta {
+namespace {
+
+const std::string kSource = SAGITTA_SOURCE_DIR;
+
+Campaign small_campaign(const std::vector<std::string>& more = {}) {
+  std::vector<std::string> set = {
+      "images=25", "calibration_images=30", "array={\"rows\": 8}",
+      "fault={\"upsets\": [1, 24], \"trials\": 60, \"sites\": \"logic\"}"};
+  set.insert(set.end(), more.begin(), more.end());
+  Campaign campaign(load_experiment(kSource + "/configs/lenet5.json", set));
+  campaign.run_trials(2, nullptr);
+  return campaign;
+}
+
+TEST(Campaign, RatesAreThoseOfTheTrials) {
+  const Campaign campaign = small_campaign();
+  const auto results = fault_results(campaign);
+  ASSERT_EQ(results.at("configurations").size(), 8U);
+  int hangs = 0;
+  for (std::size_t i = 0; i < 8; ++i) {
+    const auto& c = results.at("configurations")[i];
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    std::int64_t correct = 0, reference = 0, sdc = 0, masked = 0, detected = 0, hang = 0, right = 0,
+                 wrong = 0;
+    for (const TrialResult& t : campaign.faults(static_cast<int>(i)).trials) {
+      const std::string name = to_string(t.outcome);
+      const int label = campaign.images().labels[static_cast<std::size_t>(t.image)];
+      correct += t.predicted_class == label ? 1 : 0;
+      reference += t.reference_class == label ? 1 : 0;
+      sdc += name == "critical" || name == "sdc5" || name == "sdc1" ? 1 : 0;
+      masked += name.starts_with("masked_") ? 1 : 0;
+      detected += name.starts_with("detected_") ? 1 : 0;
+      hang += name == "hang" ? 1 : 0;
+      right += t.suppressed_right;
+      wrong += t.suppressed_wrong;
+      if (name == "hang") {
+        EXPECT_FALSE(t.correct);
+        EXPECT_EQ(t.predicted_class, -1);
+      }
+    }
+    hangs += static_cast<int>(hang);
+    const auto count = [&c](const char* key) { return c.at(key).at("count").get<std::int64_t>(); };
+    EXPECT_EQ(count("accuracy_under_faults"), correct);
+    EXPECT_EQ(count("accuracy_fault_free_same_draws"), reference);
+    EXPECT_EQ(count("sdc_rate"), sdc);
+    EXPECT_EQ(count("masked_rate"), masked);
+    EXPECT_EQ(count("detected_rate"), detected);
+    EXPECT_EQ(count("hang_rate"), hang);
+    EXPECT_EQ(c.at("suppressions").at("right"), right);
+    EXPECT_EQ(c.at("suppressions").at("wrong"), wrong);
+    EXPECT_EQ(c.at("sdc_rate").at("n"), 60);
+  }
+  EXPECT_GT(hangs, 0);
+}
+
+TEST(Campaign, ThresholdsComeFromTheCalibrationSet) {
+  const Campaign campaign = small_campaign({"fault.trials=1"});
+  const ImageSet calibration = campaign.folder().load_calibration(30);
+  for (const ThresholdFit& fit : campaign.thresholds().fits) {
+    Scheme scheme;
+    scheme.kind = fit.kind;
+    scheme.gate = Gate::row;
+    const ThresholdFit again = fit_thresholds(campaign.network(), calibration, scheme, fit.columns);
+    const ThresholdFit test =
+        fit_thresholds(campaign.network(), campaign.images(), scheme, fit.columns);
+    ASSERT_EQ(fit.layers.size(), again.layers.size());
+    for (std::size_t l = 0; l < fit.layers.size(); ++l) {
+      EXPECT_EQ(fit.layers[l].bounds, again.layers[l].bounds);
+      EXPECT_NE(fit.layers[l].bounds, test.layers[l].bounds);
+    }
+  }
+  EXPECT_EQ(campaign.thresholds().fits.size(), 2U);
+}
+
+// A value outside its bounds on clean data is suppressed wrongly, a struck one rightly.
+TEST(Campaign, SuppressionsAreJudged) {
+  test::Random random(5);
+  Network network;
+  network.input = {1, 1, 8};
+  network.layers.push_back(test::random_gemm(random, network.input, true));
+  Protection p;
+  p.range.present = true;
+  p.range.layers = {{"", {{INT32_MIN / 2, INT32_MAX / 2}}}};
+  const Program program = compile(network, {2, 16}, {}, p, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, random.int8s(8), 0);
+  // The sign bit of a biased sum, in the one cycle in which the sum is valid.
+  const Site site = engine.sites().parse("vector.bias_add.sum[0]:31", "test", "");
+  int judged = 0;
+  for (std::int64_t cycle = 0; cycle < engine.clean_cycles(); ++cycle) {
+    const TrialResult t = engine.run(0, {{site, cycle}});
+    EXPECT_EQ(t.suppressed_wrong, 0);
+    judged += static_cast<int>(t.suppressed_right);
+  }
+  EXPECT_EQ(judged, 1);
+
+  p.range.layers = {{"", {{1, 0}}}};  // nothing is inside
+  const Program closed = compile(network, {2, 16}, {}, p, "test");
+  TrialEngine clean(closed, network);
+  clean.prepare(0, random.int8s(8), 0);
+  const TrialResult t = clean.run(0, {});
+  EXPECT_EQ(t.suppressed_right, 0);
+  EXPECT_EQ(t.suppressed_wrong, network.layers[0].columns());
+}
+
+TEST(Outcomes, GroupsHoldTheClassesThatTheContractNames) {
+  for (int i = 0; i < kOutcomes; ++i) {
+    const auto outcome = static_cast<Outcome>(i);
+    const std::string name = to_string(outcome);
+    EXPECT_EQ(is_sdc(outcome), name == "critical" || name == "sdc5" || name == "sdc1") << name;
+    EXPECT_EQ(is_masked(outcome), name.starts_with("masked_")) << name;
+  }
+}
+
+nlohmann::ordered_json row(const std::string& scheme, const std::string& kind, int upsets,
+                           double clean, double faulty, const std::string& population = "own") {
+  const auto p = [](double v) {
+    return nlohmann::ordered_json{
+        {"value", v}, {"low", v - 0.01}, {"high", v + 0.01}, {"count", 1}, {"n", 1}};
+  };
+  return {{"array", {{"rows", 8}, {"cols", 8}}},
+          {"scheme", scheme},
+          {"scheme_kind", kind},
+          {"trials", 100},
+          {"fault",
+           {{"sites", "logic"},
+            {"upsets", upsets},
+            {"population", population},
+            {"seed", 1},
+            {"list", ""}}},
+          {"accuracy_fault_free_same_draws", p(clean)},
+          {"accuracy_under_faults", p(faulty)},
+          {"overhead", {{"area", 0.5}, {"energy", 0.25}, {"cycles", 0.0}}}};
+}
+
+std::string finding_of(const std::vector<nlohmann::ordered_json>& rows) {
+  nlohmann::ordered_json results;
+  results["configurations"] = rows;
+  return finding(results);
+}
+
+TEST(Finding, ComparesWithTheUnprotectedMachineWhereItLosesMost) {
+  const std::string text =
+      finding_of({row("none", "none", 1, 1, 0.99), row("tmr", "tmr-pe", 1, 1, 1),
+                  row("none", "none", 9, 1, 0.5), row("tmr", "tmr-pe", 9, 1, 0.8)});
+  EXPECT_EQ(
+      text,
+      "With 9 upsets an inference in logic sites of the 8x8 array, the unprotected machine falls "
+      "from 100.0 % to 50.0 %; tmr reaches 80.0 % for +50 % area and +25 % energy.");
+}
+
+TEST(Finding, KnowsTheUnprotectedMachineByKindAndNotByName) {
+  EXPECT_NE(finding_of({row("baseline", "none", 1, 1, 0.5)}).find("falls from"), std::string::npos);
+  EXPECT_EQ(finding_of({row("x", "tmr-pe", 1, 1, 0.5)}),
+            "No unprotected configuration to compare with.");
+}
+
+TEST(Finding, DoesNotMixFaultPlansOrInventALoss) {
+  const std::string text =
+      finding_of({row("none", "none", 9, 1, 0.5), row("none", "none", 9, 1, 0.7, "common"),
+                  row("tmr", "tmr-pe", 9, 1, 0.8, "common")});
+  EXPECT_EQ(text.find("tmr"), std::string::npos);
+  EXPECT_EQ(text.find("none"), std::string::npos);
+  EXPECT_EQ(finding_of({row("none", "none", 1, 1, 1)}),
+            "None of these faults cost the unprotected machine any accuracy.");
+}
+
+}  // namespace
+}  // namespace sagitta
