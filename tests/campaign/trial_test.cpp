@@ -189,6 +189,26 @@ TEST(Draws, AreUniformOverBitsAndCycles) {
   }
 }
 
+// Both halves of the range, in fair shares: ten equal bins, each within five standard deviations.
+TEST(Draws, CoverAllImagesAndAllCycles) {
+  Random random(12);
+  const Network network = test::random_network(random);
+  const Program program = compile(network, {2, 2}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  const SiteSelection sites = engine.sites().select("all", "test", "");
+  constexpr int kDraws = 20000;
+  std::vector<int> images(10, 0);
+  std::vector<int> cycles(10, 0);
+  for (int k = 0; k < kDraws; ++k) ++images[static_cast<std::size_t>(draw_image(4, k, 10))];
+  for (const Fault& f : draw_faults(4, 0, kDraws, sites, 1000)) {
+    ++cycles[static_cast<std::size_t>(f.cycle / 100)];
+  }
+  for (int bin = 0; bin < 10; ++bin) {
+    EXPECT_NEAR(images[static_cast<std::size_t>(bin)], kDraws / 10, 5 * std::sqrt(kDraws * 0.09));
+    EXPECT_NEAR(cycles[static_cast<std::size_t>(bin)], kDraws / 10, 5 * std::sqrt(kDraws * 0.09));
+  }
+}
+
 TEST(Outcomes, LogitsThatDifferAreClassedInOrder) {
   const std::vector<std::int8_t> reference = {10, 60, 50, 40, 30, 20, 5};
   EXPECT_EQ(compare_logits(reference, {11, 60, 50, 40, 30, 20, 5}, 1), Outcome::tolerable);
@@ -227,6 +247,20 @@ TEST(CommonPopulation, CarriesFaultsToTheSamePhaseAndCopyZero) {
       ASSERT_LT(carried.cycle, static_cast<std::int64_t>(target_phases.size()));
       EXPECT_EQ(target_phases[static_cast<std::size_t>(carried.cycle)],
                 base_phases[static_cast<std::size_t>(f.cycle)]);
+      // The same number of cycles into that phase, or its last cycle.
+      const auto into = [](const std::vector<Phase>& all, std::int64_t cycle) {
+        std::int64_t n = 0;
+        while (cycle - n > 0 &&
+               all[static_cast<std::size_t>(cycle - n - 1)] == all[static_cast<std::size_t>(cycle)])
+          ++n;
+        return n;
+      };
+      const auto next = static_cast<std::size_t>(carried.cycle) + 1;
+      const bool last =
+          next == target_phases.size() || target_phases[next] != target_phases[next - 1];
+      const std::int64_t offset = into(target_phases, carried.cycle);
+      EXPECT_TRUE(offset == into(base_phases, f.cycle) ||
+                  (last && offset < into(base_phases, f.cycle)));
       std::string path = base_engine.sites().path(f.site);
       if (which == 1 && path.starts_with("array.pe")) path.insert(path.find(':'), ".copy[0]");
       EXPECT_EQ(target_engine.sites().path(carried.site), path);
