@@ -7,9 +7,6 @@
 #include "report/table.h"
 #include "support/random_network.h"
 
-// libsystemc asks for it; nothing is elaborated in this process.
-extern "C" int sc_main(int, char**) { return 0; }
-
 namespace sagitta {
 namespace {
 

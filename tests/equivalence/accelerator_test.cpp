@@ -8,10 +8,6 @@
 #include "support/machine_cases.h"
 #include "support/one_process.h"
 
-int sc_main(int, char**) {
-  return 0;
-}
-
 namespace sagitta {
 namespace {
 

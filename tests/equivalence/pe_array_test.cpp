@@ -11,10 +11,6 @@
 #include "support/one_process.h"
 #include "support/random_network.h"
 
-int sc_main(int, char**) {
-  return 0;
-}
-
 namespace sagitta {
 namespace {
 

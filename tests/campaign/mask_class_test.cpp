@@ -1,0 +1,157 @@
+// Which of the masked classes a trial belongs to, against oracles that do not use the engine's
+// own notion of activity or reach.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "campaign/trial.h"
+#include "support/random_network.h"
+
+namespace sagitta {
+namespace {
+
+using test::Random;
+
+// One dense layer, 6 inputs by 3 outputs, on an array of 2 x 5: row 1 and lanes 3 and 4 are idle.
+Network dense_layer(Random& random) {
+  Network network;
+  network.name = "dense";
+  network.input = {1, 1, 6};
+  Layer layer = test::random_gemm(random, network.input, true);
+  layer.output.channels = 3;
+  layer.weights = random.int8s(6 * 3);
+  layer.bias.assign(3, 0);
+  layer.input_zero_point = 0;
+  layer.output_zero_point = 0;
+  layer.has_relu = false;
+  layer.output_min = -128;
+  layer.scale.assign(3, to_fixed_scale(0.001F, "test"));
+  network.layers.push_back(layer);
+  return network;
+}
+
+TEST(MaskClasses, IdleIsAPeOfNoOutputAndLogicalOneWhoseProductsAreZero) {
+  Random random(31);
+  const Network network = dense_layer(random);
+  const Program program = compile(network, {2, 5}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, std::vector<std::int8_t>(6, 0), 0);  // 0 x weight = 0, whatever the weight
+  std::map<Outcome, int> unused;
+  std::map<Outcome, int> used;
+  for (int row = 0; row < 2; ++row) {
+    for (int lane = 0; lane < 5; ++lane) {
+      const std::string path =
+          "array.pe[" + std::to_string(row) + "][" + std::to_string(lane) + "].b:3";
+      const Site site = engine.sites().parse(path, "test", "");
+      for (std::int64_t cycle = 0; cycle < engine.clean_cycles(); ++cycle) {
+        const Outcome outcome = engine.run(0, {{site, cycle}}).outcome;
+        ++(row < 1 && lane < 3 ? used : unused)[outcome];
+      }
+    }
+  }
+  // A PE without an output is idle in every cycle of the inference.
+  EXPECT_EQ(unused[Outcome::masked_idle], 7 * engine.clean_cycles());
+  // One with an output is idle too, except while the array runs: K + 2R' + C' - 2 cycles a tile
+  // (docs/machine.md), and the two cycles from the sequencer's command to the array at each end.
+  const std::int64_t tile = 6 + 2 * 1 + 3 - 2;
+  EXPECT_GE(used[Outcome::masked_logical], 3 * tile);
+  EXPECT_LE(used[Outcome::masked_logical], 3 * (tile + 4));
+  EXPECT_EQ(used[Outcome::masked_logical] + used[Outcome::masked_idle], 3 * engine.clean_cycles());
+}
+
+// The cycles in which a flip of `path` changes a value that the unit passes on.
+std::vector<std::int64_t> acting_cycles(TrialEngine& engine, const std::string& path) {
+  const Site site = engine.sites().parse(path, "test", "");
+  std::vector<std::int64_t> cycles;
+  for (std::int64_t cycle = 0; cycle < engine.clean_cycles(); ++cycle) {
+    const Outcome outcome = engine.run(0, {{site, cycle}}).outcome;
+    if (outcome != Outcome::masked_idle && outcome != Outcome::masked_logical) {
+      cycles.push_back(cycle);
+    }
+  }
+  return cycles;
+}
+
+// The expected class of a sum that became `struck`, in real numbers, without the integer kernels.
+Outcome expected_class(const Layer& layer, double scale, std::int32_t clean, std::int32_t struck) {
+  const double rounded_clean = std::nearbyint(clean * scale);
+  const double rounded_struck = std::nearbyint(struck * scale);
+  if (rounded_clean == rounded_struck) return Outcome::masked_requantise;
+  const auto clamp = [&layer](double v) {
+    return std::clamp(v + layer.output_zero_point, double(layer.output_min),
+                      double(layer.output_max));
+  };
+  return clamp(rounded_clean) == clamp(rounded_struck) ? Outcome::masked_activation
+                                                       : Outcome::tolerable;
+}
+
+TEST(MaskClasses, RequantiseRoundsTheDifferenceAwayAndActivationCutsIt) {
+  constexpr double kScale = 1.0 / 64;  // exact in float32, so that the oracle's products are too
+  std::map<Outcome, int> seen;
+  for (int seed = 0; seed < 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(400 + seed));
+    Network network = dense_layer(random);
+    Layer& layer = network.layers[0];
+    layer.has_relu = true;
+    layer.output_min = 0;
+    layer.scale.assign(3, to_fixed_scale(static_cast<float>(kScale), "test"));
+    for (auto& w : layer.weights) w = static_cast<std::int8_t>(random.between(-20, 20));
+    for (auto& b : layer.bias) b = random.between(-4000, 4000);
+    std::vector<std::int8_t> image(6);
+    for (auto& x : image) x = static_cast<std::int8_t>(random.between(-20, 20));
+    const LayerValues values = run_network(network, image).back();
+
+    const Program program = compile(network, {2, 5}, {}, {}, "test");
+    TrialEngine engine(program, network);
+    engine.prepare(0, image, 0);
+    // The register holds the sums of the one row in one cycle only.
+    const auto cycles = acting_cycles(engine, "vector.bias_add.sum[0]:31");
+    ASSERT_EQ(cycles.size(), 1U);
+    for (int lane = 0; lane < 3; ++lane) {
+      const std::int32_t clean = values.sums[static_cast<std::size_t>(lane)];
+      for (int bit = 0; bit < 32; ++bit) {
+        const Site site = engine.sites().parse(
+            "vector.bias_add.sum[" + std::to_string(lane) + "]:" + std::to_string(bit), "test", "");
+        const auto struck = static_cast<std::int32_t>(static_cast<std::uint32_t>(clean) ^
+                                                      (std::uint32_t{1} << bit));
+        const Outcome outcome = std::min(engine.run(0, {{site, cycles[0]}}).outcome,
+                                         Outcome::tolerable);  // that or worse: a logit changed
+        EXPECT_EQ(outcome, expected_class(layer, kScale, clean, struck))
+            << to_string(outcome) << " lane " << lane << " bit " << bit << " sum " << clean;
+        ++seen[outcome];
+      }
+    }
+  }
+  EXPECT_GT(seen[Outcome::masked_requantise], 50);
+  EXPECT_GT(seen[Outcome::masked_activation], 50);
+  EXPECT_GT(seen[Outcome::tolerable], 50);
+}
+
+// A changed output that the next layer does not pass on: its weight is zero.
+TEST(MaskClasses, DownstreamIsAChangedOutputThatALaterLayerIgnores) {
+  Random random(33);
+  Network network = dense_layer(random);
+  Layer second = test::random_gemm(random, {1, 1, 3}, true);
+  second.output.channels = 2;
+  second.weights = {5, -7, 0, 0, 3, 2};  // output 1 of the first layer meets only zeros
+  second.bias.assign(2, 0);
+  second.input_zero_point = 0;
+  second.scale.assign(2, to_fixed_scale(0.1F, "test"));
+  second.name = "second";
+  network.layers.push_back(second);
+  const Program program = compile(network, {2, 5}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, random.int8s(6), 0);
+  // Once in the first layer, where nothing comes of it; once in the second, which writes logits.
+  const std::string path = "vector.bias_add.sum[1]:18";
+  const auto cycles = acting_cycles(engine, path);
+  ASSERT_EQ(cycles.size(), 2U);
+  const Site site = engine.sites().parse(path, "test", "");
+  EXPECT_EQ(engine.run(0, {{site, cycles[0]}}).outcome, Outcome::masked_downstream);
+  EXPECT_GE(engine.run(0, {{site, cycles[1]}}).outcome, Outcome::tolerable);
+}
+
+}  // namespace
+}  // namespace sagitta
