@@ -15,7 +15,12 @@ class InputError : public std::runtime_error {
              const std::string& remedy)
       : std::runtime_error(format(file, where, problem, remedy)),
         file_(std::move(file)),
-        where_(std::move(where)) {}
+        where_(std::move(where)),
+        problem_(problem),
+        remedy_(remedy) {}
+
+  // The same error about another file: one that knows better where the value came from.
+  InputError in(std::string file) const { return {std::move(file), where_, problem_, remedy_}; }
 
   const std::string& file() const { return file_; }
   const std::string& where() const { return where_; }
@@ -33,6 +38,8 @@ class InputError : public std::runtime_error {
 
   std::string file_;
   std::string where_;
+  std::string problem_;
+  std::string remedy_;
 };
 
 }  // namespace sagitta

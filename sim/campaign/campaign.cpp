@@ -1,5 +1,7 @@
 #include "campaign/campaign.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "campaign/result_buffer.h"
 #include "machine/accelerator.h"
 
 namespace sagitta {
@@ -27,62 +30,15 @@ std::string machine_digest(const MachinePlan& plan, const Network& network) {
   return sha256(text);
 }
 
-void put(Buffer& buffer, int machine, const CleanResult& c) {
-  buffer.put('c');
-  buffer.put(machine);
-  buffer.put(c.image);
-  buffer.put_all(c.logits);
-  buffer.put(c.correct);
-  buffer.put(c.cycles);
-  buffer.put(c.mismatches);
-  buffer.put(c.suppressed);
-  buffer.put_all(c.counters);
-}
-
-CleanResult get_clean(Buffer& buffer) {
-  CleanResult c;
-  c.image = buffer.get<int>();
-  c.logits = buffer.get_all<std::int8_t>();
-  c.correct = buffer.get<bool>();
-  c.cycles = buffer.get<std::int64_t>();
-  c.mismatches = buffer.get<std::int64_t>();
-  c.suppressed = buffer.get<std::int64_t>();
-  c.counters = buffer.get_all<LayerCounters>();
-  return c;
-}
-
-void put(Buffer& buffer, int configuration, const TrialResult& t) {
-  buffer.put('t');
-  buffer.put(configuration);
-  buffer.put(t.trial);
-  buffer.put(t.image);
-  buffer.put(t.outcome);
-  buffer.put(t.reference_class);
-  buffer.put(t.predicted_class);
-  buffer.put(t.reference_correct);
-  buffer.put(t.correct);
-  buffer.put(t.cycles);
-  buffer.put(t.mismatches);
-  buffer.put(t.suppressed_right);
-  buffer.put(t.suppressed_wrong);
-  buffer.put_all(t.faults);
-}
-
-TrialResult get_trial(Buffer& buffer) {
-  TrialResult t;
-  t.trial = buffer.get<std::int64_t>();
-  t.image = buffer.get<int>();
-  t.outcome = buffer.get<Outcome>();
-  t.reference_class = buffer.get<int>();
-  t.predicted_class = buffer.get<int>();
-  t.reference_correct = buffer.get<bool>();
-  t.correct = buffer.get<bool>();
-  t.cycles = buffer.get<std::int64_t>();
-  t.mismatches = buffer.get<std::int64_t>();
-  t.suppressed_right = buffer.get<std::int64_t>();
-  t.suppressed_wrong = buffer.get<std::int64_t>();
-  t.faults = buffer.get_all<FaultRecord>();
-  return t;
+// Does `work`. An error in it about the experiment blames the override that gave the value.
+template <typename Work>
+void with_origin(const Experiment& experiment, Work work) {
+  try {
+    work();
+  } catch (const InputError& e) {
+    if (e.file() != experiment.file) throw;
+    throw e.in(origin_of(e.where(), experiment.overridden, experiment.file));
+  }
 }
 
 }  // namespace
@@ -92,6 +48,10 @@ Campaign::Campaign(Experiment experiment)
       folder_(open_network(experiment_.network_path)),
       images_(folder_.load_test(experiment_.images)),
       technology_(load_technology(experiment_.technology_path)) {
+  with_origin(experiment_, [this] { load(); });
+}
+
+void Campaign::load() {
   if (experiment_.images > images_.count()) {
     throw InputError(experiment_.file, "$.images",
                      fmt::format("{} is more than the {} test images of {}", experiment_.images,
@@ -169,7 +129,7 @@ void Campaign::run_clean(int workers, const Progress& progress) {
         c.mismatches = machine.mismatches();
         c.suppressed = static_cast<std::int64_t>(machine.suppressions().size());
         c.counters = machine.counters();
-        put(buffer, static_cast<int>(m), c);
+        put_clean(buffer, static_cast<int>(m), c);
         queue.report(1);
       }
     };
@@ -178,19 +138,16 @@ void Campaign::run_clean(int workers, const Progress& progress) {
           if (progress) progress(units_before + units, seconds);
         });
     units_before += images_.count();
-    for (Buffer& b : buffers) {
-      while (!b.at_end()) {
-        b.get<char>();
-        b.get<int>();
-        add_clean(static_cast<int>(m), get_clean(b));
-      }
-    }
+    take_results(buffers);
   }
   finish();
 }
 
 void Campaign::read_plans() {
-  if (!sources_.empty()) return;
+  if (sources_.empty()) with_origin(experiment_, [this] { read_sources(); });
+}
+
+void Campaign::read_sources() {
   sources_.resize(experiment_.configurations.size());
   for (const MachinePlan& plan : machines_) {
     const Machine machine(plan.program);
@@ -208,6 +165,26 @@ void Campaign::read_plans() {
       }
     }
   }
+  check_memory();
+}
+
+// Trials are kept until the results are written, so more than memory holds must not begin.
+void Campaign::check_memory() const {
+  double bytes = 0;
+  for (const Configuration& c : experiment_.configurations) {
+    // A result and its place in the list of its image; once more on the way from the worker.
+    const double each = sizeof(TrialResult) + sizeof(std::int64_t) +
+                        static_cast<double>(sizeof(FaultRecord)) * c.fault.upsets;
+    bytes += 2 * each * static_cast<double>(c.fault.trials);
+  }
+  const double memory =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (bytes <= memory) return;
+  throw InputError(experiment_.file, "$.fault.trials",
+                   fmt::format("the trials of all {} configurations need {:.0f} GB of memory, this "
+                               "machine has {:.0f} GB",
+                               experiment_.configurations.size(), bytes / 1e9, memory / 1e9),
+                   "ask for fewer trials or configurations, in several runs with other seeds");
 }
 
 void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const {
@@ -296,13 +273,13 @@ void Campaign::run_trials(int workers, const Progress& progress) {
       const int image = static_cast<int>(item % images);
       const CleanResult clean = engine->prepare(image, images_.image(image),
                                                 images_.labels[static_cast<std::size_t>(image)]);
-      put(buffer, static_cast<int>(machine), clean);
+      put_clean(buffer, static_cast<int>(machine), clean);
       queue.report(1);
       for (const int c : machines_[static_cast<std::size_t>(machine)].configurations) {
         const auto& trials =
             sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
         for (const std::int64_t k : trials) {
-          put(buffer, c, engine->run(k, faults_of(*engine, c, k)));
+          put_trial(buffer, c, engine->run(k, faults_of(*engine, c, k)));
           queue.report(1);
         }
       }
@@ -310,18 +287,18 @@ void Campaign::run_trials(int workers, const Progress& progress) {
   };
   auto buffers =
       run_workers(workers, static_cast<std::int64_t>(machines_.size()) * images, work, progress);
-  for (Buffer& b : buffers) {
-    while (!b.at_end()) {
-      const char kind = b.get<char>();
-      const int index = b.get<int>();
-      if (kind == 'c') {
-        add_clean(index, get_clean(b));
-      } else {
-        add_trial(index, get_trial(b));
-      }
-    }
-  }
+  take_results(buffers);
   finish();
+}
+
+void Campaign::take_results(std::vector<Buffer>& buffers) {
+  for (Buffer& buffer : buffers) {
+    get_results(
+        buffer, [this](int machine, const CleanResult& clean) { add_clean(machine, clean); },
+        [this](int configuration, TrialResult trial) {
+          add_trial(configuration, std::move(trial));
+        });
+  }
 }
 
 void Campaign::add_clean(int machine, const CleanResult& clean) {

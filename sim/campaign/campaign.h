@@ -126,10 +126,14 @@ class Campaign {
     std::vector<FaultList::Trial> list;               // replay
   };
 
+  void load();
   void compile_machines();
+  void read_sources();
+  void check_memory() const;
   void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
+  void take_results(std::vector<Buffer>& buffers);
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);
   void finish();

@@ -86,6 +86,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
 
   Experiment experiment;
   experiment.file = path;
+  experiment.overridden = source.overridden();
   experiment.network_path = document["network"].get<std::string>();
   experiment.images = value_or(document, "images", 0);
   const json memory = document.value("memory", json::object());

@@ -47,9 +47,21 @@ struct Configuration {
   FaultPlan fault;
 };
 
+// A place in the experiment that an override of the command line has set.
+struct Overridden {
+  std::string where;   // "$.array.rows"
+  std::string origin;  // "--set array.rows=32"
+};
+
+// What an error about the place `where` should blame: the last override that set it, a part of it
+// or what holds it; otherwise `file`.
+std::string origin_of(const std::string& where, const std::vector<Overridden>& overridden,
+                      const std::string& file);
+
 // NOLINTNEXTLINE(bugprone-exception-escape): the JSON library does not declare all of its moves
 struct Experiment {
-  std::string file;          // for messages; empty when built in memory
+  std::string file;  // for messages; empty when built in memory
+  std::vector<Overridden> overridden;
   std::string network_path;  // absolute
   int images = 0;            // 0: all of the test set
   MemoryShape memory;        // zeros: sized to fit

@@ -198,13 +198,24 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
 
 void ExperimentSource::fail(const std::string& where, const std::string& problem,
                             const std::string& remedy) const {
-  std::string origin = file_;
-  for (const Override& change : overrides_) {
+  throw InputError(origin_of(where, overridden(), file_), where, problem, remedy);
+}
+
+std::vector<Overridden> ExperimentSource::overridden() const {
+  std::vector<Overridden> all;
+  for (const Override& change : overrides_) all.push_back({change.where, "--set " + change.text});
+  return all;
+}
+
+std::string origin_of(const std::string& where, const std::vector<Overridden>& overridden,
+                      const std::string& file) {
+  std::string origin = file;
+  for (const Overridden& change : overridden) {
     // An unknown key in the middle of an override is above the override's own place.
     const bool above = where != "$" && holds(where, change.where);
-    if (above || holds(change.where, where)) origin = "--set " + change.text;
+    if (above || holds(change.where, where)) origin = change.origin;
   }
-  throw InputError(origin, where, problem, remedy);
+  return origin;
 }
 
 }  // namespace sagitta

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "campaign/experiment.h"
+
 namespace sagitta {
 
 extern const char* const experiment_schema_text;  // configs/schema/experiment.schema.json
@@ -27,6 +29,8 @@ class ExperimentSource {
   const nlohmann::json& document() const { return document_; }
   const std::string& file() const { return file_; }
   const std::string& folder() const { return folder_; }  // of the file, absolute
+
+  std::vector<Overridden> overridden() const;
 
   // Throws InputError about a place in the document: names the override that put the value there,
   // or else the file.

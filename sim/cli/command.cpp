@@ -77,7 +77,9 @@ void check_output(const std::string& folder) {
   fs::path nearest = fs::absolute(folder, error);  // the folder, or the one it will be made in
   while (!fs::exists(nearest, error) && nearest.has_relative_path())
     nearest = nearest.parent_path();
-  if (!fs::is_directory(nearest, error) || access(nearest.c_str(), W_OK | X_OK) != 0) {
+  // Only making something tells for sure: the permissions of /proc, say, promise too much.
+  std::string probe = (nearest / ".sagitta-XXXXXX").string();
+  if (mkdtemp(probe.data()) == nullptr || rmdir(probe.c_str()) != 0) {
     throw InputError(folder, "", "is not a folder that can be written to",
                      "give another one with -o DIR");
   }

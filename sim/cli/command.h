@@ -47,8 +47,8 @@ class ProgressLine {
 
 bool colour_wanted();  // standard output is a terminal and NO_COLOR is not set
 
-// Checks before the work that `-o DIR` can be made, so that no result is lost to a bad path; makes
-// nothing, so that a run that fails leaves nothing.
+// Checks before the work that `-o DIR` can be made, so that no result is lost to a bad path; leaves
+// nothing behind, so that a run that fails does not either.
 void check_output(const std::string& folder);
 void make_output(const std::string& folder);
 // Writes results.json, results.csv, the resolved experiment and the thresholds used.

@@ -1,6 +1,7 @@
 // The subcommands that run an experiment: check, run, calibrate, inject, sweep, compare.
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <numeric>
 
@@ -17,6 +18,23 @@ namespace sagitta::cli {
 namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
+
+// Adds a command that loads an experiment, works for a while and may leave a folder of results.
+void add_experiment_command(CLI::App& app, const std::string& name, const std::string& description,
+                            const std::string& footer,
+                            const std::function<void(const Options&, Campaign&)>& work,
+                            const std::vector<std::string>& set = {}) {
+  auto* command = app.add_subcommand(name, description);
+  command->footer(footer);
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command);
+  command->callback([options, work, set] {
+    check_output(options->output);
+    options->set.insert(options->set.end(), set.begin(), set.end());
+    Campaign campaign(options->load());
+    work(options, campaign);
+  });
+}
 
 // `more`: other files that the command has put into the output folder.
 void finish(const Options& options, const Campaign& campaign, const nlohmann::ordered_json& results,
@@ -74,6 +92,19 @@ std::string faults_csv(const Campaign& campaign) {
   return text;
 }
 
+// Writes faults.csv and the lists that replay; returns their names.
+std::vector<std::string> write_faults(const std::string& folder, const Campaign& campaign) {
+  make_output(folder);
+  std::vector<std::string> names = {"faults.csv"};
+  write_file(folder + "/faults.csv", faults_csv(campaign));
+  const auto n = campaign.experiment().configurations.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    names.push_back(n == 1 ? "faults.json" : fmt::format("faults-{}.json", i));
+    write_fault_list(campaign.fault_list(static_cast<int>(i)), folder + "/" + names.back());
+  }
+  return names;
+}
+
 }  // namespace
 
 void add_check(CLI::App& app) {
@@ -112,22 +143,18 @@ void add_check(CLI::App& app) {
 }
 
 void add_run(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "run",
-      "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy");
-  command->footer("Example: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run");
-  auto options = std::make_shared<ExperimentOptions>();
-  options->add_to(*command);
-  command->callback([options] {
-    check_output(options->output);
-    Campaign campaign(options->load());
-    {
-      ProgressLine line("inferences", campaign.clean_units(), options->quiet);
-      campaign.run_clean(options->worker_count(), line.callback());
-    }
-    const auto results = clean_results(campaign);
-    finish(options, campaign, results, clean_table(results, colour_wanted()));
-  });
+  add_experiment_command(
+      app, "run",
+      "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy",
+      "Example: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run",
+      [](const Options& options, Campaign& campaign) {
+        {
+          ProgressLine line("inferences", campaign.clean_units(), options->quiet);
+          campaign.run_clean(options->worker_count(), line.callback());
+        }
+        const auto results = clean_results(campaign);
+        finish(options, campaign, results, clean_table(results, colour_wanted()));
+      });
 }
 
 void add_calibrate(CLI::App& app) {
@@ -183,75 +210,52 @@ void add_calibrate(CLI::App& app) {
 }
 
 void add_inject(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "inject", "Trials with bit flips: outcomes, a row for every fault, and a list that replays");
-  command->footer(
+  add_experiment_command(
+      app, "inject",
+      "Trials with bit flips: outcomes, a row for every fault, and a list that replays",
       "Examples: sagitta inject configs/lenet5.json --set scheme=none --set "
       "fault.sites='array.pe**.acc' -o out\n"
       "          sagitta inject configs/lenet5.json --set scheme=none --set "
-      "fault.list=out/faults.json");
-  auto options = std::make_shared<ExperimentOptions>();
-  options->add_to(*command);
-  command->callback([options] {
-    check_output(options->output);
-    Campaign campaign(options->load());
-    run_trials(options, campaign);
-    const auto results = fault_results(campaign);
-    std::vector<std::string> lists;
-    if (!options->output.empty()) {
-      make_output(options->output);
-      lists.emplace_back("faults.csv");
-      write_file(options->output + "/faults.csv", faults_csv(campaign));
-      const auto n = campaign.experiment().configurations.size();
-      for (std::size_t i = 0; i < n; ++i) {
-        const std::string name = n == 1 ? "faults.json" : fmt::format("faults-{}.json", i);
-        write_fault_list(campaign.fault_list(static_cast<int>(i)), options->output + "/" + name);
-        lists.push_back(name);
-      }
-    }
-    finish(options, campaign, results, fault_table(results, colour_wanted()), lists);
-  });
+      "fault.list=out/faults.json",
+      [](const Options& options, Campaign& campaign) {
+        run_trials(options, campaign);
+        const auto results = fault_results(campaign);
+        std::vector<std::string> lists;
+        if (!options->output.empty()) lists = write_faults(options->output, campaign);
+        finish(options, campaign, results, fault_table(results, colour_wanted()), lists);
+      });
 }
 
 void add_sweep(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "sweep",
-      "Every configuration of an experiment under faults: accuracy, SDC, and what it costs");
-  command->footer("Example: sagitta sweep configs/sweeps/demo.json -o out/demo");
-  auto options = std::make_shared<ExperimentOptions>();
-  options->add_to(*command);
-  command->callback([options] {
-    check_output(options->output);
-    Campaign campaign(options->load());
-    run_trials(options, campaign);
-    const auto results = fault_results(campaign);
-    finish(options, campaign, results,
-           fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
-  });
+  add_experiment_command(
+      app, "sweep",
+      "Every configuration of an experiment under faults: accuracy, SDC, and what it costs",
+      "Example: sagitta sweep configs/sweeps/demo.json -o out/demo",
+      [](const Options& options, Campaign& campaign) {
+        run_trials(options, campaign);
+        const auto results = fault_results(campaign);
+        finish(options, campaign, results,
+               fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
+      });
 }
 
 void add_compare(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "compare",
-      "The schemes of an experiment on the same faults, pair by pair (McNemar's exact test)");
-  command->footer(
+  add_experiment_command(
+      app, "compare",
+      "The schemes of an experiment on the same faults, pair by pair (McNemar's exact test)",
       "Faults are drawn over the unprotected machine and carried over to every scheme by layer, "
       "tile\n"
       "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
-      "Example: sagitta compare configs/lenet5.json --set fault.upsets=64");
-  auto options = std::make_shared<ExperimentOptions>();
-  options->add_to(*command);
-  command->callback([options] {
-    check_output(options->output);
-    // As an override, so that the experiment written beside the results gives them again.
-    options->set.emplace_back("fault.population=common");
-    Experiment experiment = options->load();
-    Campaign campaign(std::move(experiment));
-    run_trials(options, campaign);
-    const auto results = compare_results(campaign);
-    finish(options, campaign, results,
-           fault_table(results, colour_wanted()) + "\n" + pairs_table(results, colour_wanted()));
-  });
+      "Example: sagitta compare configs/lenet5.json --set fault.upsets=64",
+      [](const Options& options, Campaign& campaign) {
+        run_trials(options, campaign);
+        const auto results = compare_results(campaign);
+        finish(
+            options, campaign, results,
+            fault_table(results, colour_wanted()) + "\n" + pairs_table(results, colour_wanted()));
+      },
+      // As an override, so that the experiment written beside the results gives them again.
+      {"fault.population=common"});
 }
 
 }  // namespace sagitta::cli

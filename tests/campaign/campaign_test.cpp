@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
+
 #include "report/results.h"
 #include "report/table.h"
 #include "support/random_network.h"
@@ -61,6 +64,38 @@ TEST(Campaign, RatesAreThoseOfTheTrials) {
     EXPECT_EQ(c.at("sdc_rate").at("n"), 60);
   }
   EXPECT_GT(hangs, 0);
+}
+
+// Bounds fitted on two images only, so that many clean images fall outside them.
+TEST(Campaign, FalseAlarmsAreThoseOfTheFaultFreeRuns) {
+  const Campaign campaign = small_campaign({"calibration_images=2", "fault.trials=1"});
+  const auto results = fault_results(campaign);
+  std::map<std::string, std::int64_t> alarmed;
+  for (const auto& c : results.at("configurations")) {
+    SCOPED_TRACE(c.at("name").get<std::string>());
+    const auto same = [&c](const MachinePlan& m) { return m.scheme.name == c.at("scheme"); };
+    const auto& plans = campaign.machines();
+    Machine machine(std::find_if(plans.begin(), plans.end(), same)->program);
+    std::int64_t images = 0, rows = 0, values = 0;
+    for (int i = 0; i < campaign.images().count(); ++i) {
+      const auto image = campaign.images().image(i);
+      machine.reset(image.data());
+      while (!machine.done()) machine.step();
+      images += machine.mismatches() > 0 || !machine.suppressions().empty() ? 1 : 0;
+      rows += machine.mismatches();
+      values += static_cast<std::int64_t>(machine.suppressions().size());
+    }
+    const auto& alarms = c.at("false_alarms");
+    EXPECT_EQ(alarms.at("images").at("count"), images);
+    EXPECT_EQ(alarms.at("images").at("n"), 25);
+    EXPECT_EQ(alarms.at("rows"), rows);
+    EXPECT_EQ(alarms.at("suppressed_values").at("count"), values);
+    alarmed[c.at("scheme")] = images;
+  }
+  EXPECT_EQ(alarmed.at("none"), 0);
+  EXPECT_EQ(alarmed.at("tmr-pe"), 0);
+  EXPECT_GT(alarmed.at("range-zero"), 0);
+  EXPECT_LT(alarmed.at("range-zero"), 25);
 }
 
 TEST(Campaign, ThresholdsComeFromTheCalibrationSet) {

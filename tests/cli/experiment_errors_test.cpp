@@ -103,6 +103,27 @@ TEST_F(CliExperiment, MissingThresholdFile) {
   done({"check", "experiment.json", "--set", "scheme=range-zero"});
 }
 
+// What only the loaded network or machine can tell still blames the one who gave the value.
+TEST_F(CliExperiment, ErrorsAfterLoadingNameTheOverride) {
+  write_json("experiment.json", small());
+  machines_refuse({"--set", "images=1001"}, {"--set images=1001: $.images: 1001 is more than"});
+  refuses({"check", "experiment.json", "--set", "fault.sites=nothing"},
+          {"--set fault.sites=nothing: $.fault.sites: "});
+  refuses({"check", "experiment.json", "--set", "memory.weight_rows=1"},
+          {"--set memory.weight_rows=1: $.memory.weight_rows: "});
+  refuses({"check", "experiment.json", "--set", "memory={\"weight_rows\": 1}"},
+          {"--set memory={\"weight_rows\": 1}: $.memory.weight_rows: "});
+}
+
+TEST_F(CliExperiment, MoreTrialsThanMemoryHolds) {
+  write_json("experiment.json", small());
+  for (const std::string command : {"check", "inject", "sweep"}) {
+    refuses({command, "experiment.json", "--set", "fault.trials=1000000000", "--set",
+             "fault.upsets=1000000"},
+            {"--set fault.trials=1000000000: $.fault.trials: ", "GB of memory", "fewer trials"});
+  }
+}
+
 TEST_F(CliExperiment, MoreImagesThanThereAre) {
   with("/images", 1001);
   machines_refuse(

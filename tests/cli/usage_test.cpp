@@ -82,7 +82,7 @@ TEST_F(CliUsage, OutputFolderThatIsAFile) {
   write("file", "kept");
   ASSERT_EQ(mkfifo(path("pipe").c_str(), 0600), 0);
   for (const std::string command : {"run", "inject", "sweep", "compare"}) {
-    for (const std::string output : {"file", "file/folder", "pipe"}) {
+    for (const std::string output : {"file", "file/folder", "pipe", "/proc/results"}) {
       refuses({command, "experiment.json", "-o", output},
               {output + ": is not a folder that can be written to", "-o DIR"});
     }

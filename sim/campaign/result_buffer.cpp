@@ -1,0 +1,93 @@
+#include "campaign/result_buffer.h"
+
+#include <utility>
+
+namespace sagitta {
+namespace {
+
+enum class Kind : char { clean, trial };
+
+// One list of fields for both directions.
+template <typename Visit>
+void each_field(CleanResult& c, Visit&& visit) {
+  visit(c.image);
+  visit(c.logits);
+  visit(c.correct);
+  visit(c.cycles);
+  visit(c.mismatches);
+  visit(c.suppressed);
+  visit(c.counters);
+}
+
+template <typename Visit>
+void each_field(TrialResult& t, Visit&& visit) {
+  visit(t.trial);
+  visit(t.image);
+  visit(t.outcome);
+  visit(t.reference_class);
+  visit(t.predicted_class);
+  visit(t.reference_correct);
+  visit(t.correct);
+  visit(t.cycles);
+  visit(t.mismatches);
+  visit(t.suppressed_right);
+  visit(t.suppressed_wrong);
+  visit(t.faults);
+}
+
+struct Putter {
+  Buffer& buffer;
+  template <typename T>
+  void operator()(const T& value) const {
+    buffer.put(value);
+  }
+  template <typename T>
+  void operator()(const std::vector<T>& values) const {
+    buffer.put_all(values);
+  }
+};
+
+struct Getter {
+  Buffer& buffer;
+  template <typename T>
+  void operator()(T& value) const {
+    value = buffer.get<T>();
+  }
+  template <typename T>
+  void operator()(std::vector<T>& values) const {
+    values = buffer.get_all<T>();
+  }
+};
+
+}  // namespace
+
+void put_clean(Buffer& buffer, int machine, CleanResult clean) {
+  buffer.put(Kind::clean);
+  buffer.put(machine);
+  each_field(clean, Putter{buffer});
+}
+
+void put_trial(Buffer& buffer, int configuration, TrialResult trial) {
+  buffer.put(Kind::trial);
+  buffer.put(configuration);
+  each_field(trial, Putter{buffer});
+}
+
+void get_results(Buffer& buffer, const std::function<void(int machine, const CleanResult&)>& clean,
+                 const std::function<void(int configuration, TrialResult)>& trial) {
+  while (!buffer.at_end()) {
+    const auto kind = buffer.get<Kind>();
+    const int index = buffer.get<int>();
+    if (kind == Kind::clean) {
+      CleanResult c;
+      each_field(c, Getter{buffer});
+      clean(index, c);
+    } else {
+      TrialResult t;
+      each_field(t, Getter{buffer});
+      trial(index, std::move(t));
+    }
+  }
+}
+
+}  // namespace sagitta
