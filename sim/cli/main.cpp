@@ -42,9 +42,7 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
                      command);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_command(int argc, char** argv) {
   using namespace sagitta;
   CLI::App app{
       "Sagitta: a cycle-accurate systolic-array DNN accelerator under register-level bit flips,\n"
@@ -89,6 +87,17 @@ int main(int argc, char** argv) {
     return 1;
   } catch (const std::exception& e) {
     fmt::print(stderr, "sagitta: {}\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_command(argc, argv);
+  } catch (...) {  // what even the messages about errors may throw
+    std::fputs("sagitta: failed, and could not say why\n", stderr);
     return 1;
   }
 }

@@ -135,7 +135,8 @@ Weights delivered(const Program& program) {
   Weights w;
   for (const Transfer& t : program.transfers) {
     if (t.is_image) continue;
-    w.rows += static_cast<double>((t.size - header) / stride);
+    const std::int64_t rows = (t.size - header) / stride;
+    w.rows += static_cast<double>(rows);
     w.header += header;
   }
   return w;
@@ -148,7 +149,7 @@ std::string block_of(const RegisterClass& registers) {
 }
 
 std::string unit_of(const RegisterClass& registers) {
-  const std::string path = plain(registers.path);
+  std::string path = plain(registers.path);
   const std::size_t first = path.find('.');
   if (first == std::string::npos) return path;
   return path.substr(first + 1, path.find('.', first + 1) - first - 1);

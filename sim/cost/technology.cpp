@@ -124,7 +124,7 @@ class Reader {
              const std::vector<std::string>& known) const {
     for (const auto& [key, unused] : object.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        fail(where + "/" + key, "this key is unknown",
+        fail(fmt::format("{}/{}", where, key), "this key is unknown",
              "did you mean \"" + nearest(key, known) + "\"?");
       }
     }

@@ -106,12 +106,10 @@ void Machine::record_tile(const SequencerState& s) {
     tiles_.push_back({layer(), s.first_row, s.first_column, 0, cycle_ + 2, -1});
   }
   if (static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear) {
-    for (auto t = tiles_.rbegin(); t != tiles_.rend(); ++t) {
-      if (t->end_cycle >= 0) break;
-      if (t->start_cycle > cycle_) continue;  // the next tile is already being fetched
-      t->end_cycle = cycle_;
-      break;
-    }
+    // The oldest tile under way: the next one may already be being fetched.
+    auto oldest = tiles_.end();
+    while (oldest != tiles_.begin() && (oldest - 1)->end_cycle < 0) --oldest;
+    if (oldest != tiles_.end()) oldest->end_cycle = cycle_;
   }
 }
 

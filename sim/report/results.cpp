@@ -105,7 +105,7 @@ std::int64_t count_if(const OutcomeCounts& counts, bool (*which)(Outcome)) {
 
 std::string csv_cell(const ordered_json& value) {
   if (!value.is_string()) return value.dump();
-  const std::string text = value.get<std::string>();
+  auto text = value.get<std::string>();
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -213,7 +213,7 @@ std::string results_csv(const ordered_json& results) {
                           Row& row) -> void {
     if (value.is_object()) {
       for (const auto& [key, inner] : value.items()) {
-        self(self, inner, name.empty() ? key : name + "." + key, row);
+        self(self, inner, name.empty() ? key : fmt::format("{}.{}", name, key), row);
       }
     } else if (!value.is_array()) {
       row.emplace_back(name, csv_cell(value));

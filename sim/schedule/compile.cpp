@@ -86,7 +86,7 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
   };
   for (int lane = 0; lane < lanes; ++lane) {
     const bool used = lane < valid;
-    const auto n = static_cast<std::size_t>(first_column + lane);
+    const auto n = static_cast<std::size_t>(first_column) + static_cast<std::size_t>(lane);
     word(used ? static_cast<std::uint32_t>(layer.bias[n]) : 0);
     word(used ? layer.scale[n].mantissa | std::uint32_t{layer.scale[n].shift} << kMantissaBits : 0);
     for (const Checker* c : {&p.range, &p.gradient}) {
@@ -97,9 +97,9 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
   }
   if (p.checksum) {
     std::uint32_t bias_sum = 0;
+    const auto first = static_cast<std::size_t>(first_column);
     for (int lane = 0; lane < valid; ++lane) {
-      bias_sum +=
-          static_cast<std::uint32_t>(layer.bias[static_cast<std::size_t>(first_column + lane)]);
+      bias_sum += static_cast<std::uint32_t>(layer.bias[first + static_cast<std::size_t>(lane)]);
     }
     word(bias_sum);
   }
