@@ -34,8 +34,16 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   array_.weights(weights_.row);
   array_.control(sequencer_.control);
 
-  // The drain path: array -> bias -> [detector -> checkers] -> requantise -> scratchpad.
-  vector_.row(array_.sums);
+  // The drain path: array [-> partial sums] -> bias -> [detector -> checkers] -> requantise ->
+  // scratchpad.
+  if (machine_.partial_sums() != nullptr) {
+    partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
+    partial_sums_->clock(clock_);
+    partial_sums_->aligned(array_.sums);
+    vector_.row(partial_sums_->finished);
+  } else {
+    vector_.row(array_.row);
+  }
   vector_.parameters(weights_.parameters);
   vector_.pool(activations_.vector);
   OutWire<SumVector>* sums = &vector_.sums;

@@ -41,6 +41,7 @@ class Accelerator : public sc_core::sc_module {
   InjectorModule injector_;
   std::unique_ptr<ChecksumModule> checksum_;
   std::vector<std::unique_ptr<CheckerModule>> checkers_;
+  std::unique_ptr<PartialSumsModule> partial_sums_;
   std::unique_ptr<AccumulatorBufferModule> accumulators_;
 };
 

@@ -21,6 +21,9 @@ Machine::Machine(const Program& program)
                                                                           program, sequencer_)
                                        : std::nullopt),
       array_(layout_, program.array, program.protection.tmr_pe ? 3 : 1),
+      partial_sums_(program.array.dataflow == Dataflow::ws
+                        ? std::optional<PartialSums>(std::in_place, layout_, program, sequencer_)
+                        : std::nullopt),
       vector_(layout_, program, sequencer_),
       checksum_(program.protection.checksum
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_)
@@ -79,6 +82,13 @@ int Machine::layer() const {
   return std::clamp(static_cast<int>(s.layer) - 1, 0, layers);
 }
 
+SumVector Machine::drained() {
+  const std::byte* now = state_.now();
+  if (partial_sums_) return partial_sums_->output(now);
+  const SequencerState& s = control();
+  return {s.drain2 != 0, false, s.drain_address2, array_.sums(now)};
+}
+
 SumVector Machine::checked() const {
   const std::byte* now = state_.now();
   if (!checkers_.empty()) return checkers_.back()->output(now);
@@ -101,12 +111,14 @@ void Machine::capture_store(const SequencerState& s) {
 
 // The array sees what the sequencer issued two cycles ago.
 void Machine::record_tile(const SequencerState& s) {
-  const auto phase = static_cast<Phase>(s.phase);
-  if (phase == Phase::feed && s.weight_row == 0) {
-    tiles_.push_back({layer(), s.first_row, s.first_column, 0, cycle_ + 2, -1});
+  const bool os = sequencer_.dataflow() == Dataflow::os;
+  if (sequencer_.issues_rows(s) && (os ? s.weight_row : s.pixel) == 0) {
+    tiles_.push_back({layer(), s.first_row, s.first_column,
+                      os ? 0 : s.first_depth / program_->array.rows, cycle_ + 2, -1});
   }
-  if (static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear) {
-    // The oldest tile under way: the next one may already be being fetched.
+  if (os ? static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear
+         : (sequencer_.tag(state_.now()) & kTagEnd) != 0) {
+    // The oldest tile under way: the next ones may already have begun.
     auto oldest = tiles_.end();
     while (oldest != tiles_.begin() && (oldest - 1)->end_cycle < 0) --oldest;
     if (oldest != tiles_.end()) oldest->end_cycle = cycle_;
@@ -124,14 +136,9 @@ void Machine::count() {
     case Phase::setup:
       if (s.count == 0) --c.stall_cycles;
       break;
-    case Phase::feed: {
-      const int rows = sequencer_.rows(s);
-      ++c.feed_cycles;
-      ++c.weight_row_reads;
-      c.activation_reads += rows;
-      c.macs += std::int64_t{rows} * sequencer_.lanes(s);
+    case Phase::preload:
+      if (s.count == 0 && s.first_depth == 0 && s.first_row == 0) --c.stall_cycles;
       break;
-    }
     case Phase::pool:
       if (s.pixel == 0 && s.kernel_y == 0 && s.kernel_x == 0) --c.stall_cycles;
       ++c.pool_taps;
@@ -140,7 +147,20 @@ void Machine::count() {
     default:
       break;
   }
-  if (s.drain2 != 0) ++c.vectors;
+  if (sequencer_.issues_rows(s)) {
+    const int rows = sequencer_.rows(s);
+    ++c.feed_cycles;
+    c.activation_reads += rows;
+    c.macs += std::int64_t{rows} * sequencer_.lanes(s);
+  }
+  if (sequencer_.weight_row(s) >= 0) ++c.weight_row_reads;
+  if (partial_sums_) {
+    const std::uint8_t tag = sequencer_.tag(state_.now());
+    const int lanes = (tag & kTagValid) != 0 ? sequencer_.lanes(s) : 0;
+    if ((tag & kTagFirstFold) == 0) c.partial_reads += lanes;
+    if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
+  }
+  if (drained().valid) ++c.vectors;
   if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
   const DmaState& d = dma_.state(state_.now());
   if (d.data_valid != 0) c.dma_bytes += dma_.count(state_.now());
@@ -161,8 +181,11 @@ void Machine::step() {
   dma_.step(cycle, s);
   activations_.step(cycle, dma_, vector_.output(now));
   weights_.step(cycle, dma_);
-  array_.step(cycle, activations_.read(now), weights_.read(now), static_cast<ArrayMode>(s.mode2));
-  vector_.step(cycle, array_.sums(now), checked(), activations_.vector(now), weights_);
+  const SumVector row = drained();
+  if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
+  array_.step(cycle, activations_.read(now), weights_.read(now), static_cast<ArrayMode>(s.mode2),
+              s.load1 != 0);
+  vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, checked());
   SumVector sums = vector_.sums(now);
   if (checksum_) {

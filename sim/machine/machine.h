@@ -17,6 +17,7 @@
 #include "machine/memory/accumulator_buffer.h"
 #include "machine/memory/activation_scratchpad.h"
 #include "machine/memory/dma.h"
+#include "machine/memory/partial_sums.h"
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/resilience/checker.h"
 #include "machine/resilience/checksum.h"
@@ -113,6 +114,7 @@ class Machine {
   ActivationScratchpad& activations() { return activations_; }
   const ActivationScratchpad& activations() const { return activations_; }
   WeightScratchpad& weights() { return weights_; }
+  PartialSums* partial_sums() { return partial_sums_ ? &*partial_sums_ : nullptr; }
   AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
   Array& array() { return array_; }
   VectorUnit& vector() { return vector_; }
@@ -120,6 +122,8 @@ class Machine {
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
+  // A row of finished sums on its way to the bias adder.
+  SumVector drained();
   // What leaves the resilience unit (or the bias adder, where there is none).
   SumVector checked() const;
   Cycle cycle_view() { return state_.cycle(); }
@@ -140,6 +144,7 @@ class Machine {
   WeightScratchpad weights_;
   std::optional<AccumulatorBuffer> accumulators_;
   Array array_;
+  std::optional<PartialSums> partial_sums_;
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;

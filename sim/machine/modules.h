@@ -125,26 +125,48 @@ class ArrayModule : public Block {
   InWire<BytesView> activations{"activations"};
   InWire<BytesView> weights{"weights"};
   InWire<ControlView> control{"control"};
-  OutWire<SumsView> sums{"sums"};  // the row that leaves
+  OutWire<SumsView> sums{"sums"};    // the row that leaves
+  OutWire<SumVector> row{"row"};     // ... with its address, where it goes to the vector unit
   ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.array()),
-        sums_(machine, [](Machine& m) { return m.array().sums(m.state().now()); }) {
+        sums_(machine, [](Machine& m) { return m.array().sums(m.state().now()); }),
+        row_(machine, [](Machine& m) { return m.drained(); }) {
     sums(sums_);
+    row(row_);
   }
 
  private:
   void step(const Cycle& cycle) override {
-    core_.step(cycle, activations->read(), weights->read(),
-               static_cast<ArrayMode>(control->read()->mode2));
+    const SequencerState& s = *control->read();
+    core_.step(cycle, activations->read(), weights->read(), static_cast<ArrayMode>(s.mode2),
+               s.load1 != 0);
   }
   Array& core_;
   Wire<SumsView> sums_;
+  Wire<SumVector> row_;
+};
+
+class PartialSumsModule : public Block {
+ public:
+  InWire<SumsView> aligned{"aligned"};
+  OutWire<SumVector> finished{"finished"};
+  PartialSumsModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state),
+        core_(*machine.partial_sums()),
+        finished_(machine, [](Machine& m) { return m.partial_sums()->output(m.state().now()); }) {
+    finished(finished_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle, aligned->read()); }
+  PartialSums& core_;
+  Wire<SumVector> finished_;
 };
 
 class VectorUnitModule : public Block {
  public:
-  InWire<SumsView> row{"row"};
+  InWire<SumVector> row{"row"};
   InWire<SumVector> checked{"checked"};
   InWire<BytesView> pool{"pool"};
   InWire<const WeightScratchpad*> parameters{"parameters"};

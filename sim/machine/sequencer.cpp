@@ -1,7 +1,6 @@
 #include "machine/sequencer.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
 
 namespace sagitta {
@@ -21,98 +20,11 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
     : program_(&program),
       rows_(program.array.rows),
       columns_(program.array.columns),
-      flush_cycles_(flush_cycles(unit_latency)),
+      flush_cycles_(flush_cycles(program.array, unit_latency)),
       store_beat_cycles_((program.array.columns * (program.raw_output ? 4 : 1) +
                           program.memory.dram_bytes_per_cycle - 1) /
                          program.memory.dram_bytes_per_cycle) {
   declare(layout);
-}
-
-void Sequencer::declare(RegisterLayout& layout) {
-  state_ = layout.place_pipe<SequencerState>(1);
-  const auto field = [&](const char* name, std::size_t offset, int element_bytes, int width,
-                         bool is_signed = false) {
-    RegisterClass c;
-    c.path = std::string("control.sequencer.") + name;
-    c.width = width;
-    c.is_signed = is_signed;
-    c.offset = state_.offset + offset;
-    c.element_bytes = element_bytes;
-    layout.declare(std::move(c));
-  };
-#define SAGITTA_FIELD(name, width, is_signed) \
-  field(#name, offsetof(SequencerState, name), sizeof(SequencerState::name), width, is_signed)
-#define SAGITTA_CONFIG(name, width, is_signed)                                               \
-  field("config." #name, offsetof(SequencerState, config) + offsetof(LayerDescriptor, name), \
-        sizeof(LayerDescriptor::name), width, is_signed)
-  // NOLINTBEGIN(bugprone-sizeof-expression)
-  SAGITTA_CONFIG(height, 16, false);
-  SAGITTA_CONFIG(width, 24, false);
-  SAGITTA_CONFIG(rows, 24, false);
-  SAGITTA_CONFIG(columns, 24, false);
-  SAGITTA_CONFIG(origin_y, 16, true);
-  SAGITTA_CONFIG(origin_x, 16, true);
-  SAGITTA_CONFIG(stride_y, 16, false);
-  SAGITTA_CONFIG(stride_x, 16, false);
-  SAGITTA_CONFIG(span_x, 24, false);
-  SAGITTA_CONFIG(dilation_y, 16, false);
-  SAGITTA_CONFIG(dilation_x, 16, false);
-  SAGITTA_CONFIG(kernel_h, 8, false);
-  SAGITTA_CONFIG(kernel_w, 8, false);
-  SAGITTA_CONFIG(tap_channels, 24, false);
-  SAGITTA_CONFIG(tap_step_x, kAddressBits, true);
-  SAGITTA_CONFIG(tap_step_y, kAddressBits, true);
-  SAGITTA_CONFIG(origin_address, kAddressBits, true);
-  SAGITTA_CONFIG(pixel_step, kAddressBits, true);
-  SAGITTA_CONFIG(line_step, kAddressBits, true);
-  SAGITTA_CONFIG(tile_y, 24, false);
-  SAGITTA_CONFIG(tile_x, 24, false);
-  SAGITTA_CONFIG(tile_address, kAddressBits, true);
-  SAGITTA_CONFIG(input_zero_point, 8, true);
-  SAGITTA_CONFIG(output_zero_point, 8, true);
-  SAGITTA_CONFIG(output_min, 8, true);
-  SAGITTA_CONFIG(output_max, 8, true);
-  SAGITTA_CONFIG(operation, 1, false);
-  SAGITTA_CONFIG(raw, 1, false);
-  SAGITTA_FIELD(phase, 4, false);
-  SAGITTA_FIELD(layer, 8, false);
-  SAGITTA_FIELD(input_bank, 1, false);
-  SAGITTA_FIELD(weight_bank, 1, false);
-  SAGITTA_FIELD(column_tile, 16, false);
-  SAGITTA_FIELD(first_column, 24, false);
-  SAGITTA_FIELD(first_row, 24, false);
-  SAGITTA_FIELD(count, 24, false);
-  SAGITTA_FIELD(output_address, kAddressBits, true);
-  SAGITTA_FIELD(tap_y, 24, false);
-  SAGITTA_FIELD(tap_x, 24, false);
-  SAGITTA_FIELD(kernel_y, 8, false);
-  SAGITTA_FIELD(kernel_x, 8, false);
-  SAGITTA_FIELD(channel, 24, false);
-  SAGITTA_FIELD(tap_address, kAddressBits, true);
-  SAGITTA_FIELD(weight_row, 24, false);
-  SAGITTA_FIELD(walk_y, kAddressBits, true);
-  SAGITTA_FIELD(walk_x, kAddressBits, true);
-  SAGITTA_FIELD(walk_address, kAddressBits, true);
-  SAGITTA_FIELD(pixel, 24, false);
-  SAGITTA_FIELD(mode1, 2, false);
-  SAGITTA_FIELD(mode2, 2, false);
-  SAGITTA_FIELD(drain1, 1, false);
-  SAGITTA_FIELD(drain2, 1, false);
-  SAGITTA_FIELD(drain_address1, kAddressBits, true);
-  SAGITTA_FIELD(drain_address2, kAddressBits, true);
-  SAGITTA_FIELD(param1, 1, false);
-  SAGITTA_FIELD(param_lane1, 9, false);
-  SAGITTA_FIELD(pool1, 4, false);
-  SAGITTA_FIELD(pool2, 4, false);
-  SAGITTA_FIELD(pool_address1, kAddressBits, true);
-  SAGITTA_FIELD(pool_address2, kAddressBits, true);
-  SAGITTA_FIELD(store1, 1, false);
-  // NOLINTEND(bugprone-sizeof-expression)
-#undef SAGITTA_FIELD
-#undef SAGITTA_CONFIG
-  row_y_ = layout.pipe<std::int32_t>("control.row[].y", {rows_}, kAddressBits);
-  row_x_ = layout.pipe<std::int32_t>("control.row[].x", {rows_}, kAddressBits);
-  row_address_ = layout.pipe<std::int32_t>("control.row[].address", {rows_}, kAddressBits);
 }
 
 int Sequencer::lanes(const SequencerState& s) const {
@@ -120,7 +32,32 @@ int Sequencer::lanes(const SequencerState& s) const {
 }
 
 int Sequencer::rows(const SequencerState& s) const {
-  return std::clamp(sub(s.config.rows, s.first_row), 0, rows_);
+  const std::int32_t left = dataflow() == Dataflow::os ? sub(s.config.rows, s.first_row)
+                                                       : sub(s.config.depth, s.first_depth);
+  return std::clamp(left, 0, rows_);
+}
+
+int Sequencer::part_rows(const SequencerState& s) const {
+  return static_cast<int>(
+      std::clamp<std::int64_t>(sub(s.config.rows, s.first_row), 0, program_->memory.partial_rows));
+}
+
+std::int32_t Sequencer::weight_row(const SequencerState& s) const {
+  if (dataflow() == Dataflow::os) {
+    return s.phase == static_cast<std::uint8_t>(Phase::feed) ? s.weight_row : -1;
+  }
+  if (s.phase != static_cast<std::uint8_t>(Phase::preload) || s.count >= rows_) return -1;
+  // Weights sink through the array, so the last row's go first.
+  const std::int32_t k = add(s.first_depth, rows_ - 1 - s.count);
+  return k < s.config.depth ? k : -1;
+}
+
+int Sequencer::parameter_lane(const SequencerState& s) const {
+  const bool setup = dataflow() == Dataflow::os
+                         ? s.phase == static_cast<std::uint8_t>(Phase::setup)
+                         : s.phase == static_cast<std::uint8_t>(Phase::preload) &&
+                               s.first_depth == 0 && s.first_row == 0;
+  return setup && s.count < columns_ ? s.count : -1;
 }
 
 void Sequencer::start_taps(SequencerState& s) const {
@@ -132,7 +69,7 @@ void Sequencer::start_taps(SequencerState& s) const {
 // Steps to the next tap; true when the last one has just been issued.
 bool Sequencer::next_tap(SequencerState& s) const {
   const LayerDescriptor& c = s.config;
-  s.weight_row = (s.weight_row + 1) & 0xFFFFFF;
+  if (dataflow() == Dataflow::os) s.weight_row = (s.weight_row + 1) & 0xFFFFFF;
   s.channel = (s.channel + 1) & 0xFFFFFF;
   if (s.channel < c.tap_channels) {
     s.tap_address = add(s.tap_address, 1);
@@ -181,6 +118,16 @@ void Sequencer::start_column_tile(SequencerState& s) const {
                        ? c.origin_address
                        : add(c.origin_address, s.first_column);
   start_taps(s);
+  if (dataflow() == Dataflow::os) return;
+  s.first_depth = 0;
+  start_part(s);
+}
+
+// The walker's position is where every fold of the part begins.
+void Sequencer::start_part(SequencerState& s) const {
+  s.part_y = s.walk_y;
+  s.part_x = s.walk_x;
+  s.part_address = s.walk_address;
 }
 
 void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
@@ -251,6 +198,76 @@ void Sequencer::step_pool(const SequencerState& now, SequencerState& s) const {
   s.phase = static_cast<std::uint8_t>(Phase::flush);
 }
 
+// Each row in turn takes the position of its tap; the lanes take their parameters beside the first
+// fold.
+void Sequencer::step_preload(const SequencerState& now, SequencerState& s,
+                             const Cycle& cycle) const {
+  if (now.count < rows_) {
+    row_y_.next(cycle)[now.count] = now.tap_y;
+    row_x_.next(cycle)[now.count] = now.tap_x;
+    row_address_.next(cycle)[now.count] = now.tap_address;
+    next_tap(s);
+    s.load1 = 1;
+  }
+  const int lane = parameter_lane(now);
+  s.param1 = lane >= 0 ? 1 : 0;
+  s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
+  const bool first = now.first_depth == 0 && now.first_row == 0;
+  s.count = (now.count + 1) & 0xFFFFFF;
+  if (now.count + 1 < (first ? std::max(rows_, lanes(now)) : rows_)) return;
+  s.count = 0;
+  s.pixel = 0;
+  s.walk_y = now.part_y;
+  s.walk_x = now.part_x;
+  s.walk_address = now.part_address;
+  s.phase = static_cast<std::uint8_t>(Phase::stream);
+}
+
+void Sequencer::step_stream(const SequencerState& now, SequencerState& s) const {
+  const bool last_fold = add(now.first_depth, rows_) >= now.config.depth;
+  const bool end = now.pixel + 1 >= part_rows(now);
+  s.tag1 = static_cast<std::uint8_t>(kTagValid | (now.first_depth == 0 ? kTagFirstFold : 0) |
+                                     (last_fold ? kTagLastFold : 0) | (end ? kTagEnd : 0));
+  walk(s);
+  s.pixel = (now.pixel + 1) & 0xFFFFFF;
+  if (!end) return;
+  s.count = 0;
+  if (last_fold) {
+    s.phase = static_cast<std::uint8_t>(Phase::flush);
+    return;
+  }
+  s.first_depth = add(now.first_depth, rows_) & 0xFFFFFF;
+  s.phase = static_cast<std::uint8_t>(rows_ > 1 ? Phase::settle : Phase::preload);
+}
+
+// The drain path is empty: the next part, column tile or layer.
+void Sequencer::end_tile(const SequencerState& now, SequencerState& s) const {
+  const LayerDescriptor& c = now.config;
+  const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  if (gemm && dataflow() == Dataflow::ws) {
+    s.first_row = add(now.first_row, static_cast<std::int32_t>(program_->memory.partial_rows)) &
+                  0xFFFFFF;
+    if (s.first_row < c.rows) {
+      start_taps(s);
+      s.first_depth = 0;
+      start_part(s);
+      s.phase = static_cast<std::uint8_t>(Phase::preload);
+      return;
+    }
+  }
+  if (gemm) {
+    s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
+    s.weight_bank = now.weight_bank ^ 1;
+  }
+  s.first_column = (now.first_column + columns_) & 0xFFFFFF;
+  if (s.first_column < c.columns) {
+    s.phase = static_cast<std::uint8_t>(Phase::wait);
+  } else {
+    s.input_bank = now.input_bank ^ 1;
+    s.phase = static_cast<std::uint8_t>(Phase::load);
+  }
+}
+
 // One beat of `columns` values every store_beat_cycles_, then the DRAM latency.
 void Sequencer::step_store(const SequencerState& now, SequencerState& s) const {
   if (now.output_address >= program_->logits) {
@@ -287,7 +304,14 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
   s.pool2 = now.pool1;
   s.pool_address2 = now.pool_address1;
   s.store1 = 0;
+  s.load1 = 0;
+  s.tag1 = 0;
+  if (tags_.count > 0) {
+    std::memcpy(tags_.next(cycle) + 1, tags_.now(cycle), tags_.count - 1);
+    tags_.next(cycle)[0] = now.tag1;
+  }
 
+  const bool os = dataflow() == Dataflow::os;
   const bool gemm = now.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   switch (static_cast<Phase>(now.phase)) {
     case Phase::load:
@@ -308,20 +332,21 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       const std::uint32_t needed = std::uint32_t{now.column_tile} + (gemm ? 2 : 1);
       if (transfers_done < needed) break;
       start_column_tile(s);
-      s.phase = static_cast<std::uint8_t>(gemm ? Phase::setup : Phase::pool);
+      s.phase = static_cast<std::uint8_t>(!gemm ? Phase::pool : os ? Phase::setup : Phase::preload);
       break;
     }
     case Phase::setup:
-      step_setup(now, s, cycle);
+      if (os) step_setup(now, s, cycle);
       break;
     case Phase::feed:
-      if (next_tap(s)) {
+      if (os && next_tap(s)) {
         s.count = 0;
         const int bubbles = rows(now) + lanes(now) - 2;
         s.phase = static_cast<std::uint8_t>(bubbles > 0 ? Phase::bubble : Phase::drain);
       }
       break;
     case Phase::bubble:
+      if (!os) break;
       s.count = (now.count + 1) & 0xFFFFFF;
       if (now.count + 1 >= rows(now) + lanes(now) - 2) {
         s.count = 0;
@@ -329,7 +354,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       }
       break;
     case Phase::drain:
-      step_drain(now, s, cycle);
+      if (os) step_drain(now, s, cycle);
       break;
     case Phase::pool:
       step_pool(now, s);
@@ -338,16 +363,20 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       s.count = (now.count + 1) & 0xFFFFFF;
       if (now.count + 1 < flush_cycles_) break;
       s.count = 0;
-      if (gemm) {
-        s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
-        s.weight_bank = now.weight_bank ^ 1;
-      }
-      s.first_column = (now.first_column + columns_) & 0xFFFFFF;
-      if (s.first_column < now.config.columns) {
-        s.phase = static_cast<std::uint8_t>(Phase::wait);
-      } else {
-        s.input_bank = now.input_bank ^ 1;
-        s.phase = static_cast<std::uint8_t>(Phase::load);
+      end_tile(now, s);
+      break;
+    case Phase::preload:
+      if (!os) step_preload(now, s, cycle);
+      break;
+    case Phase::stream:
+      if (!os) step_stream(now, s);
+      break;
+    case Phase::settle:
+      if (os) break;
+      s.count = (now.count + 1) & 0xFFFFFF;
+      if (now.count + 1 >= rows_ - 1) {
+        s.count = 0;
+        s.phase = static_cast<std::uint8_t>(Phase::preload);
       }
       break;
     case Phase::store:

@@ -4,6 +4,11 @@
 // rows), then for each row tile `feed` (K cycles), `bubble` (the wavefront crosses the array) and
 // `drain` (one output pixel a cycle), at last `flush` (the drain path empties). Addresses issued in
 // cycle t reach pe[0][0] in cycle t + 2, and so do the array modes, through two registers.
+//
+// Weight stationary: a column tile is `wait`, then for each fold of `array rows` taps `preload`,
+// `stream` and `settle`, at last `flush`. The rows' address registers then hold taps, and the
+// walker moves over the output pixels: the same adders, the other way round. Where a tile has more
+// pixels than the partial-sum memory has rows, the folds run once for each part.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +31,12 @@ enum class Phase : std::uint8_t {
   flush = 7,
   store = 8,  // hand the result to the host
   done = 9,
-  // 10..15 are not used by the hardware; a machine that a fault sends there stands still.
+  // Weight stationary.
+  preload = 10,  // the weights of a fold move into the array, and its taps to the rows
+  stream = 11,   // one output pixel a cycle
+  settle = 12,   // until the last pixel has passed the weights
+  // The others are not used by the hardware; a machine that a fault sends there stands still.
 };
-inline constexpr int kPhases = 10;
 
 enum class ArrayMode : std::uint8_t {
   accumulate = 0,   // acc <= acc + a * b
@@ -54,7 +62,13 @@ struct SequencerState {
   std::int32_t weight_row;  // k
   std::int32_t walk_y, walk_x,
       walk_address;    // the next output pixel's window, for setup and pooling
-  std::int32_t pixel;  // pooling: output pixel
+  std::int32_t pixel;  // pooling and streaming: output pixel
+
+  // Weight stationary.
+  std::int32_t first_depth;                       // k0 of the fold
+  std::int32_t part_y, part_x, part_address;      // the walker at the part's first pixel
+  std::uint8_t load1;                             // weights enter the top of column 0
+  std::uint8_t tag1;                              // what was issued to the rows: kTag*
 
   // What was issued one and two cycles ago.
   std::uint8_t mode1, mode2;    // ArrayMode
@@ -69,6 +83,11 @@ struct SequencerState {
 
 // Bits of pool1, pool2.
 inline constexpr std::uint8_t kPoolTap = 1, kPoolFirst = 2, kPoolLast = 4, kPoolPadded = 8;
+
+// Bits of tag1 and of the tags that accompany a pixel through a weight-stationary array.
+inline constexpr std::uint8_t kTagValid = 1;
+inline constexpr std::uint8_t kTagFirstFold = 2, kTagLastFold = 4;
+inline constexpr std::uint8_t kTagEnd = 8;  // the last pixel of the part
 
 class Sequencer {
  public:
@@ -86,8 +105,29 @@ class Sequencer {
   // Lanes and rows in use by the current tile.
   int lanes(const SequencerState& s) const;
   int rows(const SequencerState& s) const;
+  Dataflow dataflow() const { return program_->array.dataflow; }
 
-  static int flush_cycles(int unit_latency) { return 5 + unit_latency; }
+  // Operands for the array are being issued: the rows read activations.
+  bool issues_rows(const SequencerState& s) const {
+    const Phase issuing = dataflow() == Dataflow::os ? Phase::feed : Phase::stream;
+    return s.phase == static_cast<std::uint8_t>(issuing);
+  }
+  // The weight row (k) being read for the array, or -1.
+  std::int32_t weight_row(const SequencerState& s) const;
+  // The lane whose parameters are being read, or -1.
+  int parameter_lane(const SequencerState& s) const;
+  // Weight stationary: the tag of the pixel whose sums stand aligned below the array, and of the
+  // one that will in the next cycle.
+  std::uint8_t tag(const std::byte* now) const { return tags_.now(now)[tags_.count - 1]; }
+  std::uint8_t next_tag(const std::byte* now) const {
+    return tags_.count > 1 ? tags_.now(now)[tags_.count - 2] : state(now).tag1;
+  }
+
+  // From the last row that leaves the array (os) or is issued to it (ws) to the scratchpad.
+  static int flush_cycles(const ArrayShape& array, int unit_latency) {
+    return 5 + unit_latency +
+           (array.dataflow == Dataflow::ws ? array.rows + array.columns : 0);
+  }
   int store_beat_cycles() const { return store_beat_cycles_; }
 
   // True in a cycle in which a vector for the host is being read at `output_address`.
@@ -102,12 +142,17 @@ class Sequencer {
   void declare(RegisterLayout& layout);
   void start_column_tile(SequencerState& s) const;
   void start_taps(SequencerState& s) const;
+  void start_part(SequencerState& s) const;
   bool next_tap(SequencerState& s) const;
   void walk(SequencerState& s) const;
   void step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   void step_pool(const SequencerState& now, SequencerState& s) const;
   void step_store(const SequencerState& now, SequencerState& s) const;
   void step_drain(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_preload(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_stream(const SequencerState& now, SequencerState& s) const;
+  void end_tile(const SequencerState& now, SequencerState& s) const;
+  int part_rows(const SequencerState& s) const;
 
   const Program* program_;
   int rows_;
@@ -116,6 +161,7 @@ class Sequencer {
   int store_beat_cycles_;
   Pipe<SequencerState> state_;
   Pipe<std::int32_t> row_y_, row_x_, row_address_;
+  Pipe<std::uint8_t> tags_;  // none in an output-stationary machine
 };
 
 }  // namespace sagitta

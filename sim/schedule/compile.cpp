@@ -22,6 +22,7 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array) {
   d.width = layer.input.width;
   d.rows = layer.rows();
   d.columns = layer.columns();
+  d.depth = layer.kind == LayerKind::gemm ? layer.depth() : 0;
   d.origin_y = -w.pad_top;
   d.origin_x = -w.pad_left;
   d.stride_y = w.stride_h;
@@ -139,6 +140,18 @@ std::int64_t fit(std::int64_t requested, std::int64_t needed, std::int64_t least
   return requested;
 }
 
+std::int64_t partial_rows(const Network& network, const ArrayShape& array,
+                          const MemoryShape& memory) {
+  constexpr std::int64_t kUsual = 1024;
+  if (array.dataflow == Dataflow::os) return 0;
+  if (memory.partial_rows != 0) return memory.partial_rows;
+  std::int64_t most = 1;
+  for (const Layer& layer : network.layers) {
+    if (layer.kind == LayerKind::gemm) most = std::max<std::int64_t>(most, layer.rows());
+  }
+  return std::min(kUsual, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
+}
+
 // The layer configuration registers have the widths that machine/sequencer.cpp declares; what does
 // not fit them is refused here, before it could wrap in the machine.
 void check_register_widths(const Layer& layer, const ArrayShape& array, const std::string& where) {
@@ -168,9 +181,22 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, const st
 
 }  // namespace
 
+const char* to_string(Dataflow dataflow) {
+  return dataflow == Dataflow::ws ? "ws" : "os";
+}
+
+Dataflow dataflow_from(const std::string& name) {
+  return name == "ws" ? Dataflow::ws : Dataflow::os;
+}
+
 Program compile(const Network& network, const ArrayShape& array, const MemoryShape& memory,
                 const Protection& protection, const std::string& where) {
   Program program;
+  if (array.dataflow != Dataflow::os && protection.checksum) {
+    throw InputError(where, "$.array.dataflow",
+                     "the checksum detector stands beside an output-stationary array only",
+                     "use dataflow os, or a scheme without a row gate");
+  }
   program.array = array;
   program.memory = memory;
   program.protection = protection;
@@ -211,6 +237,7 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
                                         "$.memory.activation_bytes", largest_map_layer);
   program.memory.weight_rows =
       fit(memory.weight_rows, deepest, 64, where, "$.memory.weight_rows", deepest_layer);
+  program.memory.partial_rows = partial_rows(network, array, memory);
 
   Transfer image;
   image.is_image = true;

@@ -11,16 +11,26 @@
 
 namespace sagitta {
 
-// Sizes that shape both hardware and schedule.
+// What stays in a PE while a tile runs: the output's sum, the weight, or the activation.
+enum class Dataflow : std::uint8_t { os = 0, ws = 1 };
+
+const char* to_string(Dataflow dataflow);  // "os", "ws"
+Dataflow dataflow_from(const std::string& name);
+
+// What shapes both hardware and schedule. Rows x columns carry M x N (os) or K x N (ws).
 struct ArrayShape {
   int rows = 16;
   int columns = 16;
+  Dataflow dataflow = Dataflow::os;
   bool operator==(const ArrayShape&) const = default;
 };
 
 struct MemoryShape {
   std::int64_t activation_bytes = 0;  // of one of two banks; 0: the smallest power of two that fits
   std::int64_t weight_rows = 0;       // rows of `columns` weights in one of two banks; 0: as above
+  // Rows of `columns` partial sums that a tile's folds add up in; 0: all output pixels of the
+  // largest layer, but at most 1,024. Output stationary needs none.
+  std::int64_t partial_rows = 0;
   int dram_latency = 64;              // cycles from request to first beat
   int dram_bytes_per_cycle = 16;
   bool operator==(const MemoryShape&) const = default;
@@ -34,6 +44,7 @@ struct LayerDescriptor {
   std::int32_t height, width;       // input map
   std::int32_t rows;                // M: output pixels
   std::int32_t columns;             // N: output channels
+  std::int32_t depth;               // K: kernel taps times input channels
   std::int32_t origin_y, origin_x;  // input position of the first window: minus the padding
   std::int32_t stride_y, stride_x;  // to the next output row, column
   std::int32_t span_x;              // stride_x * output width: one output row

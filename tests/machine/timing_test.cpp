@@ -19,6 +19,10 @@ MemoryShape fast_memory() {
   return memory;
 }
 
+Dataflow dataflow_of(std::uint64_t seed) {
+  return seed % 2 == 0 ? Dataflow::os : Dataflow::ws;
+}
+
 Layer gemm_layer(int m, int k, int n) {
   Layer layer;
   layer.name = "gemm";
@@ -91,18 +95,18 @@ TEST(Timing, OneTileEqualsTheClosedForm) {
     ASSERT_EQ(r.counters[0].cycles - r.counters[0].stall_cycles,
               1 + std::max(m, n) + (k + 2 * m + n - 2) + 5 +
                   (p.checksum ? test::ceil_log2(array.columns) + 1 : 0));
-    ASSERT_EQ(r.counters[0].cycles - 3, test::layer_cycles(gemm_layer(m, k, n), array, p));
+    ASSERT_EQ(r.counters[0].cycles - 3, test::layer_cycles(gemm_layer(m, k, n), array, fast_memory(), p));
   }
 }
 
 // Without stalls only the very first wait is longer than a cycle: the image, then the weights.
 TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
-  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+  for (std::uint64_t seed = 0; seed < 600; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(100 + seed);
     const Network network = test::random_network(random);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9)};
-    const Protection p = test::random_scheme(random, network);
+    const ArrayShape array{random.between(1, 9), random.between(1, 9), dataflow_of(seed)};
+    const Protection p = test::random_scheme(random, network, array.dataflow);
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, fast_memory(), p, "test");
     const Outcome r = run(program, image);
@@ -112,7 +116,7 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
       const Layer& layer = network.layers[i];
       const std::int64_t first_wait = i > 0 ? 0 : layer.kind == LayerKind::gemm ? 3 : 1;
       ASSERT_EQ(r.counters[i].stall_cycles, first_wait);
-      ASSERT_EQ(r.counters[i].cycles, first_wait + test::layer_cycles(layer, array, p));
+      ASSERT_EQ(r.counters[i].cycles, first_wait + test::layer_cycles(layer, array, program.memory, p));
       total += r.counters[i].cycles;
     }
     total += test::store_cycles(network.classes(), 1, array, fast_memory());
@@ -121,10 +125,10 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
 }
 
 TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+  for (std::uint64_t seed = 0; seed < 800; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(7000 + seed);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9)};
+    const ArrayShape array{random.between(1, 9), random.between(1, 9), dataflow_of(seed)};
     const bool product = random.chance(30);
     Network network;
     if (product) {
@@ -135,15 +139,17 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
       network = test::random_network(random, 5);
     }
     const Layer& l = network.layers[0];
-    const MemoryShape memory = test::random_memory(random);
-    const Protection p = product ? Protection{} : test::random_scheme(random, network);
+    MemoryShape memory = test::random_memory(random);
+    if (array.dataflow == Dataflow::ws) memory.partial_rows = random.between(0, 9);
+    const Protection p =
+        product ? Protection{} : test::random_scheme(random, network, array.dataflow);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),
                                random.int8s(l.depth() * l.columns()), array, memory, p)
                 : compile(network, array, memory, p, "test");
     const auto image = random.int8s(network.input.elements());
     const Outcome r = run(program, image);
-    const test::Timing t = test::timing(network.layers, array, memory, p, product);
+    const test::Timing t = test::timing(network.layers, array, program.memory, p, product);
 
     ASSERT_EQ(r.cycles, t.total);
     std::int64_t sum = 0;
@@ -158,7 +164,7 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
       ASSERT_EQ(r.tiles[i].layer, t.tiles[i].layer);
       ASSERT_EQ(r.tiles[i].row, t.tiles[i].row);
       ASSERT_EQ(r.tiles[i].column, t.tiles[i].column);
-      ASSERT_EQ(r.tiles[i].fold, 0) << "output stationary needs no folds";
+      ASSERT_EQ(r.tiles[i].fold, t.tiles[i].fold);
       ASSERT_EQ(r.tiles[i].start_cycle, t.tiles[i].start) << "tile " << i;
       ASSERT_EQ(r.tiles[i].end_cycle, t.tiles[i].end) << "tile " << i;
     }

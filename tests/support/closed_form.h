@@ -27,8 +27,14 @@ inline int unit_latency(const Protection& p, int columns) {
          (p.gradient.present ? 4 : 0);
 }
 
-inline std::int64_t flush(const Protection& p, int columns) {
-  return 5 + unit_latency(p, columns);
+inline bool stationary_weights(const ArrayShape& array) {
+  return array.dataflow == Dataflow::ws;
+}
+
+// From the last issue of a column tile to its last result: pooling too passes the whole drain path.
+inline std::int64_t flush(const Protection& p, const ArrayShape& array) {
+  return 5 + unit_latency(p, array.columns) +
+         (stationary_weights(array) ? array.rows + array.columns : 0);
 }
 
 // One tile from its first feed to its last drain, in the sequencer's time or, two cycles later, in
@@ -37,21 +43,52 @@ inline std::int64_t tile_cycles(std::int64_t depth, int rows_used, int lanes_use
   return depth + 2 * rows_used + lanes_used - 2;
 }
 
+struct TileTiming {
+  int layer, row, column, fold;
+  std::int64_t start, end;
+};
+
+// A weight-stationary column tile without its wait, from cycle 0 on: preload, stream and settle for
+// each fold, and a flush for each part. Appends its tiles.
+inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
+                                const MemoryShape& memory, int lanes_used, const Protection& p,
+                                std::vector<TileTiming>& tiles) {
+  const auto most = static_cast<int>(memory.partial_rows);
+  const auto folds = static_cast<int>(ceil_div(layer.depth(), array.rows));
+  std::int64_t now = 0;
+  for (int row = 0; row < layer.rows(); row += most) {
+    const int pixels = std::min(most, layer.rows() - row);
+    for (int fold = 0; fold < folds; ++fold) {
+      now += row == 0 && fold == 0 ? std::max(array.rows, lanes_used) : array.rows;
+      // The last pixel's sums pass R rows and C columns.
+      tiles.push_back({0, row, 0, fold, now + 2, now + 2 + pixels + array.rows + array.columns - 2});
+      now += pixels + (fold + 1 < folds ? array.rows - 1 : 0);
+    }
+    now += flush(p, array);
+  }
+  return now;
+}
+
 // A column tile of a gemm layer without its wait.
-inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array, int lanes_used,
+inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
+                                       const MemoryShape& memory, int lanes_used,
                                        const Protection& p) {
+  if (stationary_weights(array)) {
+    std::vector<TileTiming> tiles;
+    return folded_tile(layer, array, memory, lanes_used, p, tiles);
+  }
   const int m = layer.rows();
   std::int64_t cycles = std::max(std::min(array.rows, m), lanes_used);  // setup
   for (int row = 0; row < m; row += array.rows) {
     cycles += tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes_used);
   }
-  return cycles + flush(p, array.columns);
+  return cycles + flush(p, array);
 }
 
 inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array,
                                      const Protection& p) {
   return std::int64_t{layer.rows()} * layer.window.kernel_h * layer.window.kernel_w +
-         flush(p, array.columns);
+         flush(p, array);
 }
 
 inline std::int64_t store_cycles(int elements, int element_bytes, const ArrayShape& array,
@@ -63,20 +100,16 @@ inline std::int64_t store_cycles(int elements, int element_bytes, const ArraySha
 }
 
 // A layer where no wait is longer than the one cycle that it always takes.
-inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array, const Protection& p) {
+inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
+                                 const MemoryShape& memory, const Protection& p) {
   std::int64_t cycles = 0;
   for (int column = 0; column < layer.columns(); column += array.columns) {
     const int lanes = std::min(array.columns, layer.columns() - column);
-    cycles += 1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, lanes, p)
+    cycles += 1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, memory, lanes, p)
                                                  : pool_tile_cycles(layer, array, p));
   }
   return cycles;
 }
-
-struct TileTiming {
-  int layer, row, column;
-  std::int64_t start, end;
-};
 
 struct Timing {
   std::vector<std::int64_t> layer_cycles, layer_stalls;
@@ -143,16 +176,25 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
           std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
       stalls += leave - now;
       now = leave + 1;
-      if (gemm) {
+      if (gemm && stationary_weights(array)) {
+        std::vector<TileTiming> tiles;
+        const std::int64_t cycles = folded_tile(layer, array, memory, lanes, p, tiles);
+        for (const TileTiming& t : tiles) {
+          result.tiles.push_back(
+              {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
+        }
+        now += cycles;
+        finished.push_back(now);
+      } else if (gemm) {
         std::int64_t feed = now + std::max(std::min(array.rows, layer.rows()), lanes);
         for (int row = 0; row < layer.rows(); row += array.rows) {
           const auto cycles =
               tile_cycles(layer.depth(), std::min(array.rows, layer.rows() - row), lanes);
           result.tiles.push_back(
-              {static_cast<int>(i), row, column, feed + 2, feed + 2 + cycles - 1});
+              {static_cast<int>(i), row, column, 0, feed + 2, feed + 2 + cycles - 1});
           feed += cycles;
         }
-        now += column_tile_cycles(layer, array, lanes, p);
+        now += column_tile_cycles(layer, array, memory, lanes, p);
         finished.push_back(now);
       } else {
         now += pool_tile_cycles(layer, array, p);

@@ -53,27 +53,36 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
     : rows_(shape.rows),
       columns_(shape.columns),
       copies_(copies),
+      dataflow_(shape.dataflow),
       skew_a_(layout, "array.skew_a", shape.rows, 8),
       skew_b_(layout, "array.skew_b", shape.columns, 8),
       a_(declare_pe_register<std::int8_t>(layout, shape, copies, "a", 8)),
       b_(declare_pe_register<std::int8_t>(layout, shape, copies, "b", 8)),
-      acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)) {
+      acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)),
+      leaving_(static_cast<std::size_t>(columns_)) {
+  if (dataflow_ == Dataflow::ws) {
+    if (columns_ > 1) load_ = layout.pipe<std::uint8_t>("array.load[]", {columns_ - 1}, 1);
+    deskew_.emplace(layout, "array.deskew", columns_, 32, true);
+    zeros_.resize(static_cast<std::size_t>(columns_));
+  }
   if (copies_ > 1) {
     voted_a_.resize(pes());
     voted_b_.resize(pes());
     voted_acc_.resize(pes());
-    leaving_.resize(static_cast<std::size_t>(columns_));
+    bottom_.resize(static_cast<std::size_t>(columns_));
   }
 }
 
 // Once only zeros have entered for longer than any value stays in the array, no register changes,
 // and both halves of the state are equal: the step may be left out.
-bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode) {
-  if (mode != ArrayMode::accumulate || !all_zero(activations, rows_) ||
+bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode,
+                  bool load) {
+  if (mode != ArrayMode::accumulate || load || !all_zero(activations, rows_) ||
       !all_zero(weights, columns_)) {
     quiet_cycles_ = 0;
     return false;
   }
+  // Skewed in, across, down and aligned again.
   const int longest_stay = 2 * (rows_ + columns_) + 2;
   if (quiet_cycles_ > longest_stay) return true;
   ++quiet_cycles_;
@@ -86,32 +95,30 @@ void Array::vote(const std::byte* now) {
   majority(acc_.now(now), pes(), pes(), voted_acc_.data());
 }
 
+// The last row's sums, voted always: this cycle's step() may already have run and cleared
+// copies_may_differ_.
+const std::int32_t* Array::bottom(const std::byte* now) {
+  const std::size_t at = pes() - static_cast<std::size_t>(columns_);
+  if (copies_ == 1) return acc_.now(now) + at;
+  majority(acc_.now(now) + at, pes(), static_cast<std::size_t>(columns_), bottom_.data());
+  return bottom_.data();
+}
+
 const std::int32_t* Array::sums(const std::byte* now) {
-  if (copies_ == 1) return acc_.now(now);
-  // Voted always: this cycle's step() may already have run and cleared copies_may_differ_.
-  majority(acc_.now(now), pes(), static_cast<std::size_t>(columns_), leaving_.data());
+  if (dataflow_ == Dataflow::ws) {
+    deskew_->output(now, bottom(now), leaving_.data());
+  } else if (copies_ == 1) {
+    return acc_.now(now);
+  } else {
+    majority(acc_.now(now), pes(), static_cast<std::size_t>(columns_), leaving_.data());
+  }
   return leaving_.data();
 }
 
-void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
-                 ArrayMode mode) {
-  if (quiet(activations, weights, mode)) return;
+void Array::step_outputs(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
+                         const std::int8_t* a, const std::int8_t* weights, ArrayMode mode) const {
   const std::size_t n = pes();
   const auto columns = static_cast<std::size_t>(columns_);
-  const std::int8_t* a = a_.now(cycle);
-  const std::int8_t* b = b_.now(cycle);
-  const std::int32_t* acc = acc_.now(cycle);
-  if (copies_ > 1 && copies_may_differ_) {
-    vote(cycle.now);
-    a = voted_a_.data();
-    b = voted_b_.data();
-    acc = voted_acc_.data();
-  }
-
-  std::int8_t* next_a = a_.next(cycle);
-  std::memcpy(next_a + 1, a, n - 1);
-  skew_a_.output(cycle.now, activations, next_a, columns);
-
   std::int8_t* next_b = b_.next(cycle);
   std::memcpy(next_b + columns, b, n - columns);
   skew_b_.output(cycle.now, weights, next_b);
@@ -130,11 +137,69 @@ void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::
       std::memset(next_acc, 0, n * sizeof(std::int32_t));
       break;
   }
+}
+
+void Array::step_weights(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
+                         const std::int8_t* a, const std::int8_t* weights, bool load) const {
+  const std::size_t n = pes();
+  const auto columns = static_cast<std::size_t>(columns_);
+  std::int8_t* next_b = b_.next(cycle);
+  std::memcpy(next_b, b, n);
+  const std::uint8_t* loads = load_.now(cycle);
+  const auto loading = [&](std::size_t c) { return c == 0 ? load : loads[c - 1] != 0; };
+  bool any = load;
+  for (std::size_t c = 1; c < columns; ++c) any |= loads[c - 1] != 0;
+  if (any) {
+    skew_b_.output(cycle.now, weights, next_b);
+    for (std::size_t c = 0; c < columns; ++c) {
+      if (!loading(c)) next_b[c] = b[c];
+    }
+    for (std::size_t i = columns; i < n; i += columns) {
+      next_b[i] = load ? b[i - columns] : b[i];
+      for (std::size_t c = 1; c < columns; ++c) {
+        next_b[i + c] = loads[c - 1] != 0 ? b[i + c - columns] : b[i + c];
+      }
+    }
+  }
+  if (columns > 1) {
+    std::uint8_t* next_load = load_.next(cycle);
+    next_load[0] = load ? 1 : 0;
+    std::memcpy(next_load + 1, loads, columns - 2);
+  }
+  std::int32_t* next_acc = acc_.next(cycle);
+  multiply_accumulate(a, b, zeros_.data(), next_acc, columns);
+  multiply_accumulate(a + columns, b + columns, acc, next_acc + columns, n - columns);
+  deskew_->step(cycle, acc + (n - columns));
+}
+
+void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
+                 ArrayMode mode, bool load) {
+  if (quiet(activations, weights, mode, load)) return;
+  const std::size_t n = pes();
+  const auto columns = static_cast<std::size_t>(columns_);
+  const std::int8_t* a = a_.now(cycle);
+  const std::int8_t* b = b_.now(cycle);
+  const std::int32_t* acc = acc_.now(cycle);
+  if (copies_ > 1 && copies_may_differ_) {
+    vote(cycle.now);
+    a = voted_a_.data();
+    b = voted_b_.data();
+    acc = voted_acc_.data();
+  }
+
+  std::int8_t* next_a = a_.next(cycle);
+  std::memcpy(next_a + 1, a, n - 1);
+  skew_a_.output(cycle.now, activations, next_a, columns);
+  if (dataflow_ == Dataflow::os) {
+    step_outputs(cycle, b, acc, a, weights, mode);
+  } else {
+    step_weights(cycle, b, acc, a, weights, load);
+  }
   for (int copy = 1; copy < copies_; ++copy) {
     const auto at = n * static_cast<std::size_t>(copy);
     std::memcpy(next_a + at, next_a, n);
-    std::memcpy(next_b + at, next_b, n);
-    std::memcpy(next_acc + at, next_acc, n * sizeof(std::int32_t));
+    std::memcpy(b_.next(cycle) + at, b_.next(cycle), n);
+    std::memcpy(acc_.next(cycle) + at, acc_.next(cycle), n * sizeof(std::int32_t));
   }
   copies_may_differ_ = false;
 

@@ -1,5 +1,7 @@
-// The PE array, output stationary: pe[r][c] multiplies its own registers a and b and adds to acc;
-// a moves right, b moves down, and sums leave upwards through row 0.
+// The PE array. In every dataflow pe[r][c] multiplies its own registers a and b, and a moves right.
+//  - Output stationary: b moves down, acc adds up in place, and sums leave upwards through row 0.
+//  - Weight stationary: b stays, except while weights sink in from above; acc <= acc of the PE above
+//    + a * b, and sums leave below the last row, where delay registers align them.
 //
 // With `copies` = 3 every PE has three copies of its registers and of its MAC, and a voter a
 // register: the voted values feed the next state of all copies, so that a single upset lasts one
@@ -7,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/registers.h"
@@ -22,10 +25,12 @@ class Array {
 
   // `activations` (one a row) and `weights` (one a column) come from the scratchpads' read
   // registers; the skew registers are part of the array.
+  // `mode` acts where outputs are stationary; `load`, where weights are, says that `weights` are to
+  // sink into column 0 (into column c as many cycles later).
   void step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
-            ArrayMode mode);
+            ArrayMode mode, bool load = false);
 
-  // The row that leaves in this cycle: `columns` sums, voted where there are copies.
+  // The row of sums that leaves in this cycle: `columns` of them, voted where there are copies.
   const std::int32_t* sums(const std::byte* now);
 
   // The state was changed from outside (a fault, a restored snapshot).
@@ -35,24 +40,35 @@ class Array {
   }
 
  private:
-  bool quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode);
+  bool quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode, bool load);
+  void step_outputs(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
+                    const std::int8_t* a, const std::int8_t* weights, ArrayMode mode) const;
+  void step_weights(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
+                    const std::int8_t* a, const std::int8_t* weights, bool load) const;
+  const std::int32_t* bottom(const std::byte* now);
   void vote(const std::byte* now);
   std::size_t pes() const { return static_cast<std::size_t>(rows_) * columns_; }
 
   int rows_;
   int columns_;
   int copies_;
+  Dataflow dataflow_;
   Skew<std::int8_t> skew_a_;
   Skew<std::int8_t> skew_b_;
   Pipe<std::int8_t> a_, b_;
   Pipe<std::int32_t> acc_;
+  // Weight stationary.
+  Pipe<std::uint8_t> load_;  // of columns 1 and up
+  std::optional<Skew<std::int32_t>> deskew_;
 
   // Host-side bookkeeping that changes speed only, never values.
   int quiet_cycles_ = 0;           // cycles in which nothing but zeros entered
   bool copies_may_differ_ = true;  // a flip may have separated the copies
   std::vector<std::int8_t> voted_a_, voted_b_;
   std::vector<std::int32_t> voted_acc_;
-  std::vector<std::int32_t> leaving_;  // the top row, voted
+  std::vector<std::int32_t> bottom_;   // the last row, voted
+  std::vector<std::int32_t> leaving_;  // the row that leaves, voted or aligned
+  std::vector<std::int32_t> zeros_;
 };
 
 }  // namespace sagitta

@@ -1,4 +1,5 @@
-// A triangle of delay registers: lane i is delayed by i cycles.
+// A triangle of delay registers: lane i is delayed by i cycles, or, to align again what a skewed
+// array lets out, lane i of n by n - 1 - i.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +16,13 @@ namespace sagitta {
 template <typename T>
 class Skew {
  public:
-  // Declares `path[lane][stage]` for stage < lane.
-  Skew(RegisterLayout& layout, const std::string& path, int lanes, int width) : lanes_(lanes) {
+  // Declares `path[lane][stage]` for every stage of every lane.
+  Skew(RegisterLayout& layout, const std::string& path, int lanes, int width, bool aligns = false)
+      : lanes_(lanes), aligns_(aligns) {
     registers_ = layout.place_pipe<T>(static_cast<std::size_t>(lanes) * (lanes - 1) / 2);
     for (int lane = 1; lane < lanes; ++lane) {
       RegisterClass c;
-      c.path = fmt::format("{}[{}][]", path, lane);
+      c.path = fmt::format("{}[{}][]", path, place(lane));
       c.extents = {lane};
       c.width = width;
       c.is_signed = true;
@@ -37,27 +39,29 @@ class Skew {
     T* next = registers_.next(cycle);
     std::memcpy(next + 1, registers_.now(cycle), (registers_.count - 1) * sizeof(T));
     for (int lane = 1; lane < lanes_; ++lane) {
-      *next = input[lane];
+      *next = input[place(lane)];
       next += lane;
     }
   }
 
-  // What leaves lane i in this cycle, to out[i * stride]; lane 0 has no registers and passes its
+  // What leaves lane i in this cycle, to out[i * stride]; the lane without registers passes its
   // input.
   void output(const std::byte* now_base, const T* input, T* out, std::size_t stride = 1) const {
-    out[0] = input[0];
-    const T* last = registers_.now(now_base);  // last stage of lane 1, its only one
+    out[static_cast<std::size_t>(place(0)) * stride] = input[place(0)];
+    const T* last = registers_.now(now_base);  // last stage of the lane with only one
     for (int lane = 1; lane < lanes_; ++lane) {
-      out += stride;
-      *out = *last;
+      out[static_cast<std::size_t>(place(lane)) * stride] = *last;
       last += lane + 1;
     }
   }
 
  private:
+  // The lane that has `delay` stages.
+  int place(int delay) const { return aligns_ ? lanes_ - 1 - delay : delay; }
   static std::size_t first(int lane) { return static_cast<std::size_t>(lane) * (lane - 1) / 2; }
 
   int lanes_;
+  bool aligns_;
   Pipe<T> registers_;
 };
 

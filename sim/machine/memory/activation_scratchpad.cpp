@@ -21,7 +21,7 @@ ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program
 void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s) {
   std::int8_t* read = read_.next(cycle);
   std::memset(read, 0, static_cast<std::size_t>(rows_));
-  if (s.phase != static_cast<std::uint8_t>(Phase::feed)) return;
+  if (!sequencer_->issues_rows(s)) return;
   const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
   const std::int32_t* row_y = sequencer_->row_y(cycle.now);
   const std::int32_t* row_x = sequencer_->row_x(cycle.now);
@@ -29,14 +29,16 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
   const int rows = sequencer_->rows(s);
   const auto height = static_cast<std::uint32_t>(s.config.height);
   const auto width = static_cast<std::uint32_t>(s.config.width);
-  const auto tap_y = static_cast<std::uint32_t>(s.tap_y);
-  const auto tap_x = static_cast<std::uint32_t>(s.tap_x);
-  const auto tap_address = static_cast<std::uint32_t>(s.tap_address);
+  // Each row has its pixel and all share the tap, or the other way round.
+  const bool os = sequencer_->dataflow() == Dataflow::os;
+  const auto shared_y = static_cast<std::uint32_t>(os ? s.tap_y : s.walk_y);
+  const auto shared_x = static_cast<std::uint32_t>(os ? s.tap_x : s.walk_x);
+  const auto shared_address = static_cast<std::uint32_t>(os ? s.tap_address : s.walk_address);
   for (int r = 0; r < rows; ++r) {
     // Unsigned comparison covers both ends: a negative position is a large one.
-    const bool inside = static_cast<std::uint32_t>(row_y[r]) + tap_y < height &&
-                        static_cast<std::uint32_t>(row_x[r]) + tap_x < width;
-    const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + tap_address;
+    const bool inside = static_cast<std::uint32_t>(row_y[r]) + shared_y < height &&
+                        static_cast<std::uint32_t>(row_x[r]) + shared_x < width;
+    const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + shared_address;
     if (!inside) {
       read[r] = s.config.input_zero_point;
     } else if (address < static_cast<std::uint64_t>(bytes_)) {

@@ -61,15 +61,16 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
   const std::int64_t bank_row = s.weight_bank * rows_;
 
   std::int8_t* read = read_.next(cycle);
-  const bool feed = s.phase == static_cast<std::uint8_t>(Phase::feed) && s.weight_row < rows_;
+  const std::int32_t row = sequencer_->weight_row(s);
+  const bool feed = row >= 0 && row < rows_;
   if (feed) {
-    std::memcpy(read, weights_.at(cycle) + (bank_row + s.weight_row) * columns_, columns);
+    std::memcpy(read, weights_.at(cycle) + (bank_row + row) * columns_, columns);
   } else {
     std::memset(read, 0, columns);
   }
   if (has_checksum_) {
     *checksum_read_.next(cycle) =
-        feed ? checksum_.at(cycle)[bank_row + s.weight_row] : std::int16_t{0};
+        feed ? checksum_.at(cycle)[bank_row + row] : std::int16_t{0};
   }
 
   // Parameters: lane `count` in cycle `count` of setup, the tile's own words in the first.
@@ -78,11 +79,11 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
   const auto lane_bytes = sizeof(std::uint32_t) * static_cast<std::size_t>(format_.lane_words);
   const auto tile_bytes = sizeof(std::uint32_t) * static_cast<std::size_t>(format_.tile_words);
   const std::uint32_t* bank = parameters_.at(cycle) + s.weight_bank * parameter_words_;
-  const bool setup = s.phase == static_cast<std::uint8_t>(Phase::setup) && s.count < columns_;
-  std::memcpy(lane, setup ? bank + s.count * format_.lane_words : lane_read_.now(cycle),
+  const int taken = sequencer_->parameter_lane(s);
+  std::memcpy(lane, taken >= 0 ? bank + taken * format_.lane_words : lane_read_.now(cycle),
               lane_bytes);
   std::memcpy(tile,
-              setup && s.count == 0 ? bank + columns_ * format_.lane_words : tile_read_.now(cycle),
+              taken == 0 ? bank + columns_ * format_.lane_words : tile_read_.now(cycle),
               tile_bytes);
 
   const DmaState& d = dma.state(cycle.now);

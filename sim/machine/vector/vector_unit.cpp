@@ -22,15 +22,13 @@ VectorUnit::VectorUnit(RegisterLayout& layout, const Program& program, const Seq
       output_address_(layout.pipe<std::int32_t>("vector.output.address", {}, 32)),
       pool_(layout.pipe<std::int8_t>("vector.pool.value[]", {columns_}, 8)) {}
 
-void VectorUnit::step_sum(const Cycle& cycle, const SequencerState& s,
-                          const std::int32_t* array_row) const {
-  const bool valid = s.drain2 != 0;
-  sum_.load(cycle, {valid, false, s.drain_address2, array_row});
-  if (!valid) return;
+void VectorUnit::step_sum(const Cycle& cycle, const SumVector& row) const {
+  sum_.load(cycle, row);
+  if (!row.valid) return;
   const std::int32_t* bias = bias_.at(cycle);
   std::int32_t* sum = sum_.next_values(cycle);
   for (int c = 0; c < columns_; ++c) {
-    sum[c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(array_row[c]) +
+    sum[c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(row.value[c]) +
                                        static_cast<std::uint32_t>(bias[c]));
   }
 }
@@ -103,14 +101,14 @@ void VectorUnit::load_parameters(const Cycle& cycle, const SequencerState& s,
       static_cast<std::uint8_t>(words[1] >> kMantissaBits & ((1U << kShiftBits) - 1));
 }
 
-void VectorUnit::step(const Cycle& cycle, const std::int32_t* array_row, const SumVector& checked,
+void VectorUnit::step(const Cycle& cycle, const SumVector& row, const SumVector& checked,
                       const std::int8_t* pool_operand, const WeightScratchpad& weights) {
   const SequencerState& s = sequencer_->state(cycle.now);
-  const bool busy = s.drain2 != 0 || checked.valid || s.pool1 != 0 || s.pool2 != 0 ||
+  const bool busy = row.valid || checked.valid || s.pool1 != 0 || s.pool2 != 0 ||
                     *product_valid_.now(cycle) != 0 || *output_valid_.now(cycle) != 0 ||
                     sum_.view(cycle.now).valid;
   if (!idle_.skip(busy)) {
-    step_sum(cycle, s, array_row);
+    step_sum(cycle, row);
     step_product(cycle, s, checked);
     step_output(cycle, s);
     step_pool(cycle, s, pool_operand);

@@ -20,10 +20,10 @@ class VectorUnit {
  public:
   VectorUnit(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
 
-  // `array_row`: the sums that leave the array (used while the sequencer's drain2 is 1);
+  // `row`: the sums that leave the array, or, where folds add up, the partial-sum memory;
   // `checked`: what leaves the resilience unit, or sums() where there is none;
   // `pool_operand`: the activation scratchpad's wide read register.
-  void step(const Cycle& cycle, const std::int32_t* array_row, const SumVector& checked,
+  void step(const Cycle& cycle, const SumVector& row, const SumVector& checked,
             const std::int8_t* pool_operand, const WeightScratchpad& weights);
 
   SumVector sums(const std::byte* now) const { return sum_.view(now); }
@@ -35,7 +35,7 @@ class VectorUnit {
   static constexpr int kProductBits = 56;
 
  private:
-  void step_sum(const Cycle& cycle, const SequencerState& s, const std::int32_t* array_row) const;
+  void step_sum(const Cycle& cycle, const SumVector& row) const;
   void step_product(const Cycle& cycle, const SequencerState& s, const SumVector& checked) const;
   void step_output(const Cycle& cycle, const SequencerState& s) const;
   void step_pool(const Cycle& cycle, const SequencerState& s, const std::int8_t* operand) const;

@@ -1,0 +1,69 @@
+#include "machine/memory/partial_sums.h"
+
+#include <cstring>
+
+namespace sagitta {
+namespace {
+
+constexpr int kRowBits = 24;
+
+std::int32_t wrap_row(std::int32_t row) {
+  return row & ((1 << kRowBits) - 1);
+}
+
+}  // namespace
+
+PartialSums::PartialSums(RegisterLayout& layout, const Program& program, const Sequencer& sequencer)
+    : sequencer_(&sequencer),
+      columns_(program.array.columns),
+      rows_(program.memory.partial_rows),
+      words_(layout.held<std::int32_t>("memory.partial.row[].lane[]",
+                                       {static_cast<int>(rows_), columns_}, 32, Storage::sram)),
+      read_(layout.pipe<std::int32_t>("memory.partial.read[]", {columns_}, 32)),
+      read_row_(layout.pipe<std::int32_t>("memory.partial.read_row", {}, kRowBits)),
+      row_(layout.pipe<std::int32_t>("memory.partial.write_row", {}, kRowBits)),
+      address_(layout.pipe<std::int32_t>("memory.partial.address", {}, 32)),
+      finished_(layout, "memory.partial.finished", columns_, false) {}
+
+void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
+  const SequencerState& s = sequencer_->state(cycle.now);
+  const std::uint8_t tag = sequencer_->tag(cycle.now);
+  const std::uint8_t next = sequencer_->next_tag(cycle.now);
+  const auto lanes = static_cast<std::size_t>(columns_);
+  const std::int32_t read_row = *read_row_.now(cycle);
+
+  // Read what the next cycle adds to; nothing precedes the first fold.
+  const bool reads = (next & kTagValid) != 0;
+  if (reads && (next & kTagFirstFold) == 0 && read_row < rows_) {
+    std::memcpy(read_.next(cycle), words_.at(cycle) + read_row * columns_, sizeof(std::int32_t) * lanes);
+  } else {
+    std::memset(read_.next(cycle), 0, sizeof(std::int32_t) * lanes);
+  }
+  *row_.next(cycle) = reads ? read_row : *row_.now(cycle);
+  *read_row_.next(cycle) =
+      !reads ? read_row : (next & kTagEnd) != 0 ? 0 : wrap_row(read_row + 1);
+
+  const bool valid = (tag & kTagValid) != 0;
+  const bool last = (tag & kTagLastFold) != 0;
+  const std::int32_t row = *row_.now(cycle);
+  // Results of a column tile lie N elements apart, from its first pixel's on.
+  const bool first = row == 0 && s.first_row == 0;
+  const std::int32_t address = first ? s.output_address : *address_.now(cycle);
+  *address_.next(cycle) = valid && last
+                              ? static_cast<std::int32_t>(static_cast<std::uint32_t>(address) +
+                                                          static_cast<std::uint32_t>(s.config.columns))
+                              : *address_.now(cycle);
+  finished_.load(cycle, {valid && last, false, address, aligned});
+  if (!valid) return;
+  const std::int32_t* read = read_.now(cycle);
+  std::int32_t* finished = finished_.next_values(cycle);
+  std::int32_t* word = row < rows_ && !last ? words_.at(cycle) + row * columns_ : nullptr;
+  for (std::size_t c = 0; c < lanes; ++c) {
+    const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(aligned[c]) +
+                                               static_cast<std::uint32_t>(read[c]));
+    if (last) finished[c] = sum;
+    if (word != nullptr) word[c] = sum;
+  }
+}
+
+}  // namespace sagitta

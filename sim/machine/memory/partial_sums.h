@@ -1,0 +1,35 @@
+// The accumulator buffer of a stationary operand: a row of `columns` partial sums for each output
+// pixel of a part, to which every fold adds. The last fold's sums go on to the vector unit.
+#pragma once
+
+#include <cstdint>
+
+#include "base/registers.h"
+#include "machine/sequencer.h"
+#include "machine/vector/sum_stage.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+class PartialSums {
+ public:
+  PartialSums(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
+
+  // `aligned`: the sums below the array, which the sequencer's tag describes. A row is read in the
+  // cycle before its sums arrive and written in the one in which they do.
+  void step(const Cycle& cycle, const std::int32_t* aligned);
+
+  // Finished sums on their way to the bias adder.
+  SumVector output(const std::byte* now) const { return finished_.view(now); }
+
+ private:
+  const Sequencer* sequencer_;
+  int columns_;
+  std::int64_t rows_;
+  Held<std::int32_t> words_;
+  Pipe<std::int32_t> read_;
+  Pipe<std::int32_t> read_row_, row_, address_;
+  SumStage finished_;
+};
+
+}  // namespace sagitta

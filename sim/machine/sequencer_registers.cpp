@@ -1,0 +1,114 @@
+// The sequencer's registers: which of its state each dataflow has, under which names.
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "machine/sequencer.h"
+
+namespace sagitta {
+
+void Sequencer::declare(RegisterLayout& layout) {
+  state_ = layout.place_pipe<SequencerState>(1);
+  const auto field = [&](const char* name, std::size_t offset, int element_bytes, int width,
+                         bool is_signed = false) {
+    RegisterClass c;
+    c.path = std::string("control.sequencer.") + name;
+    c.width = width;
+    c.is_signed = is_signed;
+    c.offset = state_.offset + offset;
+    c.element_bytes = element_bytes;
+    layout.declare(std::move(c));
+  };
+#define SAGITTA_FIELD(name, width, is_signed) \
+  field(#name, offsetof(SequencerState, name), sizeof(SequencerState::name), width, is_signed)
+#define SAGITTA_FIELD_OF(flow, name, width, is_signed) \
+  if (dataflow() == Dataflow::flow) SAGITTA_FIELD(name, width, is_signed)
+#define SAGITTA_CONFIG(name, width, is_signed)                                               \
+  field("config." #name, offsetof(SequencerState, config) + offsetof(LayerDescriptor, name), \
+        sizeof(LayerDescriptor::name), width, is_signed)
+  // NOLINTBEGIN(bugprone-sizeof-expression)
+  SAGITTA_CONFIG(height, 16, false);
+  SAGITTA_CONFIG(width, 24, false);
+  SAGITTA_CONFIG(rows, 24, false);
+  SAGITTA_CONFIG(columns, 24, false);
+  SAGITTA_CONFIG(origin_y, 16, true);
+  SAGITTA_CONFIG(origin_x, 16, true);
+  SAGITTA_CONFIG(stride_y, 16, false);
+  SAGITTA_CONFIG(stride_x, 16, false);
+  SAGITTA_CONFIG(span_x, 24, false);
+  SAGITTA_CONFIG(dilation_y, 16, false);
+  SAGITTA_CONFIG(dilation_x, 16, false);
+  SAGITTA_CONFIG(kernel_h, 8, false);
+  SAGITTA_CONFIG(kernel_w, 8, false);
+  SAGITTA_CONFIG(tap_channels, 24, false);
+  SAGITTA_CONFIG(tap_step_x, kAddressBits, true);
+  SAGITTA_CONFIG(tap_step_y, kAddressBits, true);
+  SAGITTA_CONFIG(origin_address, kAddressBits, true);
+  SAGITTA_CONFIG(pixel_step, kAddressBits, true);
+  SAGITTA_CONFIG(line_step, kAddressBits, true);
+  if (dataflow() == Dataflow::os) {
+    SAGITTA_CONFIG(tile_y, 24, false);
+    SAGITTA_CONFIG(tile_x, 24, false);
+    SAGITTA_CONFIG(tile_address, kAddressBits, true);
+  } else {
+    SAGITTA_CONFIG(depth, 24, false);
+  }
+  SAGITTA_CONFIG(input_zero_point, 8, true);
+  SAGITTA_CONFIG(output_zero_point, 8, true);
+  SAGITTA_CONFIG(output_min, 8, true);
+  SAGITTA_CONFIG(output_max, 8, true);
+  SAGITTA_CONFIG(operation, 1, false);
+  SAGITTA_CONFIG(raw, 1, false);
+  SAGITTA_FIELD(phase, 4, false);
+  SAGITTA_FIELD(layer, 8, false);
+  SAGITTA_FIELD(input_bank, 1, false);
+  SAGITTA_FIELD(weight_bank, 1, false);
+  SAGITTA_FIELD(column_tile, 16, false);
+  SAGITTA_FIELD(first_column, 24, false);
+  SAGITTA_FIELD(first_row, 24, false);
+  SAGITTA_FIELD(count, 24, false);
+  SAGITTA_FIELD(output_address, kAddressBits, true);
+  SAGITTA_FIELD(tap_y, 24, false);
+  SAGITTA_FIELD(tap_x, 24, false);
+  SAGITTA_FIELD(kernel_y, 8, false);
+  SAGITTA_FIELD(kernel_x, 8, false);
+  SAGITTA_FIELD(channel, 24, false);
+  SAGITTA_FIELD(tap_address, kAddressBits, true);
+  SAGITTA_FIELD_OF(os, weight_row, 24, false);
+  SAGITTA_FIELD(walk_y, kAddressBits, true);
+  SAGITTA_FIELD(walk_x, kAddressBits, true);
+  SAGITTA_FIELD(walk_address, kAddressBits, true);
+  SAGITTA_FIELD(pixel, 24, false);
+  SAGITTA_FIELD_OF(os, mode1, 2, false);
+  SAGITTA_FIELD_OF(os, mode2, 2, false);
+  SAGITTA_FIELD_OF(os, drain1, 1, false);
+  SAGITTA_FIELD_OF(os, drain2, 1, false);
+  SAGITTA_FIELD_OF(os, drain_address1, kAddressBits, true);
+  SAGITTA_FIELD_OF(os, drain_address2, kAddressBits, true);
+  SAGITTA_FIELD(param1, 1, false);
+  SAGITTA_FIELD(param_lane1, 9, false);
+  SAGITTA_FIELD(pool1, 4, false);
+  SAGITTA_FIELD(pool2, 4, false);
+  SAGITTA_FIELD(pool_address1, kAddressBits, true);
+  SAGITTA_FIELD(pool_address2, kAddressBits, true);
+  SAGITTA_FIELD(store1, 1, false);
+  SAGITTA_FIELD_OF(ws, first_depth, 24, false);
+  SAGITTA_FIELD_OF(ws, part_y, kAddressBits, true);
+  SAGITTA_FIELD_OF(ws, part_x, kAddressBits, true);
+  SAGITTA_FIELD_OF(ws, part_address, kAddressBits, true);
+  SAGITTA_FIELD_OF(ws, load1, 1, false);
+  SAGITTA_FIELD_OF(ws, tag1, 4, false);
+  // NOLINTEND(bugprone-sizeof-expression)
+#undef SAGITTA_FIELD_OF
+#undef SAGITTA_FIELD
+#undef SAGITTA_CONFIG
+  row_y_ = layout.pipe<std::int32_t>("control.row[].y", {rows_}, kAddressBits);
+  row_x_ = layout.pipe<std::int32_t>("control.row[].x", {rows_}, kAddressBits);
+  row_address_ = layout.pipe<std::int32_t>("control.row[].address", {rows_}, kAddressBits);
+  // A pixel issued in cycle t is in tag1 in t + 1 and aligned below the array in t + R + C + 1.
+  if (dataflow() == Dataflow::ws) {
+    tags_ = layout.pipe<std::uint8_t>("control.tag[]", {rows_ + columns_}, 4);
+  }
+}
+
+}  // namespace sagitta
