@@ -8,8 +8,8 @@ namespace sagitta {
 // What happened, by layer; the last entry counts what is outside of layers (load, store).
 struct LayerCounters {
   std::int64_t cycles = 0;
-  std::int64_t stall_cycles = 0;  // waiting for DMA longer than the one cycle that it takes
-  std::int64_t feed_cycles = 0;   // in which operands are issued to the array
+  std::int64_t stall_cycles = 0;       // waiting for DMA longer than the one cycle that it takes
+  std::int64_t feed_cycles = 0;        // in which operands are issued to the array
   std::int64_t macs = 0;               // useful ones: valid row x valid lane, a feed cycle
   std::int64_t activation_reads = 0;   // elements
   std::int64_t weight_row_reads = 0;   // rows of `columns` weights

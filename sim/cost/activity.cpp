@@ -21,7 +21,8 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
   }
   at(Event::cycle) = static_cast<double>(cycles);
   for (std::size_t i = 0; i < counters.size(); ++i) {
-    add_layer(counters[i], i < program.layers.size() && program.layers[i].raw != 0);
+    add_layer(counters[i], program.array.dataflow,
+              i < program.layers.size() && program.layers[i].raw != 0);
   }
 
   double bytes = 0;
@@ -40,7 +41,7 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
       inferences_ * static_cast<double>(ceil_div(program.logits, program.array.columns));
 }
 
-void Activity::add_layer(const LayerCounters& c, bool raw) {
+void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw) {
   const auto reads = static_cast<double>(c.activation_reads);
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);
@@ -57,11 +58,21 @@ void Activity::add_layer(const LayerCounters& c, bool raw) {
   const double lanes = ratio(macs, reads);
   at(Event::feed) += static_cast<double>(c.feed_cycles);
   at(Event::row_feed) += reads;
-  at(Event::lane_feed) += ratio(macs, rows);
   at(Event::mac) += macs;
   at(Event::vector) += vectors;
   at(Event::lane) += vectors * lanes;
   at(raw ? Event::raw : Event::requantised) += vectors * lanes;
+  if (dataflow == Dataflow::ws) {
+    // Every fold of a part is as long, so the mean of the rows over cycles is that over folds.
+    const auto weights = static_cast<double>(c.weight_row_reads);
+    at(Event::lane_feed) += weights * lanes;
+    at(Event::row_tile) += ratio(weights, rows);
+    at(Event::folded) += ratio(macs, rows);
+    at(Event::partial_read) += static_cast<double>(c.partial_reads);
+    at(Event::partial_write) += static_cast<double>(c.partial_writes);
+    return;
+  }
+  at(Event::lane_feed) += ratio(macs, rows);
   at(Event::row_tile) += ratio(vectors, rows);
   // A tile of m rows drains in m cycles, with m, m - 1, .. 1 rows left.
   at(Event::row_shift) += vectors * (rows + 1) / 2;

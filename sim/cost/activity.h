@@ -17,17 +17,20 @@ enum class Event : std::uint8_t {
   layer,
   feed,       // a feed cycle
   row_feed,   // a valid row in a feed cycle: one activation enters the array
-  lane_feed,  // a valid lane in a feed cycle: one weight enters the array
+  lane_feed,  // one weight of a valid lane enters the array
   mac,        // a valid row x valid lane in a feed cycle
   shift,      // a valid sum moves up one PE while its tile drains
   row_shift,  // ... and the checksum column's sum of that row
-  row_tile,
+  row_tile,   // the rows take new positions: a tile (os) or a fold (ws)
   column_tile,
-  setup_lane,   // a lane takes its parameters
-  vector,       // a row of sums on the drain path
-  lane,         // a valid lane of such a row
-  requantised,  // ... that becomes int8
-  raw,          // ... that goes to the accumulator buffer
+  setup_lane,     // a lane takes its parameters
+  folded,         // a valid lane of a fold's sums below a weight-stationary array
+  partial_read,   // ... that is added to an earlier fold's
+  partial_write,  // ... that waits for the next fold
+  vector,         // a row of sums on the drain path
+  lane,           // a valid lane of such a row
+  requantised,    // ... that becomes int8
+  raw,            // ... that goes to the accumulator buffer
   pool_tap,
   pool_lane,   // a valid lane of a tap
   output,      // an element written back
@@ -49,7 +52,7 @@ class Activity {
 
  private:
   double& at(Event event) { return counts_[static_cast<std::size_t>(event)]; }
-  void add_layer(const LayerCounters& c, bool raw);
+  void add_layer(const LayerCounters& c, Dataflow dataflow, bool raw);
 
   std::array<double, kEvents> counts_{};
   double dma_bytes_ = 0;

@@ -56,6 +56,8 @@ class Composer {
   }
 
  private:
+  bool stationary_weights() const { return program_.array.dataflow == Dataflow::ws; }
+
   // A width that a block declares is read from its declaration.
   int width(const std::string& path) const {
     for (const RegisterClass& r : registers_) {
@@ -72,16 +74,20 @@ class Composer {
     const double n = static_cast<double>(rows_) * columns_ * copies;
     pe.add("product", lib_.multiplier(kElement, kElement), n, Event::mac, copies);
     pe.add("accumulate", lib_.adder(kWord), n, Event::mac, copies);
-    pe.add("accumulate or shift", lib_.mux2(kWord), n, Event::mac, copies);
-    pe.add("clear", lib_.and_mask(kWord), n, Event::mac, copies);
-    // A draining sum passes the same two once more: area is counted above.
-    pe.add("shift path", pass(lib_.mux2(kWord), lib_.and_mask(kWord)), n, Event::shift, copies);
+    if (!stationary_weights()) {
+      pe.add("accumulate or shift", lib_.mux2(kWord), n, Event::mac, copies);
+      pe.add("clear", lib_.and_mask(kWord), n, Event::mac, copies);
+      // A draining sum passes the same two once more: area is counted above.
+      pe.add("shift path", pass(lib_.mux2(kWord), lib_.and_mask(kWord)), n, Event::shift, copies);
+    }
     if (copies == 1) return;
     const double pes = n / copies;
     pe.add("vote a", lib_.voter(kElement), pes, Event::row_feed, columns_);
     pe.add("vote b", lib_.voter(kElement), pes, Event::lane_feed, rows_);
     pe.add("vote acc", lib_.voter(kWord), pes, Event::mac);
-    pe.add("vote shifted acc", pass(lib_.voter(kWord)), pes, Event::shift);
+    if (!stationary_weights()) {
+      pe.add("vote shifted acc", pass(lib_.voter(kWord)), pes, Event::shift);
+    }
   }
 
   // Operators counted elsewhere, at work a second time: energy without area.
@@ -118,6 +124,13 @@ class Composer {
           columns_);
     s.add("layer and column tile", lib_.adder(16), 2, Event::column_tile);
     s.add("transfers needed", lib_.comparator(16), 1, Event::column_tile);
+    if (stationary_weights()) {
+      s.add("weight row", lib_.adder(kCounter), 1, Event::lane_feed, 1.0 / columns_);
+      s.add("weight row in layer", lib_.comparator(kCounter), 1, Event::lane_feed, 1.0 / columns_);
+      s.add("next fold", lib_.adder(kCounter), 1, Event::row_tile);
+      s.add("last fold", lib_.comparator(kCounter), 1, Event::row_tile);
+      s.add("pixels of a part", lib_.comparator(kCounter), 1, Event::row_tile);
+    }
     // Pooling: window position in or out of the map.
     s.add("pool position", lib_.adder(kWord), 2, Event::pool_tap, 2);
     s.add("pool in map", lib_.comparator(kWord), 2, Event::pool_tap, 2);
@@ -141,6 +154,7 @@ class Composer {
     r.add("tap y and x", lib_.adder(kWord), 2.0 * rows_, Event::row_feed, 2);
     r.add("tap in map", lib_.comparator(kWord), 2.0 * rows_, Event::row_feed, 2);
     r.add("address in memory", lib_.comparator(kWord), rows_, Event::row_feed);
+    if (stationary_weights()) return;  // a fold's taps come one after the other
     r.add("tile step", lib_.adder(kWord), 3.0 * rows_, Event::vector, 3);
     r.add("row end", lib_.adder(kWord), rows_, Event::vector);
     r.add("row end", lib_.comparator(kWord), rows_, Event::vector);
@@ -163,6 +177,14 @@ class Composer {
     Unit p(list_, "memory", "parameter");
     p.add("bank select", lib_.mux2(parameter_bits), 1, Event::setup_lane);
     p.add("address", lib_.adder(16), 1, Event::setup_lane);
+    if (stationary_weights()) {
+      Unit sums(list_, "memory", "partial");
+      sums.add("add a fold", lib_.adder(kWord), columns_, Event::folded);
+      sums.add("first fold", lib_.and_mask(kWord), columns_, Event::folded);
+      sums.add("next row", lib_.adder(kCounter), 1, Event::folded, 1.0 / columns_);
+      sums.add("row in memory", lib_.comparator(kCounter), 2, Event::folded, 2.0 / columns_);
+      sums.add("result address", lib_.adder(kWord), 1, Event::vector);
+    }
     if (program_.raw_output) {
       Unit raw(list_, "memory", "accumulator");
       raw.add("address in memory", lib_.comparator(kWord), 1, Event::store_beat);
@@ -216,8 +238,13 @@ class Composer {
     const int weight = width("resilience.checksum.weight.read");
     c.add("product", lib_.multiplier(kElement, weight), rows_, Event::row_feed);
     c.add("accumulate", lib_.adder(kWord), rows_, Event::row_feed);
-    c.add("accumulate, shift or preload", lib_.mux2(kWord), 2.0 * rows_, Event::row_feed, 2);
-    c.add("shift path", pass(lib_.mux2(kWord), lib_.mux2(kWord)), rows_, Event::row_shift);
+    if (stationary_weights()) {
+      c.add("add a fold", lib_.adder(kWord), 1, Event::feed);
+      c.add("preload", lib_.mux2(kWord), 1, Event::feed);
+    } else {
+      c.add("accumulate, shift or preload", lib_.mux2(kWord), 2.0 * rows_, Event::row_feed, 2);
+      c.add("shift path", pass(lib_.mux2(kWord), lib_.mux2(kWord)), rows_, Event::row_shift);
+    }
     c.add("weight bank select", lib_.mux2(weight), 1, Event::feed);
     c.add("no feed", lib_.and_mask(weight), 1, Event::feed);
     c.add("valid lanes", lib_.and_mask(kWord), columns_, Event::lane);

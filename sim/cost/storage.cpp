@@ -23,6 +23,7 @@ enum class Loads : std::uint8_t {
   lanes,        // valid lanes of a feed cycle
   sums,         // the PEs' accumulators: products, then the shift upwards
   column_sums,  // the checksum column's accumulators
+  folded,       // valid lanes of a fold's sums
   vectors,      // valid lanes of a vector on the drain path
   outputs,
   pool,
@@ -49,6 +50,9 @@ constexpr Rule kRules[] = {
     {"array.pe.acc", Loads::sums, false},
     {"array.pe.a", Loads::rows, false},
     {"array.pe.b", Loads::lanes, false},
+    {"array.load", Loads::control, false},
+    {"array.deskew", Loads::folded, false},
+    {"control.tag", Loads::control, false},
     {"control.sequencer.config", Loads::layer, true},
     {"control.sequencer", Loads::control, true},
     {"control.row", Loads::row_tile, true},
@@ -58,6 +62,10 @@ constexpr Rule kRules[] = {
     {"memory.parameter.lane_read", Loads::setup_lane, true},
     {"memory.parameter.tile_read", Loads::column_tile, true},
     {"memory.accumulator.vector", Loads::store_beat, true},
+    {"memory.partial.finished", Loads::vectors, true},
+    {"memory.partial.read_row", Loads::control, true},
+    {"memory.partial.read", Loads::folded, false},
+    {"memory.partial", Loads::control, true},
     {"memory.dma.data", Loads::beat, true},
     {"memory.dma", Loads::control, true},
     {"vector.bias_add", Loads::vectors, true},
@@ -72,6 +80,8 @@ constexpr Rule kRules[] = {
     {"resilience.checksum.pe.a", Loads::rows, false},
     {"resilience.checksum.pe.b", Loads::feed, false},
     {"resilience.checksum.weight.read", Loads::feed, false},
+    {"resilience.checksum.wait", Loads::feed, false},
+    {"resilience.checksum.partial.read", Loads::feed, false},
     {"resilience.checksum.bias_sum", Loads::column_tile, true},
     {"resilience.checksum", Loads::vectors, true},
     {"resilience.range.low", Loads::column_tile, true},
@@ -95,6 +105,8 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
       return (of(Event::mac) + of(Event::shift)) / (rows * columns);
     case Loads::column_sums:
       return (of(Event::row_feed) + of(Event::row_shift)) / rows;
+    case Loads::folded:
+      return of(Event::folded) / columns;
     case Loads::vectors:
       return of(Event::lane) / columns;
     case Loads::outputs:
@@ -160,7 +172,10 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
   const std::string path = plain(registers.path);
   for (const Rule& rule : kRules) {
     if (!path.starts_with(rule.prefix)) continue;
-    // A valid bit is new in every cycle; it has nothing to hold.
+    // A valid bit is new in every cycle; it has nothing to hold. A stationary weight has.
+    const bool holds = program.array.dataflow == Dataflow::ws &&
+                       (path == "array.pe.b" || path == "resilience.checksum.pe.b");
+    if (holds) return {true, true, count_loads(Loads::lanes, program, activity)};
     const bool enable = rule.enable && !path.ends_with(".valid");
     return {true, enable, count_loads(rule.loads, program, activity)};
   }
@@ -174,6 +189,8 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
   const int all_lanes = bits * program.array.columns;
   const int beat = 8 * program.memory.dram_bytes_per_cycle;
   const double runs = activity.inferences();
+  // A stationary weight is read once a part, a moving one once a row tile.
+  const bool once = program.array.dataflow == Dataflow::ws;
   const auto of = [&](Event event) { return activity.of(event); };
   const auto stored = [&](bool here) { return here ? of(Event::store_beat) * all_lanes : 0; };
   if (path == "memory.activation.bank.word") {
@@ -185,8 +202,8 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
             {true, runs * image * 8, beat}};
   }
   if (path == "memory.weight.bank.row.lane") {
-    return {{false, of(Event::feed) * all_lanes, all_lanes},
-            {true, runs * delivered(program).rows * all_lanes, beat}};
+    const double reads = once ? of(Event::lane_feed) * bits : of(Event::feed) * all_lanes;
+    return {{false, reads, all_lanes}, {true, runs * delivered(program).rows * all_lanes, beat}};
   }
   if (path == "memory.parameter.bank.lane.word" || path == "memory.parameter.bank.tile_word") {
     // One memory, declared in two parts: its writes are shared out by their words.
@@ -199,12 +216,21 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     return {{false, of(lanes ? Event::setup_lane : Event::column_tile) * width, width},
             {true, runs * delivered(program).header * 8 * part, beat}};
   }
+  if (path == "memory.partial.row.lane") {
+    return {{false, of(Event::partial_read) * bits, all_lanes},
+            {true, of(Event::partial_write) * bits, all_lanes}};
+  }
   if (path == "memory.accumulator.word") {
     return {{false, stored(true), all_lanes}, {true, of(Event::raw) * bits, all_lanes}};
   }
+  if (path == "resilience.checksum.partial.row") {
+    const double columns = program.array.columns;  // one a vector, where the others have C
+    return {{false, of(Event::partial_read) / columns * bits, bits},
+            {true, of(Event::partial_write) / columns * bits, bits}};
+  }
   if (path == "resilience.checksum.weight.bank.row") {
-    return {{false, of(Event::feed) * bits, bits},
-            {true, runs * delivered(program).rows * bits, bits}};
+    const double reads = once ? of(Event::lane_feed) / program.array.columns : of(Event::feed);
+    return {{false, reads * bits, bits}, {true, runs * delivered(program).rows * bits, bits}};
   }
   throw std::logic_error("the cost model has no rule for the memory " + registers.path);
 }

@@ -36,14 +36,14 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
 
   // The drain path: array [-> partial sums] -> bias -> [detector -> checkers] -> requantise ->
   // scratchpad.
+  OutWire<SumVector>* row = &array_.row;
   if (machine_.partial_sums() != nullptr) {
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
     partial_sums_->clock(clock_);
     partial_sums_->aligned(array_.sums);
-    vector_.row(partial_sums_->finished);
-  } else {
-    vector_.row(array_.row);
+    row = &partial_sums_->finished;
   }
+  vector_.row(*row);
   vector_.parameters(weights_.parameters);
   vector_.pool(activations_.vector);
   OutWire<SumVector>* sums = &vector_.sums;
@@ -52,6 +52,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     checksum_->clock(clock_);
     checksum_->activations(activations_.rows);
     checksum_->weights(weights_.parameters);
+    checksum_->leaving(*row);
     checksum_->input(*sums);
     sums = &checksum_->output;
   }

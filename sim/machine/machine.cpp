@@ -26,7 +26,8 @@ Machine::Machine(const Program& program)
                         : std::nullopt),
       vector_(layout_, program, sequencer_),
       checksum_(program.protection.checksum
-                    ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_)
+                    ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,
+                                                      partial_sums())
                     : std::nullopt),
       checkers_([&] {
         // Parameter words lie in the order in which the compiler packs them (schedule/compile.cpp).
@@ -189,7 +190,7 @@ void Machine::step() {
   if (accumulators_) accumulators_->step(cycle, checked());
   SumVector sums = vector_.sums(now);
   if (checksum_) {
-    checksum_->step(cycle, activations_.read(now), weights_, sums);
+    checksum_->step(cycle, activations_.read(now), weights_, row, sums);
     sums = checksum_->output(now);
   }
   for (auto& checker : checkers_) {

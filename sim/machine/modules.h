@@ -125,8 +125,8 @@ class ArrayModule : public Block {
   InWire<BytesView> activations{"activations"};
   InWire<BytesView> weights{"weights"};
   InWire<ControlView> control{"control"};
-  OutWire<SumsView> sums{"sums"};    // the row that leaves
-  OutWire<SumVector> row{"row"};     // ... with its address, where it goes to the vector unit
+  OutWire<SumsView> sums{"sums"};  // the row that leaves
+  OutWire<SumVector> row{"row"};   // ... with its address, where it goes to the vector unit
   ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.array()),
@@ -194,6 +194,7 @@ class ChecksumModule : public Block {
  public:
   InWire<BytesView> activations{"activations"};
   InWire<const WeightScratchpad*> weights{"weights"};
+  InWire<SumVector> leaving{"leaving"};  // the row on its way to the bias adder
   InWire<SumVector> input{"input"};
   OutWire<SumVector> output{"output"};
   ChecksumModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
@@ -205,7 +206,7 @@ class ChecksumModule : public Block {
 
  private:
   void step(const Cycle& cycle) override {
-    core_.step(cycle, activations->read(), *weights->read(), input->read());
+    core_.step(cycle, activations->read(), *weights->read(), leaving->read(), input->read());
   }
   ChecksumDetector& core_;
   Wire<SumVector> output_;

@@ -245,8 +245,8 @@ void Sequencer::end_tile(const SequencerState& now, SequencerState& s) const {
   const LayerDescriptor& c = now.config;
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   if (gemm && dataflow() == Dataflow::ws) {
-    s.first_row = add(now.first_row, static_cast<std::int32_t>(program_->memory.partial_rows)) &
-                  0xFFFFFF;
+    s.first_row =
+        add(now.first_row, static_cast<std::int32_t>(program_->memory.partial_rows)) & 0xFFFFFF;
     if (s.first_row < c.rows) {
       start_taps(s);
       s.first_depth = 0;

@@ -65,10 +65,10 @@ struct SequencerState {
   std::int32_t pixel;  // pooling and streaming: output pixel
 
   // Weight stationary.
-  std::int32_t first_depth;                       // k0 of the fold
-  std::int32_t part_y, part_x, part_address;      // the walker at the part's first pixel
-  std::uint8_t load1;                             // weights enter the top of column 0
-  std::uint8_t tag1;                              // what was issued to the rows: kTag*
+  std::int32_t first_depth;                   // k0 of the fold
+  std::int32_t part_y, part_x, part_address;  // the walker at the part's first pixel
+  std::uint8_t load1;                         // weights enter the top of column 0
+  std::uint8_t tag1;                          // what was issued to the rows: kTag*
 
   // What was issued one and two cycles ago.
   std::uint8_t mode1, mode2;    // ArrayMode
@@ -125,8 +125,7 @@ class Sequencer {
 
   // From the last row that leaves the array (os) or is issued to it (ws) to the scratchpad.
   static int flush_cycles(const ArrayShape& array, int unit_latency) {
-    return 5 + unit_latency +
-           (array.dataflow == Dataflow::ws ? array.rows + array.columns : 0);
+    return 5 + unit_latency + (array.dataflow == Dataflow::ws ? array.rows + array.columns : 0);
   }
   int store_beat_cycles() const { return store_beat_cycles_; }
 

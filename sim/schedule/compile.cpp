@@ -149,7 +149,8 @@ std::int64_t partial_rows(const Network& network, const ArrayShape& array,
   for (const Layer& layer : network.layers) {
     if (layer.kind == LayerKind::gemm) most = std::max<std::int64_t>(most, layer.rows());
   }
-  return std::min(kUsual, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
+  return std::min(kUsual,
+                  static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
 }
 
 // The layer configuration registers have the widths that machine/sequencer.cpp declares; what does
@@ -192,11 +193,6 @@ Dataflow dataflow_from(const std::string& name) {
 Program compile(const Network& network, const ArrayShape& array, const MemoryShape& memory,
                 const Protection& protection, const std::string& where) {
   Program program;
-  if (array.dataflow != Dataflow::os && protection.checksum) {
-    throw InputError(where, "$.array.dataflow",
-                     "the checksum detector stands beside an output-stationary array only",
-                     "use dataflow os, or a scheme without a row gate");
-  }
   program.array = array;
   program.memory = memory;
   program.protection = protection;

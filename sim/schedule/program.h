@@ -31,7 +31,7 @@ struct MemoryShape {
   // Rows of `columns` partial sums that a tile's folds add up in; 0: all output pixels of the
   // largest layer, but at most 1,024. Output stationary needs none.
   std::int64_t partial_rows = 0;
-  int dram_latency = 64;              // cycles from request to first beat
+  int dram_latency = 64;  // cycles from request to first beat
   int dram_bytes_per_cycle = 16;
   bool operator==(const MemoryShape&) const = default;
 };

@@ -23,10 +23,10 @@ Checker wide_open(Granularity granularity, Gate gate) {
 
 // Every combination of protection blocks with bounds that never fire: an idle scheme must change
 // nothing.
-Protection random_protection(Random& random, Dataflow dataflow) {
+Protection random_protection(Random& random) {
   Protection p;
   p.tmr_pe = random.chance(30);
-  p.checksum = random.chance(50) && dataflow == Dataflow::os;
+  p.checksum = random.chance(50);
   const auto granularity = [&] {
     return random.chance(50) ? Granularity::layer : Granularity::channel;
   };
@@ -47,8 +47,7 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
     memory.dram_latency = random.between(0, 20);
     memory.dram_bytes_per_cycle = random.between(1, 40);
     if (random.chance(50)) memory.partial_rows = random.between(1, 12);
-    const Program program =
-        compile(network, array, memory, random_protection(random, array.dataflow), "test");
+    const Program program = compile(network, array, memory, random_protection(random), "test");
     Machine machine(program);
     for (int repeat = 0; repeat < 2; ++repeat) {
       const auto image = random.int8s(network.input.elements());

@@ -95,7 +95,8 @@ TEST(Timing, OneTileEqualsTheClosedForm) {
     ASSERT_EQ(r.counters[0].cycles - r.counters[0].stall_cycles,
               1 + std::max(m, n) + (k + 2 * m + n - 2) + 5 +
                   (p.checksum ? test::ceil_log2(array.columns) + 1 : 0));
-    ASSERT_EQ(r.counters[0].cycles - 3, test::layer_cycles(gemm_layer(m, k, n), array, fast_memory(), p));
+    ASSERT_EQ(r.counters[0].cycles - 3,
+              test::layer_cycles(gemm_layer(m, k, n), array, fast_memory(), p));
   }
 }
 
@@ -106,7 +107,7 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
     Random random(100 + seed);
     const Network network = test::random_network(random);
     const ArrayShape array{random.between(1, 9), random.between(1, 9), dataflow_of(seed)};
-    const Protection p = test::random_scheme(random, network, array.dataflow);
+    const Protection p = test::random_scheme(random, network);
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, fast_memory(), p, "test");
     const Outcome r = run(program, image);
@@ -116,7 +117,8 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
       const Layer& layer = network.layers[i];
       const std::int64_t first_wait = i > 0 ? 0 : layer.kind == LayerKind::gemm ? 3 : 1;
       ASSERT_EQ(r.counters[i].stall_cycles, first_wait);
-      ASSERT_EQ(r.counters[i].cycles, first_wait + test::layer_cycles(layer, array, program.memory, p));
+      ASSERT_EQ(r.counters[i].cycles,
+                first_wait + test::layer_cycles(layer, array, program.memory, p));
       total += r.counters[i].cycles;
     }
     total += test::store_cycles(network.classes(), 1, array, fast_memory());
@@ -141,8 +143,7 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
     const Layer& l = network.layers[0];
     MemoryShape memory = test::random_memory(random);
     if (array.dataflow == Dataflow::ws) memory.partial_rows = random.between(0, 9);
-    const Protection p =
-        product ? Protection{} : test::random_scheme(random, network, array.dataflow);
+    const Protection p = product ? Protection{} : test::random_scheme(random, network);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),
                                random.int8s(l.depth() * l.columns()), array, memory, p)

@@ -61,7 +61,8 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
     for (int fold = 0; fold < folds; ++fold) {
       now += row == 0 && fold == 0 ? std::max(array.rows, lanes_used) : array.rows;
       // The last pixel's sums pass R rows and C columns.
-      tiles.push_back({0, row, 0, fold, now + 2, now + 2 + pixels + array.rows + array.columns - 2});
+      tiles.push_back(
+          {0, row, 0, fold, now + 2, now + 2 + pixels + array.rows + array.columns - 2});
       now += pixels + (fold + 1 < folds ? array.rows - 1 : 0);
     }
     now += flush(p, array);
@@ -105,8 +106,9 @@ inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
   std::int64_t cycles = 0;
   for (int column = 0; column < layer.columns(); column += array.columns) {
     const int lanes = std::min(array.columns, layer.columns() - column);
-    cycles += 1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, memory, lanes, p)
-                                                 : pool_tile_cycles(layer, array, p));
+    cycles +=
+        1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, memory, lanes, p)
+                                           : pool_tile_cycles(layer, array, p));
   }
   return cycles;
 }

@@ -36,11 +36,10 @@ inline Checker random_checker(Random& random, const Network& network, bool check
   return c;
 }
 
-inline Protection random_scheme(Random& random, const Network& network,
-                                Dataflow dataflow = Dataflow::os) {
+inline Protection random_scheme(Random& random, const Network& network) {
   Protection p;
   p.tmr_pe = random.chance(30);
-  p.checksum = random.chance(50) && dataflow == Dataflow::os;
+  p.checksum = random.chance(50);
   if (random.chance(50)) p.range = random_checker(random, network, p.checksum);
   if (random.chance(50)) p.gradient = random_checker(random, network, p.checksum);
   return p;
@@ -68,7 +67,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     const int n = random.between(1, 20);
     Protection p;
     p.tmr_pe = random.chance(30);
-    p.checksum = random.chance(50) && array.dataflow == Dataflow::os;
+    p.checksum = random.chance(50);
     c.image = random.int8s(m * k);
     c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random), p);
     return c;
@@ -76,8 +75,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
   c.network = random_network(random);
   c.image = random.int8s(c.network.input.elements());
   c.program =
-      compile(c.network, array, random_memory(random),
-              random_scheme(random, c.network, array.dataflow), "test");
+      compile(c.network, array, random_memory(random), random_scheme(random, c.network), "test");
   return c;
 }
 

@@ -214,7 +214,8 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(static_cast<std::uint64_t>(seed));
     const Network network = test::random_network(random);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9)};
+    const ArrayShape array{random.between(1, 9), random.between(1, 9),
+                           seed % 2 == 0 ? Dataflow::os : Dataflow::ws};
     Protection p = with(random.chance(50), random.chance(50), random.chance(50), random.chance(30));
     if (random.chance(50)) p.range.granularity = Granularity::channel;
     if (random.chance(50)) p.gradient.granularity = Granularity::channel;

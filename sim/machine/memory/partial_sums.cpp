@@ -35,13 +35,13 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
   // Read what the next cycle adds to; nothing precedes the first fold.
   const bool reads = (next & kTagValid) != 0;
   if (reads && (next & kTagFirstFold) == 0 && read_row < rows_) {
-    std::memcpy(read_.next(cycle), words_.at(cycle) + read_row * columns_, sizeof(std::int32_t) * lanes);
+    std::memcpy(read_.next(cycle), words_.at(cycle) + read_row * columns_,
+                sizeof(std::int32_t) * lanes);
   } else {
     std::memset(read_.next(cycle), 0, sizeof(std::int32_t) * lanes);
   }
   *row_.next(cycle) = reads ? read_row : *row_.now(cycle);
-  *read_row_.next(cycle) =
-      !reads ? read_row : (next & kTagEnd) != 0 ? 0 : wrap_row(read_row + 1);
+  *read_row_.next(cycle) = !reads ? read_row : (next & kTagEnd) != 0 ? 0 : wrap_row(read_row + 1);
 
   const bool valid = (tag & kTagValid) != 0;
   const bool last = (tag & kTagLastFold) != 0;
@@ -49,10 +49,10 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
   // Results of a column tile lie N elements apart, from its first pixel's on.
   const bool first = row == 0 && s.first_row == 0;
   const std::int32_t address = first ? s.output_address : *address_.now(cycle);
-  *address_.next(cycle) = valid && last
-                              ? static_cast<std::int32_t>(static_cast<std::uint32_t>(address) +
-                                                          static_cast<std::uint32_t>(s.config.columns))
-                              : *address_.now(cycle);
+  *address_.next(cycle) =
+      valid && last ? static_cast<std::int32_t>(static_cast<std::uint32_t>(address) +
+                                                static_cast<std::uint32_t>(s.config.columns))
+                    : *address_.now(cycle);
   finished_.load(cycle, {valid && last, false, address, aligned});
   if (!valid) return;
   const std::int32_t* read = read_.now(cycle);

@@ -19,6 +19,10 @@ class PartialSums {
   // cycle before its sums arrive and written in the one in which they do.
   void step(const Cycle& cycle, const std::int32_t* aligned);
 
+  // The row that is read for the next cycle, and the one whose sums arrive in this.
+  std::int32_t read_row(const std::byte* now) const { return *read_row_.now(now); }
+  std::int32_t row(const std::byte* now) const { return *row_.now(now); }
+
   // Finished sums on their way to the bias adder.
   SumVector output(const std::byte* now) const { return finished_.view(now); }
 

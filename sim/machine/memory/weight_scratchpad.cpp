@@ -69,8 +69,7 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
     std::memset(read, 0, columns);
   }
   if (has_checksum_) {
-    *checksum_read_.next(cycle) =
-        feed ? checksum_.at(cycle)[bank_row + row] : std::int16_t{0};
+    *checksum_read_.next(cycle) = feed ? checksum_.at(cycle)[bank_row + row] : std::int16_t{0};
   }
 
   // Parameters: lane `count` in cycle `count` of setup, the tile's own words in the first.
@@ -82,8 +81,7 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
   const int taken = sequencer_->parameter_lane(s);
   std::memcpy(lane, taken >= 0 ? bank + taken * format_.lane_words : lane_read_.now(cycle),
               lane_bytes);
-  std::memcpy(tile,
-              taken == 0 ? bank + columns_ * format_.lane_words : tile_read_.now(cycle),
+  std::memcpy(tile, taken == 0 ? bank + columns_ * format_.lane_words : tile_read_.now(cycle),
               tile_bytes);
 
   const DmaState& d = dma.state(cycle.now);

@@ -20,8 +20,9 @@ int ChecksumDetector::latency(int columns) {
 }
 
 ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& program,
-                                   const Sequencer& sequencer)
+                                   const Sequencer& sequencer, const PartialSums* partial_sums)
     : sequencer_(&sequencer),
+      partial_sums_(partial_sums),
       rows_(program.array.rows),
       columns_(program.array.columns),
       skew_(layout, "resilience.checksum.skew", rows_, 8),
@@ -30,8 +31,17 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
                                    WeightScratchpad::checksum_width(columns_))),
       acc_(layout.pipe<std::int32_t>("resilience.checksum.pe[].acc", {rows_}, 32)),
       bias_sum_(layout.held<std::int32_t>("resilience.checksum.bias_sum", {}, 32)),
+      partial_rows_(program.memory.partial_rows),
       expected_(layout.pipe<std::int32_t>("resilience.checksum.expected[0]", {}, 32)),
       output_(layout, "resilience.checksum.output", columns_, true) {
+  if (partial_sums_ != nullptr) {
+    const std::string path = "resilience.checksum.";
+    if (columns_ > 1) wait_ = layout.pipe<std::int32_t>(path + "wait[]", {columns_ - 1}, 32);
+    partial_ = layout.held<std::int32_t>(path + "partial.row[]", {static_cast<int>(partial_rows_)},
+                                         32, Storage::sram);
+    partial_read_ = layout.pipe<std::int32_t>(path + "partial.read", {}, 32);
+    finished_ = layout.pipe<std::int32_t>(path + "partial.finished", {}, 32);
+  }
   int entries = columns_;
   for (int level = 1; level < latency(columns_); ++level) {
     entries = (entries + 1) / 2;
@@ -43,19 +53,15 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
   }
 }
 
-void ChecksumDetector::step_column(const Cycle& cycle, const SequencerState& s,
-                                   const std::int8_t* activations, std::int16_t weight) const {
+void ChecksumDetector::step_outputs(const Cycle& cycle, ArrayMode mode, std::int16_t weight) const {
   const std::int8_t* a = a_.now(cycle);
   const std::int16_t* b = b_.now(cycle);
   const std::int32_t* acc = acc_.now(cycle);
   std::int32_t* next = acc_.next(cycle);
   const auto rows = static_cast<std::size_t>(rows_);
-
-  skew_.output(cycle.now, activations, a_.next(cycle));
   std::memcpy(b_.next(cycle) + 1, b, (rows - 1) * sizeof(std::int16_t));
   *b_.next(cycle) = weight;
-
-  switch (static_cast<ArrayMode>(s.mode2)) {
+  switch (mode) {
     case ArrayMode::accumulate:
       for (std::size_t r = 0; r < rows; ++r) next[r] = wrap_add(acc[r], a[r] * b[r]);
       break;
@@ -68,12 +74,51 @@ void ChecksumDetector::step_column(const Cycle& cycle, const SequencerState& s,
       for (std::size_t r = 0; r < rows; ++r) next[r] = *bias_sum_.at(cycle);
       break;
   }
-  skew_.step(cycle, activations);
 }
 
-void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s,
+void ChecksumDetector::step_weights(const Cycle& cycle, bool load, std::int16_t weight) const {
+  const std::int8_t* a = a_.now(cycle);
+  const std::int16_t* b = b_.now(cycle);
+  const std::int32_t* acc = acc_.now(cycle);
+  const auto rows = static_cast<std::size_t>(rows_);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::int16_t above = r > 0 ? b[r - 1] : weight;
+    b_.next(cycle)[r] = load ? above : b[r];
+    acc_.next(cycle)[r] = wrap_add(r > 0 ? acc[r - 1] : 0, a[r] * b[r]);
+  }
+  if (columns_ > 1) {
+    std::memcpy(wait_.next(cycle) + 1, wait_.now(cycle), (wait_.count - 1) * sizeof(std::int32_t));
+    *wait_.next(cycle) = acc[rows - 1];
+  }
+}
+
+// As PartialSums, for one sum a pixel; the sum of the biases stands before the first fold.
+void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
+  const std::uint8_t tag = sequencer_->tag(cycle.now);
+  const std::uint8_t next = sequencer_->next_tag(cycle.now);
+  const std::int32_t read_row = partial_sums_->read_row(cycle.now);
+  std::int32_t read = 0;
+  if ((next & kTagFirstFold) != 0) {
+    read = *bias_sum_.at(cycle);
+  } else if ((next & kTagValid) != 0 && read_row < partial_rows_) {
+    read = partial_.at(cycle)[read_row];
+  }
+  *partial_read_.next(cycle) = read;
+
+  const std::int32_t aligned =
+      columns_ > 1 ? wait_.now(cycle)[wait_.count - 1] : acc_.now(cycle)[rows_ - 1];
+  const std::int32_t sum = wrap_add(aligned, *partial_read_.now(cycle));
+  const bool valid = (tag & kTagValid) != 0;
+  const bool last = (tag & kTagLastFold) != 0;
+  *finished_.next(cycle) = valid && last ? sum : *finished_.now(cycle);
+  const std::int32_t row = partial_sums_->row(cycle.now);
+  if (valid && !last && row < partial_rows_) partial_.at(cycle)[row] = sum;
+}
+
+void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                                  const SumVector& sums) const {
-  *expected_.next(cycle) = s.drain2 != 0 ? acc_.now(cycle)[0] : *expected_.now(cycle);
+  const std::int32_t column = partial_sums_ != nullptr ? *finished_.now(cycle) : *acc_.now(cycle);
+  *expected_.next(cycle) = leaving ? column : *expected_.now(cycle);
 
   // Level 1 adds neighbours of the biased sums; lanes beyond the tile's count as zero.
   const int lanes = sequencer_->lanes(s);
@@ -108,12 +153,21 @@ void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s,
 }
 
 void ChecksumDetector::step(const Cycle& cycle, const std::int8_t* activations,
-                            const WeightScratchpad& weights, const SumVector& sums) {
+                            const WeightScratchpad& weights, const SumVector& leaving,
+                            const SumVector& sums) {
   const SequencerState& s = sequencer_->state(cycle.now);
-  step_column(cycle, s, activations, weights.checksum_read(cycle.now));
-  bool busy = s.drain2 != 0 || sums.valid || output_.view(cycle.now).valid;
+  const std::int16_t weight = weights.checksum_read(cycle.now);
+  skew_.output(cycle.now, activations, a_.next(cycle));
+  skew_.step(cycle, activations);
+  if (partial_sums_ == nullptr) {
+    step_outputs(cycle, static_cast<ArrayMode>(s.mode2), weight);
+  } else {
+    step_weights(cycle, s.load1 != 0, weight);
+    step_partial_sum(cycle);
+  }
+  bool busy = leaving.valid || sums.valid || output_.view(cycle.now).valid;
   for (const Level& level : levels_) busy = busy || level.delay.view(cycle.now).valid;
-  if (!idle_.skip(busy)) step_tree(cycle, s, sums);
+  if (!idle_.skip(busy)) step_tree(cycle, s, leaving.valid, sums);
   if (s.param1 != 0 && s.param_lane1 == 0) {
     *bias_sum_.at(cycle) = static_cast<std::int32_t>(weights.tile_words(cycle.now)[0]);
   }

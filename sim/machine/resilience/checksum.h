@@ -2,8 +2,10 @@
 // GEMM row p the sum of the outputs must equal it modulo 2^32; the row's flag travels on with it.
 //
 // The column has skew registers of its own, so that a flip on the data path is not common to both.
-// Its accumulators start from the sum of the biases. The row sum is a tree of ceil(log2 C) stages;
-// the sums wait beside it in delay stages. Latency: ceil(log2 C) + 1.
+// Its accumulators start from the sum of the biases. Where weights are stationary it has partial
+// sums of its own, one a pixel, and delay registers as long as a row needs to cross the array. The
+// row sum is a tree of ceil(log2 C) stages; the sums wait beside it in delay stages. Latency:
+// ceil(log2 C) + 1.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 
 #include "base/registers.h"
 #include "machine/array/skew.h"
+#include "machine/memory/partial_sums.h"
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/sequencer.h"
 #include "machine/vector/sum_stage.h"
@@ -20,11 +23,14 @@ namespace sagitta {
 
 class ChecksumDetector {
  public:
-  ChecksumDetector(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
+  // `partial_sums`: where weights are stationary.
+  ChecksumDetector(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
+                   const PartialSums* partial_sums);
 
-  // `activations`: the scratchpad's read registers; `sums`: the vector unit's biased sums.
+  // `activations`: the scratchpad's read registers; `leaving`: the row of sums on its way to the
+  // bias adder; `sums`: the vector unit's biased sums.
   void step(const Cycle& cycle, const std::int8_t* activations, const WeightScratchpad& weights,
-            const SumVector& sums);
+            const SumVector& leaving, const SumVector& sums);
 
   SumVector output(const std::byte* now) const { return output_.view(now); }
   static int latency(int columns);
@@ -38,11 +44,14 @@ class ChecksumDetector {
     SumStage delay;
   };
 
-  void step_column(const Cycle& cycle, const SequencerState& s, const std::int8_t* activations,
-                   std::int16_t weight) const;
-  void step_tree(const Cycle& cycle, const SequencerState& s, const SumVector& sums) const;
+  void step_outputs(const Cycle& cycle, ArrayMode mode, std::int16_t weight) const;
+  void step_weights(const Cycle& cycle, bool load, std::int16_t weight) const;
+  void step_partial_sum(const Cycle& cycle) const;
+  void step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
+                 const SumVector& sums) const;
 
   const Sequencer* sequencer_;
+  const PartialSums* partial_sums_;
   int rows_;
   int columns_;
   IdleSkip idle_;
@@ -51,6 +60,11 @@ class ChecksumDetector {
   Pipe<std::int16_t> b_;
   Pipe<std::int32_t> acc_;
   Held<std::int32_t> bias_sum_;
+  // Weight stationary: from the column's last PE to the finished sum.
+  std::int64_t partial_rows_;
+  Pipe<std::int32_t> wait_;
+  Held<std::int32_t> partial_;
+  Pipe<std::int32_t> partial_read_, finished_;
   Pipe<std::int32_t> expected_;  // beside the biased sums
   std::vector<Level> levels_;
   SumStage output_;
