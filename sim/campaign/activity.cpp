@@ -20,6 +20,13 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   }
   if (starts("memory.weight.read")) return {Kind::lane_read, -1};
   if (starts("memory.parameter.bank")) return {Kind::parameter_bank, -1};
+  if (starts("array.deskew")) return {Kind::array_lane, fixed_lane()};
+  if (starts("memory.partial.row[]")) return {Kind::partial_row, -1};
+  if (starts("memory.partial.read[]")) return {Kind::lane_read, -1};
+  if (starts("memory.partial.finished.sum")) return {Kind::drain_lane, -1};
+  if (starts("resilience.checksum.partial") || starts("resilience.checksum.wait")) {
+    return {Kind::array_any, -1};
+  }
   if (starts("memory.accumulator")) return {Kind::accumulator, -1};
   if (starts("memory.dma.data[]")) return {Kind::dma, -1};
   if (starts("resilience.checksum.skew")) return {Kind::detector_row, fixed_lane()};
@@ -50,10 +57,13 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
   const int last = index.empty() ? 0 : index.back();
   const int rows = machine.sequencer().rows(s);
   const int lanes = machine.sequencer().lanes(s);
-  const bool feeding = phase == Phase::feed || phase == Phase::bubble || phase == Phase::drain;
-  const bool array = feeding || s.mode1 != 0 || s.mode2 != 0;
+  const bool feeding = phase == Phase::feed || phase == Phase::bubble || phase == Phase::drain ||
+                       phase == Phase::preload || phase == Phase::stream || phase == Phase::settle;
+  const bool folding = machine.sequencer().tags_under_way(machine.state().now());
+  const bool array = feeding || s.mode1 != 0 || s.mode2 != 0 || folding;
   const bool pooling = phase == Phase::pool || s.pool1 != 0 || s.pool2 != 0;
-  const bool draining = phase == Phase::drain || phase == Phase::flush || s.drain2 != 0 || pooling;
+  const bool draining =
+      phase == Phase::drain || phase == Phase::flush || s.drain2 != 0 || pooling || folding;
   const LayerDescriptor& c = s.config;
   switch (place.kind) {
     case Kind::control:
@@ -87,6 +97,10 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       return index[0] == s.weight_bank ? index[1] < depth && lane_used
                                        : s.layer < program_->layers.size();
     }
+    case Kind::partial_row:
+      return array && index[0] < c.rows - s.first_row && last < lanes;
+    case Kind::array_any:
+      return array;
     case Kind::parameter_bank:
     case Kind::accumulator:
       return true;

@@ -26,6 +26,8 @@ class Activity {
     weight_bank,
     parameter_bank,
     accumulator,
+    partial_row,
+    array_any,
     dma,
     lane_parameter,
     drain_lane,

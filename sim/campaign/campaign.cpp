@@ -21,9 +21,12 @@ namespace {
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
   std::string text =
       fmt::format("{} {}x{} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
-                  plan.dataflow, plan.scheme.kind, plan.program.memory.activation_bytes,
-                  plan.program.memory.weight_rows, plan.program.memory.dram_latency,
-                  plan.program.memory.dram_bytes_per_cycle);
+                  to_string(plan.array.dataflow), plan.scheme.kind,
+                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle);
+  if (plan.array.dataflow != Dataflow::os) {
+    text += fmt::format(" {}", plan.program.memory.partial_rows);
+  }
   for (const Transfer& t : plan.program.transfers) {
     text.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
   }
@@ -77,18 +80,17 @@ void Campaign::compile_machines() {
   for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
     const Configuration& c = experiment_.configurations[i];
     const auto same = [&c](const MachinePlan& m) {
-      return m.array == c.array && m.dataflow == c.dataflow && m.scheme == c.scheme;
+      return m.array == c.array && m.scheme == c.scheme;
     };
     auto it = std::find_if(machines_.begin(), machines_.end(), same);
     if (it == machines_.end()) {
       MachinePlan plan;
       plan.array = c.array;
-      plan.dataflow = c.dataflow;
       plan.scheme = c.scheme;
-      plan.program = compile(
-          network(), c.array, experiment_.memory,
-          protection_of(c.scheme, c.array.columns, thresholds_, experiment_.thresholds_path),
-          experiment_.file);
+      plan.program =
+          compile(network(), c.array, experiment_.memory,
+                  protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path),
+                  experiment_.file);
       plan.digest = machine_digest(plan, network());
       plan.registers = Machine(plan.program).layout().classes();
       machines_.push_back(std::move(plan));

@@ -20,7 +20,6 @@ namespace sagitta {
 // An array with a scheme: one elaborated machine.
 struct MachinePlan {
   ArrayShape array;
-  std::string dataflow;
   Scheme scheme;
   Program program;
   std::string digest;  // of everything that decides what this machine computes

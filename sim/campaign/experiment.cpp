@@ -68,6 +68,7 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   all["fault"] = expansion.fault;
   all["memory"] = {{"activation_bytes", experiment.memory.activation_bytes},
                    {"weight_rows", experiment.memory.weight_rows},
+                   {"partial_rows", experiment.memory.partial_rows},
                    {"dram_latency", experiment.memory.dram_latency},
                    {"dram_bytes_per_cycle", experiment.memory.dram_bytes_per_cycle}};
   all["technology"] = experiment.technology_path;
@@ -93,6 +94,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   MemoryShape& shape = experiment.memory;
   shape.activation_bytes = value_or(memory, "activation_bytes", shape.activation_bytes);
   shape.weight_rows = value_or(memory, "weight_rows", shape.weight_rows);
+  shape.partial_rows = value_or(memory, "partial_rows", shape.partial_rows);
   shape.dram_latency = value_or(memory, "dram_latency", shape.dram_latency);
   shape.dram_bytes_per_cycle = value_or(memory, "dram_bytes_per_cycle", shape.dram_bytes_per_cycle);
   experiment.clock_mhz = value_or(document, "clock_mhz", experiment.clock_mhz);

@@ -42,7 +42,6 @@ struct FaultPlan {
 struct Configuration {
   std::string name;  // "16x16 os gradient", unique among the fault-free machines of an experiment
   ArrayShape array;
-  std::string dataflow = "os";
   Scheme scheme;
   FaultPlan fault;
 };

@@ -17,14 +17,10 @@ using nlohmann::ordered_json;
 // More than anybody would read, and far less than what exhausts memory.
 constexpr std::size_t most_configurations = 10000;
 
-struct Machine {
-  ArrayShape array;
-  std::string dataflow;
-  bool operator==(const Machine&) const = default;
-  std::string name() const {
-    return std::to_string(array.rows) + "x" + std::to_string(array.columns) + " " + dataflow;
-  }
-};
+std::string name_of(const ArrayShape& array) {
+  return std::to_string(array.rows) + "x" + std::to_string(array.columns) + " " +
+         to_string(array.dataflow);
+}
 
 // The values of a key: its list, its one value, or the default when it is absent or null.
 std::vector<json> values_of(const json& object, const char* key, const json& otherwise) {
@@ -45,14 +41,15 @@ ordered_json unless_single(ordered_json list) {
 }
 
 void expand_array(const json& entry, const ExperimentSource& source,
-                  std::vector<Machine>& machines) {
-  const Machine usual{ArrayShape{}, "os"};
-  for (const json& rows : values_of(entry, "rows", usual.array.rows)) {
+                  std::vector<ArrayShape>& machines) {
+  const ArrayShape usual;
+  for (const json& rows : values_of(entry, "rows", usual.rows)) {
     for (const json& columns : values_of(entry, "cols", rows)) {
-      for (const json& dataflow : values_of(entry, "dataflow", usual.dataflow)) {
-        const Machine machine{{rows.get<int>(), columns.get<int>()}, dataflow.get<std::string>()};
+      for (const json& dataflow : values_of(entry, "dataflow", to_string(usual.dataflow))) {
+        const ArrayShape machine{rows.get<int>(), columns.get<int>(),
+                                 dataflow_from(dataflow.get<std::string>())};
         if (std::find(machines.begin(), machines.end(), machine) != machines.end()) {
-          source.fail("$.array", "the array " + machine.name() + " is listed twice",
+          source.fail("$.array", "the array " + name_of(machine) + " is listed twice",
                       "list each array once");
         }
         machines.push_back(machine);
@@ -61,9 +58,9 @@ void expand_array(const json& entry, const ExperimentSource& source,
   }
 }
 
-std::vector<Machine> expand_arrays(const ExperimentSource& source) {
+std::vector<ArrayShape> expand_arrays(const ExperimentSource& source) {
   const json array = part(source.document(), "array", json::object());
-  std::vector<Machine> machines;
+  std::vector<ArrayShape> machines;
   for (const json& entry : array.is_array() ? array : json::array({array})) {
     expand_array(entry, source, machines);
   }
@@ -199,10 +196,8 @@ struct FaultLists {
   }
 };
 
-ordered_json resolved(const Machine& machine) {
-  return {{"rows", machine.array.rows},
-          {"cols", machine.array.columns},
-          {"dataflow", machine.dataflow}};
+ordered_json resolved(const ArrayShape& array) {
+  return {{"rows", array.rows}, {"cols", array.columns}, {"dataflow", to_string(array.dataflow)}};
 }
 
 ordered_json resolved(const Scheme& scheme) {
@@ -228,7 +223,7 @@ ordered_json resolved_list(const std::vector<Entry>& entries) {
 }  // namespace
 
 Expansion expand(const ExperimentSource& source) {
-  const std::vector<Machine> machines = expand_arrays(source);
+  const std::vector<ArrayShape> machines = expand_arrays(source);
   const std::vector<Scheme> schemes = expand_schemes(source);
   const json fault = part(source.document(), "fault", json::object());
   std::vector<FaultLists> faults;
@@ -246,12 +241,12 @@ Expansion expand(const ExperimentSource& source) {
   }
 
   Expansion result;
-  for (const Machine& machine : machines) {
+  for (const ArrayShape& machine : machines) {
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back({machine.name() + " " + scheme.name, machine.array,
-                                           machine.dataflow, scheme, lists.plan(number)});
+          result.configurations.push_back(
+              {name_of(machine) + " " + scheme.name, machine, scheme, lists.plan(number)});
         }
       }
     }

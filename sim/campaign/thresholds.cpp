@@ -90,20 +90,22 @@ Bounds bounds_of(const Moments& moments, const Scheme& scheme, bool dense) {
           saturate(std::ceil(moments.mean() + reach))};
 }
 
-bool fits(const ThresholdFit& fit, const Scheme& scheme, int columns) {
-  if (fit.kind != scheme.kind || fit.granularity != scheme.granularity || fit.columns != columns) {
+bool fits(const ThresholdFit& fit, const Scheme& scheme, const ArrayShape& array) {
+  if (fit.kind != scheme.kind || fit.granularity != scheme.granularity ||
+      fit.columns != array.columns || fit.dataflow != to_string(array.dataflow)) {
     return false;
   }
   return scheme.kind != "gradient" ||
          (fit.k_convolution == scheme.k_convolution && fit.k_dense == scheme.k_dense);
 }
 
-std::string describe(const Scheme& scheme, int columns) {
+std::string describe(const Scheme& scheme, const ArrayShape& array) {
   std::string text = fmt::format("{} ({} statistics", scheme.kind, to_string(scheme.granularity));
   if (scheme.kind == "gradient") {
     text += fmt::format(", k = {} convolution, {} dense", scheme.k_convolution, scheme.k_dense);
   }
-  return text + fmt::format(") with {} columns", columns);
+  return text +
+         fmt::format(") with {} columns, dataflow {}", array.columns, to_string(array.dataflow));
 }
 
 ordered_json fit_to_json(const ThresholdFit& fit) {
@@ -177,13 +179,14 @@ const char* to_string(Gate gate) {
 }
 
 ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
-                            const Scheme& scheme, int columns) {
+                            const Scheme& scheme, const ArrayShape& array) {
   ThresholdFit fit;
   fit.kind = scheme.kind;
   fit.granularity = scheme.granularity;
   fit.k_convolution = scheme.k_convolution;
   fit.k_dense = scheme.k_dense;
-  fit.columns = columns;
+  fit.columns = array.columns;
+  fit.dataflow = to_string(array.dataflow);
   std::vector<std::vector<Moments>> moments;
   for (const Layer& layer : network.layers) {
     const int entries = scheme.granularity == Granularity::channel ? layer.columns() : 1;
@@ -193,7 +196,7 @@ ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
     const auto values = run_network(network, calibration.image(i));
     for (std::size_t l = 0; l < network.layers.size(); ++l) {
       if (network.layers[l].kind != LayerKind::gemm) continue;
-      collect(network.layers[l], values[l].sums, scheme, columns, moments[l]);
+      collect(network.layers[l], values[l].sums, scheme, array.columns, moments[l]);
     }
   }
   for (std::size_t l = 0; l < network.layers.size(); ++l) {
@@ -225,10 +228,10 @@ ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folde
   for (const Configuration& c : experiment.configurations) {
     if (!c.scheme.needs_thresholds()) continue;
     const bool known = std::any_of(file.fits.begin(), file.fits.end(), [&](const ThresholdFit& f) {
-      return fits(f, c.scheme, c.array.columns);
+      return fits(f, c.scheme, c.array);
     });
     if (!known) {
-      file.fits.push_back(fit_thresholds(folder.network, images, c.scheme, c.array.columns));
+      file.fits.push_back(fit_thresholds(folder.network, images, c.scheme, c.array));
     }
   }
   return file;
@@ -295,8 +298,8 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
   return file;
 }
 
-Protection protection_of(const Scheme& scheme, int columns, const ThresholdFile& thresholds,
-                         const std::string& thresholds_path) {
+Protection protection_of(const Scheme& scheme, const ArrayShape& array,
+                         const ThresholdFile& thresholds, const std::string& thresholds_path) {
   Protection p;
   p.name = scheme.name;
   p.tmr_pe = scheme.kind == "tmr-pe";
@@ -307,12 +310,12 @@ Protection protection_of(const Scheme& scheme, int columns, const ThresholdFile&
   checker.gate = scheme.gate;
   checker.granularity = scheme.granularity;
   for (const ThresholdFit& fit : thresholds.fits) {
-    if (!fits(fit, scheme, columns)) continue;
+    if (!fits(fit, scheme, array)) continue;
     for (const LayerFit& layer : fit.layers) checker.layers.push_back({layer.layer, layer.bounds});
     return p;
   }
   throw InputError(thresholds_path, "$.fits",
-                   fmt::format("holds no fit for {}", describe(scheme, columns)),
+                   fmt::format("holds no fit for {}", describe(scheme, array)),
                    "make it anew: sagitta calibrate CONFIG -o " + thresholds_path);
 }
 

@@ -45,7 +45,7 @@ struct ThresholdFile {
 // Fits one scheme. `sums` are computed with the integer reference executor, which the machine
 // equals bit for bit.
 ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
-                            const Scheme& scheme, int columns);
+                            const Scheme& scheme, const ArrayShape& array);
 
 // Every scheme of the experiment that needs thresholds, once for each array width.
 ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folder);
@@ -56,8 +56,8 @@ void write_thresholds(const ThresholdFile& file, const std::string& path);
 ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& folder);
 
 // The machine's view of a scheme. Throws InputError when the file holds no fit for it.
-Protection protection_of(const Scheme& scheme, int columns, const ThresholdFile& thresholds,
-                         const std::string& thresholds_path);
+Protection protection_of(const Scheme& scheme, const ArrayShape& array,
+                         const ThresholdFile& thresholds, const std::string& thresholds_path);
 
 const char* to_string(Granularity granularity);
 const char* to_string(Gate gate);

@@ -14,14 +14,6 @@ struct Place {
   std::int64_t offset;  // cycles since the tile's start
 };
 
-// A range of outputs, both ends inclusive.
-std::string outputs(int row0, int row1, int column0, int column1) {
-  const auto range = [](int x, int y) {
-    return x == y ? std::to_string(x) : fmt::format("{}..{}", x, y);
-  };
-  return fmt::format("C[{}][{}]", range(row0, row1), range(column0, column1));
-}
-
 std::string operand(const Place& p, const GemmShape& shape, bool is_a, int row, int column,
                     std::int64_t k) {
   const TileRecord& t = *p.tile;
@@ -59,20 +51,14 @@ std::string accumulator(const Place& p, const GemmShape& shape, int row, int col
                      done, shape.k, outputs(m, m, n, n));
 }
 
-}  // namespace
-
-std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
-                    const GemmShape& shape, const ArrayShape& array) {
-  const std::string path = sites.element_path(fault.site.register_class, fault.site.element);
-  if (!path.starts_with("array.")) {
-    return "a register outside the array; `--explain` knows the array's own (run it to see what it "
-           "does)";
-  }
+std::string explain_outputs(const std::string& path, const std::vector<int>& index,
+                            std::int64_t cycle, const std::vector<TileRecord>& tiles,
+                            const GemmShape& shape, const ArrayShape& array) {
   std::optional<Place> place;
   for (const TileRecord& t : tiles) {
-    if (fault.cycle < t.start_cycle || fault.cycle > t.end_cycle) continue;
+    if (cycle < t.start_cycle || cycle > t.end_cycle) continue;
     place = Place{&t, std::min(array.rows, shape.m - t.row),
-                  std::min(array.columns, shape.n - t.column), fault.cycle - t.start_cycle};
+                  std::min(array.columns, shape.n - t.column), cycle - t.start_cycle};
     break;
   }
   if (!place) return "between tiles: the array works on nothing, no output depends on it";
@@ -80,15 +66,7 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
   const std::string head =
       fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,
                   t.start_cycle, t.end_cycle, place->offset);
-  std::vector<int> index;
-  for (std::size_t i = 0; (i = path.find('[', i)) != std::string::npos; ++i) {
-    index.push_back(std::stoi(path.substr(i + 1)));
-  }
   if (path.starts_with("array.pe")) {
-    if (path.find(".copy[") != std::string::npos) {
-      return head +
-             "one of three copies; the voter takes the other two's value, no output depends on it";
-    }
     const std::int64_t k = place->offset - index[0] - index[1];
     if (path.ends_with(".a")) return head + operand(*place, shape, true, index[0], index[1], k);
     if (path.ends_with(".b")) return head + operand(*place, shape, false, index[0], index[1], k);
@@ -99,6 +77,34 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
   const std::int64_t k = place->offset - index[1];
   if (path.starts_with("array.skew_a")) return head + operand(*place, shape, true, lane, 0, k);
   return head + operand(*place, shape, false, 0, lane, k);
+}
+
+}  // namespace
+
+std::string outputs(int row0, int row1, int column0, int column1) {
+  const auto range = [](int x, int y) {
+    return x == y ? std::to_string(x) : fmt::format("{}..{}", x, y);
+  };
+  return fmt::format("C[{}][{}]", range(row0, row1), range(column0, column1));
+}
+
+std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
+                    const GemmShape& shape, const ArrayShape& array) {
+  const std::string path = sites.element_path(fault.site.register_class, fault.site.element);
+  if (!path.starts_with("array.")) {
+    return "a register outside the array; `--explain` knows the array's own (run it to see what it "
+           "does)";
+  }
+  std::vector<int> index;
+  for (std::size_t i = 0; (i = path.find('[', i)) != std::string::npos; ++i) {
+    index.push_back(std::stoi(path.substr(i + 1)));
+  }
+  if (path.find(".copy[") != std::string::npos) {
+    return "one of three copies; the voter takes the other two's value, no output depends on it";
+  }
+  return array.dataflow == Dataflow::ws
+             ? explain_weights(path, index, fault.cycle, tiles, shape, array)
+             : explain_outputs(path, index, fault.cycle, tiles, shape, array);
 }
 
 }  // namespace sagitta::cli

@@ -14,8 +14,16 @@ struct GemmShape {
   int m, k, n;
 };
 
-// One sentence on an output-stationary product; `tiles` are those of a fault-free run.
+// One sentence on a product; `tiles` are those of a fault-free run.
 std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
                     const GemmShape& shape, const ArrayShape& array);
+
+// For the registers of a weight-stationary array: `index` are the indices in `path`.
+std::string explain_weights(const std::string& path, const std::vector<int>& index,
+                            std::int64_t cycle, const std::vector<TileRecord>& tiles,
+                            const GemmShape& shape, const ArrayShape& array);
+
+// A range of outputs, both ends inclusive: "C[3][0..7]".
+std::string outputs(int row0, int row1, int column0, int column1);
 
 }  // namespace sagitta::cli

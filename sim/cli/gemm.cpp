@@ -145,7 +145,8 @@ std::string list_outputs(const nlohmann::ordered_json& outputs) {
 }
 
 void run_gemm(const GemmOptions& o) {
-  const ArrayShape array = parse_array(o.array);
+  ArrayShape array = parse_array(o.array);
+  array.dataflow = dataflow_from(o.dataflow);
   const Matrix a = read_matrix(o.a);
   const Matrix b = read_matrix(o.b);
   if (a.columns != b.rows) {
@@ -289,8 +290,8 @@ void add_gemm(CLI::App& app) {
   command->add_option("--b", o->b, "Right matrix, K x N, int8 .npy")->required()->type_name("FILE");
   command->add_option("--array", o->array, "Array shape ROWSxCOLS, 1 to 256 each")
       ->capture_default_str();
-  command->add_option("--dataflow", o->dataflow, "Dataflow")
-      ->check(CLI::IsMember({"os"}))
+  command->add_option("--dataflow", o->dataflow, "What stays in place: sums (os) or weights (ws)")
+      ->check(CLI::IsMember({"os", "ws"}))
       ->capture_default_str();
   command->add_option("--scheme", o->scheme, "Protection")
       ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))

@@ -11,6 +11,7 @@
 // pixels than the partial-sum memory has rows, the folds run once for each part.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -121,6 +122,11 @@ class Sequencer {
   std::uint8_t tag(const std::byte* now) const { return tags_.now(now)[tags_.count - 1]; }
   std::uint8_t next_tag(const std::byte* now) const {
     return tags_.count > 1 ? tags_.now(now)[tags_.count - 2] : state(now).tag1;
+  }
+
+  bool tags_under_way(const std::byte* now) const {
+    return std::any_of(tags_.now(now), tags_.now(now) + tags_.count,
+                       [](std::uint8_t tag) { return (tag & kTagValid) != 0; });
   }
 
   // From the last row that leaves the array (os) or is issued to it (ws) to the scratchpad.

@@ -69,8 +69,9 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   for (const RegisterClass& c : plan.registers) bits += c.bits();
   ordered_json j;
   j["name"] = name;
-  j["array"] = {
-      {"rows", plan.array.rows}, {"cols", plan.array.columns}, {"dataflow", plan.dataflow}};
+  j["array"] = {{"rows", plan.array.rows},
+                {"cols", plan.array.columns},
+                {"dataflow", to_string(plan.array.dataflow)}};
   j["scheme"] = plan.scheme.name;
   j["scheme_kind"] = plan.scheme.kind;
   j["network"] = campaign.network().name;
@@ -172,7 +173,7 @@ ordered_json compare_results(const Campaign& campaign) {
   j["pairs"] = ordered_json::array();
   const auto& configurations = campaign.experiment().configurations;
   const auto alike = [](const Configuration& a, const Configuration& b) {
-    return a.array == b.array && a.dataflow == b.dataflow && a.fault == b.fault;
+    return a.array == b.array && a.fault == b.fault;
   };
   for (std::size_t x = 0; x < configurations.size(); ++x) {
     for (std::size_t y = x + 1; y < configurations.size(); ++y) {

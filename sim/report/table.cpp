@@ -32,8 +32,9 @@ std::string overhead(double value) {
 }
 
 std::string array_name(const ordered_json& c) {
-  return fmt::format("{}x{}", c.at("array").at("rows").get<int>(),
-                     c.at("array").at("cols").get<int>());
+  const auto dataflow = c.at("array").value("dataflow", "os");
+  return fmt::format("{}x{}{}", c.at("array").at("rows").get<int>(),
+                     c.at("array").at("cols").get<int>(), dataflow == "os" ? "" : " " + dataflow);
 }
 
 std::string scientific(double value) {

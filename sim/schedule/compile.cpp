@@ -182,14 +182,6 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, const st
 
 }  // namespace
 
-const char* to_string(Dataflow dataflow) {
-  return dataflow == Dataflow::ws ? "ws" : "os";
-}
-
-Dataflow dataflow_from(const std::string& name) {
-  return name == "ws" ? Dataflow::ws : Dataflow::os;
-}
-
 Program compile(const Network& network, const ArrayShape& array, const MemoryShape& memory,
                 const Protection& protection, const std::string& where) {
   Program program;

@@ -14,8 +14,12 @@ namespace sagitta {
 // What stays in a PE while a tile runs: the output's sum, the weight, or the activation.
 enum class Dataflow : std::uint8_t { os = 0, ws = 1 };
 
-const char* to_string(Dataflow dataflow);  // "os", "ws"
-Dataflow dataflow_from(const std::string& name);
+inline const char* to_string(Dataflow dataflow) {
+  return dataflow == Dataflow::ws ? "ws" : "os";
+}
+inline Dataflow dataflow_from(const std::string& name) {
+  return name == "ws" ? Dataflow::ws : Dataflow::os;
+}
 
 // What shapes both hardware and schedule. Rows x columns carry M x N (os) or K x N (ws).
 struct ArrayShape {

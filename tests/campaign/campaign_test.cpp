@@ -105,9 +105,10 @@ TEST(Campaign, ThresholdsComeFromTheCalibrationSet) {
     Scheme scheme;
     scheme.kind = fit.kind;
     scheme.gate = Gate::row;
-    const ThresholdFit again = fit_thresholds(campaign.network(), calibration, scheme, fit.columns);
+    const ThresholdFit again =
+        fit_thresholds(campaign.network(), calibration, scheme, {1, fit.columns});
     const ThresholdFit test =
-        fit_thresholds(campaign.network(), campaign.images(), scheme, fit.columns);
+        fit_thresholds(campaign.network(), campaign.images(), scheme, {1, fit.columns});
     ASSERT_EQ(fit.layers.size(), again.layers.size());
     for (std::size_t l = 0; l < fit.layers.size(); ++l) {
       EXPECT_EQ(fit.layers[l].bounds, again.layers[l].bounds);

@@ -36,7 +36,7 @@ TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   images.pixels = random.int8s(20 * network.input.elements());
   images.labels.assign(20, 0);
   const int columns = 4;
-  const ThresholdFit fit = fit_thresholds(network, images, gradient(), columns);
+  const ThresholdFit fit = fit_thresholds(network, images, gradient(), {1, columns});
 
   // Two-pass double arithmetic over the same differences, circular within each column tile.
   std::vector<double> values;
@@ -94,7 +94,7 @@ TEST_F(ThresholdFiles, RoundTrip) {
   const ThresholdFile file = calibrate(experiment_, folder_);
   write_thresholds(file, path_);
   EXPECT_EQ(to_json(read_thresholds(path_, folder_)), to_json(file));
-  const Protection p = protection_of(gradient(), 16, file, path_);
+  const Protection p = protection_of(gradient(), ArrayShape{16, 16}, file, path_);
   EXPECT_TRUE(p.checksum);
   EXPECT_EQ(p.gradient.layers.size(), 5U);
 }
@@ -124,8 +124,10 @@ TEST_F(ThresholdFiles, OtherSchemeOrWidthIsRefused) {
   const ThresholdFile file = calibrate(experiment_, folder_);
   Scheme other = gradient();
   other.k_dense = 5;
-  EXPECT_THROW(protection_of(other, 16, file, path_), InputError);
-  EXPECT_THROW(protection_of(gradient(), 8, file, path_), InputError);
+  EXPECT_THROW(protection_of(other, ArrayShape{16, 16}, file, path_), InputError);
+  EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 8}, file, path_), InputError);
+  EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 16, Dataflow::ws}, file, path_),
+               InputError);
 }
 
 TEST_F(ThresholdFiles, GarbageIsRefused) {

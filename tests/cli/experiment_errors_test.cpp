@@ -65,7 +65,7 @@ TEST_F(CliExperiment, ValueOutOfRange) {
 
 TEST_F(CliExperiment, UnknownName) {
   bad("/scheme", "tmr", "$.scheme", {"\"tmr\" is not known", "did you mean \"tmr-pe\"?"});
-  bad("/array/dataflow", "ws", "$.array.dataflow", {"\"ws\" is not known", "\"os\""});
+  bad("/array/dataflow", "rs", "$.array.dataflow", {"\"rs\" is not known", "\"os\""});
   bad("/fault/model", "mbu", "$.fault.model", {"\"mbu\" is not known", "\"seu\""});
 }
 

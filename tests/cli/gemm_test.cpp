@@ -46,10 +46,14 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
     make(s.m, s.k, s.n, static_cast<std::uint64_t>(s.m * s.n));
     for (const std::string array : {"1x1", "4x4", "3x7", "16x16", "32x2"}) {
       for (const std::string scheme : {"none", "tmr-pe", "checksum"}) {
-        const auto json = document(gemm({"--array", array, "--scheme", scheme, "-o", "C.npy"}));
-        EXPECT_EQ(result(), product_) << s.m << "x" << s.k << "x" << s.n << " on " << array;
-        EXPECT_EQ(json.at("macs"), s.m * s.k * s.n);
-        EXPECT_EQ(json.at("flagged_rows"), 0);
+        for (const std::string dataflow : {"os", "ws"}) {
+          const auto json = document(
+              gemm({"--array", array, "--scheme", scheme, "--dataflow", dataflow, "-o", "C.npy"}));
+          EXPECT_EQ(result(), product_)
+              << s.m << "x" << s.k << "x" << s.n << " on " << array << " " << dataflow;
+          EXPECT_EQ(json.at("macs"), s.m * s.k * s.n);
+          EXPECT_EQ(json.at("flagged_rows"), 0);
+        }
       }
     }
   }
@@ -121,14 +125,17 @@ TEST_F(CliGemm, SeveralFaults) {
 // names none, none changes. Cycles run over the whole product, between the tiles as well.
 TEST_F(CliGemm, ExplanationIsTheFootprint) {
   make(11, 9, 10, 7);
-  for (const std::string array : {"4x4", "3x5", "16x16"}) {
+  for (const std::string machine :
+       {"4x4 os", "3x5 os", "16x16 os", "4x4 ws", "3x5 ws", "16x16 ws", "2x7 ws"}) {
+    const std::string array = machine.substr(0, machine.find(' '));
+    const std::string dataflow = machine.substr(machine.find(' ') + 1);
     const int rows = std::stoi(array);
     const int columns = std::stoi(array.substr(array.find('x') + 1));
-    const auto clean = document(gemm({"--array", array}));
+    const auto clean = document(gemm({"--array", array, "--dataflow", dataflow}));
     const auto first = clean.at("tiles").front().at("start_cycle").get<int>();
     const auto last = clean.at("tiles").back().at("end_cycle").get<int>();
     Random random(static_cast<std::uint64_t>(rows));
-    Arguments arguments = gemm({"--array", array, "--explain"});
+    Arguments arguments = gemm({"--array", array, "--dataflow", dataflow, "--explain"});
     for (int i = 0; i < 60; ++i) {
       const std::string kind = i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "acc";
       const int bit = random.between(0, kind == "acc" ? 31 : 7);
@@ -144,36 +151,43 @@ TEST_F(CliGemm, ExplanationIsTheFootprint) {
     int acting = 0;
     for (const auto& fault : json.at("faults")) {
       const Outputs expected = explained(fault.at("explanation").get<std::string>());
-      EXPECT_EQ(outputs(fault), expected) << array << " " << fault.dump();
+      EXPECT_EQ(outputs(fault), expected) << machine << " " << fault.dump();
       acting += expected.empty() ? 0 : 1;
     }
-    EXPECT_GT(acting, 10) << array;
+    EXPECT_GT(acting, 10) << machine;
   }
 }
 
 // The skew registers feed the array: the same holds of them.
 TEST_F(CliGemm, ExplanationOfSkewRegisters) {
   make(8, 9, 8, 3);
-  const auto clean = document(gemm({"--array", "4x4"}));
-  Arguments arguments = gemm({"--array", "4x4", "--explain"});
-  Random random(5);
-  for (int i = 0; i < 60; ++i) {
-    const int lane = random.between(1, 3);
-    const int cycle = random.between(clean.at("tiles").front().at("start_cycle").get<int>() - 5,
-                                     clean.at("cycles").get<int>() - 1);
-    arguments.push_back("--fault");
-    arguments.push_back(std::string("array.skew_") + (i % 2 == 0 ? "a" : "b") + "[" +
-                        std::to_string(lane) + "][" + std::to_string(random.between(0, lane - 1)) +
-                        "]:" + std::to_string(random.between(0, 7)) + "@" + std::to_string(cycle));
+  for (const std::string dataflow : {"os", "ws"}) {
+    const auto clean = document(gemm({"--array", "4x4", "--dataflow", dataflow}));
+    Arguments arguments = gemm({"--array", "4x4", "--dataflow", dataflow, "--explain"});
+    Random random(5);
+    for (int i = 0; i < 60; ++i) {
+      const int lane = random.between(1, 3);
+      const int cycle = random.between(clean.at("tiles").front().at("start_cycle").get<int>() - 5,
+                                       clean.at("cycles").get<int>() - 1);
+      const std::string stage = std::to_string(random.between(0, lane - 1));
+      std::string path = std::string("array.skew_") + (i % 2 == 0 ? "a" : "b") + "[" +
+                         std::to_string(lane) + "][" + stage + "]";
+      if (dataflow == "ws" && i % 3 == 0) {
+        path = "array.deskew[" + std::to_string(3 - lane) + "][" + stage + "]";
+      }
+      arguments.push_back("--fault");
+      arguments.push_back(path + ":" + std::to_string(random.between(0, 7)) + "@" +
+                          std::to_string(cycle));
+    }
+    int acting = 0;
+    const auto json = document(arguments);
+    for (const auto& fault : json.at("faults")) {
+      const Outputs expected = explained(fault.at("explanation").get<std::string>());
+      EXPECT_EQ(outputs(fault), expected) << dataflow << " " << fault.dump();
+      acting += expected.empty() ? 0 : 1;
+    }
+    EXPECT_GT(acting, 10) << dataflow;
   }
-  int acting = 0;
-  const auto json = document(arguments);
-  for (const auto& fault : json.at("faults")) {
-    const Outputs expected = explained(fault.at("explanation").get<std::string>());
-    EXPECT_EQ(outputs(fault), expected) << fault.dump();
-    acting += expected.empty() ? 0 : 1;
-  }
-  EXPECT_GT(acting, 10);
 }
 
 TEST_F(CliGemm, ExplanationNamesTileMacAndOutputs) {

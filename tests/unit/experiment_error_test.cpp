@@ -150,10 +150,10 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          {"\"gradiant\" is not known", "did you mean \"gradient\"?", "\"tmr-pe\""});
   expect(R"({"network": "net", "scheme": ["none", "tmr"]})", "$.scheme[1]", {"\"tmr-pe\"?"});
   expect(R"({"network": "net", "scheme": {"kind": "range"}})", "$.scheme.kind", {"range-zero"});
-  expect(R"({"network": "net", "array": {"dataflow": "ws"}})", "$.array.dataflow",
-         {"\"ws\" is not known", "write \"os\""});
-  expect(R"({"network": "net", "array": {"dataflow": ["os", "ws"]}})", "$.array.dataflow[1]",
-         {"\"ws\" is not known"});
+  expect(R"({"network": "net", "array": {"dataflow": "rs"}})", "$.array.dataflow",
+         {"\"rs\" is not known", "\"os\"", "\"ws\""});
+  expect(R"({"network": "net", "array": {"dataflow": ["os", "rs"]}})", "$.array.dataflow[1]",
+         {"\"rs\" is not known"});
   expect(R"({"network": "net", "fault": {"model": "mbu"}})", "$.fault.model", {"\"seu\""});
   expect(R"({"network": "net", "fault": {"population": "ours"}})", "$.fault.population",
          {"\"own\""});

@@ -55,7 +55,6 @@ void expect_equal(const Experiment& a, const Experiment& b) {
     const Configuration& right = b.configurations[i];
     EXPECT_EQ(left.name, right.name);
     EXPECT_EQ(left.array, right.array);
-    EXPECT_EQ(left.dataflow, right.dataflow);
     EXPECT_EQ(left.scheme, right.scheme);
     EXPECT_EQ(left.fault, right.fault);
   }
