@@ -161,7 +161,7 @@ void Machine::count() {
     if ((tag & kTagFirstFold) == 0) c.partial_reads += lanes;
     if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
   }
-  if (drained().valid) ++c.vectors;
+  if (partial_sums_ ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
   if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
   const DmaState& d = dma_.state(state_.now());
   if (d.data_valid != 0) c.dma_bytes += dma_.count(state_.now());

@@ -64,7 +64,7 @@ TEST_F(CliGemmErrors, Array) {
 }
 
 TEST_F(CliGemmErrors, DataflowAndScheme) {
-  bad({"--dataflow", "ws"}, {"--dataflow", "ws", "os"});
+  bad({"--dataflow", "rs"}, {"--dataflow", "ws", "os"});
   bad({"--scheme", "gradient"}, {"--scheme", "gradient", "tmr-pe", "checksum"});
 }
 

@@ -117,16 +117,18 @@ MemoryShape memory() {
   m.weight_rows = 16;
   m.dram_latency = 3;
   m.dram_bytes_per_cycle = 8;
+  m.partial_rows = 8;  // the first layer has 20 pixels: three parts
   return m;
 }
 
 // What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
 // and once more with checksums that are off by one in every row.
-std::vector<std::string> without_effect(const std::string& title, const Protection& p) {
+std::vector<std::string> without_effect(const std::string& title, const Protection& p,
+                                        Dataflow dataflow = Dataflow::os) {
   Random random(2);
   const Network net = network(random);
   const auto image = random.int8s(net.input.elements());
-  Program program = compile(net, {3, 3}, memory(), p, "test");
+  Program program = compile(net, {3, 3, dataflow}, memory(), p, "test");
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
     for (Transfer& t : program.transfers) {
@@ -156,6 +158,20 @@ using Names = std::vector<std::string>;
 
 TEST(RegisterEffects, Unprotected) {
   EXPECT_EQ(without_effect("none", Protection{}), Names{});
+}
+
+TEST(RegisterEffects, WeightStationary) {
+  EXPECT_EQ(without_effect("none, ws", Protection{}, Dataflow::ws), Names{});
+  Protection p;
+  p.tmr_pe = true;
+  EXPECT_EQ(without_effect("tmr-pe, ws", p, Dataflow::ws), Names{});
+}
+
+TEST(RegisterEffects, WeightStationaryGradientBehindTheRowGate) {
+  Protection p;
+  p.checksum = true;
+  p.gradient = checker(Granularity::layer, Gate::row, 12'000);
+  EXPECT_EQ(without_effect("gradient, row gate, ws", p, Dataflow::ws), Names{});
 }
 
 TEST(RegisterEffects, Range) {

@@ -114,6 +114,54 @@ TEST(SiteTotals, Unprotected) {
   EXPECT_EQ(count(Protection{})["flip_flop"] + count(Protection{})["sram"], 2822);
 }
 
+constexpr int kPartialRows = 4;
+
+Totals count_weight_stationary(const Protection& p) {
+  MemoryShape m = memory();
+  m.partial_rows = kPartialRows;
+  return count(compile(tiny_network(), {2, 2, Dataflow::ws}, m, p, "test"));
+}
+
+Totals weight_stationary_by_hand() {
+  Totals t = by_hand();
+  t["array.load"] = 1;                          // column 0's is the sequencer's load1
+  t["array.deskew"] = 1 * 32;                   // column 0 waits for column 1
+  t["control.sequencer"] += 24                  // depth in place of tile_y, _x, _address
+                            - (24 + 24 + 32)    //
+                            - 24                // weight_row
+                            - 2 * (2 + 1 + 32)  // mode, drain, drain_address
+                            + 24 + 3 * 32       // first_depth, part_y, _x, _address
+                            + 1 + 4;            // load1, tag1
+  t["control.tag"] = (2 + 2) * 4;
+  t["memory.partial"] = kPartialRows * 2 * 32  // words
+                        + 2 * 32               // read
+                        + 24 + 24 + 32         // read_row, write_row, address
+                        + 2 * 32 + 32 + 1;     // finished
+  t["sram"] += kPartialRows * 2 * 32;
+  return t;
+}
+
+TEST(SiteTotals, WeightStationary) {
+  compare(weight_stationary_by_hand(), count_weight_stationary({}));
+}
+
+TEST(SiteTotals, WeightStationaryChecksum) {
+  Protection p;
+  p.checksum = true;
+  const Totals plain = count(Protection{});
+  const Totals os = count(p);
+  Totals t = weight_stationary_by_hand();
+  // What the output-stationary machine gains, and: wait (one column), partial sums, read, finished.
+  for (const auto& [path, bits] : os) {
+    if (path == "flip_flop") continue;
+    const auto before = plain.find(path);
+    t[path] += bits - (before == plain.end() ? 0 : before->second);
+  }
+  t["resilience.checksum"] += 32 + kPartialRows * 32 + 32 + 32;
+  t["sram"] += kPartialRows * 32;
+  compare(t, count_weight_stationary(p));
+}
+
 TEST(SiteTotals, TmrTriplesThePeRegistersOnly) {
   Protection p;
   p.tmr_pe = true;
