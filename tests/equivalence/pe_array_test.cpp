@@ -61,48 +61,68 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
       }
     }
   }
-  return "";
-}
-
-// Modes at random, in runs, and pauses long enough for the flat core to skip steps.
-std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
-  Random random(seed);
-  int left = 0;
-  bool quiet = false;
-  ArrayMode mode = ArrayMode::accumulate;
-  PeArray pes("pes", shape, [&](ArrayOperands& next) {
-    if (left-- <= 0) {
-      quiet = random.chance(20);
-      left = random.between(1, quiet ? 60 : 12);
-      mode = random.chance(60) || quiet ? ArrayMode::accumulate
-                                        : static_cast<ArrayMode>(random.between(0, 3));
+  if (shape.dataflow == Dataflow::os) return "";
+  for (int c = 0; c < shape.columns; ++c) {
+    if (c > 0) {
+      const auto load = flat.read("array.load[]", c - 1);  // of columns 1 and up
+      if (load != pes.load(c)) return differ(fmt::format("load[{}]", c - 1), load, pes.load(c));
     }
-    const auto value = [&] { return quiet || random.chance(10) ? std::int8_t{0} : random.int8(); };
-    for (auto& v : next.activations) v = value();
-    for (auto& v : next.weights) v = value();
-    next.mode = mode;
-  });
-  FlatArray flat(shape);
-  for (int cycle = 0; cycle < cycles; ++cycle) {
-    const ArrayOperands& in = pes.entering();
-    flat.core.step(flat.state.cycle(), in.activations.data(), in.weights.data(), in.mode);
-    flat.state.clock_edge();
-    pes.run(1);
-    const std::string wrong = first_difference(flat, pes, shape);
-    if (!wrong.empty()) return fmt::format("cycle {}: {}", cycle + 1, wrong);
-    // The row that leaves is the top row's accumulators.
-    for (int c = 0; c < shape.columns; ++c) {
-      if (flat.core.sums(flat.state.now())[c] != pes.acc(0, c)) return "sums";
+    for (int stage = 0; stage < shape.columns - 1 - c; ++stage) {
+      const auto sum = flat.read(fmt::format("array.deskew[{}][]", c), stage);
+      if (sum != pes.deskew(c, stage)) {
+        return differ(fmt::format("deskew[{}][{}]", c, stage), sum, pes.deskew(c, stage));
+      }
     }
   }
   return "";
 }
 
-TEST(PeArray, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
+// Modes and load enables at random, in runs, and pauses long enough for the flat core to skip
+// steps, which now and then a lone mode or enable interrupts. Each dataflow gets both, and has to
+// leave the other's alone.
+std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
+  Random random(seed);
+  int left = 0;
+  bool quiet = false;
+  ArrayMode mode = ArrayMode::accumulate;
+  int load_percent = 0;
+  const auto any_mode = [&] { return static_cast<ArrayMode>(random.between(0, 3)); };
+  PeArray pes("pes", shape, [&](ArrayOperands& next) {
+    if (left-- <= 0) {
+      quiet = random.chance(20);
+      left = random.between(1, quiet ? 60 : 12);
+      mode = random.chance(60) || quiet ? ArrayMode::accumulate : any_mode();
+      load_percent = quiet ? 0 : 50 * random.between(0, 2);  // none, any pattern, all
+    }
+    const auto value = [&] { return quiet || random.chance(10) ? std::int8_t{0} : random.int8(); };
+    for (auto& v : next.activations) v = value();
+    for (auto& v : next.weights) v = value();
+    const bool lone = quiet && random.chance(3);
+    next.mode = lone ? any_mode() : mode;
+    next.load = random.chance(lone ? 50 : load_percent);
+  });
+  FlatArray flat(shape);
+  for (int cycle = 0; cycle < cycles; ++cycle) {
+    const ArrayOperands& in = pes.entering();
+    flat.core.step(flat.state.cycle(), in.activations.data(), in.weights.data(), in.mode, in.load);
+    flat.state.clock_edge();
+    pes.run(1);
+    const std::string wrong = first_difference(flat, pes, shape);
+    if (!wrong.empty()) return fmt::format("cycle {}: {}", cycle + 1, wrong);
+    for (int c = 0; c < shape.columns; ++c) {
+      if (flat.core.sums(flat.state.now())[c] != pes.sum(c)) return "sums";
+    }
+  }
+  return "";
+}
+
+class EachDataflow : public testing::TestWithParam<Dataflow> {};
+
+TEST_P(EachDataflow, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
   std::uint64_t seed = 1;
   for (int rows = 1; rows <= 9; ++rows) {
     for (int columns = 1; columns <= 9; ++columns) {
-      const ArrayShape shape{rows, columns};
+      const ArrayShape shape{rows, columns, GetParam()};
       EXPECT_EQ(test::in_child([&] { return compare(shape, seed, 500); }), "")
           << rows << "x" << columns << " seed " << seed;
       ++seed;
@@ -110,12 +130,15 @@ TEST(PeArray, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
   }
 }
 
-TEST(PeArray, FlatCoreEqualsOneModuleAPeOnLongThinArrays) {
-  for (const ArrayShape shape : {ArrayShape{40, 3}, ArrayShape{3, 40}, ArrayShape{17, 33}}) {
-    EXPECT_EQ(test::in_child([&] { return compare(shape, 7, 400); }), "")
-        << shape.rows << "x" << shape.columns;
+TEST_P(EachDataflow, FlatCoreEqualsOneModuleAPeOnLongThinArrays) {
+  for (const auto& [rows, columns] : {std::pair{40, 3}, {3, 40}, {17, 33}}) {
+    const ArrayShape shape{rows, columns, GetParam()};
+    EXPECT_EQ(test::in_child([&] { return compare(shape, 7, 400); }), "") << rows << "x" << columns;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(PeArray, EachDataflow, testing::Values(Dataflow::os, Dataflow::ws),
+                         [](const auto& p) { return std::string(to_string(p.param)); });
 
 }  // namespace
 }  // namespace sagitta

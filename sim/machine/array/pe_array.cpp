@@ -4,6 +4,15 @@
 #include <utility>
 
 namespace sagitta {
+namespace {
+
+// Wraps, as the register does.
+std::int32_t add_product(std::int32_t sum, const PeRegisters& pe) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) +
+                                   static_cast<std::uint32_t>(pe.a * pe.b));
+}
+
+}  // namespace
 
 std::ostream& operator<<(std::ostream& out, const PeRegisters& registers) {
   return out << "a " << int{registers.a} << " b " << int{registers.b} << " acc " << registers.acc;
@@ -24,8 +33,7 @@ Pe::Pe(const sc_core::sc_module_name& name) : sc_module(name) {
 void Pe::on_clock() {
   switch (static_cast<ArrayMode>(mode.read())) {
     case ArrayMode::accumulate:
-      now_.acc = static_cast<std::int32_t>(static_cast<std::uint32_t>(now_.acc) +
-                                           static_cast<std::uint32_t>(now_.a * now_.b));
+      now_.acc = add_product(now_.acc, now_);
       break;
     case ArrayMode::shift:
       now_.acc = below.read().acc;
@@ -38,6 +46,29 @@ void Pe::on_clock() {
   now_.a = left.read().a;
   now_.b = above.read().b;
   registers.write(now_);
+}
+
+WeightPe::WeightPe(const sc_core::sc_module_name& name) : sc_module(name) {
+  SC_METHOD(on_clock);
+  sensitive << clock.pos();
+  dont_initialize();
+}
+
+void WeightPe::on_clock() {
+  now_.acc = add_product(above.read().acc, now_);
+  now_.a = left.read().a;
+  if (load.read()) now_.b = above.read().b;
+  registers.write(now_);
+}
+
+LoadEnable::LoadEnable(const sc_core::sc_module_name& name) : sc_module(name) {
+  SC_METHOD(on_clock);
+  sensitive << clock.pos();
+  dont_initialize();
+}
+
+void LoadEnable::on_clock() {
+  enable.write(left.read());
 }
 
 DelayLine::DelayLine(const sc_core::sc_module_name& name, int stages)
@@ -73,17 +104,10 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
   wire_edge(skew_a_, enter_a_, delayed_a_);
   wire_edge(skew_b_, enter_b_, delayed_b_);
 
-  pes_.init(index(shape.rows * shape.columns));
-  for (int r = 0; r < shape.rows; ++r) {
-    for (int c = 0; c < shape.columns; ++c) {
-      Pe& p = pes_[pe(r, c)];
-      p.clock(clock_);
-      p.mode(mode_);
-      p.left(c > 0 ? pe_[pe(r, c - 1)] : r > 0 ? delayed_a_[index(r - 1)] : enter_a_[0]);
-      p.above(r > 0 ? pe_[pe(r - 1, c)] : c > 0 ? delayed_b_[index(c - 1)] : enter_b_[0]);
-      p.below(r + 1 < shape.rows ? pe_[pe(r + 1, c)] : zero_);
-      p.registers(pe_[pe(r, c)]);
-    }
+  if (shape.dataflow == Dataflow::os) {
+    wire_output_pes();
+  } else {
+    wire_weight_pes();
   }
 
   SC_METHOD(on_clock);
@@ -100,6 +124,71 @@ void PeArray::wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering,
   }
 }
 
+PeSignal<PeRegisters>& PeArray::left(int row, int column) {
+  if (column > 0) return pe_[pe(row, column - 1)];
+  return row > 0 ? delayed_a_[index(row - 1)] : enter_a_[0];
+}
+
+PeSignal<PeRegisters>& PeArray::above(int row, int column) {
+  if (row > 0) return pe_[pe(row - 1, column)];
+  return column > 0 ? delayed_b_[index(column - 1)] : enter_b_[0];
+}
+
+void PeArray::wire_output_pes() {
+  pes_.init(pe_.size());
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      Pe& p = pes_[pe(r, c)];
+      p.clock(clock_);
+      p.mode(mode_);
+      p.left(left(r, c));
+      p.above(above(r, c));
+      p.below(r + 1 < shape_.rows ? pe_[pe(r + 1, c)] : zero_);
+      p.registers(pe_[pe(r, c)]);
+    }
+  }
+}
+
+void PeArray::wire_weight_pes() {
+  const auto columns = index(shape_.columns);
+  load_.init(columns);
+  load_enables_.init(columns - 1);
+  for (std::size_t c = 1; c < columns; ++c) {
+    load_enables_[c - 1].clock(clock_);
+    load_enables_[c - 1].left(load_[c - 1]);
+    load_enables_[c - 1].enable(load_[c]);
+  }
+
+  weight_pes_.init(pe_.size());
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      WeightPe& p = weight_pes_[pe(r, c)];
+      p.clock(clock_);
+      p.load(load_[index(c)]);
+      p.left(left(r, c));
+      p.above(above(r, c));
+      p.registers(pe_[pe(r, c)]);
+    }
+  }
+
+  // Column c finishes c cycles after column 0, so it waits that much less for the last one.
+  aligned_.init(columns - 1);
+  deskew_.init(columns - 1, [columns](const char* line_name, std::size_t c) {
+    return new DelayLine(line_name, static_cast<int>(columns - 1 - c));
+  });
+  for (std::size_t c = 0; c + 1 < columns; ++c) {
+    deskew_[c].clock(clock_);
+    deskew_[c].input(pe_[pe(shape_.rows - 1, static_cast<int>(c))]);
+    deskew_[c].output(aligned_[c]);
+  }
+}
+
+std::int32_t PeArray::sum(int column) const {
+  if (shape_.dataflow == Dataflow::os) return acc(0, column);
+  if (column + 1 < shape_.columns) return aligned_[index(column)].read().acc;
+  return acc(shape_.rows - 1, column);
+}
+
 void PeArray::on_clock() {
   source_(operands_);
   for (std::size_t i = 0; i < enter_a_.size(); ++i) {
@@ -107,6 +196,7 @@ void PeArray::on_clock() {
   }
   for (std::size_t i = 0; i < enter_b_.size(); ++i) enter_b_[i].write({.b = operands_.weights[i]});
   mode_ = static_cast<std::uint8_t>(operands_.mode);
+  if (shape_.dataflow == Dataflow::ws) load_[0].write(operands_.load);
 }
 
 void PeArray::run(std::int64_t cycles) {

@@ -2,9 +2,11 @@
 // sc_signals between neighbours. Slow, and plain to read: tests prove that the flat core (array.h)
 // equals it register by register, and benchmarks compare with it. Nothing else uses it.
 //
-// Every register of the array is here under the same name: pe[r][c].a, .b, .acc and the skew
-// registers. A PE shows its registers through one signal, so a neighbour reads the old values; one
-// signal a PE and not three, since comparisons should not be won against a slow baseline.
+// Every register of the array is here under the same name: pe[r][c].a, .b, .acc, the skew registers
+// and, where weights are stationary, the load enables and the deskew registers. A PE shows its
+// registers through one signal, so a neighbour reads the old values; one signal a PE and not three,
+// since comparisons should not be won against a slow baseline. Each dataflow has a PE of its own,
+// so that neither pays for the other.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +37,7 @@ void sc_trace(sc_core::sc_trace_file* file, const PeRegisters& registers, const 
 template <typename T>
 using PeSignal = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
 
+// Output stationary: acc stays.
 class Pe : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clock{"clock"};
@@ -52,6 +55,38 @@ class Pe : public sc_core::sc_module {
   PeRegisters now_;  // what `registers` shows
 };
 
+// Weight stationary: b stays, except while its column loads.
+class WeightPe : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+  sc_core::sc_in<bool> load{"load"};           // its column's enable
+  sc_core::sc_in<PeRegisters> left{"left"};    // its a comes next, or what enters the row
+  sc_core::sc_in<PeRegisters> above{"above"};  // its acc is added to and its b sinks in, or what
+                                               // enters the column, of which acc is 0
+  sc_core::sc_out<PeRegisters> registers{"registers"};
+
+  SC_HAS_PROCESS(WeightPe);
+  explicit WeightPe(const sc_core::sc_module_name& name);
+
+ private:
+  void on_clock();
+  PeRegisters now_;  // what `registers` shows
+};
+
+// One column's load enable: the column to its left's, a cycle later.
+class LoadEnable : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+  sc_core::sc_in<bool> left{"left"};
+  sc_core::sc_out<bool> enable{"enable"};
+
+  SC_HAS_PROCESS(LoadEnable);
+  explicit LoadEnable(const sc_core::sc_module_name& name);
+
+ private:
+  void on_clock();
+};
+
 // `stages` registers in a row; what enters leaves that many cycles later.
 class DelayLine : public sc_core::sc_module {
  public:
@@ -65,20 +100,22 @@ class DelayLine : public sc_core::sc_module {
 
  private:
   void on_clock();
-  std::vector<PeRegisters> stages_;  // of which a lane uses only a or only b
+  std::vector<PeRegisters> stages_;  // of which a lane uses only a, only b or only acc
 };
 
-// What enters the array in one cycle: the scratchpads' read registers and the mode.
+// What enters the array in one cycle: the scratchpads' read registers and what the array is to do,
+// the mode where outputs are stationary and the load enable of column 0 where weights are.
 struct ArrayOperands {
   std::vector<std::int8_t> activations;  // one a row
   std::vector<std::int8_t> weights;      // one a column
   ArrayMode mode = ArrayMode::accumulate;
+  bool load = false;
 };
 
 class PeArray : public sc_core::sc_module {
  public:
   // Fills in the operands of the next cycle; called at every rising edge. Before the first edge all
-  // operands are zero and the mode is accumulate.
+  // operands are zero, the mode is accumulate and nothing loads.
   using Source = std::function<void(ArrayOperands&)>;
 
   SC_HAS_PROCESS(PeArray);
@@ -92,6 +129,13 @@ class PeArray : public sc_core::sc_module {
   std::int32_t acc(int row, int column) const { return pe_[pe(row, column)].read().acc; }
   std::int8_t skew_a(int lane, int stage) const { return skew_a_[index(lane - 1)].stage(stage).a; }
   std::int8_t skew_b(int lane, int stage) const { return skew_b_[index(lane - 1)].stage(stage).b; }
+  // Weight stationary. Columns 1 and up have a load enable; all but the last have deskew stages.
+  bool load(int column) const { return load_[index(column)].read(); }
+  std::int32_t deskew(int column, int stage) const {
+    return deskew_[index(column)].stage(stage).acc;
+  }
+  // The sum that leaves the column in this cycle.
+  std::int32_t sum(int column) const;
   const ArrayOperands& entering() const { return operands_; }  // what stands at the edge now
 
  private:
@@ -100,6 +144,11 @@ class PeArray : public sc_core::sc_module {
   void on_clock();
   using Signals = sc_core::sc_vector<PeSignal<PeRegisters>>;
   void wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering, Signals& delayed);
+  void wire_output_pes();
+  void wire_weight_pes();
+  // What a PE's ports of these names read.
+  PeSignal<PeRegisters>& left(int row, int column);
+  PeSignal<PeRegisters>& above(int row, int column);
 
   ArrayShape shape_;
   Source source_;
@@ -113,6 +162,12 @@ class PeArray : public sc_core::sc_module {
   Signals pe_;
   sc_core::sc_vector<DelayLine> skew_a_, skew_b_;
   sc_core::sc_vector<Pe> pes_;
+  // Weight stationary.
+  sc_core::sc_vector<PeSignal<bool>> load_;  // column 0's stands beside the read registers
+  Signals aligned_;                          // sums of all columns but the last
+  sc_core::sc_vector<LoadEnable> load_enables_;
+  sc_core::sc_vector<DelayLine> deskew_;
+  sc_core::sc_vector<WeightPe> weight_pes_;
 };
 
 }  // namespace sagitta
