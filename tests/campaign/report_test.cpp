@@ -93,7 +93,9 @@ TEST(Report, PopulationIsTheBitsThatThePlanNamesTimesTheCyclesOfARun) {
       lenet({"array={\"rows\": 3, \"cols\": 2}",
              "fault={\"trials\": 1, \"sites\": \"array.pe**,vector.pool.value[0]\"}"});
   campaign.run_trials(1, nullptr);
-  for (const auto& c : fault_results(campaign).at("configurations")) {
+  const auto results = fault_results(campaign);
+  ASSERT_EQ(results.at("configurations").size(), 4U);
+  for (const auto& c : results.at("configurations")) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     // 3 x 2 PEs of a and b (8 bits) and acc (32), in three copies under TMR; one pooled value.
     const std::int64_t copies = c.at("scheme_kind") == "tmr-pe" ? 3 : 1;
