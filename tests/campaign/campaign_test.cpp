@@ -201,6 +201,20 @@ TEST(Finding, KnowsTheUnprotectedMachineByKindAndNotByName) {
             "No unprotected configuration to compare with.");
 }
 
+// Intervals are 0.01 wide on either side. The difference counts only where they are wholly apart:
+// on either side of the unprotected machine's, and not yet where they touch.
+TEST(Finding, SaysWhereTheIntervalsLeaveItOpen) {
+  const auto within = [](double accuracy) {
+    return finding_of({row("none", "none", 9, 1, 0.5), row("x", "tmr-pe", 9, 1, accuracy)})
+               .find("energy (its interval overlaps none's).") != std::string::npos;
+  };
+  EXPECT_TRUE(within(0.5));
+  EXPECT_TRUE(within(0.515));
+  EXPECT_TRUE(within(0.485));
+  EXPECT_FALSE(within(0.525));
+  EXPECT_FALSE(within(0.475));
+}
+
 TEST(Finding, DoesNotMixFaultPlansOrInventALoss) {
   const std::string text =
       finding_of({row("none", "none", 9, 1, 0.5), row("none", "none", 9, 1, 0.7, "common"),

@@ -202,6 +202,34 @@ TEST(MaskClasses, AWeightIsInUseFromItsDeliveryOn) {
   EXPECT_EQ(outcome(7, 1, 0), Outcome::masked_idle) << "DMA has yet to write it";
 }
 
+// A register counts as struck in use when it was in use in the cycle of its own strike, not in that
+// of another fault of the same trial.
+TEST(MaskClasses, EachFaultIsJudgedInTheCycleInWhichItStrikes) {
+  Random random(32);
+  const Network network = dense_layer(random);
+  const Program program = compile(network, {2, 5}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, std::vector<std::int8_t>(6, 0), 0);
+  const Site idle = engine.sites().parse("array.pe[1][4].b:3", "test", "");
+  const Site live = engine.sites().parse("array.pe[0][0].b:3", "test", "");
+  const auto outcome = [&](const std::vector<Fault>& faults) {
+    return engine.run(0, faults).outcome;
+  };
+  std::int64_t at_work = 0;  // a cycle in which the array has work
+  while (outcome({{live, at_work}}) != Outcome::masked_logical) {
+    ASSERT_LT(++at_work, engine.clean_cycles());
+  }
+  const std::int64_t at_rest = engine.clean_cycles() - 1;
+  const std::int64_t never = engine.clean_cycles() + 5;
+  ASSERT_EQ(outcome({{live, at_rest}}), Outcome::masked_idle);
+  ASSERT_EQ(outcome({{idle, at_work}}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({{idle, at_work}, {live, at_rest}}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({{idle, at_work}, {live, never}}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({{idle, at_work}, {live, at_work}}), Outcome::masked_logical);
+  EXPECT_EQ(outcome({{live, at_work}, {idle, at_rest}}), Outcome::masked_logical);
+  EXPECT_EQ(outcome({{idle, 0}, {live, at_work}}), Outcome::masked_logical);
+}
+
 // The cycles in which a flip of `path` changes a value that the unit passes on.
 std::vector<std::int64_t> acting_cycles(TrialEngine& engine, const std::string& path) {
   const Site site = engine.sites().parse(path, "test", "");
