@@ -1,5 +1,6 @@
 #include "campaign/activity.h"
 
+#include <algorithm>
 #include <string>
 
 namespace sagitta {
@@ -23,7 +24,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("array.deskew")) return {Kind::array_lane, fixed_lane()};
   if (starts("memory.partial.row[]")) return {Kind::partial_row, -1};
   if (starts("memory.partial.read[]")) return {Kind::lane_read, -1};
-  if (starts("memory.partial.finished.sum")) return {Kind::drain_lane, -1};
+  if (starts("memory.partial.finished.sum")) return {Kind::stage_lane, -1};
+  if (starts("memory.partial.finished.address")) return {Kind::stage, -1};
   if (starts("resilience.checksum.partial") || starts("resilience.checksum.wait")) {
     return {Kind::array_any, -1};
   }
@@ -35,17 +37,67 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
     return {Kind::lane_parameter, -1};
   }
   if (starts("vector.pool")) return {Kind::pool_lane, -1};
+  if (starts("resilience.checksum.bias_sum")) return {Kind::lane_parameter, -1};
+  if (path.ends_with(".valid")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
     if (path.ends_with(".low[]") || path.ends_with(".high[]")) return {Kind::lane_parameter, -1};
-    if (path.find(".tree[") != std::string::npos) return {Kind::drain, -1};
-    return {has_lanes ? Kind::drain_lane : Kind::drain, -1};
+    if (path.find(".tree[") != std::string::npos) return {Kind::stage, -1};
+    return {has_lanes ? Kind::stage_lane : Kind::stage, -1};
   }
   return {Kind::control, -1};
 }
 
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
-  for (const RegisterClass& c : sites.classes()) places_.push_back(place_of(c));
+  for (const RegisterClass& c : sites.classes()) {
+    places_.push_back(place_of(c));
+    Place& place = places_.back();
+    if (place.kind != Kind::stage && place.kind != Kind::stage_lane) continue;
+    place.valid = valid_of(c.path);
+    if (place.valid == nullptr) place.kind = Kind::lane_parameter;  // bounds of a whole layer
+  }
+  for (const LayerDescriptor& c : program.layers) {
+    if (c.operation != static_cast<std::uint8_t>(LayerOperation::gemm)) continue;
+    const std::int64_t depth = std::int64_t{c.kernel_h} * c.kernel_w * c.tap_channels;
+    for (int n = 0; n < c.columns; n += program.array.columns) {
+      tiles_.push_back({depth, std::min(program.array.columns, c.columns - n)});
+    }
+  }
+}
+
+// The valid bit of the stage that a register of the drain path belongs to.
+const RegisterClass* Activity::valid_of(const std::string& path) const {
+  const std::string checksum = "resilience.checksum.";
+  std::string stage = path.substr(0, path.rfind('.'));
+  for (const std::string& beside : {checksum + "tree[", checksum + "expected["}) {
+    if (!path.starts_with(beside)) continue;
+    const std::string level = path.substr(beside.size(), path.find(']') - beside.size());
+    stage = level == "0" ? "vector.bias_add" : checksum + "delay[" + level + "]";
+  }
+  for (const RegisterClass& c : sites_->classes()) {
+    if (c.path == stage + ".valid") return &c;
+  }
+  return nullptr;
+}
+
+// A bank holds the weights of the tile at work, or of the next one that it was made for; rows that
+// DMA has not brought yet are still free.
+bool Activity::weight_in_use(const Machine& machine, const SequencerState& s,
+                             const std::vector<int>& index) const {
+  const auto tile = static_cast<std::size_t>(s.column_tile) + (index[0] == s.weight_bank ? 0 : 1);
+  if (tile >= tiles_.size()) return false;
+  const DmaState& dma = machine.dma().state(machine.state().now());
+  const std::size_t transfer = tile + 1;  // transfer 0 is the image
+  if (dma.done <= transfer) {
+    if (dma.transfer != transfer || dma.state != static_cast<std::uint8_t>(DmaPhase::burst)) {
+      return false;
+    }
+    const int columns = program_->array.columns;
+    const std::int64_t stride = columns + (program_->protection.checksum ? 2 : 0);
+    const std::int64_t end = program_->parameters.header_bytes(columns) + (index[1] + 1) * stride;
+    if (end > dma.position) return false;
+  }
+  return index[1] < tiles_[tile].rows && (index.size() < 3 || index[2] < tiles_[tile].lanes);
 }
 
 bool Activity::in_use(const Machine& machine, const Site& site) const {
@@ -55,16 +107,21 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
   const Place& place = places_[static_cast<std::size_t>(site.register_class)];
   const std::vector<int> index = sites_->indices(site);
   const int last = index.empty() ? 0 : index.back();
-  const int rows = machine.sequencer().rows(s);
+  int rows = machine.sequencer().rows(s);
   const int lanes = machine.sequencer().lanes(s);
   const bool feeding = phase == Phase::feed || phase == Phase::bubble || phase == Phase::drain ||
                        phase == Phase::preload || phase == Phase::stream || phase == Phase::settle;
   const bool folding = machine.sequencer().tags_under_way(machine.state().now());
   const bool array = feeding || s.mode1 != 0 || s.mode2 != 0 || folding;
   const bool pooling = phase == Phase::pool || s.pool1 != 0 || s.pool2 != 0;
-  const bool draining =
-      phase == Phase::drain || phase == Phase::flush || s.drain2 != 0 || pooling || folding;
   const LayerDescriptor& c = s.config;
+  if (phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
+    // The sequencer is two cycles ahead: the tile that drains is the one before.
+    const int height = program_->array.rows;
+    rows = std::clamp(c.rows - (s.first_row - height), 0, height);
+  }
+  // A fold that is followed by another one has all rows.
+  if (phase == Phase::settle || (phase == Phase::preload && folding)) rows = program_->array.rows;
   switch (place.kind) {
     case Kind::control:
       return true;
@@ -91,12 +148,8 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
                                     : std::int64_t{c.rows} * c.columns;
       return last < used;
     }
-    case Kind::weight_bank: {
-      const std::int64_t depth = std::int64_t{c.kernel_h} * c.kernel_w * c.tap_channels;
-      const bool lane_used = index.size() < 3 || last < lanes;
-      return index[0] == s.weight_bank ? index[1] < depth && lane_used
-                                       : s.layer < program_->layers.size();
-    }
+    case Kind::weight_bank:
+      return weight_in_use(machine, s, index);
     case Kind::partial_row:
       return array && index[0] < c.rows - s.first_row && last < lanes;
     case Kind::array_any:
@@ -107,13 +160,14 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::dma:
       return machine.dma().state(machine.state().now()).data_valid != 0;
     case Kind::lane_parameter:
-      return (array || draining || phase == Phase::setup) && last < lanes;
-    case Kind::drain_lane:
-      return draining && last < lanes;
-    case Kind::drain:
-      return draining;
+      return (array || phase == Phase::flush || phase == Phase::setup) && last < lanes;
+    case Kind::stage_lane:
+    case Kind::stage: {
+      const std::byte* valid = machine.state().now() + place.valid->offset;
+      return *valid != std::byte{0} && (place.kind == Kind::stage || last < lanes);
+    }
     case Kind::pool_lane:
-      return (pooling || phase == Phase::store) && last < lanes;
+      return phase == Phase::store || (pooling && last < lanes);
   }
   return true;
 }

@@ -30,20 +30,31 @@ class Activity {
     array_any,
     dma,
     lane_parameter,
-    drain_lane,
-    drain,
+    stage_lane,  // a stage of the drain path: at work while its valid bit is set
+    stage,
     pool_lane,
     detector_row
   };
   struct Place {
     Kind kind = Kind::control;
-    int lane = -1;  // the index that the path fixes ("array.skew_a[3][]")
+    int lane = -1;                         // the index that the path fixes ("array.skew_a[3][]")
+    const RegisterClass* valid = nullptr;  // of the stage
   };
+  // The weights of a column tile, counted over the program.
+  struct WeightTile {
+    std::int64_t rows;
+    int lanes;
+  };
+
   static Place place_of(const RegisterClass& registers);
+  const RegisterClass* valid_of(const std::string& path) const;
+  bool weight_in_use(const Machine& machine, const SequencerState& s,
+                     const std::vector<int>& index) const;
 
   const SiteMap* sites_;
   const Program* program_;
   std::vector<Place> places_;  // by register class
+  std::vector<WeightTile> tiles_;
 };
 
 }  // namespace sagitta

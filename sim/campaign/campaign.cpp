@@ -161,9 +161,12 @@ void Campaign::read_sources() {
         read_list(sites, f, source);
       } else if (f.population == "common") {
         const Machine base(unprotected(plan.array));
-        source.sites = SiteMap(base.layout()).select(f.sites, experiment_.file, "$.fault.sites");
+        source.sites =
+            SiteMap(base.layout())
+                .select(f.sites, experiment_.file, "$.fault.sites", "without protection");
       } else {
-        source.sites = sites.select(f.sites, experiment_.file, "$.fault.sites");
+        const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
+        source.sites = sites.select(f.sites, experiment_.file, "$.fault.sites", name);
       }
     }
   }

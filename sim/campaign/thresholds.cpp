@@ -21,6 +21,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr const char* kFormat = "sagitta-thresholds/1";
+constexpr const char* kRemedy = "make the file anew: sagitta calibrate CONFIG -o FILE";
 
 // Exact integer moments: the same for any order of images, and stable.
 struct Moments {
@@ -50,6 +51,7 @@ std::int32_t saturate(double value) {
       std::clamp(value, static_cast<double>(INT32_MIN), static_cast<double>(INT32_MAX)));
 }
 
+// A layer that sees its whole input at once, whatever operator the model writes it with.
 bool is_dense(const Layer& layer) {
   return layer.input.height == 1 && layer.input.width == 1;
 }
@@ -136,26 +138,82 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
   return j;
 }
 
-ThresholdFit fit_from_json(const json& j) {
+// Reads bounds that a register can hold.
+std::int32_t bound_from_json(const json& value, const std::string& path, const std::string& where) {
+  if (value.is_number_integer()) {
+    const bool large = value.is_number_unsigned() && value.get<std::uint64_t>() > INT32_MAX;
+    const auto number = large ? INT64_MAX : value.get<std::int64_t>();
+    if (number >= INT32_MIN && number <= INT32_MAX) return static_cast<std::int32_t>(number);
+  }
+  throw InputError(path, where, value.dump() + " is not a 32-bit whole number", kRemedy);
+}
+
+ThresholdFit fit_from_json(const json& j, const std::string& path, const std::string& place) {
   ThresholdFit fit;
-  fit.kind = j.at("scheme").get<std::string>();
-  fit.granularity = j.at("granularity") == "channel" ? Granularity::channel : Granularity::layer;
+  const auto one_of = [&](const char* key, const std::vector<std::string>& known) {
+    const auto value = j.at(key).get<std::string>();
+    if (std::find(known.begin(), known.end(), value) != known.end()) return value;
+    throw InputError(path, place + "." + key, fmt::format("\"{}\" is not known", value), kRemedy);
+  };
+  fit.kind = one_of("scheme", {"range-zero", "gradient"});
+  fit.granularity = one_of("granularity", {"layer", "channel"}) == "channel" ? Granularity::channel
+                                                                             : Granularity::layer;
   fit.k_convolution = j.value("k_convolution", 0.0);
   fit.k_dense = j.value("k_dense", 0.0);
   fit.columns = j.at("columns").get<int>();
-  fit.dataflow = j.at("dataflow").get<std::string>();
+  fit.dataflow = one_of("dataflow", {"os", "ws"});
   for (const json& l : j.at("layers")) {
+    const std::string where = fmt::format("{}.layers[{}]", place, fit.layers.size());
     LayerFit layer;
     layer.layer = l.at("name").get<std::string>();
     layer.samples = l.at("samples").get<std::int64_t>();
     layer.mean = l.at("mean").get<std::vector<double>>();
     layer.deviation = l.at("deviation").get<std::vector<double>>();
-    const auto low = l.at("low").get<std::vector<std::int32_t>>();
-    const auto high = l.at("high").get<std::vector<std::int32_t>>();
-    for (std::size_t i = 0; i < low.size(); ++i) layer.bounds.push_back({low[i], high.at(i)});
+    const json& low = l.at("low");
+    const json& high = l.at("high");
+    if (!low.is_array() || !high.is_array() || low.size() != high.size()) {
+      throw InputError(path, where, "\"low\" and \"high\" are not lists of one length", kRemedy);
+    }
+    for (std::size_t i = 0; i < low.size(); ++i) {
+      const Bounds b{bound_from_json(low[i], path, fmt::format("{}.low[{}]", where, i)),
+                     bound_from_json(high[i], path, fmt::format("{}.high[{}]", where, i))};
+      if (b.low > b.high) {
+        throw InputError(path, fmt::format("{}.low[{}]", where, i),
+                         fmt::format("{} is above the upper bound {}", b.low, b.high), kRemedy);
+      }
+      layer.bounds.push_back(b);
+    }
     fit.layers.push_back(layer);
   }
   return fit;
+}
+
+// A fit has the gemm layers of its network, in order, with as many bounds as its granularity asks.
+void check_layers(const ThresholdFit& fit, const Network& network, const std::string& path,
+                  const std::string& place) {
+  std::size_t i = 0;
+  for (const Layer& layer : network.layers) {
+    if (layer.kind != LayerKind::gemm) continue;
+    const std::string where = fmt::format("{}.layers[{}]", place, i);
+    if (i >= fit.layers.size() || fit.layers[i].layer != layer.name) {
+      throw InputError(path, where,
+                       fmt::format("is not layer {} of network {}", layer.name, network.name),
+                       kRemedy);
+    }
+    const std::size_t bounds =
+        fit.granularity == Granularity::channel ? static_cast<std::size_t>(layer.columns()) : 1;
+    if (fit.layers[i].bounds.size() != bounds) {
+      throw InputError(path, where + ".low",
+                       fmt::format("has {} bounds where layer {} takes {}",
+                                   fit.layers[i].bounds.size(), layer.name, bounds),
+                       kRemedy);
+    }
+    ++i;
+  }
+  if (i < fit.layers.size()) {
+    throw InputError(path, fmt::format("{}.layers[{}]", place, i),
+                     fmt::format("network {} has no such layer", network.name), kRemedy);
+  }
 }
 
 // The images as the network sees them: the file, and what is done to its pixels.
@@ -253,39 +311,40 @@ void write_thresholds(const ThresholdFile& file, const std::string& path) {
 }
 
 ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& folder) {
-  const std::string remedy = "make it anew: sagitta calibrate CONFIG -o " + path;
   ThresholdFile file;
   try {
     const std::string text = read_file(path);
     if (!parse_json(text, path).is_object())
-      throw InputError(path, "$", "is not an object", remedy);
+      throw InputError(path, "$", "is not an object", kRemedy);
     ordered_json j = ordered_json::parse(text);
     if (j.at("format") != kFormat) {
       throw InputError(path, "$.format", fmt::format("{} is not {}", j["format"].dump(), kFormat),
-                       remedy);
+                       kRemedy);
     }
     const std::string digest = j.at("digest").get<std::string>();
     j.erase("digest");
     if (sha256(j.dump()) != digest) {
       throw InputError(path, "$.digest", "the content does not match its digest: it was changed",
-                       remedy);
+                       kRemedy);
     }
     file.network = j.at("network").at("name").get<std::string>();
     file.network_digest = j.at("network").at("digest").get<std::string>();
     file.data_digest = j.at("data").at("digest").get<std::string>();
     file.images = j.at("data").at("images").get<int>();
-    for (const auto& fit : j.at("fits")) file.fits.push_back(fit_from_json(fit));
+    for (const auto& fit : j.at("fits")) {
+      file.fits.push_back(fit_from_json(fit, path, fmt::format("$.fits[{}]", file.fits.size())));
+    }
   } catch (const nlohmann::json::exception& e) {
     const std::string what = e.what();  // "[json.exception...] key 'format' not found"
     throw InputError(path, "", "is not a threshold file: " + what.substr(what.find("] ") + 2),
-                     remedy);
+                     kRemedy);
   }
   if (file.network_digest != folder.network.digest) {
     throw InputError(path, "$.network.digest",
                      fmt::format("fitted to network {} ({}...), not to {} ({}...)", file.network,
                                  file.network_digest.substr(0, 12), folder.network.name,
                                  folder.network.digest.substr(0, 12)),
-                     remedy);
+                     kRemedy);
   }
   const std::string data = calibration_digest(folder);
   if (file.data_digest != data) {
@@ -293,7 +352,10 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
         path, "$.data.digest",
         fmt::format("fitted on other calibration images than {}, or with other preprocessing",
                     folder.calibration.images),
-        remedy);
+        kRemedy);
+  }
+  for (std::size_t i = 0; i < file.fits.size(); ++i) {
+    check_layers(file.fits[i], folder.network, path, fmt::format("$.fits[{}]", i));
   }
   return file;
 }
@@ -315,8 +377,7 @@ Protection protection_of(const Scheme& scheme, const ArrayShape& array,
     return p;
   }
   throw InputError(thresholds_path, "$.fits",
-                   fmt::format("holds no fit for {}", describe(scheme, array)),
-                   "make it anew: sagitta calibrate CONFIG -o " + thresholds_path);
+                   fmt::format("holds no fit for {}", describe(scheme, array)), kRemedy);
 }
 
 }  // namespace sagitta

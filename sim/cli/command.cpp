@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <regex>
 
 #include <fmt/format.h>
 
@@ -24,7 +26,8 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
   if (!runs) return;
   app.add_option("-o,--output", output,
                  "Folder for results.json, results.csv, experiment.json and thresholds.json")
-      ->type_name("DIR");
+      ->type_name("DIR")
+      ->check(not_empty);
   app.add_option("-j,--workers", workers, "Worker processes (default: one for each processor)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("-q,--quiet", quiet, "No progress on standard error");
@@ -70,8 +73,11 @@ bool colour_wanted() {
   return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
 }
 
+const CLI::Validator not_empty(
+    [](std::string& text) { return text.empty() ? std::string("the name is empty") : ""; }, "");
+
 void check_output(const std::string& folder) {
-  if (folder.empty()) return;
+  if (folder.empty()) return;  // no -o
   namespace fs = std::filesystem;
   std::error_code error;
   fs::path nearest = fs::absolute(folder, error);  // the folder, or the one it will be made in
@@ -93,6 +99,21 @@ void make_output(const std::string& folder) {
     throw InputError(folder, "", "cannot be made: " + error.message(),
                      "give another one with -o DIR");
   }
+}
+
+std::vector<std::string> left_over(const std::string& folder,
+                                   const std::vector<std::string>& written) {
+  static const std::regex names(
+      "(results|experiment|thresholds|faults|faults-[0-9]+)\\.json|(results|faults)\\.csv");
+  std::vector<std::string> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool known = std::find(written.begin(), written.end(), name) != written.end();
+    if (!known && std::regex_match(name, names)) found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 void write_results(const std::string& folder, const Campaign& campaign,

@@ -47,10 +47,16 @@ class ProgressLine {
 
 bool colour_wanted();  // standard output is a terminal and NO_COLOR is not set
 
+// For options that name a file or folder: an empty one is a slip, such as an unset variable.
+extern const CLI::Validator not_empty;
+
 // Checks before the work that `-o DIR` can be made, so that no result is lost to a bad path; leaves
 // nothing behind, so that a run that fails does not either.
 void check_output(const std::string& folder);
 void make_output(const std::string& folder);
+// What an earlier run left in the folder under names that runs write, beside those just written.
+std::vector<std::string> left_over(const std::string& folder,
+                                   const std::vector<std::string>& written);
 // Writes results.json, results.csv, the resolved experiment and the thresholds used.
 void write_results(const std::string& folder, const Campaign& campaign,
                    const nlohmann::ordered_json& results);

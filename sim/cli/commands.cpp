@@ -19,6 +19,16 @@ namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
 
+// The resolved experiment must not replace the one that the user wrote.
+void check_overwrite(const ExperimentOptions& options, const Campaign& campaign) {
+  const std::string target = options.output + "/experiment.json";
+  std::error_code error;
+  if (options.output.empty() || !std::filesystem::equivalent(target, options.file, error)) return;
+  if (read_file(target) == document(campaign.experiment().resolved)) return;
+  throw InputError(target, "", "is the experiment itself, and results go beside a resolved copy",
+                   "give another folder with -o DIR");
+}
+
 // Adds a command that loads an experiment, works for a while and may leave a folder of results.
 void add_experiment_command(CLI::App& app, const std::string& name, const std::string& description,
                             const std::string& footer,
@@ -32,6 +42,7 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
     check_output(options->output);
     options->set.insert(options->set.end(), set.begin(), set.end());
     Campaign campaign(options->load());
+    check_overwrite(*options, campaign);
     work(options, campaign);
   });
 }
@@ -41,10 +52,15 @@ void finish(const Options& options, const Campaign& campaign, const nlohmann::or
             const std::string& text, const std::vector<std::string>& more = {}) {
   write_results(options->output, campaign, results);
   print(options->json ? document(results) : text);
-  if (options->output.empty() || options->quiet || options->json) return;
+  if (options->output.empty()) return;
   std::vector<std::string> files = {"results.json", "results.csv", "experiment.json"};
   if (!campaign.thresholds().fits.empty()) files.emplace_back("thresholds.json");
   files.insert(files.end(), more.begin(), more.end());
+  if (const auto old = left_over(options->output, files); !old.empty()) {
+    fmt::print(stderr, "sagitta: note: {} also holds files of an earlier run: {}\n",
+               options->output, fmt::join(old, ", "));
+  }
+  if (options->quiet || options->json) return;
   print(fmt::format("Written to {}: {}\n", options->output, fmt::join(files, ", ")));
 }
 
@@ -63,7 +79,7 @@ void note_foreign_lists(const Campaign& campaign) {
 }
 
 void run_trials(const Options& options, Campaign& campaign) {
-  if (!options->quiet) note_foreign_lists(campaign);
+  note_foreign_lists(campaign);
   campaign.read_plans();
   ProgressLine line("trials and fault-free inferences", campaign.trial_units(), options->quiet);
   campaign.run_trials(options->worker_count(), line.callback());
@@ -167,10 +183,18 @@ void add_calibrate(CLI::App& app) {
   options->add_to(*command, false);
   command->add_option("-o,--output", options->output, "Threshold file to write")
       ->type_name("FILE")
+      ->check(not_empty)
       ->required();
   command->callback([options] {
     if (std::filesystem::is_directory(options->output)) {
       throw InputError(options->output, "", "is a folder", "name a file, e.g. thresholds.json");
+    }
+    // Only thresholds may be written over: a slip must not cost an experiment.
+    if (std::filesystem::is_regular_file(options->output) &&
+        std::filesystem::file_size(options->output) > 0 &&
+        read_file(options->output).find("\"sagitta-thresholds/") == std::string::npos) {
+      throw InputError(options->output, "", "exists and is not a threshold file",
+                       "give a new name with -o");
     }
     options->set.emplace_back("thresholds=null");  // the file that is about to be made
     const Experiment experiment = options->load();
@@ -248,6 +272,13 @@ void add_compare(CLI::App& app) {
       "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
       "Example: sagitta compare configs/lenet5.json --set fault.upsets=64",
       [](const Options& options, Campaign& campaign) {
+        for (const Configuration& c : campaign.experiment().configurations) {
+          if (c.fault.list.empty()) continue;
+          // Its cycles are those of one machine; in another they fall into other phases.
+          throw InputError(campaign.experiment().file, "$.fault.list",
+                           "compare draws the faults that it carries over to every scheme",
+                           "leave the list out, or replay it with sagitta inject");
+        }
         run_trials(options, campaign);
         const auto results = compare_results(campaign);
         finish(

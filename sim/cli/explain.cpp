@@ -39,7 +39,8 @@ std::string accumulator(const Place& p, const GemmShape& shape, int row, int col
   const std::int64_t drain = shape.k + p.rows + p.lanes - 2;
   const std::int64_t shifted = std::max<std::int64_t>(0, p.offset - drain);
   const std::int64_t source = row + shifted;
-  if (source >= p.rows) return "outside the rows that this tile uses: no output depends on it";
+  if (row >= p.rows) return "outside the rows that this tile uses: no output depends on it";
+  if (source >= p.rows) return "its sum has already left upwards: no output depends on it";
   const int m = t.row + static_cast<int>(source);
   const int n = t.column + column;
   const std::int64_t done = std::clamp<std::int64_t>(p.offset - source - column, 0, shape.k);
@@ -61,7 +62,7 @@ std::string explain_outputs(const std::string& path, const std::vector<int>& ind
                   std::min(array.columns, shape.n - t.column), cycle - t.start_cycle};
     break;
   }
-  if (!place) return "between tiles: the array works on nothing, no output depends on it";
+  if (!place) return "no tile is in the array in that cycle: no output depends on it";
   const TileRecord& t = *place->tile;
   const std::string head =
       fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,

@@ -1,6 +1,7 @@
 // sagitta gemm: one matrix product on the machine, the tool's microscope.
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <memory>
 
 #include <fmt/format.h>
@@ -147,6 +148,13 @@ std::string list_outputs(const nlohmann::ordered_json& outputs) {
 void run_gemm(const GemmOptions& o) {
   ArrayShape array = parse_array(o.array);
   array.dataflow = dataflow_from(o.dataflow);
+  for (const std::string& input : {o.a, o.b}) {
+    std::error_code error;
+    if (!o.output.empty() && std::filesystem::equivalent(o.output, input, error)) {
+      throw InputError(o.output, "", "is a matrix that the product is made of",
+                       "give another name with -o");
+    }
+  }
   const Matrix a = read_matrix(o.a);
   const Matrix b = read_matrix(o.b);
   if (a.columns != b.rows) {
@@ -283,7 +291,7 @@ void add_gemm(CLI::App& app) {
       "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit "
       "after\n"
       "the clock edge that starts that cycle; cycle 0 is the first after reset.\n"
-      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@80' "
+      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@190' "
       "--explain -o C.npy");
   auto o = std::make_shared<GemmOptions>();
   command->add_option("--a", o->a, "Left matrix, M x K, int8 .npy")->required()->type_name("FILE");
@@ -299,7 +307,9 @@ void add_gemm(CLI::App& app) {
   command->add_option("--fault", o->faults, "A bit flip; may be given several times")
       ->type_name("SITE@CYCLE")
       ->allow_extra_args(false);
-  command->add_option("-o,--output", o->output, "Result, M x N, int32 .npy")->type_name("FILE");
+  command->add_option("-o,--output", o->output, "Result, M x N, int32 .npy")
+      ->type_name("FILE")
+      ->check(not_empty);
   command->add_flag("--explain", o->explain,
                     "Say which tile, MAC and outputs each fault acts on, before running it");
   command->add_flag("--json", o->json,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cstring>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -102,19 +103,26 @@ std::string join_indices(const std::string& class_path, const std::vector<int>& 
 }  // namespace
 
 bool glob_match(const char* pattern, const char* text) {
+  // reached[i]: the pattern so far matches the first i characters. Time is pattern x text, whatever
+  // the stars.
+  const std::size_t n = std::strlen(text);
+  std::vector<char> reached(n + 1, 0);
+  reached[0] = 1;
   for (; *pattern != '\0'; ++pattern) {
     if (*pattern == '*') {
       const bool any = pattern[1] == '*';
-      const char* rest = pattern + (any ? 2 : 1);
-      for (const char* t = text;; ++t) {
-        if (glob_match(rest, t)) return true;
-        if (*t == '\0' || (!any && *t == '.')) return false;
+      if (any) ++pattern;
+      for (std::size_t i = 1; i <= n; ++i) {
+        if (reached[i - 1] != 0 && (any || text[i - 1] != '.')) reached[i] = 1;
       }
+      continue;
     }
-    if (*text != *pattern) return false;
-    ++text;
+    for (std::size_t i = n; i > 0; --i) {
+      reached[i] = reached[i - 1] != 0 && text[i - 1] == *pattern ? 1 : 0;
+    }
+    reached[0] = 0;
   }
-  return *text == '\0';
+  return reached[n] != 0;
 }
 
 void SiteSelection::add(const Run& run) {
@@ -196,7 +204,7 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
 }
 
 SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
-                              const std::string& where) const {
+                              const std::string& where, const std::string& machine) const {
   // A site may match several globs; masks by element keep it counted once.
   std::vector<std::vector<std::pair<std::int64_t, std::uint64_t>>> chosen(classes_.size());
   std::vector<std::uint64_t> whole(classes_.size(), 0);
@@ -239,10 +247,13 @@ SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
       }
     }
     if (!matched) {
-      std::vector<std::string> names;
+      std::vector<std::string> names = {"all", "logic", "memory"};
       for (const RegisterClass& c : classes_) names.push_back(c.path);
-      throw InputError(file, where, fmt::format("'{}' matches no register of this machine", glob),
-                       fmt::format("the nearest register is {}; `sagitta sites` lists all",
+      throw InputError(file, where,
+                       fmt::format("'{}' matches no register of the machine{}", glob,
+                                   machine.empty() ? "" : " " + machine),
+                       fmt::format("the nearest is {}; `sagitta sites` lists all registers, with "
+                                   "their bits and sizes",
                                    nearest(glob, names)));
     }
   }

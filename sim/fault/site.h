@@ -52,9 +52,9 @@ class SiteMap {
 
   // Comma-separated globs: "*" matches within a component (not "."), "**" anything; a glob without
   // ":bit" takes all bits. The names all, logic (flip-flops outside memory.**) and memory are
-  // understood. Throws InputError when a glob matches nothing.
-  SiteSelection select(const std::string& globs, const std::string& file,
-                       const std::string& where) const;
+  // understood. Throws InputError when a glob matches nothing; `machine` names it in the message.
+  SiteSelection select(const std::string& globs, const std::string& file, const std::string& where,
+                       const std::string& machine = "") const;
 
  private:
   std::vector<RegisterClass> classes_;

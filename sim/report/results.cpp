@@ -190,7 +190,6 @@ ordered_json compare_results(const Campaign& campaign) {
       const FaultPlan& plan = configurations[x].fault;
       j["pairs"].push_back({{"first", configurations[x].name},
                             {"second", configurations[y].name},
-                            {"list", plan.list},
                             {"sites", plan.sites},
                             {"upsets", plan.upsets},
                             {"seed", plan.seed},

@@ -214,7 +214,7 @@ std::string finding(const ordered_json& results) {
           : fmt::format("{} upset{} an inference in {} sites of", f.at("upsets").get<int>(),
                         f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
   std::string text =
-      fmt::format("With {} the {} array, the unprotected machine falls from {:.1f} % to {:.1f} %",
+      fmt::format("With {} the {} machine, accuracy falls unprotected from {:.1f} % to {:.1f} %",
                   what, array_name(*worst),
                   100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(),
                   100 * accuracy(*worst));
@@ -228,7 +228,7 @@ std::string finding(const ordered_json& results) {
                                 c.at("scheme").get<std::string>(), 100 * accuracy(c),
                                 100 * c.at("overhead").at("area").get<double>(),
                                 100 * c.at("overhead").at("energy").get<double>(),
-                                apart ? "" : " (within the interval of none)"));
+                                apart ? "" : " (its interval overlaps none's)"));
   }
   for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "; " : ", ") + parts[i];
   return text + ".";

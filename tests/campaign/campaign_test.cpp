@@ -191,14 +191,29 @@ TEST(Finding, ComparesWithTheUnprotectedMachineWhereItLosesMost) {
                   row("none", "none", 9, 1, 0.5), row("tmr", "tmr-pe", 9, 1, 0.8)});
   EXPECT_EQ(
       text,
-      "With 9 upsets an inference in logic sites of the 8x8 array, the unprotected machine falls "
+      "With 9 upsets an inference in logic sites of the 8x8 machine, accuracy falls unprotected "
       "from 100.0 % to 50.0 %; tmr reaches 80.0 % for +50 % area and +25 % energy.");
 }
 
 TEST(Finding, KnowsTheUnprotectedMachineByKindAndNotByName) {
-  EXPECT_NE(finding_of({row("baseline", "none", 1, 1, 0.5)}).find("falls from"), std::string::npos);
+  EXPECT_NE(finding_of({row("baseline", "none", 1, 1, 0.5)}).find("falls unprotected from"),
+            std::string::npos);
   EXPECT_EQ(finding_of({row("x", "tmr-pe", 1, 1, 0.5)}),
             "No unprotected configuration to compare with.");
+}
+
+// Intervals are 0.01 wide on either side. The difference counts only where they are wholly apart:
+// on either side of the unprotected machine's, and not yet where they touch.
+TEST(Finding, SaysWhereTheIntervalsLeaveItOpen) {
+  const auto within = [](double accuracy) {
+    return finding_of({row("none", "none", 9, 1, 0.5), row("x", "tmr-pe", 9, 1, accuracy)})
+               .find("energy (its interval overlaps none's).") != std::string::npos;
+  };
+  EXPECT_TRUE(within(0.5));
+  EXPECT_TRUE(within(0.515));
+  EXPECT_TRUE(within(0.485));
+  EXPECT_FALSE(within(0.525));
+  EXPECT_FALSE(within(0.475));
 }
 
 TEST(Finding, DoesNotMixFaultPlansOrInventALoss) {

@@ -60,6 +60,176 @@ TEST(MaskClasses, IdleIsAPeOfNoOutputAndLogicalOneWhoseProductsAreZero) {
   EXPECT_EQ(used[Outcome::masked_logical] + used[Outcome::masked_idle], 3 * engine.clean_cycles());
 }
 
+// A stage of the drain path is in use while its valid bit says so, whatever tile the sequencer is
+// at; a flip there that comes to nothing is logical. Otherwise it is idle.
+TEST(MaskClasses, ADrainStageIsInUseWhileItHoldsAVector) {
+  Random random(34);
+  Network network;
+  network.name = "tiles";
+  network.input = {1, 9, 2};  // 9 pixels on 2 rows: five row tiles, each drained behind the next
+  Layer layer = test::random_gemm(random, {1, 1, 2}, true);
+  layer.input = network.input;
+  layer.output = {1, 9, 3};
+  layer.weights = random.int8s(2 * 3);
+  layer.bias.assign(3, 0);
+  layer.scale.assign(3, to_fixed_scale(0.001F, "test"));
+  network.layers.push_back(layer);
+  Protection p;
+  p.checksum = true;
+  p.gradient.present = true;
+  p.gradient.gate = Gate::row;
+  p.gradient.layers = {{"", {{-100'000, 100'000}}}};
+  const Program program = compile(network, {2, 5}, {}, p, "test");
+  TrialEngine engine(program, network);
+  const auto image = random.int8s(network.input.elements());
+  engine.prepare(0, image, 0);
+  const auto stage_and_register = {
+      std::pair{"vector.requantise", "product[1]:0"},
+      std::pair{"vector.bias_add", "sum[1]:0"},
+      std::pair{"resilience.gradient.difference", "gradient[1]:3"},
+      std::pair{"resilience.gradient.result", "sum[2]:0"},
+      std::pair{"resilience.checksum.delay[1]", "sum[0]:0"},
+  };
+  for (const auto& [stage, name] : stage_and_register) {
+    SCOPED_TRACE(stage);
+    const Site site = engine.sites().parse(std::string(stage) + "." + name, "test", "");
+    const Site valid = engine.sites().parse(std::string(stage) + ".valid:0", "test", "");
+    const auto& valid_class =
+        engine.sites().classes()[static_cast<std::size_t>(valid.register_class)];
+    std::vector<bool> holds;  // in every cycle of the fault-free run
+    Machine machine(program);
+    machine.reset(image.data());
+    while (!machine.done()) {
+      holds.push_back(read_register(machine.state(), valid_class, 0) != 0);
+      machine.step();
+    }
+    int live = 0;
+    for (std::size_t cycle = 0; cycle < holds.size(); ++cycle) {
+      const Outcome outcome = engine.run(0, {{site, static_cast<std::int64_t>(cycle)}}).outcome;
+      if (holds[cycle]) {
+        EXPECT_NE(outcome, Outcome::masked_idle) << "cycle " << cycle;
+        live += outcome == Outcome::masked_logical ? 1 : 0;
+      } else {
+        EXPECT_EQ(outcome, Outcome::masked_idle) << "cycle " << cycle;
+      }
+    }
+    // A changed sum raises the checksum's flag: not masked.
+    EXPECT_EQ(live > 0, std::string(stage) != "vector.bias_add");
+  }
+}
+
+// One copy of three is never seen, so that every strike on it is masked: logical from the tile's
+// first product until its last row has left, in which the sequencer is at the next tile already.
+TEST(MaskClasses, APeIsInUseUntilItsTileHasDrained) {
+  Random random(35);
+  const Network network = dense_layer(random);
+  Protection p;
+  p.tmr_pe = true;
+  const Program program = compile(network, {2, 5}, {}, p, "test");
+  TrialEngine engine(program, network);
+  const auto image = random.int8s(6);
+  engine.prepare(0, image, 0);
+  Machine machine(program);
+  machine.record_tiles(true);
+  machine.reset(image.data());
+  while (!machine.done()) machine.step();
+  ASSERT_EQ(machine.tiles().size(), 1U);
+  const Site site = engine.sites().parse("array.pe[0][0].acc.copy[0]:5", "test", "");
+  for (std::int64_t c = machine.tiles()[0].start_cycle; c <= machine.tiles()[0].end_cycle; ++c) {
+    EXPECT_EQ(engine.run(0, {{site, c}}).outcome, Outcome::masked_logical) << "cycle " << c;
+  }
+}
+
+// Weights are in use from their delivery on, during the layers before theirs too.
+TEST(MaskClasses, AWeightIsInUseFromItsDeliveryOn) {
+  Random random(36);
+  Network network;
+  network.name = "prefetch";
+  network.input = {1, 8, 1};
+  Layer first = test::random_gemm(random, {1, 1, 1}, true);
+  first.input = network.input;
+  first.output = {1, 8, 2};
+  first.weights = random.int8s(2);
+  first.bias.assign(2, 0);
+  first.scale.assign(2, to_fixed_scale(0.01F, "test"));
+  network.layers.push_back(first);
+  Layer pool;
+  pool.name = "pool";
+  pool.kind = LayerKind::max_pool;
+  pool.input = first.output;
+  pool.window.kernel_w = pool.window.stride_w = 2;
+  pool.output = {1, 4, 2};
+  network.layers.push_back(pool);
+  Layer second = test::random_gemm(random, {1, 1, 8}, true);
+  second.name = "second";
+  second.output.channels = 2;
+  second.weights = random.int8s(16);
+  second.bias.assign(2, 0);
+  second.scale.assign(2, to_fixed_scale(0.001F, "test"));
+  network.layers.push_back(second);
+  MemoryShape memory;  // quick, so that the weights are there before the pooling
+  memory.dram_latency = 0;
+  memory.dram_bytes_per_cycle = 32;
+  const Program program = compile(network, {2, 3}, memory, {}, "test");
+  TrialEngine engine(program, network);
+  const auto image = random.int8s(8);
+  engine.prepare(0, image, 0);
+
+  Machine machine(program);
+  machine.record_tiles(true);
+  machine.reset(image.data());
+  std::int64_t delivered = -1;  // transfers: image, first's tile, second's tile
+  std::int64_t pooling = -1;
+  while (!machine.done()) {
+    const DmaState& dma = machine.dma().state(machine.state().now());
+    if (delivered < 0 && dma.done == 3) delivered = machine.cycle();
+    if (machine.phase() == Phase::pool) pooling = machine.cycle();
+    machine.step();
+  }
+  const std::int64_t used = machine.tiles().back().start_cycle;
+  ASSERT_LT(delivered, pooling) << "the weights must be there before the pooling ends";
+  const auto outcome = [&](int row, int lane, std::int64_t cycle) {
+    const Site site = engine.sites().parse("memory.weight.bank[1].row[" + std::to_string(row) +
+                                               "].lane[" + std::to_string(lane) + "]:0",
+                                           "test", "");
+    return engine.run(0, {{site, cycle}}).outcome;
+  };
+  for (std::int64_t cycle = delivered; cycle < used - 2; ++cycle) {
+    EXPECT_NE(outcome(7, 1, cycle), Outcome::masked_idle) << "cycle " << cycle;
+    EXPECT_EQ(outcome(8, 1, cycle), Outcome::masked_idle) << "K = 8, cycle " << cycle;
+    EXPECT_EQ(outcome(7, 2, cycle), Outcome::masked_idle) << "N = 2, cycle " << cycle;
+  }
+  EXPECT_EQ(outcome(7, 1, 0), Outcome::masked_idle) << "DMA has yet to write it";
+}
+
+// A register counts as struck in use when it was in use in the cycle of its own strike, not in that
+// of another fault of the same trial.
+TEST(MaskClasses, EachFaultIsJudgedInTheCycleInWhichItStrikes) {
+  Random random(32);
+  const Network network = dense_layer(random);
+  const Program program = compile(network, {2, 5}, {}, {}, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, std::vector<std::int8_t>(6, 0), 0);
+  const Site idle = engine.sites().parse("array.pe[1][4].b:3", "test", "");
+  const Site live = engine.sites().parse("array.pe[0][0].b:3", "test", "");
+  const auto outcome = [&](const std::vector<Fault>& faults) {
+    return engine.run(0, faults).outcome;
+  };
+  std::int64_t at_work = 0;  // a cycle in which the array has work
+  while (outcome({{live, at_work}}) != Outcome::masked_logical) {
+    ASSERT_LT(++at_work, engine.clean_cycles());
+  }
+  const std::int64_t at_rest = engine.clean_cycles() - 1;
+  const std::int64_t never = engine.clean_cycles() + 5;
+  ASSERT_EQ(outcome({{live, at_rest}}), Outcome::masked_idle);
+  ASSERT_EQ(outcome({{idle, at_work}}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({{idle, at_work}, {live, at_rest}}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({{idle, at_work}, {live, never}}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({{idle, at_work}, {live, at_work}}), Outcome::masked_logical);
+  EXPECT_EQ(outcome({{live, at_work}, {idle, at_rest}}), Outcome::masked_logical);
+  EXPECT_EQ(outcome({{idle, 0}, {live, at_work}}), Outcome::masked_logical);
+}
+
 // The cycles in which a flip of `path` changes a value that the unit passes on.
 std::vector<std::int64_t> acting_cycles(TrialEngine& engine, const std::string& path) {
   const Site site = engine.sites().parse(path, "test", "");

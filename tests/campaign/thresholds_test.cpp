@@ -68,6 +68,41 @@ TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
             std::ceil(fit.layers[0].mean[0] + 6 * fit.layers[0].deviation[0]));
 }
 
+// One input of 1, so that the sums are the weights. Seven channels on four columns: the second tile
+// has three lanes. Six: it has two, which the checker cannot judge, so nothing is learnt from them.
+TEST(Thresholds, GradientLeavesTilesOfTwoLanesOut) {
+  const std::vector<std::int8_t> weights = {10, 20, 30, 40, 5, 9, 4};
+  const auto fit = [&](int channels) {
+    Network network;
+    network.input = {1, 1, 1};
+    Layer layer;
+    layer.name = "dense";
+    layer.input = network.input;
+    layer.output = {1, 1, channels};
+    layer.weights.assign(weights.begin(), weights.begin() + channels);
+    layer.bias.assign(static_cast<std::size_t>(channels), 0);
+    layer.scale.assign(static_cast<std::size_t>(channels), to_fixed_scale(1.0F, "test"));
+    network.layers.push_back(layer);
+    ImageSet images;
+    images.shape = network.input;
+    images.pixels = {1};
+    images.labels = {0};
+    Scheme scheme = gradient();
+    scheme.granularity = Granularity::channel;
+    return fit_thresholds(network, images, scheme, {1, 4}).layers.at(0);
+  };
+  const LayerFit seven = fit(7);
+  EXPECT_EQ(seven.samples, 7);
+  EXPECT_EQ(seven.mean, (std::vector<double>{-30, 10, 10, 10, 1, 4, -5}));
+  const LayerFit six = fit(6);
+  EXPECT_EQ(six.samples, 4);
+  EXPECT_EQ(six.mean, (std::vector<double>{-30, 10, 10, 10, 0, 0}));
+  for (const std::size_t channel : {4U, 5U}) {
+    EXPECT_EQ(six.bounds[channel], Bounds{}) << "open";
+    EXPECT_NE(seven.bounds[channel], Bounds{});
+  }
+}
+
 class ThresholdFiles : public testing::Test {
  protected:
   ThresholdFiles() : folder_(open_network(kLenet)), path_(temporary_ / "t.json") {

@@ -219,6 +219,18 @@ TEST(Outcomes, LogitsThatDifferAreClassedInOrder) {
   EXPECT_EQ(compare_logits(reference, {10, 60, 99, 40, 30, 20, 5}, 2), Outcome::sdc1);
 }
 
+// sdc5: five classes stood before the new one in the fault-free order, in which equal logits stand
+// by index. Here classes 1 to 6 are equal, behind class 0.
+TEST(Outcomes, EqualLogitsRankByIndex) {
+  const std::vector<std::int8_t> reference = {60, 50, 50, 50, 50, 50, 50};
+  for (int winner = 1; winner < 7; ++winner) {
+    auto logits = reference;
+    logits[static_cast<std::size_t>(winner)] = 99;
+    EXPECT_EQ(compare_logits(reference, logits, winner), winner < 5 ? Outcome::sdc1 : Outcome::sdc5)
+        << winner;
+  }
+}
+
 TEST(CommonPopulation, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);

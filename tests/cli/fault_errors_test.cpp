@@ -17,7 +17,13 @@ class CliFaults : public CommandLine {
   }
   void bad_list(const std::string& text, const std::vector<std::string>& parts) const {
     write("faults.json", text);
-    injectors_refuse({"--set", "fault.list=faults.json"}, parts);
+    lists_refuse({"--set", "fault.list=faults.json"}, parts);
+  }
+  // `compare` takes no list.
+  void lists_refuse(const Arguments& options, const std::vector<std::string>& parts) const {
+    for (const std::string command : {"check", "inject", "sweep"}) {
+      refuses(Arguments{command, "experiment.json"} + options, parts);
+    }
   }
   static nlohmann::json list() {
     return {{"format", "sagitta-faults/1"},
@@ -35,7 +41,10 @@ TEST_F(CliFaults, GlobThatMatchesNothing) {
   injectors_refuse(
       {"--set", "fault.sites=array.pf**.acc"},
       {"$.fault.sites: 'array.pf**.acc' matches no register", "array.pe[][].acc", "sagitta sites"});
-  injectors_refuse({"--set", "fault.sites=logic, memori"}, {"'memori' matches no register"});
+  injectors_refuse({"--set", "fault.sites=logic, memori"},
+                   {"'memori' matches no register of the machine ", "the nearest is memory"});
+  // However many stars, an answer comes at once.
+  injectors_refuse({"--set", "fault.sites=" + std::string(40, '*') + "%"}, {"%' matches no reg"});
   injectors_refuse({"--set", "fault.sites=array.pe[16][0].acc"}, {"'array.pe[16][0].acc' matches"});
   injectors_refuse({"--set", "fault.sites=array.pe[0][0].a:8"}, {"'array.pe[0][0].a:8' matches"});
 }

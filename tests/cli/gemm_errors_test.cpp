@@ -110,6 +110,12 @@ TEST_F(CliGemmErrors, OutputThatCannotBe) {
   EXPECT_TRUE(std::filesystem::is_fifo(path("pipe")));
 }
 
+TEST_F(CliGemmErrors, OutputThatIsAnInput) {
+  for (const std::string name : {"A.npy", "B.npy", "./A.npy"}) {
+    refuses(gemm({"-o", name}), {name + ": is a matrix that the product is made of"});
+  }
+}
+
 TEST_F(CliGemmErrors, MachineThatHangs) {
   const auto before = everything();
   const Arguments hang{"--array", "4x4", "--fault", "memory.dma.state:1@20", "-o", "C.npy"};

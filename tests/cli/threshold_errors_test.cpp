@@ -1,4 +1,7 @@
 // Threshold files that were changed, or that belong to something else.
+#include <cstdint>
+
+#include "base/digest.h"
 #include "cli/command_line.h"
 
 namespace sagitta::test {
@@ -42,6 +45,37 @@ TEST_F(CliThresholds, ChangedByHand) {
   auto changed = file();
   changed["fits"][0]["layers"][0]["high"][0] = 5;
   bad(changed.dump(1), {"t.json: $.digest: ", "it was changed", "sagitta calibrate CONFIG -o "});
+}
+
+// A digest that fits says only that the file was not changed since somebody made it.
+TEST_F(CliThresholds, ContentThatNoCalibrationWrites) {
+  const auto original = file();
+  const auto refuse = [&](const std::string& pointer, const nlohmann::ordered_json& value,
+                          const std::vector<std::string>& parts) {
+    auto changed = original;
+    changed[nlohmann::ordered_json::json_pointer(pointer)] = value;
+    changed.erase("digest");
+    changed["digest"] = sha256(changed.dump());
+    SCOPED_TRACE(pointer + " " + value.dump());
+    bad(changed.dump(1), parts);
+  };
+  const std::string layer = "/fits/0/layers/0";
+  const std::string at = "t.json: $.fits[0]";
+  refuse(layer + "/high", nlohmann::ordered_json::array(), {at + ".layers[0]: ", "one length"});
+  refuse(layer + "/low", {1, 2}, {at + ".layers[0]: ", "one length"});
+  refuse(layer + "/low/0", INT64_C(1) << 40, {at + ".layers[0].low[0]: 1099511627776", "32-bit"});
+  refuse(layer + "/low/0", UINT64_MAX, {at + ".layers[0].low[0]: ", "32-bit"});
+  refuse(layer + "/low/0", 1.5, {at + ".layers[0].low[0]: 1.5 is not a 32-bit whole number"});
+  refuse(layer + "/low/0", INT32_MAX, {at + ".layers[0].low[0]: ", "above the upper bound"});
+  refuse(layer + "/name", "conv9", {at + ".layers[0]: is not layer "});
+  refuse("/fits/0/layers", nlohmann::ordered_json::array(), {at + ".layers[0]: is not layer "});
+  refuse("/fits/0/granularity", "row", {at + ".granularity: \"row\" is not known"});
+  refuse("/fits/0/granularity", "channel", {at + ".layers[0].low: has 1 bounds where layer "});
+  refuse("/fits/0/dataflow", "is", {at + ".dataflow: \"is\" is not known"});
+  refuse("/fits/0/scheme", "tmr-pe", {at + ".scheme: \"tmr-pe\" is not known"});
+  auto longer = original["fits"][0]["layers"];
+  longer.push_back(longer[0]);
+  refuse("/fits/0/layers", longer, {at + ".layers[", "has no such layer"});
 }
 
 TEST_F(CliThresholds, WithoutAFitForTheScheme) {

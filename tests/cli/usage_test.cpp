@@ -89,6 +89,46 @@ TEST_F(CliUsage, OutputFolderThatIsAFile) {
   }
 }
 
+TEST_F(CliUsage, OutputWithoutAName) {
+  for (const std::string command : {"run", "inject", "sweep", "compare", "calibrate"}) {
+    refuses({command, "experiment.json", "-o", ""}, {"--output", "the name is empty"});
+  }
+}
+
+TEST_F(CliUsage, FilesOfAnEarlierRunAreNamed) {
+  done({"inject", "experiment.json", "-q", "-o", "out"});
+  EXPECT_EQ(run({"inject", "experiment.json", "-q", "-o", "out"}).err, "");
+  const Result result = run({"run", "experiment.json", "-q", "-o", "out"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err,
+            "sagitta: note: out also holds files of an earlier run: faults.csv, faults.json\n");
+}
+
+// Neither results nor thresholds replace what the user wrote.
+TEST_F(CliUsage, TheExperimentIsNotOverwritten) {
+  const std::string before = contents(path("experiment.json"));
+  for (const std::string command : {"run", "sweep"}) {
+    refuses({command, "experiment.json", "-o", "."}, {"experiment.json: is the experiment itself"});
+  }
+  refuses({"calibrate", "experiment.json", "--set", "scheme=range-zero", "-o", "experiment.json"},
+          {"experiment.json: exists and is not a threshold file"});
+  EXPECT_EQ(contents(path("experiment.json")), before);
+  // A resolved one may be run in its own folder: it would be replaced by itself.
+  done({"run", "experiment.json", "-q", "-o", "out"});
+  done({"run", "out/experiment.json", "-q", "-o", "out"});
+  // Thresholds may be made anew.
+  const Arguments calibrate{"calibrate", "experiment.json", "--set", "scheme=range-zero",
+                            "-o",        "thresholds.json"};
+  done(calibrate);
+  done(calibrate);
+}
+
+TEST_F(CliUsage, CompareDrawsItsOwnFaults) {
+  done({"inject", "experiment.json", "-q", "-o", "out"});
+  refuses({"compare", "experiment.json", "--set", "fault.list=out/faults.json"},
+          {"$.fault.list: compare draws the faults", "sagitta inject"});
+}
+
 TEST_F(CliUsage, ThresholdFileThatCannotBe) {
   write("file", "kept");
   std::filesystem::create_directory(path("folder"));

@@ -64,7 +64,7 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
   if (shape.dataflow == Dataflow::os) return "";
   for (int c = 0; c < shape.columns; ++c) {
     if (c > 0) {
-      const auto load = flat.read("array.load[]", c - 1);  // of columns 1 and up
+      const auto load = flat.read(fmt::format("array.load[{}]", c), 0);
       if (load != pes.load(c)) return differ(fmt::format("load[{}]", c - 1), load, pes.load(c));
     }
     for (int stage = 0; stage < shape.columns - 1 - c; ++stage) {

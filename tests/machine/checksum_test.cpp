@@ -1,5 +1,7 @@
 // The checksum detector: it flags every flip that changes exactly one output of a GEMM row, misses
 // what the formula says it must miss, and never cries wolf.
+#include <cstring>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -172,6 +174,32 @@ TEST(ChecksumOnNetworks, NoFalseAlarmWhenSumsWrap) {
   machine.reset(image.data());
   ASSERT_TRUE(machine.run(1'000'000));
   EXPECT_EQ(machine.mismatches(), 0);
+}
+
+// A checksum weight has 8 + ceil(log2 C) bits; what DMA brings beyond them is not stored.
+TEST(ChecksumWeights, HaveTheBitsOfTheirWidthOnly) {
+  test::Random random(77);
+  const int columns = 4;  // 10 bits
+  const auto b = random.int8s(3 * columns);
+  Protection p;
+  p.checksum = true;
+  Program program = compile_gemm(1, 3, columns, b, {1, columns}, {}, p);
+  const auto image = random.int8s(3);
+  Machine plain(program);
+  plain.reset(image.data());
+  ASSERT_TRUE(plain.run(1'000'000));
+  // Flip the bits above the width in every checksum weight's upper byte.
+  Transfer& t = program.transfers[1];
+  const int header = program.parameters.header_bytes(columns);
+  for (int k = 0; k < 3; ++k) {
+    t.bytes[static_cast<std::size_t>(header + k * (columns + 2) + columns + 1)] ^= 0xFC;
+  }
+  Machine other(program);
+  other.reset(image.data());
+  ASSERT_TRUE(other.run(1'000'000));
+  EXPECT_EQ(other.mismatches(), 0);
+  EXPECT_EQ(std::memcmp(plain.state().held(), other.state().held(), plain.layout().held_bytes()),
+            0);
 }
 
 }  // namespace

@@ -7,49 +7,18 @@
 #include <map>
 
 #include "cost/operators.h"
-#include "machine/machine.h"
+#include "support/costed.h"
 #include "support/random_network.h"
 
 namespace sagitta {
 namespace {
 
-constexpr double kMhz = 500;
-const std::string kFile = SAGITTA_SOURCE_DIR "/configs/tech/45nm.json";
-
-const Technology& tech() {
-  static const Technology technology = load_technology(kFile);
-  return technology;
-}
-
-Protection with(bool checksum, bool range, bool gradient, bool tmr = false) {
-  Protection p;
-  p.checksum = checksum;
-  p.range.present = range;
-  p.gradient.present = gradient;
-  p.tmr_pe = tmr;
-  return p;
-}
-
-// A program, its machine after one run, and its two bills.
-struct Costed {
-  explicit Costed(Program p) : program(std::move(p)), machine(program) {
-    const std::vector<std::int8_t> image(static_cast<std::size_t>(program.input.elements()), 1);
-    machine.reset(image.data());
-    EXPECT_TRUE(machine.run(1'000'000));
-    area = area_of(program, machine.layout().classes(), tech());
-    energy = energy_of(program, machine.layout().classes(), machine.counters(), machine.cycle(),
-                       kMhz, area, tech());
-  }
-  Program program;
-  Machine machine;
-  AreaBill area;
-  EnergyBill energy;
-};
-
-Program gemm(int m, int k, int n, const ArrayShape& array, const Protection& protection) {
-  const std::vector<std::int8_t> b(static_cast<std::size_t>(k) * n, 1);
-  return compile_gemm(m, k, n, b, array, {}, protection);
-}
+using test::Costed;
+using test::energy_item;
+using test::gemm;
+using test::kMhz;
+using test::tech;
+using test::with;
 
 Costed two_by_two(const Protection& protection) {
   return Costed(gemm(2, 2, 2, {2, 2}, protection));
@@ -67,15 +36,6 @@ double count_of(const AreaBill& bill, const std::string& block, const std::strin
     if (i.block == block && i.unit == unit && i.what == what) return i.count;
   }
   return 0;
-}
-
-EnergyItem energy_item(const EnergyBill& bill, const std::string& block, const std::string& unit,
-                       const std::string& what) {
-  for (const EnergyItem& i : bill.items) {
-    if (i.block == block && i.unit == unit && i.what == what) return i;
-  }
-  ADD_FAILURE() << "no energy item " << block << " " << unit << " " << what;
-  return {};
 }
 
 // The figures below are those of the file's sources, multiplied out by hand.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "machine/array/kernels.h"
 
@@ -29,6 +32,18 @@ Pipe<T> declare_pe_register(RegisterLayout& layout, const ArrayShape& shape, int
   c.offset = handle.offset;
   c.element_bytes = sizeof(T);
   layout.declare(std::move(c));
+  return handle;
+}
+
+// Load enables of columns 1 and up, under their columns' numbers.
+Pipe<std::uint8_t> declare_loads(RegisterLayout& layout, int columns) {
+  const auto handle = layout.place_pipe<std::uint8_t>(static_cast<std::size_t>(columns) - 1);
+  for (int column = 1; column < columns; ++column) {
+    RegisterClass c;
+    c.path = fmt::format("array.load[{}]", column);
+    c.offset = handle.offset + static_cast<std::size_t>(column) - 1;
+    layout.declare(std::move(c));
+  }
   return handle;
 }
 
@@ -61,7 +76,7 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
       acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)),
       leaving_(static_cast<std::size_t>(columns_)) {
   if (dataflow_ == Dataflow::ws) {
-    if (columns_ > 1) load_ = layout.pipe<std::uint8_t>("array.load[]", {columns_ - 1}, 1);
+    load_ = declare_loads(layout, columns_);
     deskew_.emplace(layout, "array.deskew", columns_, 32, true);
     zeros_.resize(static_cast<std::size_t>(columns_));
   }

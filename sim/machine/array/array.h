@@ -1,8 +1,7 @@
 // The PE array. In every dataflow pe[r][c] multiplies its own registers a and b, and a moves right.
 //  - Output stationary: b moves down, acc adds up in place, and sums leave upwards through row 0.
-//  - Weight stationary: b stays, except while weights sink in from above; acc <= acc of the PE
-//  above
-//    + a * b, and sums leave below the last row, where delay registers align them.
+//  - Weight stationary: b stays, except while weights sink in from above; acc takes the sum of the
+//    PE above plus a * b, and sums leave below the last row, where delay registers align them.
 //
 // With `copies` = 3 every PE has three copies of its registers and of its MAC, and a voter a
 // register: the voted values feed the next state of all copies, so that a single upset lasts one

@@ -88,6 +88,14 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma) {
   if (d.data_valid != 0 && d.data_image == 0) write_beat(cycle, dma);
 }
 
+// A checksum weight travels as two bytes; the memory has the bits that its width says.
+void WeightScratchpad::trim_checksum(const Cycle& cycle, std::int64_t bank_row) const {
+  if (!has_checksum_) return;
+  std::int16_t& word = checksum_.at(cycle)[bank_row];
+  const int unused = 16 - checksum_width(columns_);
+  word = static_cast<std::int16_t>(static_cast<std::int16_t>(word << unused) >> unused);
+}
+
 // Places a beat of the column tile's stream; see Transfer for its order.
 void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
   const DmaState& d = dma.state(cycle.now);
@@ -120,6 +128,8 @@ void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
     }
     const std::int64_t count = std::min(room, left);
     std::memcpy(target, data, static_cast<std::size_t>(count));
+    if (position >= header)
+      trim_checksum(cycle, d.data_bank * rows_ + (position - header) / stride);
     data += count;
     position += count;
     left -= count;

@@ -33,6 +33,7 @@ class WeightScratchpad {
  private:
   void declare_parameters(RegisterLayout& layout);
   void write_beat(const Cycle& cycle, const Dma& dma);
+  void trim_checksum(const Cycle& cycle, std::int64_t bank_row) const;
 
   const Sequencer* sequencer_;
   int columns_;

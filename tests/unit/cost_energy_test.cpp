@@ -1,0 +1,150 @@
+// The energy bill of small machines, item by item: how often each thing happens, counted by hand.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "cost/cost.h"
+#include "support/costed.h"
+
+namespace sagitta {
+namespace {
+
+using test::Costed;
+using test::energy_item;
+using test::gemm;
+using test::with;
+
+double count_of(const Costed& c, const char* block, const char* unit, const char* what) {
+  return energy_item(c.energy, block, unit, what).count;
+}
+
+bool has_rotator(const Costed& c) {
+  return std::any_of(c.energy.items.begin(), c.energy.items.end(),
+                     [](const EnergyItem& i) { return i.what.starts_with("beat rotator"); });
+}
+
+// A 2 x 2 window over a 2 x 2 map: one output pixel of four taps.
+Program pooling(int channels, const ArrayShape& array) {
+  Network network;
+  network.input = {2, 2, channels};
+  Layer pool;
+  pool.name = "pool";
+  pool.kind = LayerKind::max_pool;
+  pool.input = network.input;
+  pool.window.kernel_h = pool.window.kernel_w = 2;
+  pool.output = {1, 1, channels};
+  network.layers.push_back(pool);
+  return compile(network, array, {}, {}, "test");
+}
+
+TEST(CostEnergyItems, EveryColumnTileWaitsForTheDramLatency) {
+  MemoryShape memory;
+  memory.dram_latency = 5;
+  const Costed c(gemm(2, 2, 4, {2, 2}, {}, memory));  // two column tiles
+  EXPECT_EQ(count_of(c, "memory", "dma", "latency: 16-bit adder"), 2 * 5);
+  EXPECT_EQ(count_of(c, "memory", "dma", "latency end: 16-bit comparator"), 2 * 5);
+}
+
+// Beats of 16 bytes fall into place where both a row of weights and the parameters in front of
+// them are whole beats; a rotator of 16 places has four stages.
+TEST(CostEnergyItems, ARotatorTurnsBeatsUnlessRowsAndParametersAreWholeOnes) {
+  const Costed whole(gemm(2, 2, 16, {2, 16}, {}));  // rows of 16, 8 x 16 bytes of parameters
+  EXPECT_FALSE(has_rotator(whole));
+  const char* const rotator = "beat rotator: 128-bit 2-to-1 multiplexer";
+  // Two bounds of 4 bytes more: 136 bytes of parameters and 2 rows of 16 are 11 beats; the image
+  // is one.
+  const Costed parameters(gemm(2, 2, 16, {2, 16}, with(false, true, false)));
+  EXPECT_EQ(count_of(parameters, "memory", "dma", rotator), (1 + 11) * 4);
+  // 16 bytes of parameters are one beat, but rows have 2 bytes.
+  const Costed rows(gemm(2, 2, 2, {2, 2}, {}));
+  EXPECT_EQ(count_of(rows, "memory", "dma", rotator), (1 + 2) * 4);
+}
+
+TEST(CostEnergyItems, APoolTapReadsAWideWord) {
+  const Costed c(pooling(2, {2, 2}));
+  // Four taps and one row of results, 2 x 8 bits each.
+  EXPECT_EQ(count_of(c, "memory", "activation", "SRAM bit read"), (4 + 1) * 16);
+  // Three channels on two columns: each tap is read in two tiles, and the results in two rows.
+  const Costed wider(pooling(3, {2, 2}));
+  EXPECT_EQ(count_of(wider, "memory", "activation", "SRAM bit read"), (2 * 4 + 2) * 16);
+}
+
+TEST(CostEnergyItems, ThePoolRegistersAreLoadedInTheValidLanes) {
+  const Costed c(pooling(3, {2, 2}));
+  // Four taps with two lanes in use, four with one: six loads' worth of two registers of 8 bits,
+  // and half of the bits change.
+  EXPECT_EQ(count_of(c, "vector", "pool", "flip-flop toggle"), 0.5 * 16 * (4 * 2 + 4 * 1) / 2);
+  EXPECT_EQ(count_of(c, "vector", "lane", "pool maximum: 8-bit comparator"), 4 * 2 + 4 * 1);
+}
+
+TEST(CostEnergyItems, TheActivationMemoryTakesTheWholeImageAndTheOutputs) {
+  const Costed product(gemm(2, 2, 2, {2, 2}, {}));  // raw sums go elsewhere
+  EXPECT_EQ(count_of(product, "memory", "activation", "SRAM bit written"), 4 * 8);
+  const Costed pool(pooling(2, {2, 2}));
+  EXPECT_EQ(count_of(pool, "memory", "activation", "SRAM bit written"), (8 + 2) * 8);
+}
+
+TEST(CostEnergyItems, EveryColumnTileBringsParametersAndWeights) {
+  const Costed c(gemm(2, 2, 4, {2, 2}, {}));
+  // Two tiles of 2 lanes x 2 words; 2 rows of 2 weights.
+  EXPECT_EQ(count_of(c, "memory", "parameter", "SRAM bit written"), 2 * 2 * 2 * 32);
+  EXPECT_EQ(count_of(c, "memory", "weight", "SRAM bit written"), 2 * 2 * 2 * 8);
+  const Costed checksum(gemm(2, 2, 4, {2, 2}, with(true, false, false)));
+  // The sum of the biases is one word a tile; a checksum weight has 9 bits.
+  EXPECT_EQ(count_of(checksum, "memory", "parameter", "SRAM bit written"), 2 * (2 * 2 + 1) * 32);
+  EXPECT_EQ(count_of(checksum, "resilience", "checksum", "SRAM bit written"), 2 * 2 * 9);
+  EXPECT_EQ(count_of(checksum, "resilience", "checksum", "SRAM bit read"), 2 * 2 * 9);
+}
+
+// Not square, so that lanes are not taken for rows.
+TEST(CostEnergyItems, LanesTakeTheirParametersOnceAColumnTile) {
+  const Costed c(gemm(2, 2, 4, {2, 3}, {}));  // two tiles
+  EXPECT_EQ(count_of(c, "memory", "parameter", "SRAM bit read"), 2 * 3 * 64);
+  EXPECT_EQ(count_of(c, "memory", "parameter", "bank select: 64-bit 2-to-1 multiplexer"), 2 * 3);
+  const Costed tall(gemm(2, 2, 4, {3, 2}, {}));
+  EXPECT_EQ(count_of(tall, "memory", "parameter", "SRAM bit read"), 2 * 2 * 64);
+}
+
+TEST(CostEnergyItems, RowPositionsAreLoadedInSetupAndWithEveryRowTile) {
+  const Costed c(gemm(5, 3, 4, {2, 2}, {}));
+  // Two column tiles of three row tiles: six loads and two setups of 2 rows x 3 words.
+  EXPECT_EQ(count_of(c, "control", "row", "flip-flop enable"), 2 * 96 * (2 * 3 + 2));
+  EXPECT_EQ(count_of(c, "control", "row", "flip-flop toggle"), 0.5 * 2 * 96 * (2 * 3 + 2));
+}
+
+// docs/machine.md: with 64 cycles of latency the image is there in cycle 1 + 64 + 1 = 66 and the
+// weights 1 + 64 + 2 later, so the wait that begins in cycle 1 ends with cycle 133, a stall of 132.
+// Setup is 2 cycles, the tile 2 + 2 x 2 + 2 - 2, flush 5, loads 2, the store 2 beats and 64.
+TEST(CostEnergyItems, ControlRestsInAStall) {
+  const Costed c(gemm(2, 2, 2, {2, 2}, {}));
+  constexpr int kStall = 132;
+  constexpr int kActive = 1 + 2 + 6 + 5 + 2 + 2 + 64;
+  ASSERT_EQ(c.machine.cycle(), kActive + kStall);
+  EXPECT_EQ(count_of(c, "control", "sequencer", "cycle count: 24-bit adder"), kActive);
+  // 83 bits of the DMA's control (state 2, transfer, done and wait 16 each, position 32, bank 1)
+  // take new data in an eighth of them, half of which changes; three beats of 16 bytes come with a
+  // tag of 51 bits (three flags, address 32, count 16).
+  EXPECT_EQ(count_of(c, "memory", "dma", "flip-flop toggle"),
+            0.5 * (83 * kActive / 8.0 + (128 + 51) * 3));
+}
+
+// From 1 KB on, the price of a bit depends on the banks: more than 16 are dear. Only the activation
+// memory has a port, and so a bank, for each row in each of its halves.
+TEST(CostArea, OnlyTheActivationMemoryHasABankARow) {
+  MemoryShape memory;
+  memory.weight_rows = 512;
+  const auto um2 = [&](int rows, const char* unit) {
+    const Costed c(gemm(2, 2, 2, {rows, 2}, {}, memory));
+    for (const CostItem& i : c.area.items) {
+      if (i.kind == CostKind::sram && i.unit == unit) return i.area_um2 / i.count;
+    }
+    return 0.0;
+  };
+  EXPECT_NEAR(um2(8, "activation"), 0.379562, 1e-9);
+  EXPECT_NEAR(um2(9, "activation"), 0.41008, 1e-9);
+  EXPECT_NEAR(um2(8, "weight"), 0.379562, 1e-9);
+  EXPECT_NEAR(um2(9, "weight"), 0.379562, 1e-9);
+}
+
+}  // namespace
+}  // namespace sagitta
