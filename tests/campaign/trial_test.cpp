@@ -46,7 +46,21 @@ void expect_equal(const TrialResult& fast, const TrialResult& whole) {
   }
 }
 
-TEST(TrialEngine, CheckpointsAndConvergenceEqualWholeRuns) {
+class TrialEngineOf : public testing::TestWithParam<Dataflow> {
+ protected:
+  // Where weights are stationary, with so few partial sums that some layers are worked off in
+  // parts.
+  static MemoryShape memory() {
+    MemoryShape m;
+    if (GetParam() == Dataflow::ws) m.partial_rows = 7;
+    return m;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Dataflows, TrialEngineOf, testing::Values(Dataflow::os, Dataflow::ws),
+                         [](const auto& dataflow) { return to_string(dataflow.param); });
+
+TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   std::map<Outcome, int> seen;
   for (int seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -54,8 +68,8 @@ TEST(TrialEngine, CheckpointsAndConvergenceEqualWholeRuns) {
     // Several layers on a small array, so that a run has many checkpoints.
     Network network = test::random_network(random, 5);
     network.name = "random";
-    const ArrayShape array{random.between(1, 5), random.between(1, 5)};
-    const Program program = compile(network, array, {}, protection(seed % 4), "test");
+    const ArrayShape array{random.between(1, 5), random.between(1, 5), GetParam()};
+    const Program program = compile(network, array, memory(), protection(seed % 4), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
@@ -78,12 +92,12 @@ TEST(TrialEngine, CheckpointsAndConvergenceEqualWholeRuns) {
 }
 
 // A checkpoint may fall into the store phase, when part of the result has left the machine.
-TEST(TrialEngine, ConvergenceKnowsWhatTheHostHasReceived) {
+TEST_P(TrialEngineOf, ConvergenceKnowsWhatTheHostHasReceived) {
   Random random(21);
   const Network network = test::random_network(random, 2);
-  MemoryShape memory;
-  memory.dram_latency = 2000;
-  const Program program = compile(network, {2, 2}, memory, {}, "test");
+  MemoryShape far = memory();
+  far.dram_latency = 2000;
+  const Program program = compile(network, {2, 2, GetParam()}, far, {}, "test");
   TrialEngine engine(program, network);
   const SiteSelection sites = engine.sites().select("memory.activation.vector**", "test", "");
   engine.prepare(0, random.int8s(network.input.elements()), 0);
@@ -93,7 +107,7 @@ TEST(TrialEngine, ConvergenceKnowsWhatTheHostHasReceived) {
   for (int k = 0; k < 300; ++k) {
     SCOPED_TRACE("trial " + std::to_string(k));
     auto faults = draw_faults(1, k, 1, sites, beats);
-    faults[0].cycle += engine.clean_cycles() - memory.dram_latency - beats;
+    faults[0].cycle += engine.clean_cycles() - far.dram_latency - beats;
     const TrialResult fast = engine.run(k, faults);
     expect_equal(fast, engine.run(k, faults, true));
     changed += fast.outcome >= Outcome::tolerable ? 1 : 0;
@@ -102,7 +116,7 @@ TEST(TrialEngine, ConvergenceKnowsWhatTheHostHasReceived) {
 }
 
 // Bounds so tight that the fault-free run itself suppresses values and raises alarms.
-TEST(TrialEngine, CountsGoOnAfterConvergence) {
+TEST_P(TrialEngineOf, CountsGoOnAfterConvergence) {
   for (int seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(3000 + seed));
@@ -110,7 +124,7 @@ TEST(TrialEngine, CountsGoOnAfterConvergence) {
     Protection p;
     p.range.present = true;
     p.range.layers.assign(8, {"", {{-60000, 60000}}});
-    const Program program = compile(network, {3, 3}, {}, p, "test");
+    const Program program = compile(network, {3, 3, GetParam()}, memory(), p, "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select("logic", "test", "");
     engine.prepare(0, random.int8s(network.input.elements()), 0);
@@ -123,10 +137,10 @@ TEST(TrialEngine, CountsGoOnAfterConvergence) {
   }
 }
 
-TEST(TrialEngine, TrialWithoutFaultsIsTheReference) {
+TEST_P(TrialEngineOf, TrialWithoutFaultsIsTheReference) {
   Random random(7);
   const Network network = test::random_network(random);
-  const Program program = compile(network, {3, 4}, {}, {}, "test");
+  const Program program = compile(network, {3, 4, GetParam()}, memory(), {}, "test");
   TrialEngine engine(program, network);
   const auto image = random.int8s(network.input.elements());
   const CleanResult clean = engine.prepare(0, image, 0);
@@ -136,10 +150,10 @@ TEST(TrialEngine, TrialWithoutFaultsIsTheReference) {
   EXPECT_EQ(result.correct, clean.correct);
 }
 
-TEST(TrialEngine, FaultAfterTheEndDoesNotFire) {
+TEST_P(TrialEngineOf, FaultAfterTheEndDoesNotFire) {
   Random random(8);
   const Network network = test::random_network(random);
-  const Program program = compile(network, {3, 4}, {}, {}, "test");
+  const Program program = compile(network, {3, 4, GetParam()}, memory(), {}, "test");
   TrialEngine engine(program, network);
   engine.prepare(0, random.int8s(network.input.elements()), 0);
   const TrialResult result = engine.run(0, {{{0, 0, 0}, engine.clean_cycles() + 5}});
@@ -231,12 +245,17 @@ TEST(Outcomes, EqualLogitsRankByIndex) {
   }
 }
 
-TEST(CommonPopulation, CarriesFaultsToTheSamePhaseAndCopyZero) {
+class CommonPopulationOf : public testing::TestWithParam<Dataflow> {};
+
+INSTANTIATE_TEST_SUITE_P(Dataflows, CommonPopulationOf, testing::Values(Dataflow::os, Dataflow::ws),
+                         [](const auto& dataflow) { return to_string(dataflow.param); });
+
+TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
-  const Program base = compile(network, {3, 3}, {}, {}, "test");
+  const Program base = compile(network, {3, 3, GetParam()}, {}, {}, "test");
   for (int which = 1; which < 4; ++which) {
-    const Program target = compile(network, {3, 3}, {}, protection(which), "test");
+    const Program target = compile(network, {3, 3, GetParam()}, {}, protection(which), "test");
     TrialEngine base_engine(base, network);
     TrialEngine target_engine(target, network);
     const CommonPopulation population(base, base_engine.sites(), target, target_engine.sites());

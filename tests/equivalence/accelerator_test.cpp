@@ -60,6 +60,11 @@ std::int64_t clean_cycles(const test::MachineCase& c) {
   return machine.cycle();
 }
 
+class AcceleratorOf : public testing::TestWithParam<Dataflow> {};
+
+INSTANTIATE_TEST_SUITE_P(Dataflows, AcceleratorOf, testing::ValuesIn(test::kDataflows),
+                         [](const auto& dataflow) { return to_string(dataflow.param); });
+
 // One run each without faults, with faults, and without again, on one elaborated accelerator.
 std::string compare(const test::MachineCase& c, Random& random) {
   const std::int64_t clean = clean_cycles(c);
@@ -106,18 +111,19 @@ std::string compare(const test::MachineCase& c, Random& random) {
   return "";
 }
 
-TEST(Accelerator, EqualsThePlainMachineInEveryCycleWithFaults) {
+TEST_P(AcceleratorOf, EqualsThePlainMachineInEveryCycleWithFaults) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Random random(20'000 + seed);
     const ArrayShape shape =
-        seed == 0 ? ArrayShape{1, 1} : ArrayShape{random.between(1, 9), random.between(1, 9)};
+        seed == 0 ? ArrayShape{1, 1, GetParam()}
+                  : ArrayShape{random.between(1, 9), random.between(1, 9), GetParam()};
     const test::MachineCase c = test::random_case(random, shape);
     EXPECT_EQ(test::in_child([&] { return compare(c, random); }), "") << "seed " << seed;
   }
 }
 
-TEST(Accelerator, EqualsThePlainMachineOnLongThinArrays) {
-  for (const ArrayShape shape : {ArrayShape{256, 3}, ArrayShape{3, 256}}) {
+TEST_P(AcceleratorOf, EqualsThePlainMachineOnLongThinArrays) {
+  for (const ArrayShape shape : {ArrayShape{256, 3, GetParam()}, ArrayShape{3, 256, GetParam()}}) {
     Random random(7);
     test::MachineCase c;
     c.network.input = {9, 40, 2};
@@ -133,11 +139,11 @@ TEST(Accelerator, EqualsThePlainMachineOnLongThinArrays) {
 }
 
 // Stopping after every cycle, as a single-stepping user would.
-TEST(Accelerator, MayBeRunCycleByCycle) {
+TEST_P(AcceleratorOf, MayBeRunCycleByCycle) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Random random(30'000 + seed);
     const test::MachineCase c =
-        test::random_case(random, {random.between(1, 5), random.between(1, 5)});
+        test::random_case(random, {random.between(1, 5), random.between(1, 5), GetParam()});
     EXPECT_EQ(test::in_child([&]() -> std::string {
                 Accelerator accelerator("accelerator", c.program);
                 Machine plain(c.program);
@@ -159,9 +165,9 @@ TEST(Accelerator, MayBeRunCycleByCycle) {
 }
 
 // A run that ends before its faults are due leaves nothing behind for the next one.
-TEST(Accelerator, StrikesNeverReachTheNextRun) {
+TEST_P(AcceleratorOf, StrikesNeverReachTheNextRun) {
   Random random(3);
-  const test::MachineCase c = test::random_case(random, {3, 4});
+  const test::MachineCase c = test::random_case(random, {3, 4, GetParam()});
   EXPECT_EQ(
       test::in_child([&]() -> std::string {
         Accelerator accelerator("accelerator", c.program);

@@ -10,8 +10,8 @@ namespace {
 
 using test::Random;
 
-ArrayShape random_shape(Random& random) {
-  return {random.between(1, 9), random.between(1, 9)};
+ArrayShape random_shape(Random& random, Dataflow dataflow) {
+  return {random.between(1, 9), random.between(1, 9), dataflow};
 }
 
 std::int64_t clean_cycles(const test::MachineCase& c) {
@@ -21,12 +21,17 @@ std::int64_t clean_cycles(const test::MachineCase& c) {
   return machine.cycle();
 }
 
+class Shortcuts : public testing::TestWithParam<Dataflow> {};
+
+INSTANTIATE_TEST_SUITE_P(Dataflows, Shortcuts, testing::ValuesIn(test::kDataflows),
+                         [](const auto& dataflow) { return to_string(dataflow.param); });
+
 // touch() says that the state may have been changed from outside, so nothing may be skipped.
-TEST(Shortcuts, SkippedStepsAreExactInEveryCycleWithFaults) {
+TEST_P(Shortcuts, SkippedStepsAreExactInEveryCycleWithFaults) {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(1000 + seed);
-    const test::MachineCase c = test::random_case(random, random_shape(random));
+    const test::MachineCase c = test::random_case(random, random_shape(random, GetParam()));
     const std::int64_t clean = clean_cycles(c);
     Machine skipping(c.program);
     Machine whole(c.program);
@@ -53,7 +58,7 @@ TEST(Shortcuts, SkippedStepsAreExactInEveryCycleWithFaults) {
 }
 
 // The part of a TMR array that skips is the vote over equal copies.
-TEST(Shortcuts, UnvotedCopiesAreExactUnderManyFlips) {
+TEST_P(Shortcuts, UnvotedCopiesAreExactUnderManyFlips) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(5000 + seed);
@@ -62,7 +67,8 @@ TEST(Shortcuts, UnvotedCopiesAreExactUnderManyFlips) {
     c.image = random.int8s(c.network.input.elements());
     Protection p;
     p.tmr_pe = true;
-    c.program = compile(c.network, random_shape(random), test::random_memory(random), p, "test");
+    const ArrayShape array = random_shape(random, GetParam());
+    c.program = compile(c.network, array, test::random_memory(random, array), p, "test");
     const std::int64_t clean = clean_cycles(c);
     Machine skipping(c.program);
     Machine whole(c.program);
@@ -99,11 +105,11 @@ std::vector<std::vector<std::byte>> follow(Machine& machine, Injector& strikes,
   return states;
 }
 
-TEST(Shortcuts, ASnapshotContinuesIdentically) {
+TEST_P(Shortcuts, ASnapshotContinuesIdentically) {
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(9000 + seed);
-    const test::MachineCase c = test::random_case(random, random_shape(random));
+    const test::MachineCase c = test::random_case(random, random_shape(random, GetParam()));
     const std::int64_t clean = clean_cycles(c);
     Machine machine(c.program);
     const SiteMap sites(machine.layout());

@@ -17,13 +17,14 @@ struct GemmCase {
 
   // No operand is zero, so that every product that a flip touches changes.
   GemmCase(Random& random, int m_, int k_, int n_, const ArrayShape& array,
-           const Protection& protection = {})
+           const Protection& protection = {}, int partial_rows = 0)
       : m(m_), k(k_), n(n_), a(nonzero(random, m_ * k_)), b(nonzero(random, k_ * n_)) {
     MemoryShape memory;
     memory.dram_latency = 0;
     memory.dram_bytes_per_cycle = 1024;
     memory.activation_bytes = m * std::max(k, n);
     memory.weight_rows = k;
+    memory.partial_rows = partial_rows;
     program = compile_gemm(m, k, n, b, array, memory, protection);
   }
 

@@ -52,6 +52,15 @@ inline MemoryShape random_memory(Random& random) {
   return memory;
 }
 
+// Where weights are stationary, with so few partial sums that many layers are worked off in parts.
+inline MemoryShape random_memory(Random& random, const ArrayShape& array) {
+  MemoryShape memory = random_memory(random);
+  if (array.dataflow == Dataflow::ws) memory.partial_rows = random.between(0, 9);
+  return memory;
+}
+
+inline constexpr Dataflow kDataflows[] = {Dataflow::os, Dataflow::ws};
+
 // A network (or one bare matrix product), an image and the program for it.
 struct MachineCase {
   Program program;
@@ -69,13 +78,13 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     p.tmr_pe = random.chance(30);
     p.checksum = random.chance(50);
     c.image = random.int8s(m * k);
-    c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random), p);
+    c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random, array), p);
     return c;
   }
   c.network = random_network(random);
   c.image = random.int8s(c.network.input.elements());
-  c.program =
-      compile(c.network, array, random_memory(random), random_scheme(random, c.network), "test");
+  c.program = compile(c.network, array, random_memory(random, array),
+                      random_scheme(random, c.network), "test");
   return c;
 }
 

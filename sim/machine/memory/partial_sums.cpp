@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kRowBits = 24;
 
-std::int32_t wrap_row(std::int32_t row) {
-  return row & ((1 << kRowBits) - 1);
+std::uint32_t wrap_row(std::uint32_t row) {
+  return row & ((1U << kRowBits) - 1);
 }
 
 }  // namespace
@@ -16,12 +16,12 @@ std::int32_t wrap_row(std::int32_t row) {
 PartialSums::PartialSums(RegisterLayout& layout, const Program& program, const Sequencer& sequencer)
     : sequencer_(&sequencer),
       columns_(program.array.columns),
-      rows_(program.memory.partial_rows),
+      rows_(static_cast<std::uint32_t>(program.memory.partial_rows)),
       words_(layout.held<std::int32_t>("memory.partial.row[].lane[]",
                                        {static_cast<int>(rows_), columns_}, 32, Storage::sram)),
       read_(layout.pipe<std::int32_t>("memory.partial.read[]", {columns_}, 32)),
-      read_row_(layout.pipe<std::int32_t>("memory.partial.read_row", {}, kRowBits)),
-      row_(layout.pipe<std::int32_t>("memory.partial.write_row", {}, kRowBits)),
+      read_row_(layout.pipe<std::uint32_t>("memory.partial.read_row", {}, kRowBits)),
+      row_(layout.pipe<std::uint32_t>("memory.partial.write_row", {}, kRowBits)),
       address_(layout.pipe<std::int32_t>("memory.partial.address", {}, 32)),
       finished_(layout, "memory.partial.finished", columns_, false) {}
 
@@ -30,12 +30,12 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
   const std::uint8_t tag = sequencer_->tag(cycle.now);
   const std::uint8_t next = sequencer_->next_tag(cycle.now);
   const auto lanes = static_cast<std::size_t>(columns_);
-  const std::int32_t read_row = *read_row_.now(cycle);
+  const std::uint32_t read_row = *read_row_.now(cycle);
 
   // Read what the next cycle adds to; nothing precedes the first fold.
   const bool reads = (next & kTagValid) != 0;
   if (reads && (next & kTagFirstFold) == 0 && read_row < rows_) {
-    std::memcpy(read_.next(cycle), words_.at(cycle) + read_row * columns_,
+    std::memcpy(read_.next(cycle), words_.at(cycle) + std::size_t{read_row} * lanes,
                 sizeof(std::int32_t) * lanes);
   } else {
     std::memset(read_.next(cycle), 0, sizeof(std::int32_t) * lanes);
@@ -45,7 +45,7 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
 
   const bool valid = (tag & kTagValid) != 0;
   const bool last = (tag & kTagLastFold) != 0;
-  const std::int32_t row = *row_.now(cycle);
+  const std::uint32_t row = *row_.now(cycle);
   // Results of a column tile lie N elements apart, from its first pixel's on.
   const bool first = row == 0 && s.first_row == 0;
   const std::int32_t address = first ? s.output_address : *address_.now(cycle);
@@ -57,7 +57,7 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
   if (!valid) return;
   const std::int32_t* read = read_.now(cycle);
   std::int32_t* finished = finished_.next_values(cycle);
-  std::int32_t* word = row < rows_ && !last ? words_.at(cycle) + row * columns_ : nullptr;
+  std::int32_t* word = row < rows_ && !last ? words_.at(cycle) + std::size_t{row} * lanes : nullptr;
   for (std::size_t c = 0; c < lanes; ++c) {
     const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(aligned[c]) +
                                                static_cast<std::uint32_t>(read[c]));

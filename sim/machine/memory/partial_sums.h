@@ -20,8 +20,8 @@ class PartialSums {
   void step(const Cycle& cycle, const std::int32_t* aligned);
 
   // The row that is read for the next cycle, and the one whose sums arrive in this.
-  std::int32_t read_row(const std::byte* now) const { return *read_row_.now(now); }
-  std::int32_t row(const std::byte* now) const { return *row_.now(now); }
+  std::uint32_t read_row(const std::byte* now) const { return *read_row_.now(now); }
+  std::uint32_t row(const std::byte* now) const { return *row_.now(now); }
 
   // Finished sums on their way to the bias adder.
   SumVector output(const std::byte* now) const { return finished_.view(now); }
@@ -29,10 +29,11 @@ class PartialSums {
  private:
   const Sequencer* sequencer_;
   int columns_;
-  std::int64_t rows_;
+  std::uint32_t rows_;
   Held<std::int32_t> words_;
   Pipe<std::int32_t> read_;
-  Pipe<std::int32_t> read_row_, row_, address_;
+  Pipe<std::uint32_t> read_row_, row_;
+  Pipe<std::int32_t> address_;
   SumStage finished_;
 };
 

@@ -96,7 +96,7 @@ void ChecksumDetector::step_weights(const Cycle& cycle, bool load, std::int16_t 
 void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
   const std::uint8_t tag = sequencer_->tag(cycle.now);
   const std::uint8_t next = sequencer_->next_tag(cycle.now);
-  const std::int32_t read_row = partial_sums_->read_row(cycle.now);
+  const std::uint32_t read_row = partial_sums_->read_row(cycle.now);
   std::int32_t read = 0;
   if ((next & kTagFirstFold) != 0) {
     read = *bias_sum_.at(cycle);
@@ -111,7 +111,7 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
   const bool valid = (tag & kTagValid) != 0;
   const bool last = (tag & kTagLastFold) != 0;
   *finished_.next(cycle) = valid && last ? sum : *finished_.now(cycle);
-  const std::int32_t row = partial_sums_->row(cycle.now);
+  const std::uint32_t row = partial_sums_->row(cycle.now);
   if (valid && !last && row < partial_rows_) partial_.at(cycle)[row] = sum;
 }
 

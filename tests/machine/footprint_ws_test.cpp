@@ -1,0 +1,376 @@
+// What one flip may change, weight stationary, exhaustively: every PE, skew and deskew register and
+// the partial sums, in every cycle of matrix products with no zero in them, with and without the
+// checksum column. The expected result and flags are computed from the flip alone
+// (support/ws_product.h).
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "support/ws_product.h"
+
+namespace sagitta {
+namespace {
+
+using test::GemmCase;
+using test::Random;
+using test::WsProduct;
+using test::WsShape;
+
+class FootprintWs : public testing::TestWithParam<WsShape> {
+ protected:
+  using Result = WsProduct::Result;
+
+  Random random_{11};
+  WsProduct x_{random_, GetParam()};
+  int touched_ = 0;  // runs with another result
+
+  void expect(const std::string& path, const Fault& fault, const Result& expected) {
+    const auto where = [&] { return fmt::format("{}:{}@{}", path, fault.site.bit, fault.cycle); };
+    ASSERT_TRUE(x_.runs.run({fault})) << where();
+    const Machine& machine = x_.runs.machine();
+    ASSERT_EQ(machine.raw_output(), expected) << where();
+    ASSERT_EQ(machine.cycle(), x_.runs.cycles()) << where();
+    // The checksum column reads the same activations, so it agrees with what is wrong in them.
+    const bool seen = GetParam().checksum && !path.starts_with("memory.activation.");
+    ASSERT_EQ(machine.mismatches(), seen ? x_.flaggable(expected) : 0) << where();
+    touched_ += expected != x_.runs.clean_raw() ? 1 : 0;
+  }
+  // Strikes in every cycle all bits of a byte, or one bit of each byte of a word: the next one in
+  // the next cycle. `predict` applies the flip to the expected result.
+  template <typename Predict>
+  void exhaust(const std::string& path, int width, const Predict& predict) {
+    Site site = x_.runs.site(path + ":0");
+    for (std::int64_t cycle = 0; cycle < x_.runs.cycles(); ++cycle) {
+      for (int i = 0; i < (width == 8 ? 8 : 4); ++i) {
+        site.bit = width == 8 ? i : 8 * i + static_cast<int>((cycle + i) % 8);
+        Result expected = x_.runs.clean_raw();
+        predict(expected, cycle, site.bit);
+        ASSERT_NO_FATAL_FAILURE(expect(path, {site, cycle}, expected));
+      }
+    }
+  }
+  // Sum over all tiles of what `count` says of one.
+  template <typename Count>
+  int over_tiles(const Count& count) const {
+    int total = 0;
+    for (const TileRecord& t : x_.tiles()) total += count(t);
+    return total;
+  }
+};
+
+TEST_P(FootprintWs, TheCleanProductIsExactAndItsFoldsAreInOrder) {
+  const GemmCase& g = x_.gemm;
+  EXPECT_EQ(x_.runs.clean_raw(), g.product());
+  std::size_t i = 0;
+  const auto part = static_cast<int>(g.program.memory.partial_rows);
+  ASSERT_EQ(part, GetParam().partial_rows);
+  for (int column = 0; column < g.n; column += x_.columns) {
+    for (int row = 0; row < g.m; row += part) {
+      for (int fold = 0; fold * x_.rows < g.k; ++fold, ++i) {
+        ASSERT_LT(i, x_.tiles().size());
+        const TileRecord& t = x_.tiles()[i];
+        EXPECT_EQ(t.row, row);
+        EXPECT_EQ(t.column, column);
+        EXPECT_EQ(t.fold, fold);
+        EXPECT_EQ(t.end_cycle, t.start_cycle + x_.pixels(t) + x_.rows + x_.columns - 2);
+        EXPECT_EQ(t.end_cycle, x_.aligned(t, x_.pixels(t) - 1));
+      }
+    }
+  }
+  EXPECT_EQ(i, x_.tiles().size());
+}
+
+// What the flips are computed from, looked up in the registers of every cycle.
+TEST_P(FootprintWs, EveryRegisterHoldsWhatIsExpected) {
+  Machine machine(x_.gemm.program);
+  const auto read = [&](const std::string& path) {
+    const Site s = x_.runs.site(path + ":0");
+    return read_register(machine.state(),
+                         x_.runs.sites().classes()[static_cast<std::size_t>(s.register_class)],
+                         s.element);
+  };
+  const auto byte = [&](const std::string& path) { return static_cast<std::int8_t>(read(path)); };
+  const auto word = [&](const std::string& path) { return static_cast<std::int32_t>(read(path)); };
+  machine.reset(x_.gemm.a.data());
+  for (std::int64_t cycle = 0; cycle < x_.runs.cycles(); machine.run(++cycle)) {
+    SCOPED_TRACE(cycle);
+    int p = 0, k = 0;
+    for (int r = 0; r < x_.rows; ++r) {
+      for (int s = 0; s < r; ++s) {
+        const TileRecord* t = x_.pixel_at(cycle, s, p);
+        ASSERT_EQ(byte(fmt::format("array.skew_a[{}][{}]", r, s)), t ? x_.a(*t, p, r) : 0);
+      }
+      for (int c = 0; c < x_.columns; ++c) {
+        const std::string pe = fmt::format("array.pe[{}][{}].", r, c);
+        const TileRecord* t = x_.pixel_at(cycle, r + c, p);
+        ASSERT_EQ(byte(pe + "a"), t ? x_.a(*t, p, r) : 0) << pe;
+        t = x_.pixel_at(cycle, r + c + 1, p);
+        ASSERT_EQ(word(pe + "acc"), t ? x_.sum(*t, p, r, c) : 0) << pe;
+        t = x_.weight_at(cycle, r, c, k);
+        if (t != nullptr) {
+          ASSERT_EQ(byte(pe + "b"), x_.b(*t, k, c)) << pe;
+        }
+      }
+    }
+    for (int c = 0; c < x_.columns; ++c) {
+      for (int s = 0; s < c; ++s) {
+        const TileRecord* t = x_.sinking_at(cycle, s, k);
+        if (t != nullptr) {
+          ASSERT_EQ(byte(fmt::format("array.skew_b[{}][{}]", c, s)), x_.b(*t, k, c)) << c << s;
+        }
+      }
+      for (int s = 0; s < x_.columns - 1 - c; ++s) {
+        const TileRecord* t = x_.pixel_at(cycle, x_.rows + c + 1 + s, p);
+        ASSERT_EQ(word(fmt::format("array.deskew[{}][{}]", c, s)),
+                  t ? x_.sum(*t, p, x_.rows - 1, c) : 0)
+            << c << s;
+      }
+    }
+  }
+  EXPECT_TRUE(machine.done());
+  EXPECT_EQ(machine.mismatches(), 0);
+}
+
+TEST_P(FootprintWs, AnActivationRegisterTouchesTheRestOfItsRow) {
+  for (int r = 0; r < x_.rows; ++r) {
+    for (int c = 0; c < x_.columns; ++c) {
+      exhaust(fmt::format("array.pe[{}][{}].a", r, c), 8, [&](Result& e, auto cycle, int bit) {
+        x_.flip_activation(e, cycle, r + c, r, c, bit);
+      });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  // Every operand of every product, in the cycle in which it is multiplied.
+  EXPECT_EQ(touched_, 8 * x_.gemm.m * x_.gemm.k * x_.gemm.n);
+}
+
+TEST_P(FootprintWs, AWeightRegisterTouchesThePixelsStillToCome) {
+  for (int r = 0; r < x_.rows; ++r) {
+    for (int c = 0; c < x_.columns; ++c) {
+      exhaust(fmt::format("array.pe[{}][{}].b", r, c), 8,
+              [&](Result& e, auto cycle, int bit) { x_.flip_resting_weight(e, cycle, r, c, bit); });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  // Row r's weight comes into row 0 R - 1 - r cycles after the first of R; the last pixel meets it
+  // r cycles after row 0's.
+  EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+              int cycles = 0;
+              for (int r = 0; r < x_.taps(t); ++r) cycles += r + 1 + x_.rest(t) + x_.pixels(t) + r;
+              return 8 * cycles * x_.lanes(t);
+            }));
+}
+
+TEST_P(FootprintWs, AnAccumulatorTouchesOneElement) {
+  for (int r = 0; r < x_.rows; ++r) {
+    for (int c = 0; c < x_.columns; ++c) {
+      exhaust(fmt::format("array.pe[{}][{}].acc", r, c), 32, [&](Result& e, auto cycle, int bit) {
+        x_.flip_sum(e, cycle, r + c + 1, r, c, bit);
+        ASSERT_LE(x_.changed(e), 1);
+      });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  // Rows without a tap pass on what comes from above.
+  EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+              return 4 * x_.pixels(t) * x_.rows * x_.lanes(t);
+            }));
+}
+
+TEST_P(FootprintWs, ADeskewRegisterTouchesOneElement) {
+  for (int c = 0; c < x_.columns; ++c) {
+    for (int s = 0; s < x_.columns - 1 - c; ++s) {
+      exhaust(fmt::format("array.deskew[{}][{}]", c, s), 32, [&](Result& e, auto cycle, int bit) {
+        x_.flip_sum(e, cycle, x_.rows + c + 1 + s, x_.rows - 1, c, bit);
+        ASSERT_LE(x_.changed(e), 1);
+      });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+              int stages = 0;
+              for (int c = 0; c < x_.lanes(t); ++c) stages += x_.columns - 1 - c;
+              return 4 * x_.pixels(t) * stages;
+            }));
+}
+
+TEST_P(FootprintWs, SkewAndReadRegistersTouchAWholeRowOrColumn) {
+  // Stage -1 is the scratchpad's read register.
+  for (int r = 0; r < x_.rows; ++r) {
+    for (int s = -1; s < r; ++s) {
+      const std::string path = s < 0 ? fmt::format("memory.activation.read[{}]", r)
+                                     : fmt::format("array.skew_a[{}][{}]", r, s);
+      exhaust(path, 8,
+              [&](Result& e, auto cycle, int bit) { x_.flip_activation(e, cycle, s, r, 0, bit); });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  for (int c = 0; c < x_.columns; ++c) {
+    for (int s = -1; s < c; ++s) {
+      const std::string path = s < 0 ? fmt::format("memory.weight.read[{}]", c)
+                                     : fmt::format("array.skew_b[{}][{}]", c, s);
+      exhaust(path, 8,
+              [&](Result& e, auto cycle, int bit) { x_.flip_sinking_weight(e, cycle, s, c, bit); });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+              int cycles = 0;  // one for each pixel, or each tap, in each stage
+              for (int r = 0; r < x_.taps(t); ++r) cycles += (r + 1) * x_.pixels(t);
+              for (int c = 0; c < x_.lanes(t); ++c) cycles += (c + 1) * x_.taps(t);
+              return 8 * cycles;
+            }));
+}
+
+// A row waits from the cycle after its sums stood below the array until, a cycle before the next
+// fold's do, it is read. To the first fold's sums zeros are added.
+TEST_P(FootprintWs, APartialSumTouchesOneElement) {
+  for (int c = 0; c < x_.columns; ++c) {
+    for (int p = 0; p < GetParam().partial_rows; ++p) {
+      exhaust(fmt::format("memory.partial.row[{}].lane[{}]", p, c), 32,
+              [&](Result& e, auto cycle, int bit) {
+                for (std::size_t i = 1; i < x_.tiles().size(); ++i) {
+                  const TileRecord& t = x_.tiles()[i];
+                  if (t.fold > 0 && p < x_.pixels(t) && cycle < x_.aligned(t, p) &&
+                      cycle > x_.aligned(x_.tiles()[i - 1], p)) {
+                    x_.flip_bit_of(e, t, p, c, x_.partial(t, p, c, t.fold), bit);
+                  }
+                }
+              });
+      ASSERT_FALSE(HasFailure());
+    }
+    exhaust(fmt::format("memory.partial.read[{}]", c), 32, [&](Result& e, auto cycle, int bit) {
+      int p = 0;
+      const TileRecord* t = x_.pixel_at(cycle, x_.rows + x_.columns - 1, p);
+      if (t != nullptr) x_.flip_bit_of(e, *t, p, c, x_.partial(*t, p, c, t->fold), bit);
+    });
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+              const TileRecord* before = t.fold > 0 ? &t - 1 : nullptr;
+              const auto waits = before ? t.start_cycle - before->start_cycle - 1 : 0;
+              return 4 * x_.pixels(t) * x_.lanes(t) * (1 + static_cast<int>(waits));
+            }));
+}
+
+// A row number that a flip has made too large is one that the memory does not have, whichever bit
+// it was: the sign bit of 24 is no less so.
+TEST_P(FootprintWs, EveryRowBeyondThePartialSumsIsNone) {
+  for (const char* path : {"memory.partial.read_row", "memory.partial.write_row"}) {
+    Site site = x_.runs.site(fmt::format("{}:0", path));
+    for (std::int64_t cycle = 0; cycle < x_.runs.cycles(); ++cycle) {
+      site.bit = 22;
+      ASSERT_TRUE(x_.runs.run({{site, cycle}})) << path << "@" << cycle;
+      const Result other = x_.runs.machine().raw_output();
+      const std::int64_t mismatches = x_.runs.machine().mismatches();
+      site.bit = 23;
+      ASSERT_TRUE(x_.runs.run({{site, cycle}})) << path << "@" << cycle;
+      ASSERT_EQ(x_.runs.machine().raw_output(), other) << path << "@" << cycle;
+      ASSERT_EQ(x_.runs.machine().mismatches(), mismatches) << path << "@" << cycle;
+    }
+  }
+}
+
+// Whole tiles; edges of every kind, with and without a detector; a last fold of one tap; one pixel
+// a part; three folds, one part and unused rows of partial sums; the thinnest arrays.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, FootprintWs,
+    testing::Values(WsShape{3, 3, 2, 3, 3, 2, false}, WsShape{3, 3, 5, 5, 4, 3, false},
+                    WsShape{3, 3, 5, 5, 4, 3, true}, WsShape{4, 2, 3, 5, 3, 2, true},
+                    WsShape{2, 4, 3, 3, 6, 1, true}, WsShape{2, 3, 2, 5, 2, 4, false},
+                    WsShape{1, 3, 3, 2, 4, 2, true}, WsShape{3, 1, 3, 4, 2, 2, true},
+                    WsShape{1, 1, 2, 3, 2, 1, false}),
+    [](const auto& s) {
+      return fmt::format("r{}c{}m{}k{}n{}p{}{}", s.param.rows, s.param.columns, s.param.m,
+                         s.param.k, s.param.n, s.param.partial_rows,
+                         s.param.checksum ? "checksum" : "");
+    });
+
+class ChecksumWs : public testing::Test {
+ protected:
+  Random random_{12};
+  // Two column tiles, of four lanes and three; folds of three taps and two; parts of 2 and 1.
+  GemmCase gemm_{random_, 3, 5, 7, {3, 4, Dataflow::ws}, WsProduct::checksum(true), 2};
+
+  // Strikes, and expects the results and a flag for each row whose changes do not cancel.
+  static void expect(WsProduct& x, const std::vector<Fault>& faults,
+                     const WsProduct::Result& expected, int flags) {
+    ASSERT_TRUE(x.runs.run(faults));
+    ASSERT_EQ(x.runs.machine().raw_output(), expected);
+    ASSERT_EQ(x.runs.machine().cycle(), x.runs.cycles());
+    ASSERT_EQ(x.runs.machine().mismatches(), flags);
+  }
+};
+
+// An activation is shared by the columns to its right: its flip escapes when the weights that it
+// meets there sum to zero, and only then.
+TEST_F(ChecksumWs, AnActivationFlipEscapesExactlyWhenTheTouchedWeightsCancel) {
+  WsProduct x(WsProduct::with_units(random_, gemm_));
+  int escapes = 0, caught = 0;
+  for (const TileRecord& t : x.tiles()) {
+    for (int r = 0; r < x.taps(t); ++r) {
+      for (int c = 0; c < x.lanes(t); ++c) {
+        int touched = 0;
+        for (int n = c; n < x.lanes(t); ++n) touched += x.b(t, r, n);
+        Site site = x.runs.site(fmt::format("array.pe[{}][{}].a:0", r, c));
+        for (int p = 0; p < x.pixels(t); ++p) {
+          for (site.bit = 0; site.bit < 8; ++site.bit) {
+            const std::int64_t cycle = t.start_cycle + p + r + c;
+            auto expected = x.runs.clean_raw();
+            x.flip_activation(expected, cycle, r + c, r, c, site.bit);
+            ASSERT_EQ(x.changed(expected), x.lanes(t) - c);
+            SCOPED_TRACE(fmt::format("{}@{}", x.runs.sites().path(site), cycle));
+            ASSERT_NO_FATAL_FAILURE(expect(x, {{site, cycle}}, expected, touched == 0 ? 0 : 1));
+            ++(touched == 0 ? escapes : caught);
+          }
+        }
+      }
+    }
+  }
+  EXPECT_GT(escapes, 100);
+  EXPECT_GT(caught, 100);
+}
+
+// Two sums of one pixel, flipped in the same bit: one rises by as much as the other falls, or both
+// change by the same, which is caught except in bit 31, where they add up to 2^32.
+TEST_F(ChecksumWs, TwoSumFlipsOfARowEscapeExactlyWhenTheyCancel) {
+  WsProduct x(gemm_);
+  int escapes = 0, caught = 0;
+  for (const TileRecord& t : x.tiles()) {
+    for (int p = 0; p < x.pixels(t); ++p) {
+      for (int c = 1; c < x.lanes(t); ++c) {
+        for (int bit = 0; bit < 32; ++bit) {
+          // In rows of their own, so that the flips are of different registers and cycles.
+          const int first = (bit + p) % x.rows, second = (bit + c) % x.rows;
+          const std::array rows{first, second};
+          const std::array columns{c - 1, c};
+          std::vector<Fault> faults;
+          auto expected = x.runs.clean_raw();
+          std::uint32_t ones = 0;
+          for (std::size_t i = 0; i < 2; ++i) {
+            const int delay = rows[i] + columns[i] + 1;
+            const std::int64_t cycle = t.start_cycle + p + delay;
+            faults.push_back(
+                {x.runs.site(fmt::format("array.pe[{}][{}].acc:{}", rows[i], columns[i], bit)),
+                 cycle});
+            x.flip_sum(expected, cycle, delay, rows[i], columns[i], bit);
+            ones += test::bits_of(x.sum(t, p, rows[i], columns[i])) >> bit & 1U;
+          }
+          ASSERT_EQ(x.changed(expected), 2);
+          const bool cancels = ones == 1 || bit == 31;
+          SCOPED_TRACE(fmt::format("pixel {} column {} bit {}", t.row + p, t.column + c, bit));
+          ASSERT_NO_FATAL_FAILURE(expect(x, faults, expected, cancels ? 0 : 1));
+          ++(cancels ? escapes : caught);
+        }
+      }
+    }
+  }
+  EXPECT_GT(escapes, 100);
+  EXPECT_GT(caught, 100);
+}
+
+}  // namespace
+}  // namespace sagitta
