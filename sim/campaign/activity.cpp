@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include <fmt/format.h>
+
 namespace sagitta {
 
 Activity::Place Activity::place_of(const RegisterClass& registers) {
@@ -72,7 +74,7 @@ const RegisterClass* Activity::valid_of(const std::string& path) const {
   for (const std::string& beside : {checksum + "tree[", checksum + "expected["}) {
     if (!path.starts_with(beside)) continue;
     const std::string level = path.substr(beside.size(), path.find(']') - beside.size());
-    stage = level == "0" ? "vector.bias_add" : checksum + "delay[" + level + "]";
+    stage = level == "0" ? "vector.bias_add" : fmt::format("{}delay[{}]", checksum, level);
   }
   for (const RegisterClass& c : sites_->classes()) {
     if (c.path == stage + ".valid") return &c;

@@ -98,7 +98,7 @@ std::string explain_weights(const std::string& path, const std::vector<int>& ind
   }
   // Folds overlap in time: a register belongs to the one whose data it holds.
   for (const TileRecord& t : tiles) {
-    const std::string text = Fold{t, shape, array, cycle - t.start_cycle}.explain(path, index);
+    std::string text = Fold{t, shape, array, cycle - t.start_cycle}.explain(path, index);
     if (!text.empty()) return text;
   }
   return "holds nothing of any tile in that cycle: no output depends on it";
