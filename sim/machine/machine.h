@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/registers.h"
 #include "machine/array/array.h"
+#include "machine/control/sequencer.h"
 #include "machine/memory/accumulator_buffer.h"
 #include "machine/memory/activation_scratchpad.h"
 #include "machine/memory/dma.h"
@@ -21,7 +22,6 @@
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/resilience/checker.h"
 #include "machine/resilience/checksum.h"
-#include "machine/sequencer.h"
 #include "machine/vector/vector_unit.h"
 #include "schedule/program.h"
 

@@ -153,8 +153,8 @@ std::int64_t partial_rows(const Network& network, const ArrayShape& array,
                   static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
 }
 
-// The layer configuration registers have the widths that machine/sequencer.cpp declares; what does
-// not fit them is refused here, before it could wrap in the machine.
+// The layer configuration registers have the widths that machine/control/sequencer_registers.cpp
+// declares; what does not fit them is refused here, before it could wrap in the machine.
 void check_register_widths(const Layer& layer, const ArrayShape& array, const std::string& where) {
   const auto check = [&](const char* what, std::int64_t value, int bits) {
     if (value >= 0 && value < (std::int64_t{1} << bits)) return;

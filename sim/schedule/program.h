@@ -43,7 +43,8 @@ struct MemoryShape {
 enum class LayerOperation : std::uint8_t { gemm = 0, max_pool = 1 };
 
 // The layer configuration registers. One struct serves as the descriptor in host memory and as the
-// registers' state; field widths are declared where the registers are (machine/sequencer.cpp).
+// registers' state; field widths are declared where the registers are
+// (machine/control/sequencer_registers.cpp).
 struct LayerDescriptor {
   std::int32_t height, width;       // input map
   std::int32_t rows;                // M: output pixels

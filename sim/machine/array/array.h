@@ -14,7 +14,7 @@
 
 #include "base/registers.h"
 #include "machine/array/skew.h"
-#include "machine/sequencer.h"
+#include "machine/control/sequencer.h"
 #include "schedule/program.h"
 
 namespace sagitta {

@@ -17,7 +17,7 @@
 
 #include <systemc>
 
-#include "machine/sequencer.h"
+#include "machine/control/sequencer.h"
 #include "schedule/program.h"
 
 namespace sagitta {

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/registers.h"
-#include "machine/sequencer.h"
+#include "machine/control/sequencer.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 

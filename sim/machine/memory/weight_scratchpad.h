@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "base/registers.h"
+#include "machine/control/sequencer.h"
 #include "machine/memory/dma.h"
-#include "machine/sequencer.h"
 #include "schedule/program.h"
 
 namespace sagitta {

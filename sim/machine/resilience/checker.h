@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/registers.h"
+#include "machine/control/sequencer.h"
 #include "machine/memory/weight_scratchpad.h"
-#include "machine/sequencer.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 

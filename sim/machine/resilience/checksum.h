@@ -13,9 +13,9 @@
 
 #include "base/registers.h"
 #include "machine/array/skew.h"
+#include "machine/control/sequencer.h"
 #include "machine/memory/partial_sums.h"
 #include "machine/memory/weight_scratchpad.h"
-#include "machine/sequencer.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 

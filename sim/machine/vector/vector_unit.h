@@ -8,9 +8,9 @@
 #include <cstdint>
 
 #include "base/registers.h"
+#include "machine/control/sequencer.h"
 #include "machine/memory/activation_scratchpad.h"
 #include "machine/memory/weight_scratchpad.h"
-#include "machine/sequencer.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 

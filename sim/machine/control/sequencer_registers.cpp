@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "machine/sequencer.h"
+#include "machine/control/sequencer.h"
 
 namespace sagitta {
 

@@ -1,0 +1,215 @@
+#include "machine/control/sequencer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/wrap.h"
+
+namespace sagitta {
+
+Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_latency)
+    : program_(&program),
+      rows_(program.array.rows),
+      columns_(program.array.columns),
+      flush_cycles_(flush_cycles(program.array, unit_latency)),
+      store_beat_cycles_((program.array.columns * (program.raw_output ? 4 : 1) +
+                          program.memory.dram_bytes_per_cycle - 1) /
+                         program.memory.dram_bytes_per_cycle) {
+  declare(layout);
+}
+
+int Sequencer::lanes(const SequencerState& s) const {
+  return std::clamp(wrap_sub(s.config.columns, s.first_column), 0, columns_);
+}
+
+int Sequencer::rows(const SequencerState& s) const {
+  const std::int32_t left = dataflow() == Dataflow::os ? wrap_sub(s.config.rows, s.first_row)
+                                                       : wrap_sub(s.config.depth, s.first_depth);
+  return std::clamp(left, 0, rows_);
+}
+
+std::int32_t Sequencer::weight_row(const SequencerState& s) const {
+  if (dataflow() == Dataflow::os) {
+    return s.phase == static_cast<std::uint8_t>(Phase::feed) ? s.weight_row : -1;
+  }
+  if (s.phase != static_cast<std::uint8_t>(Phase::preload) || s.count >= rows_) return -1;
+  // Weights sink through the array, so the last row's go first.
+  const std::int32_t k = wrap_add(s.first_depth, rows_ - 1 - s.count);
+  return k < s.config.depth ? k : -1;
+}
+
+int Sequencer::parameter_lane(const SequencerState& s) const {
+  const bool setup = dataflow() == Dataflow::os
+                         ? s.phase == static_cast<std::uint8_t>(Phase::setup)
+                         : s.phase == static_cast<std::uint8_t>(Phase::preload) &&
+                               s.first_depth == 0 && s.first_row == 0;
+  return setup && s.count < columns_ ? s.count : -1;
+}
+
+void Sequencer::start_column_tile(SequencerState& s) const {
+  const LayerDescriptor& c = s.config;
+  s.first_row = 0;
+  s.pixel = 0;
+  s.count = 0;
+  s.output_address = s.first_column;
+  s.walk_y = c.origin_y;
+  s.walk_x = c.origin_x;
+  s.walk_address = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm)
+                       ? c.origin_address
+                       : wrap_add(c.origin_address, s.first_column);
+  start_taps(s);
+  if (dataflow() == Dataflow::os) return;
+  s.first_depth = 0;
+  start_part(s);
+}
+
+// The drain path is empty: the next part, column tile or layer.
+void Sequencer::end_tile(const SequencerState& now, SequencerState& s) const {
+  const LayerDescriptor& c = now.config;
+  const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  if (gemm && dataflow() == Dataflow::ws) {
+    s.first_row =
+        wrap_add(now.first_row, static_cast<std::int32_t>(program_->memory.partial_rows)) &
+        0xFFFFFF;
+    if (s.first_row < c.rows) {
+      start_taps(s);
+      s.first_depth = 0;
+      start_part(s);
+      s.phase = static_cast<std::uint8_t>(Phase::preload);
+      return;
+    }
+  }
+  if (gemm) {
+    s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
+    s.weight_bank = now.weight_bank ^ 1;
+  }
+  s.first_column = (now.first_column + columns_) & 0xFFFFFF;
+  if (s.first_column < c.columns) {
+    s.phase = static_cast<std::uint8_t>(Phase::wait);
+  } else {
+    s.input_bank = now.input_bank ^ 1;
+    s.phase = static_cast<std::uint8_t>(Phase::load);
+  }
+}
+
+// One beat of `columns` values every store_beat_cycles_, then the DRAM latency.
+void Sequencer::step_store(const SequencerState& now, SequencerState& s) const {
+  if (now.output_address >= program_->logits) {
+    s.count = (now.count + 1) & 0xFFFFFF;
+    if (now.count + 1 >= program_->memory.dram_latency) {
+      s.phase = static_cast<std::uint8_t>(Phase::done);
+    }
+    return;
+  }
+  s.store1 = now.channel == 0 ? 1 : 0;
+  s.channel = (now.channel + 1) & 0xFFFFFF;
+  if (now.channel + 1 < store_beat_cycles_) return;
+  s.channel = 0;
+  s.output_address = wrap_add(now.output_address, columns_);
+}
+
+void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
+  const SequencerState& now = *state_.now(cycle);
+  SequencerState& s = *state_.next(cycle);
+  s = now;
+  std::memcpy(row_y_.next(cycle), row_y_.now(cycle), sizeof(std::int32_t) * row_y_.count);
+  std::memcpy(row_x_.next(cycle), row_x_.now(cycle), sizeof(std::int32_t) * row_x_.count);
+  std::memcpy(row_address_.next(cycle), row_address_.now(cycle),
+              sizeof(std::int32_t) * row_address_.count);
+
+  // The control that travels beside the data.
+  s.mode1 = static_cast<std::uint8_t>(ArrayMode::accumulate);
+  s.mode2 = now.mode1;
+  s.drain1 = 0;
+  s.drain2 = now.drain1;
+  s.drain_address2 = now.drain_address1;
+  s.param1 = 0;
+  s.pool1 = 0;
+  s.pool2 = now.pool1;
+  s.pool_address2 = now.pool_address1;
+  s.store1 = 0;
+  s.load1 = 0;
+  s.tag1 = 0;
+  if (tags_.count > 0) {
+    std::memcpy(tags_.next(cycle) + 1, tags_.now(cycle), tags_.count - 1);
+    tags_.next(cycle)[0] = now.tag1;
+  }
+
+  const bool os = dataflow() == Dataflow::os;
+  const bool gemm = now.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  switch (static_cast<Phase>(now.phase)) {
+    case Phase::load:
+      if (now.layer >= program_->layers.size()) {
+        s.count = 0;
+        s.channel = 0;
+        s.output_address = 0;
+        s.phase = static_cast<std::uint8_t>(Phase::store);
+        break;
+      }
+      s.config = program_->layers[now.layer];
+      s.layer = static_cast<std::uint8_t>(now.layer + 1);
+      s.first_column = 0;
+      s.phase = static_cast<std::uint8_t>(Phase::wait);
+      break;
+    case Phase::wait: {
+      // Transfer 0 is the image, transfer t + 1 the weights of column tile t.
+      const std::uint32_t needed = std::uint32_t{now.column_tile} + (gemm ? 2 : 1);
+      if (transfers_done < needed) break;
+      start_column_tile(s);
+      s.phase = static_cast<std::uint8_t>(!gemm ? Phase::pool : os ? Phase::setup : Phase::preload);
+      break;
+    }
+    case Phase::setup:
+      if (os) step_setup(now, s, cycle);
+      break;
+    case Phase::feed:
+      if (os && next_tap(s)) {
+        s.count = 0;
+        const int bubbles = rows(now) + lanes(now) - 2;
+        s.phase = static_cast<std::uint8_t>(bubbles > 0 ? Phase::bubble : Phase::drain);
+      }
+      break;
+    case Phase::bubble:
+      if (!os) break;
+      s.count = (now.count + 1) & 0xFFFFFF;
+      if (now.count + 1 >= rows(now) + lanes(now) - 2) {
+        s.count = 0;
+        s.phase = static_cast<std::uint8_t>(Phase::drain);
+      }
+      break;
+    case Phase::drain:
+      if (os) step_drain(now, s, cycle);
+      break;
+    case Phase::pool:
+      step_pool(now, s);
+      break;
+    case Phase::flush:
+      s.count = (now.count + 1) & 0xFFFFFF;
+      if (now.count + 1 < flush_cycles_) break;
+      s.count = 0;
+      end_tile(now, s);
+      break;
+    case Phase::preload:
+      if (!os) step_preload(now, s, cycle);
+      break;
+    case Phase::stream:
+      if (!os) step_stream(now, s);
+      break;
+    case Phase::settle:
+      if (os) break;
+      s.count = (now.count + 1) & 0xFFFFFF;
+      if (now.count + 1 >= rows_ - 1) {
+        s.count = 0;
+        s.phase = static_cast<std::uint8_t>(Phase::preload);
+      }
+      break;
+    case Phase::store:
+      step_store(now, s);
+      break;
+    case Phase::done:
+    default:
+      break;
+  }
+}
+
+}  // namespace sagitta

@@ -1,0 +1,73 @@
+// How the sequencer walks over output pixels and over the taps of their windows, and pooling,
+// which is nothing but that.
+#include "base/wrap.h"
+#include "machine/control/sequencer.h"
+
+namespace sagitta {
+
+void Sequencer::start_taps(SequencerState& s) const {
+  s.tap_y = s.tap_x = s.kernel_y = s.kernel_x = s.channel = 0;
+  s.weight_row = 0;
+  s.tap_address = 0;
+}
+
+// Steps to the next tap; true when the last one has just been issued.
+bool Sequencer::next_tap(SequencerState& s) const {
+  const LayerDescriptor& c = s.config;
+  if (dataflow() == Dataflow::os) s.weight_row = (s.weight_row + 1) & 0xFFFFFF;
+  s.channel = (s.channel + 1) & 0xFFFFFF;
+  if (s.channel < c.tap_channels) {
+    s.tap_address = wrap_add(s.tap_address, 1);
+    return false;
+  }
+  s.channel = 0;
+  s.kernel_x = (s.kernel_x + 1) & 0xFF;
+  if (s.kernel_x < c.kernel_w) {
+    s.tap_x = (s.tap_x + c.dilation_x) & 0xFFFFFF;
+    s.tap_address = wrap_add(s.tap_address, c.tap_step_x);
+    return false;
+  }
+  s.kernel_x = 0;
+  s.tap_x = 0;
+  s.kernel_y = (s.kernel_y + 1) & 0xFF;
+  if (s.kernel_y < c.kernel_h) {
+    s.tap_y = (s.tap_y + c.dilation_y) & 0xFFFFFF;
+    s.tap_address = wrap_add(s.tap_address, c.tap_step_y);
+    return false;
+  }
+  start_taps(s);
+  return true;
+}
+
+// Moves the walker to the next output pixel in raster order.
+void Sequencer::walk(SequencerState& s) const {
+  const LayerDescriptor& c = s.config;
+  s.walk_x = wrap_add(s.walk_x, c.stride_x);
+  s.walk_address = wrap_add(s.walk_address, c.pixel_step);
+  if (wrap_sub(s.walk_x, c.origin_x) >= c.span_x) {
+    s.walk_x = wrap_sub(s.walk_x, c.span_x);
+    s.walk_y = wrap_add(s.walk_y, c.stride_y);
+    s.walk_address = wrap_add(s.walk_address, c.line_step);
+  }
+}
+
+void Sequencer::step_pool(const SequencerState& now, SequencerState& s) const {
+  const LayerDescriptor& c = now.config;
+  const std::int32_t y = wrap_add(now.walk_y, now.tap_y);
+  const std::int32_t x = wrap_add(now.walk_x, now.tap_x);
+  const bool inside = y >= 0 && y < c.height && x >= 0 && x < c.width;
+  const bool first = now.kernel_y == 0 && now.kernel_x == 0;
+  const bool last = next_tap(s);
+  s.pool1 = static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) | (last ? kPoolLast : 0) |
+                                      (inside ? 0 : kPoolPadded));
+  s.pool_address1 = now.output_address;
+  if (!last) return;
+  walk(s);
+  s.output_address = wrap_add(now.output_address, c.columns);
+  s.pixel = (now.pixel + 1) & 0xFFFFFF;
+  if (s.pixel < c.rows) return;
+  s.count = 0;
+  s.phase = static_cast<std::uint8_t>(Phase::flush);
+}
+
+}  // namespace sagitta
