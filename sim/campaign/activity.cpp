@@ -64,8 +64,7 @@ Activity::Activity(const SiteMap& sites, const Program& program)
   }
   for (const LayerDescriptor& c : program.layers) {
     if (c.operation != static_cast<std::uint8_t>(LayerOperation::gemm)) continue;
-    for (const ColumnTile& tile :
-         column_tiles(c.columns, c.group_columns, program.array.columns)) {
+    for (const ColumnTile& tile : column_tiles(c.columns, c.group_columns, program.array.columns)) {
       tiles_.push_back({c.depth, tile.lanes});
     }
   }

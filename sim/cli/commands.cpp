@@ -151,8 +151,9 @@ void add_check(CLI::App& app) {
       text += fmt::format(
           "  {}x{} {}: {} bits of state; activation banks {} x {} bytes, weight banks 2 x {} rows, "
           "DRAM {} cycles latency, {} bytes a cycle\n",
-          m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_banks, memory.activation_bytes,
-          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
+          m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_banks,
+          memory.activation_bytes, memory.weight_rows, memory.dram_latency,
+          memory.dram_bytes_per_cycle);
     }
     print(options->json ? document(j) : text + "OK\n");
   });

@@ -43,8 +43,8 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
 
 void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerDescriptor* layer) {
   const bool raw = layer != nullptr && layer->raw != 0;
-  const bool accumulates = layer != nullptr && layer->operation == static_cast<std::uint8_t>(
-                                                                       LayerOperation::accumulate);
+  const bool accumulates =
+      layer != nullptr && layer->operation == static_cast<std::uint8_t>(LayerOperation::accumulate);
   const auto reads = static_cast<double>(c.activation_reads);
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);

@@ -25,7 +25,7 @@ enum class Loads : std::uint8_t {
   column_sums,  // the checksum column's accumulators
   folded,       // valid lanes of a fold's sums
   vectors,      // valid lanes of a vector on the drain path
-  products,  // ... and of the taps that an accumulating layer adds up
+  products,     // ... and of the taps that an accumulating layer adds up
   outputs,
   pool,
   feed,

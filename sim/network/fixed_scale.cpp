@@ -36,7 +36,8 @@ TapScale to_tap_scale(double first, double second, const char* what) {
   check_range(first, what);
   check_range(second, what);
   int exponent = 0;
-  std::frexp(std::max(first, second), &exponent);  // the larger is in [2^(exponent - 1), 2^exponent)
+  std::frexp(std::max(first, second),
+             &exponent);  // the larger is in [2^(exponent - 1), 2^exponent)
   constexpr int kLargestShift = (1 << kShiftBits) - 1;
   const int shift = std::min(kMantissaBits - exponent, kLargestShift);
   constexpr double kLargestMantissa = (1 << kMantissaBits) - 1;

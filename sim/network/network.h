@@ -77,7 +77,7 @@ struct Layer {
   int output_max = 127;
   float output_scale = 1.0F;  // real value of one step of the output
 
-  int rows() const { return output.height * output.width; }  // M
+  int rows() const { return output.height * output.width; }                                  // M
   int depth() const { return window.kernel_h * window.kernel_w * input.channels / groups; }  // K
   int columns() const { return output.channels; }                                            // N
   std::int64_t macs() const {

@@ -48,8 +48,7 @@ void gather_patch(const Layer& layer, const std::vector<std::int8_t>& input, int
     for (int kx = 0; kx < w.kernel_w; ++kx) {
       const int in_x = left + kx * w.dilation_w;
       if (in_x < 0 || in_x >= layer.input.width) continue;
-      std::copy_n(row + std::ptrdiff_t{in_x} * all, channels,
-                  taps + std::ptrdiff_t{kx} * channels);
+      std::copy_n(row + std::ptrdiff_t{in_x} * all, channels, taps + std::ptrdiff_t{kx} * channels);
     }
   }
 }
@@ -171,8 +170,8 @@ void run_add(const Layer& layer, const std::vector<std::int8_t>& a,
   for (std::size_t i = 0; i < values.output.size(); ++i) {
     const std::int64_t first = a[i] - layer.input_zero_point;
     const std::int64_t second = b[i] - layer.second_zero_point;
-    values.output[i] = finish_taps(
-        layer, first * layer.tap_scale.first + second * layer.tap_scale.second);
+    values.output[i] =
+        finish_taps(layer, first * layer.tap_scale.first + second * layer.tap_scale.second);
   }
 }
 

@@ -59,14 +59,14 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   d.pixel_step = w.stride_w * channels;
   d.line_step = (w.stride_h * layer.input.width - d.span_x) * channels;
   const std::int64_t image = layer.input.elements();
-  d.image_step = static_cast<std::int32_t>(image - std::int64_t{d.span_y} * layer.input.width *
-                                                       channels);
+  d.image_step =
+      static_cast<std::int32_t>(image - std::int64_t{d.span_y} * layer.input.width * channels);
   // `array rows` pixels on: so many whole maps, rows of a map and pixels of a row.
   d.tile_y = (array.rows / layer.output.width) % layer.output.height * w.stride_h;
   d.tile_x = (array.rows % layer.output.width) * w.stride_w;
-  d.tile_address = static_cast<std::int32_t>(
-      (std::int64_t{d.tile_y} * layer.input.width + d.tile_x) * channels +
-      array.rows / layer.rows() * image);
+  d.tile_address =
+      static_cast<std::int32_t>((std::int64_t{d.tile_y} * layer.input.width + d.tile_x) * channels +
+                                array.rows / layer.rows() * image);
   d.input_zero_point = static_cast<std::int8_t>(layer.input_zero_point);
   d.output_zero_point = static_cast<std::int8_t>(layer.output_zero_point);
   d.output_min = static_cast<std::int8_t>(layer.output_min);
@@ -95,14 +95,14 @@ void assign_banks(const Network& network, Program& program) {
   for (int i = 0; i < count; ++i) {
     for (unsigned o = 0; o < operands(i); ++o) last_read[source(i, o)] = i;
   }
-  std::vector<int> bank_of{0};              // [map + 1]
+  std::vector<int> bank_of{0};               // [map + 1]
   std::vector<int> free_from{last_read[0]};  // by bank: the last layer that needs what it holds
   for (int i = 0; i < count; ++i) {
     LayerDescriptor& d = program.layers[static_cast<std::size_t>(i)];
     d.input_bank = static_cast<std::uint8_t>(bank_of[source(i, 0)]);
     d.second_bank = static_cast<std::uint8_t>(bank_of[source(i, operands(i) - 1)]);
-    const auto free = std::find_if(free_from.begin(), free_from.end(),
-                                   [i](int last) { return last < i; });
+    const auto free =
+        std::find_if(free_from.begin(), free_from.end(), [i](int last) { return last < i; });
     const auto bank = free - free_from.begin();
     if (free == free_from.end()) free_from.push_back(0);
     free_from[static_cast<std::size_t>(bank)] =

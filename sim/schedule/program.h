@@ -118,7 +118,7 @@ struct Program {
   int batch = 1;                       // images of a pass, one behind the other in every map
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums
-  FeatureShape input;  // of one image
+  FeatureShape input;                  // of one image
 };
 
 // Throws InputError when the memories named cannot hold a layer, with the smallest size that can.

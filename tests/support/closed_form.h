@@ -91,8 +91,7 @@ inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& arr
 // Pooling takes a cycle a tap; adding is a window of two taps.
 inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array,
                                      const Protection& p, int batch) {
-  const int taps =
-      layer.kind == LayerKind::add ? 2 : layer.window.kernel_h * layer.window.kernel_w;
+  const int taps = layer.kind == LayerKind::add ? 2 : layer.window.kernel_h * layer.window.kernel_w;
   return std::int64_t{batch} * layer.rows() * taps + flush(p, array);
 }
 

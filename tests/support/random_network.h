@@ -42,10 +42,10 @@ inline Window random_window(Random& random, const FeatureShape& input) {
   w.pad_left = random.between(0, 2);
   w.pad_bottom = random.between(0, 2);
   w.pad_right = random.between(0, 2);
-  w.pad_top += std::max(0, w.dilation_h * (w.kernel_h - 1) + 1 - input.height - w.pad_top -
-                               w.pad_bottom);
-  w.pad_left += std::max(0, w.dilation_w * (w.kernel_w - 1) + 1 - input.width - w.pad_left -
-                                w.pad_right);
+  w.pad_top +=
+      std::max(0, w.dilation_h * (w.kernel_h - 1) + 1 - input.height - w.pad_top - w.pad_bottom);
+  w.pad_left +=
+      std::max(0, w.dilation_w * (w.kernel_w - 1) + 1 - input.width - w.pad_left - w.pad_right);
   return w;
 }
 
@@ -112,8 +112,7 @@ inline Layer random_pool(Random& random, const FeatureShape& input) {
   layer.output = window_output(layer.window, input, input.channels);
   if (layer.kind == LayerKind::max_pool) return layer;
   random_output(random, layer);
-  const double scale =
-      random_tap_scale(random, layer.window.kernel_h * layer.window.kernel_w);
+  const double scale = random_tap_scale(random, layer.window.kernel_h * layer.window.kernel_w);
   layer.tap_scale = to_tap_scale(scale, scale, "test");
   return layer;
 }
@@ -124,8 +123,7 @@ inline Layer random_add(Random& random, const FeatureShape& input) {
   layer.kind = LayerKind::add;
   layer.input = layer.output = input;
   random_output(random, layer);
-  layer.tap_scale =
-      to_tap_scale(random_tap_scale(random, 1), random_tap_scale(random, 1), "test");
+  layer.tap_scale = to_tap_scale(random_tap_scale(random, 1), random_tap_scale(random, 1), "test");
   return layer;
 }
 

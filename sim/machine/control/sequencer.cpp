@@ -88,8 +88,7 @@ void Sequencer::end_tile(const SequencerState& now, SequencerState& s) const {
     s.group_column = 0;
     s.group_address = wrap_add(now.group_address, c.tap_channels);
   }
-  s.phase =
-      static_cast<std::uint8_t>(s.first_column < c.columns ? Phase::wait : Phase::load);
+  s.phase = static_cast<std::uint8_t>(s.first_column < c.columns ? Phase::wait : Phase::load);
 }
 
 // One beat of `columns` values every store_beat_cycles_, then the DRAM latency.

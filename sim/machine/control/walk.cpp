@@ -69,9 +69,9 @@ void Sequencer::step_pool(const SequencerState& now, SequencerState& s) const {
   const bool inside = y >= 0 && y < c.height && x >= 0 && x < c.width;
   const bool first = now.kernel_y == 0 && now.kernel_x == 0;
   const bool last = next_tap(s);
-  s.pool1 = static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) | (last ? kPoolLast : 0) |
-                                      (inside ? 0 : kPoolPadded) |
-                                      (now.kernel_x != 0 ? kPoolSecond : 0));
+  s.pool1 =
+      static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) | (last ? kPoolLast : 0) |
+                                (inside ? 0 : kPoolPadded) | (now.kernel_x != 0 ? kPoolSecond : 0));
   s.pool_address1 = now.output_address;
   if (!last) return;
   walk(s);

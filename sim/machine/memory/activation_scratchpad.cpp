@@ -55,7 +55,7 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     std::memcpy(vector, vector_.now(cycle), static_cast<std::size_t>(columns_));
     return;
   }
-  const int which = !pool               ? s.config.output_bank
+  const int which = !pool             ? s.config.output_bank
                     : s.kernel_x == 0 ? s.config.input_bank
                                       : s.config.second_bank;
   const std::int8_t* bank = banks_.at(cycle) + which * bytes_;

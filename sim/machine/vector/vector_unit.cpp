@@ -51,7 +51,8 @@ void VectorUnit::step_sum(const Cycle& cycle, const SumVector& row) const {
 void VectorUnit::step_product(const Cycle& cycle, const SequencerState& s, const SumVector& checked,
                               const std::int8_t* operand) const {
   const bool sums = checked.valid && s.config.raw == 0;
-  const bool tap = !sums && operation_is(s, LayerOperation::accumulate) && (s.pool1 & kPoolTap) != 0;
+  const bool tap =
+      !sums && operation_is(s, LayerOperation::accumulate) && (s.pool1 & kPoolTap) != 0;
   const bool last = tap && (s.pool1 & kPoolLast) != 0;
   *product_valid_.next(cycle) = sums || last ? 1 : 0;
   *product_address_.next(cycle) = sums   ? checked.address
