@@ -56,7 +56,7 @@ TEST_F(CorruptAdd, ThreeBanksAreNumberedByTwoBits) {
   EXPECT_EQ(program_.layers[1].input_bank, 1);
   EXPECT_EQ(program_.layers[1].second_bank, 0);
   EXPECT_EQ(program_.layers[1].output_bank, 2);
-  EXPECT_EQ(struck({}), (Values{10, -6}));
+  EXPECT_EQ(runs_.clean().logits, (Values{10, -6}));
 }
 
 TEST_F(CorruptAdd, AFlippedBankReadsAnotherMap) {

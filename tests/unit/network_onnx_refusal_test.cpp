@@ -199,8 +199,16 @@ TEST(OnnxRefusal, ResidualAdds) {
                  {"tensor 'dense_out'", "branches", "Add 'residual'"});
   expect_refusal([&](Sample& s) { add(s, "y_q", "y_q_dq"); },
                  {"Add 'residual'", "not a dequantised tensor"});
-  expect_refusal([&](Sample& s) { add(s, "y_q_dq", "y_q_dq"); },
-                 {"tensor 'residual_out'", "no node reads it"});
+  // A result that leads nowhere, among nodes that do.
+  expect_refusal(
+      [&](Sample& s) {
+        add(s, "y_q_dq", "y_q_dq");
+        auto& nodes = *s.graph().mutable_node();
+        for (int i = nodes.size() - 1; nodes[i - 1].name() != "y_q_dq"; --i) {
+          nodes.SwapElements(i, i - 1);
+        }
+      },
+      {"tensor 'residual_out'", "no node reads it"});
 }
 
 TEST(OnnxRefusal, ImagesQuantisedTwice) {
