@@ -14,6 +14,7 @@
 #include "machine/accelerator.h"
 #include "network/npy.h"
 #include "report/table.h"
+#include "schedule/conservation.h"
 
 namespace sagitta::cli {
 namespace {
@@ -83,6 +84,7 @@ class Bench {
       : accelerator_("sagitta", program), a_(a), sites_(accelerator_.machine().layout()) {
     accelerator_.machine().record_tiles(true);
     if (!run({})) throw std::runtime_error("the fault-free run did not end");
+    check_conservation(program, machine().counters(), machine().cycle());
     clean_cycles_ = machine().cycle();
     clean_ = machine().raw_output();
     tiles_ = machine().tiles();

@@ -44,6 +44,29 @@ std::uint32_t Dma::count(const std::byte* now) const {
                                  static_cast<std::uint32_t>(program_->memory.dram_bytes_per_cycle));
 }
 
+std::int64_t Dma::delivered(const std::byte* now) const {
+  const DmaState& s = state(now);
+  if (static_cast<DmaPhase>(s.state) != DmaPhase::burst || !exists(s)) return 0;
+  return std::clamp<std::int64_t>(program_->transfers[s.transfer].size - s.position, 0,
+                                  program_->memory.dram_bytes_per_cycle);
+}
+
+Dma::Activity Dma::activity(const std::byte* now, const SequencerState& sequencer) const {
+  const DmaState& s = state(now);
+  switch (static_cast<DmaPhase>(s.state)) {
+    case DmaPhase::idle:
+      return !exists(s)                ? Activity::idle
+             : bank_free(s, sequencer) ? Activity::latency
+                                       : Activity::blocked;
+    case DmaPhase::latency:
+      return Activity::latency;
+    case DmaPhase::burst:
+      return Activity::burst;
+    default:
+      return Activity::none;
+  }
+}
+
 void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
   const DmaState& now = *state_.now(cycle);
   DmaState& s = *state_.next(cycle);
@@ -51,11 +74,9 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
   const int width = program_->memory.dram_bytes_per_cycle;
   std::memcpy(data_.next(cycle), data_.now(cycle), static_cast<std::size_t>(width));
   s.data_valid = 0;
-  const bool exists = now.transfer < program_->transfers.size();
   switch (static_cast<DmaPhase>(now.state)) {
     case DmaPhase::idle:
-      // Transfer t + 1 fills the bank of column tile t, free once tile t - 2 is finished.
-      if (exists && now.transfer <= sequencer.column_tile + 2) {
+      if (exists(now) && bank_free(now, sequencer)) {
         s.position = 0;
         s.wait = 0;
         s.state = static_cast<std::uint8_t>(program_->memory.dram_latency > 0 ? DmaPhase::latency
@@ -69,10 +90,8 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
       }
       break;
     case DmaPhase::burst: {
-      const std::int64_t size = exists ? program_->transfers[now.transfer].size : 0;
-      if (now.position < size) {
-        const auto count =
-            static_cast<std::size_t>(std::min<std::int64_t>(width, size - now.position));
+      const std::int64_t size = exists(now) ? program_->transfers[now.transfer].size : 0;
+      if (const auto count = static_cast<std::size_t>(delivered(cycle.now)); count > 0) {
         std::memcpy(data_.next(cycle), source(now.transfer) + now.position, count);
         s.data_valid = 1;
         s.data_image = program_->transfers[now.transfer].is_image ? 1 : 0;
@@ -82,7 +101,7 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
       }
       s.position = now.position + static_cast<std::uint32_t>(width);
       if (std::int64_t{now.position} + width >= size) {
-        if (exists && !program_->transfers[now.transfer].is_image) s.bank = now.bank ^ 1;
+        if (exists(now) && !program_->transfers[now.transfer].is_image) s.bank = now.bank ^ 1;
         s.done = static_cast<std::uint16_t>(now.done + 1);
         s.transfer = static_cast<std::uint16_t>(now.transfer + 1);
         s.state = static_cast<std::uint8_t>(DmaPhase::idle);

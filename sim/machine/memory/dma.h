@@ -36,10 +36,21 @@ class Dma {
 
   const DmaState& state(const std::byte* now) const { return *state_.now(now); }
   const std::uint8_t* data(const std::byte* now) const { return data_.now(now); }
+  // What the engine does in a cycle. Latency begins with the decision to fetch; blocked: the next
+  // transfer's bank is not free yet; none: it stands still, which only a fault makes it do.
+  enum class Activity { burst, latency, blocked, idle, none };
+  Activity activity(const std::byte* now, const SequencerState& sequencer) const;
+  // Bytes that DRAM delivers in this cycle; they are in the data register in the next one.
+  std::int64_t delivered(const std::byte* now) const;
   // Bytes of the beat in use; a corrupt count never reaches past the data register.
   std::uint32_t count(const std::byte* now) const;
 
  private:
+  bool exists(const DmaState& s) const { return s.transfer < program_->transfers.size(); }
+  // Transfer t + 1 fills the bank of column tile t, free once tile t - 2 is finished.
+  static bool bank_free(const DmaState& s, const SequencerState& sequencer) {
+    return s.transfer <= sequencer.column_tile + 2;
+  }
   const std::uint8_t* source(std::uint16_t transfer) const;
 
   const Program* program_;
