@@ -60,6 +60,7 @@ struct LayerCounters {
 
 // A member of LayerCounters as users see it.
 struct Counter {
+  const char* group;  // "time", "work", "dma" or "checks"
   const char* name;
   const char* unit;
   const char* description;
