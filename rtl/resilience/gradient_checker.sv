@@ -59,7 +59,10 @@ module gradient_checker #(
   end
 
   if (1) begin : difference
+    // Named as the site is, which is also the name of this module's instance in the machine.
+    /* verilator lint_off VARHIDDEN */
     logic [COLUMNS*33-1:0] gradient;
+    /* verilator lint_on VARHIDDEN */
     wire valid;
     wire flag;
     wire [31:0] address;
@@ -89,13 +92,13 @@ module gradient_checker #(
         .in_address(difference.address), .in_sum(difference.sum), .valid, .flag, .address, .sum);
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
       localparam int BOUND = CHANNEL != 0 ? c : 0;
-      wire signed [32:0] gradient = difference.gradient[33*c+:33];
+      wire signed [32:0] slope = difference.gradient[33*c+:33];
       wire signed [31:0] least = low[32*BOUND+:32];
       wire signed [31:0] most = high[32*BOUND+:32];
       always_ff @(posedge clk) begin
         if (reset) out[c] <= 1'b0;
         else if (difference.valid && 9'(c) < lanes)
-          out[c] <= gradient < 33'(least) || gradient > 33'(most);
+          out[c] <= slope < 33'(least) || slope > 33'(most);
       end
     end
   end
