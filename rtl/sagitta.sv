@@ -61,6 +61,8 @@ module sagitta #(
   localparam int RANGE_FLAG = (CHECKSUM != 0 && RANGE != 0 && RANGE_ROW_GATE != 0) ? 1 : 0;
   localparam int GRADIENT_FLAG = (CHECKSUM != 0 && GRADIENT != 0 && GRADIENT_ROW_GATE != 0) ? 1 : 0;
 
+  // Not every configuration has a reader for each.
+  // verilator lint_off UNUSEDSIGNAL
   logic [15:0] transfers_done, column_tile;
   logic [8:0] lanes, rows_used;
   logic [23:0] first_row, result_columns, map_width;
@@ -101,12 +103,14 @@ module sagitta #(
   logic [31:0] row_address;
   logic [SUM_BITS-1:0] row_sum;
   // Along the resilience unit.
-  logic bias_add_valid, checksum_valid, checksum_flag, range_valid, range_flag, checked_valid;
+  logic bias_add_valid, checksum_valid, range_valid, checked_valid;
+  logic checksum_flag, range_flag, last_flag;
   logic [31:0] bias_add_address, checksum_address, range_address, checked_address;
   logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, range_sum, checked_sum;
   logic write_valid;
   logic [31:0] write_address;
   logic [COLUMNS*8-1:0] write_value;
+  // verilator lint_on UNUSEDSIGNAL
 
   if (1) begin : control
     sequencer #(
@@ -219,8 +223,9 @@ module sagitta #(
       assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
     end
     if (RANGE != 0) begin : value_checker
-      wire [63:0] words = RANGE_CHANNEL != 0 ? lane_words[RANGE_LANE*32+:64]
-                                             : tile_words[RANGE_TILE*32+:64];
+      wire [63:0] words;
+      if (RANGE_CHANNEL != 0) assign words = lane_words[RANGE_LANE*32+:64];
+      else assign words = tile_words[RANGE_TILE*32+:64];
       range_checker #(
           .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL), .ROW_GATE(RANGE_ROW_GATE),
           .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG), .RESULT_FLAG(GRADIENT_FLAG)
@@ -235,8 +240,9 @@ module sagitta #(
       assign {range_address, range_sum} = {checksum_address, checksum_sum};
     end
     if (GRADIENT != 0) begin : neighbour_checker
-      wire [63:0] words = GRADIENT_CHANNEL != 0 ? lane_words[GRADIENT_LANE*32+:64]
-                                                : tile_words[GRADIENT_TILE*32+:64];
+      wire [63:0] words;
+      if (GRADIENT_CHANNEL != 0) assign words = lane_words[GRADIENT_LANE*32+:64];
+      else assign words = tile_words[GRADIENT_TILE*32+:64];
       gradient_checker #(
           .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL), .ROW_GATE(GRADIENT_ROW_GATE),
           .FLAG(GRADIENT_FLAG)
@@ -244,10 +250,10 @@ module sagitta #(
           .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
           .high_word(words[63:32]), .input_valid(range_valid), .input_flag(range_flag),
           .input_address(range_address), .input_sum(range_sum), .result_valid(checked_valid),
-          .result_flag(), .result_address(checked_address), .result_sum(checked_sum)
+          .result_flag(last_flag), .result_address(checked_address), .result_sum(checked_sum)
       );
     end else begin : no_neighbour_checker
-      assign checked_valid = range_valid;
+      assign {checked_valid, last_flag} = {range_valid, range_flag};
       assign {checked_address, checked_sum} = {range_address, range_sum};
     end
   end
