@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include "cosim/built_shape.h"
 #include "cosim/lockstep.h"
@@ -84,8 +84,7 @@ class Session {
     fault.site.element =
         static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(r.elements()));
     fault.site.bit = random.between(0, r.width - 1);
-    fault.cycle =
-        static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(cycles));
+    fault.cycle = static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(cycles));
     const std::int64_t budget = 2 * cycles + 200;
     count(c, lockstep_.run(c, fault, budget), fault, seed, budget);
   }
@@ -109,9 +108,9 @@ class Session {
     fmt::print("MISMATCH {} seed {} cycle {}: {} is {:#x} in the simulator, {:#x} in the RTL\n",
                lockstep_.shape().name, seed, m.cycle, m.what, m.simulator, m.rtl);
     if (fault) fmt::print("  after {}@{}\n", map_.sites().path(fault->site), fault->cycle);
-    const std::string prefix = (std::filesystem::path(options_.waves) /
-                                fmt::format("{}-{}", lockstep_.shape().name, seed))
-                                   .string();
+    const std::string prefix =
+        (std::filesystem::path(options_.waves) / fmt::format("{}-{}", lockstep_.shape().name, seed))
+            .string();
     Waveforms waves(map_);
     lockstep_.run(c, fault, m.cycle, [&](const Machine& machine, std::int64_t cycle) {
       if (cycle >= m.cycle - kWaveCycles) waves.sample(machine, cycle);
@@ -143,11 +142,12 @@ int run(const Options& options) {
     session.flip(seed++, groups);
   }
   const Totals& t = session.totals();
-  fmt::print("{}: {} bits a cycle, {} programs, {} flips in {} of {} register classes, {} layers, "
-             "{} cycles, {} hangs, {} mismatches\n",
-             built_shape().name, session.map().bits(), products, flips,
-             std::min<std::size_t>(groups.size(), static_cast<std::size_t>(flips)), groups.size(),
-             t.layers, t.cycles, t.hangs, t.mismatches);
+  fmt::print(
+      "{}: {} bits a cycle, {} programs, {} flips in {} of {} register classes, {} layers, "
+      "{} cycles, {} hangs, {} mismatches\n",
+      built_shape().name, session.map().bits(), products, flips,
+      std::min<std::size_t>(groups.size(), static_cast<std::size_t>(flips)), groups.size(),
+      t.layers, t.cycles, t.hangs, t.mismatches);
   return t.mismatches == 0 ? 0 : 1;
 }
 

@@ -29,8 +29,7 @@ const Alias kAliases[] = {
     {R"(^array\.load\[(\d+)\])", "array.downwards.load[$1].delayed.enable"},
     {R"(^array\.deskew)", "array.downwards.deskew"},
     {R"(^resilience\.checksum\.weight\.)", "memory.weight.checksum."},
-    {R"(^resilience\.checksum\.wait\[\])",
-     "resilience.checksum.from_partial.wait_.line.stage[]"},
+    {R"(^resilience\.checksum\.wait\[\])", "resilience.checksum.from_partial.wait_.line.stage[]"},
     {R"(^resilience\.checksum\.partial\.)", "resilience.checksum.from_partial.partial."},
     {R"(^resilience\.checksum\.expected\[(\d+)\])", "resilience.checksum.expected[$1].value"},
     {R"(^resilience\.checksum\.tree\[(\d+)\])", "resilience.checksum.tree[$1].later.entry"},
@@ -57,8 +56,7 @@ std::string rtl_path(const std::string& path, Dataflow dataflow) {
   for (const auto& [pattern, replacement] : aliases) {
     out = std::regex_replace(out, pattern, replacement);
   }
-  const std::string flow =
-      dataflow == Dataflow::os ? "output_stationary" : "weight_stationary";
+  const std::string flow = dataflow == Dataflow::os ? "output_stationary" : "weight_stationary";
   return std::regex_replace(out, std::regex("FLOW"), flow);
 }
 
@@ -158,9 +156,9 @@ RegisterMap::RegisterMap(const Machine& machine, RtlModel& rtl) : sites_(machine
         }
         const auto found = rtl.find(scope, place.name);
         if (!found) {
-          throw std::runtime_error(fmt::format(
-              "{}: the RTL has no public {} in {} (is its name in registers.vlt?)", c.path,
-              place.name, scope));
+          throw std::runtime_error(
+              fmt::format("{}: the RTL has no public {} in {} (is its name in registers.vlt?)",
+                          c.path, place.name, scope));
         }
         variable = *found;
         if (variable.words * variable.word_bits != place.elements * c.width) {

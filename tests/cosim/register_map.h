@@ -18,12 +18,12 @@ namespace sagitta::cosim {
 struct Register {
   Site site;  // bit 0
   const RegisterClass* registers = nullptr;
-  std::size_t offset = 0;      // bytes from the start of the simulator's region
-  std::byte* rtl = nullptr;    // byte that holds the element's lowest bit
-  int shift = 0;               // of the lowest bit within that byte
-  std::size_t rtl_bytes = 1;   // that hold the element
+  std::size_t offset = 0;     // bytes from the start of the simulator's region
+  std::byte* rtl = nullptr;   // byte that holds the element's lowest bit
+  int shift = 0;              // of the lowest bit within that byte
+  std::size_t rtl_bytes = 1;  // that hold the element
 
-  std::uint64_t rtl_value() const;             // zero-extended
+  std::uint64_t rtl_value() const;  // zero-extended
   void flip_rtl(int bit) const;
 };
 

@@ -27,8 +27,8 @@ Case random_product(const Shape& shape, const MemoryShape& memory, test::Random&
   for (int m = 1; m <= shape.raw_words; ++m) {
     if (shape.raw_words % m == 0) divisors.push_back(m);
   }
-  const int m = divisors[static_cast<std::size_t>(
-      random.between(0, static_cast<int>(divisors.size()) - 1))];
+  const int m =
+      divisors[static_cast<std::size_t>(random.between(0, static_cast<int>(divisors.size()) - 1))];
   const int n = shape.raw_words / m;
   const int k = random.between(1, 24);
   Network one;  // for the bounds of its only layer
@@ -58,14 +58,13 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
 }  // namespace
 
 Shape parse_shape(const std::string& name, const std::string& parameters) {
-  std::map<std::string, int> values{{"DATAFLOW", 0},        {"ROWS", 0},
-                                    {"COLUMNS", 0},         {"COPIES", 1},
-                                    {"DRAM_BYTES", 0},      {"ACTIVATION_BYTES", 0},
-                                    {"WEIGHT_ROWS", 0},     {"PARTIAL_ROWS", 0},
-                                    {"RAW_WORDS", 0},       {"CHECKSUM", 0},
-                                    {"RANGE", 0},           {"RANGE_CHANNEL", 0},
-                                    {"RANGE_ROW_GATE", 0},  {"GRADIENT", 0},
-                                    {"GRADIENT_CHANNEL", 0}, {"GRADIENT_ROW_GATE", 0}};
+  std::map<std::string, int> values{
+      {"DATAFLOW", 0},         {"ROWS", 0},         {"COLUMNS", 0},
+      {"COPIES", 1},           {"DRAM_BYTES", 0},   {"ACTIVATION_BYTES", 0},
+      {"WEIGHT_ROWS", 0},      {"PARTIAL_ROWS", 0}, {"RAW_WORDS", 0},
+      {"CHECKSUM", 0},         {"RANGE", 0},        {"RANGE_CHANNEL", 0},
+      {"RANGE_ROW_GATE", 0},   {"GRADIENT", 0},     {"GRADIENT_CHANNEL", 0},
+      {"GRADIENT_ROW_GATE", 0}};
   std::istringstream in(parameters);
   for (std::string pair; in >> pair;) {
     const std::size_t equals = pair.find('=');
@@ -76,8 +75,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   const auto checker = [&](const std::string& which) {
     Checker c;
     c.present = values.at(which) != 0;
-    c.granularity =
-        values.at(which + "_CHANNEL") != 0 ? Granularity::channel : Granularity::layer;
+    c.granularity = values.at(which + "_CHANNEL") != 0 ? Granularity::channel : Granularity::layer;
     c.gate = values.at(which + "_ROW_GATE") != 0 ? Gate::row : Gate::always;
     return c;
   };

@@ -13,9 +13,9 @@ namespace sagitta::cosim {
 struct Shape {
   std::string name;
   ArrayShape array;
-  MemoryShape memory;  // dram_latency is drawn with the program
+  MemoryShape memory;     // dram_latency is drawn with the program
   Protection protection;  // without bounds, which are drawn too
-  int raw_words = 0;   // 32-bit results; 0: networks, whose results are activations
+  int raw_words = 0;      // 32-bit results; 0: networks, whose results are activations
 };
 
 // `parameters` as CMake passes them to Verilator: "ROWS=4 COLUMNS=4 ..."; those that are missing
