@@ -26,7 +26,7 @@ module row_positions #(
     output logic [ROWS*32-1:0] rows_x,
     output logic [ROWS*32-1:0] rows_address
 );
-  for (genvar r = 0; r < ROWS; ++r) begin : row
+  for (genvar r = 0; r < ROWS; r = r + 1) begin : row
     logic [31:0] y, x, address;  // the sites' names
     wire [31:0] next_x = x + step_x;
     wire [31:0] next_y = y + step_y;

@@ -21,9 +21,9 @@ module accumulator_buffer #(
   localparam int ADDRESS_BITS = WORDS > 1 ? $clog2(WORDS) : 1;
 
   logic [31:0] word[WORDS];
-  initial for (int i = 0; i < WORDS; ++i) word[i] = '0;
+  initial for (int i = 0; i < WORDS; i = i + 1) word[i] = '0;
 
-  for (genvar c = 0; c < COLUMNS; ++c) begin : port
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : port
     wire [31:0] address = read_address + c;
     always_ff @(posedge clk) begin
       if (reset) vector[c*32+:32] <= '0;
@@ -32,7 +32,7 @@ module accumulator_buffer #(
   end
 
   always_ff @(posedge clk) begin
-    for (int c = 0; c < COLUMNS; ++c) begin
+    for (int c = 0; c < COLUMNS; c = c + 1) begin
       if (write_valid && 9'(c) < lanes && write_address + c < WORDS)
         word[ADDRESS_BITS'(write_address+c)] <= write_sum[c*32+:32];
     end

@@ -47,7 +47,7 @@ module activation_scratchpad #(
   localparam int ADDRESS_BITS = $clog2(2 * BYTES);
 
   logic [7:0] bank_word[2*BYTES];
-  initial for (int i = 0; i < 2 * BYTES; ++i) bank_word[i] = '0;
+  initial for (int i = 0; i < 2 * BYTES; i = i + 1) bank_word[i] = '0;
 
   // The address is below BYTES:
   // verilator lint_off UNUSEDSIGNAL
@@ -56,7 +56,7 @@ module activation_scratchpad #(
   endfunction
   // verilator lint_on UNUSEDSIGNAL
 
-  for (genvar r = 0; r < ROWS; ++r) begin : row_port
+  for (genvar r = 0; r < ROWS; r = r + 1) begin : row_port
     wire [31:0] y = rows_y[r*32+:32] + shared_y;
     wire [31:0] x = rows_x[r*32+:32] + shared_x;
     wire [31:0] address = rows_address[r*32+:32] + shared_address;
@@ -69,7 +69,7 @@ module activation_scratchpad #(
     end
   end
 
-  for (genvar c = 0; c < COLUMNS; ++c) begin : vector_port
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : vector_port
     wire [31:0] address = (reads_pool ? pool_operand_address : results_address) + c;
     always_ff @(posedge clk) begin
       if (reset) vector[c*8+:8] <= '0;
@@ -80,11 +80,11 @@ module activation_scratchpad #(
 
   // A read in the same cycle sees the old word; the vector unit's write is the later one.
   always_ff @(posedge clk) begin
-    for (int i = 0; i < DMA_WIDTH; ++i) begin
+    for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
         bank_word[word_of(1'b0, dma_address+i)] <= dma_data[i*8+:8];
     end
-    for (int c = 0; c < COLUMNS; ++c) begin
+    for (int c = 0; c < COLUMNS; c = c + 1) begin
       if (write_valid && 9'(c) < lanes && write_address + c < BYTES)
         bank_word[word_of(!input_bank, write_address+c)] <= write_value[c*8+:8];
     end

@@ -82,7 +82,7 @@ module dma #(
         data_bank <= bank;
         data_address <= position;
         data_count <= bytes;
-        for (int i = 0; i < WIDTH; ++i) begin
+        for (int i = 0; i < WIDTH; i = i + 1) begin
           if (16'(i) < bytes) data[i*8+:8] <= dram_data[i*8+:8];
         end
       end

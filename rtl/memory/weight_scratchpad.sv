@@ -39,7 +39,7 @@ module weight_scratchpad #(
   localparam int TILE_AREA_BITS = $clog2(2 * TILE_PORT);
 
   logic [COLUMNS*8-1:0] bank_row_lane[2*ROWS];
-  initial for (int i = 0; i < 2 * ROWS; ++i) bank_row_lane[i] = '0;
+  initial for (int i = 0; i < 2 * ROWS; i = i + 1) bank_row_lane[i] = '0;
 
   // The row is below ROWS:
   // verilator lint_off UNUSEDSIGNAL
@@ -55,7 +55,7 @@ module weight_scratchpad #(
     logic [31:0] row, column;
     row = dma_address < HEADER ? '0 : (dma_address - HEADER) / STRIDE;
     column = dma_address < HEADER ? '0 : (dma_address - HEADER) % STRIDE;
-    for (int i = 0; i < DMA_WIDTH; ++i) begin
+    for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       byte_valid[i] = dma_valid && 16'(i) < dma_bytes;
       byte_in_header[i] = {1'b0, dma_address} + 33'(i) < 33'(HEADER);
       byte_in_rows[i] = !byte_in_header[i] && row < ROWS;
@@ -69,7 +69,7 @@ module weight_scratchpad #(
   end
 
   always_ff @(posedge clk) begin
-    for (int i = 0; i < DMA_WIDTH; ++i) begin
+    for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] < COLUMNS)
         bank_row_lane[row_of(
             dma_bank, byte_row[i*32+:32]
@@ -88,16 +88,16 @@ module weight_scratchpad #(
     // verilator lint_off VARHIDDEN
     logic [CHECKSUM_BITS-1:0] read;  // the site's name
     // verilator lint_on VARHIDDEN
-    initial for (int i = 0; i < 2 * ROWS; ++i) bank_row[i] = '0;
+    initial for (int i = 0; i < 2 * ROWS; i = i + 1) bank_row[i] = '0;
     always_ff @(posedge clk) begin
-      for (int i = 0; i < DMA_WIDTH; ++i) begin
+      for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
         if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] == COLUMNS)
           bank_row[row_of(dma_bank, byte_row[i*32+:32])][7:0] <= dma_data[i*8+:8];
       end
     end
     if (CHECKSUM_BITS > 8) begin : high
       always_ff @(posedge clk) begin
-        for (int i = 0; i < DMA_WIDTH; ++i) begin
+        for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
           if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] == COLUMNS + 1)
             bank_row[row_of(dma_bank, byte_row[i*32+:32])][CHECKSUM_BITS-1:8] <=
                 dma_data[i*8+:CHECKSUM_BITS-8];
@@ -117,16 +117,16 @@ module weight_scratchpad #(
   if (1) begin : parameter_
     logic [31:0] bank_lane_word[2*LANE_AREA];
     logic [LANE_WORDS*32-1:0] lane_read;
-    initial for (int i = 0; i < 2 * LANE_AREA; ++i) bank_lane_word[i] = '0;
+    initial for (int i = 0; i < 2 * LANE_AREA; i = i + 1) bank_lane_word[i] = '0;
     always_ff @(posedge clk) begin
-      for (int i = 0; i < DMA_WIDTH; ++i) begin
+      for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
         if (byte_valid[i] && dma_address + i < 4 * LANE_AREA && byte_in_header[i])
           bank_lane_word[LANE_AREA_BITS'((dma_address+i)/4)+
               (dma_bank ? LANE_AREA_BITS'(LANE_AREA) : '0)][(dma_address+i)%4*8+:8] <=
               dma_data[i*8+:8];
       end
     end
-    for (genvar w = 0; w < LANE_WORDS; ++w) begin : lane_port
+    for (genvar w = 0; w < LANE_WORDS; w = w + 1) begin : lane_port
       always_ff @(posedge clk) begin
         if (reset) lane_read[w*32+:32] <= '0;
         else if (reads_parameters)
@@ -138,16 +138,16 @@ module weight_scratchpad #(
     if (TILE_WORDS > 0) begin : tile
       logic [31:0] bank_tile_word[2*TILE_WORDS];
       logic [TILE_WORDS*32-1:0] tile_read;
-      initial for (int i = 0; i < 2 * TILE_WORDS; ++i) bank_tile_word[i] = '0;
+      initial for (int i = 0; i < 2 * TILE_WORDS; i = i + 1) bank_tile_word[i] = '0;
       always_ff @(posedge clk) begin
-        for (int i = 0; i < DMA_WIDTH; ++i) begin
+        for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
           if (byte_valid[i] && byte_in_header[i] && dma_address + i >= 4 * LANE_AREA)
             bank_tile_word[TILE_AREA_BITS'((dma_address+i)/4-LANE_AREA)+
                 (dma_bank ? TILE_AREA_BITS'(TILE_WORDS) : '0)][(dma_address+i)%4*8+:8] <=
                 dma_data[i*8+:8];
         end
       end
-      for (genvar w = 0; w < TILE_WORDS; ++w) begin : tile_port
+      for (genvar w = 0; w < TILE_WORDS; w = w + 1) begin : tile_port
         always_ff @(posedge clk) begin
           if (reset) tile_read[w*32+:32] <= '0;
           else if (reads_parameters && parameter_lane == 0)

@@ -1,6 +1,7 @@
 // Runs the simulator and one shape of the RTL in lockstep: random programs, then random programs
 // with one flip each. Every run has a seed of its own, counted up from --seed, and everything about
 // the run follows from it.
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -47,12 +48,12 @@ struct Options {
   int flips = 100;
   std::uint64_t seed = 1;
   std::string waves = ".";
+  bool registers = false;
 };
 
 struct Totals {
   std::int64_t layers = 0;  // matrix products and pooling layers
   std::int64_t cycles = 0;
-  std::int64_t stalls = 0;
   std::int64_t hangs = 0;
   int mismatches = 0;
 };
@@ -127,9 +128,20 @@ class Session {
   Totals totals_;
 };
 
+// One line a register of the RTL: its name, its bits, the site's class and what stores it.
+int list_registers(const RegisterMap& map) {
+  for (const RtlRegister& r : map.rtl_registers()) {
+    const RegisterClass& c = map.sites().classes()[static_cast<std::size_t>(r.register_class)];
+    fmt::print("{} {} {} {}\n", r.name, r.bits, c.path,
+               c.storage == Storage::sram ? "sram" : "flip-flop");
+  }
+  return 0;
+}
+
 int run(const Options& options) {
   constexpr int kMostMismatches = 3;  // reported before giving up
   Session session(options);
+  if (options.registers) return list_registers(session.map());
   const std::vector<Group> groups = groups_of(session.map().sites());
   std::uint64_t seed = options.seed;
   int products = 0;
@@ -142,12 +154,11 @@ int run(const Options& options) {
     session.flip(seed++, groups);
   }
   const Totals& t = session.totals();
-  fmt::print(
-      "{}: {} bits a cycle, {} programs, {} flips in {} of {} register classes, {} layers, "
-      "{} cycles, {} hangs, {} mismatches\n",
-      built_shape().name, session.map().bits(), products, flips,
-      std::min<std::size_t>(groups.size(), static_cast<std::size_t>(flips)), groups.size(),
-      t.layers, t.cycles, t.hangs, t.mismatches);
+  // The line that scripts/cosim adds up.
+  const auto struck = std::min(groups.size(), static_cast<std::size_t>(flips));
+  fmt::print("{:<10} {:>8} {:>8} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n", built_shape().name,
+             session.map().bits(), products, flips, fmt::format("{}/{}", struck, groups.size()),
+             t.layers, t.cycles, t.hangs, t.mismatches);
   return t.mismatches == 0 ? 0 : 1;
 }
 
@@ -161,6 +172,7 @@ int main(int argc, char** argv) {
   app.add_option("--flips", options.flips, "random programs with one flip each");
   app.add_option("--seed", options.seed, "seed of the first run; counted up");
   app.add_option("--waves", options.waves, "folder for the waveforms of a mismatch");
+  app.add_flag("--registers", options.registers, "only list the registers and where they lie");
   CLI11_PARSE(app, argc, argv);
   return sagitta::cosim::run(options);
 }

@@ -161,6 +161,8 @@ RegisterMap::RegisterMap(const Machine& machine, RtlModel& rtl) : sites_(machine
                           c.path, place.name, scope));
         }
         variable = *found;
+        rtl_registers_.push_back(
+            {scope + "." + place.name, static_cast<int>(i), place.elements * c.width});
         if (variable.words * variable.word_bits != place.elements * c.width) {
           throw std::runtime_error(fmt::format("{}: {} elements of {} bits, but {}.{} has {} x {}",
                                                c.path, place.elements, c.width, scope, place.name,

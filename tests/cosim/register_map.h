@@ -27,6 +27,13 @@ struct Register {
   void flip_rtl(int bit) const;
 };
 
+// A register or memory of the RTL, and how many of its bits are fault sites.
+struct RtlRegister {
+  std::string name;  // hierarchical, below the top module
+  int register_class = 0;
+  std::int64_t bits = 0;
+};
+
 class RegisterMap {
  public:
   // Throws std::runtime_error for a register that the RTL does not have, has in another size, or
@@ -35,6 +42,7 @@ class RegisterMap {
 
   const SiteMap& sites() const { return sites_; }
   const std::vector<Register>& registers() const { return registers_; }
+  const std::vector<RtlRegister>& rtl_registers() const { return rtl_registers_; }
   const Register& at(const Site& site) const;
   std::int64_t bits() const { return bits_; }
 
@@ -60,12 +68,12 @@ class RegisterMap {
     const std::byte* rtl;
     std::size_t bytes;
   };
-  void add_class(int index, RtlModel& rtl);
   void add_block(std::size_t index);
   void check_overlaps() const;
 
   SiteMap sites_;
   std::vector<Register> registers_;
+  std::vector<RtlRegister> rtl_registers_;
   std::vector<std::size_t> first_;  // of each class
   std::vector<Block> blocks_;
   std::vector<std::size_t> singles_;  // registers in no block

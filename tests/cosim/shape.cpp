@@ -1,5 +1,6 @@
 #include "cosim/shape.h"
 
+#include <cmath>
 #include <sstream>
 #include <stdexcept>
 
@@ -44,8 +45,19 @@ Case random_product(const Shape& shape, const MemoryShape& memory, test::Random&
   return c;
 }
 
+// Some scales are powers of two: other sums than theirs hardly ever lie halfway between two values.
+void round_scales(test::Random& random, Network& network) {
+  for (Layer& layer : network.layers) {
+    for (FixedScale& scale : layer.scale) {
+      if (!random.chance(30)) continue;
+      scale = to_fixed_scale(std::ldexp(1.0F, -random.between(1, 8)), "cosim");
+    }
+  }
+}
+
 Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& random) {
-  const Network network = test::random_network(random);
+  Network network = test::random_network(random);
+  round_scales(random, network);
   Protection p = shape.protection;
   draw_bounds(random, network, p.range);
   draw_bounds(random, network, p.gradient);
