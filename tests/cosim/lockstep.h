@@ -45,7 +45,7 @@ class Lockstep {
 
  private:
   void reset(Machine& machine, const Case& c);
-  void drive(const Case& c);
+  void drive(const Case& c, bool dram_ready);
   void clock();
   void take_result(const Case& c);
   std::optional<Mismatch> compare(const Machine& machine) const;
@@ -56,10 +56,5 @@ class Lockstep {
   std::unique_ptr<RegisterMap> map_;
   std::vector<std::uint8_t> results_;  // what the RTL handed to the host, as bytes
 };
-
-// The descriptor as the host hands it to the RTL: the fields that the machine has registers for, in
-// the order of their declarations, the first one lowest.
-std::vector<std::uint8_t> pack_descriptor(const LayerDescriptor& descriptor,
-                                          const std::vector<RegisterClass>& classes);
 
 }  // namespace sagitta::cosim
