@@ -59,7 +59,6 @@ std::uint32_t Dma::count(const std::byte* now) const {
                                  static_cast<std::uint32_t>(program_->memory.dram_bytes_per_cycle));
 }
 
-<<<<<<< HEAD
 int Dma::arriving(const std::byte* now) const {
   return due(state(now)) ? state(now).queue_transfer[0] : -1;
 }
@@ -67,12 +66,11 @@ int Dma::arriving(const std::byte* now) const {
 bool Dma::receive(const DmaState& now, DmaState& s, const Cycle& cycle) const {
   const int width = program_->memory.dram_bytes_per_cycle;
   const std::uint16_t transfer = now.queue_transfer[0];
-  const bool exists = transfer < program_->transfers.size();
-  const bool image = exists && program_->transfers[transfer].is_image;
-  const std::int64_t size = exists ? program_->transfers[transfer].size : 0;
-  if (now.position < size) {
-    const auto count = static_cast<std::size_t>(std::min<std::int64_t>(width, size - now.position));
-    std::memcpy(data_.next(cycle), source(transfer) + now.position, count);
+  const bool image = exists(transfer) && program_->transfers[transfer].is_image;
+  const std::int64_t size = exists(transfer) ? program_->transfers[transfer].size : 0;
+  if (const std::int64_t count = delivered(cycle.now); count > 0) {
+    std::memcpy(data_.next(cycle), source(transfer) + now.position,
+                static_cast<std::size_t>(count));
     s.data_valid = 1;
     s.data_image = image ? 1 : 0;
     s.data_bank = now.bank;
@@ -82,32 +80,24 @@ bool Dma::receive(const DmaState& now, DmaState& s, const Cycle& cycle) const {
   s.position = now.position + static_cast<std::uint32_t>(width);
   if (std::int64_t{now.position} + width < size) return false;
   s.position = 0;
-  if (exists && !image) s.bank = now.bank ^ 1;
+  if (exists(transfer) && !image) s.bank = now.bank ^ 1;
   s.done = static_cast<std::uint16_t>(now.done + 1);
   return true;
-=======
+}
+
 std::int64_t Dma::delivered(const std::byte* now) const {
   const DmaState& s = state(now);
-  if (static_cast<DmaPhase>(s.state) != DmaPhase::burst || !exists(s)) return 0;
-  return std::clamp<std::int64_t>(program_->transfers[s.transfer].size - s.position, 0,
+  if (!due(s) || !dram_ready_ || !exists(s.queue_transfer[0])) return 0;
+  return std::clamp<std::int64_t>(program_->transfers[s.queue_transfer[0]].size - s.position, 0,
                                   program_->memory.dram_bytes_per_cycle);
 }
 
 Dma::Activity Dma::activity(const std::byte* now, const SequencerState& sequencer) const {
   const DmaState& s = state(now);
-  switch (static_cast<DmaPhase>(s.state)) {
-    case DmaPhase::idle:
-      return !exists(s)                ? Activity::idle
-             : bank_free(s, sequencer) ? Activity::latency
-                                       : Activity::blocked;
-    case DmaPhase::latency:
-      return Activity::latency;
-    case DmaPhase::burst:
-      return Activity::burst;
-    default:
-      return Activity::none;
-  }
->>>>>>> green/trace
+  if (due(s) && dram_ready_) return Activity::burst;
+  if (s.queue_valid[0] != 0) return Activity::latency;
+  if (!exists(s.transfer)) return Activity::idle;
+  return bank_free(s, sequencer) ? Activity::latency : Activity::blocked;
 }
 
 void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
@@ -116,51 +106,12 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
   s = now;
   std::memcpy(data_.next(cycle), data_.now(cycle), data_.count);
   s.data_valid = 0;
-<<<<<<< HEAD
   const bool last_beat = due(now) && dram_ready_ && receive(now, s, cycle);
 
   // Requests grow older and, when the oldest is answered, move up. They close up behind an empty
   // slot 0 as well, which only a fault leaves while others wait.
   for (int i = 0; i < slots_; ++i) {
     if (s.queue_valid[i] != 0 && s.queue_wait[i] < latency_) ++s.queue_wait[i];
-=======
-  switch (static_cast<DmaPhase>(now.state)) {
-    case DmaPhase::idle:
-      if (exists(now) && bank_free(now, sequencer)) {
-        s.position = 0;
-        s.wait = 0;
-        s.state = static_cast<std::uint8_t>(program_->memory.dram_latency > 0 ? DmaPhase::latency
-                                                                              : DmaPhase::burst);
-      }
-      break;
-    case DmaPhase::latency:
-      s.wait = static_cast<std::uint16_t>(now.wait + 1);
-      if (now.wait + 1 >= program_->memory.dram_latency) {
-        s.state = static_cast<std::uint8_t>(DmaPhase::burst);
-      }
-      break;
-    case DmaPhase::burst: {
-      const std::int64_t size = exists(now) ? program_->transfers[now.transfer].size : 0;
-      if (const auto count = static_cast<std::size_t>(delivered(cycle.now)); count > 0) {
-        std::memcpy(data_.next(cycle), source(now.transfer) + now.position, count);
-        s.data_valid = 1;
-        s.data_image = program_->transfers[now.transfer].is_image ? 1 : 0;
-        s.data_bank = now.bank;
-        s.data_address = now.position;
-        s.data_count = static_cast<std::uint16_t>(count);
-      }
-      s.position = now.position + static_cast<std::uint32_t>(width);
-      if (std::int64_t{now.position} + width >= size) {
-        if (exists(now) && !program_->transfers[now.transfer].is_image) s.bank = now.bank ^ 1;
-        s.done = static_cast<std::uint16_t>(now.done + 1);
-        s.transfer = static_cast<std::uint16_t>(now.transfer + 1);
-        s.state = static_cast<std::uint8_t>(DmaPhase::idle);
-      }
-      break;
-    }
-    default:  // state 3 is not used: the engine stands still
-      break;
->>>>>>> green/trace
   }
   if (last_beat || now.queue_valid[0] == 0) {
     for (int i = 0; i + 1 < slots_; ++i) {
@@ -170,10 +121,8 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
     }
     s.queue_valid[slots_ - 1] = 0;
   }
-  // A new one takes the first free slot. Transfer t + 1 fills the bank of column tile t, which is
-  // free once tile t - 2 is finished.
-  if (now.queue_valid[slots_ - 1] != 0 || now.transfer >= program_->transfers.size() ||
-      now.transfer > sequencer.column_tile + 2) {
+  // A new one takes the first free slot.
+  if (now.queue_valid[slots_ - 1] != 0 || !exists(now.transfer) || !bank_free(now, sequencer)) {
     return;
   }
   int free = 0;
