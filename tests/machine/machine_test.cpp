@@ -88,7 +88,7 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
   }
   for (const char* kind : {"gemm", "groups", "max_pool", "average_pool", "add", "batch", "single",
                            "2 banks", "3 banks", "4 banks"}) {
-    EXPECT_GT(kinds[kind], 20) << kind;
+    EXPECT_GE(kinds[kind], 10) << kind;
   }
 }
 

@@ -189,8 +189,11 @@ TEST(OnnxRefusal, MeansOverOtherAxes) {
 }
 
 TEST(OnnxRefusal, ResidualAdds) {
+  // Before the last node, since what follows the output is not looked at.
   const auto add = [](Sample& s, const std::string& a, const std::string& b) {
     s.node("Add", "residual", {a, b}, "residual_out");
+    auto& nodes = *s.graph().mutable_node();
+    nodes.SwapElements(nodes.size() - 1, nodes.size() - 2);
   };
   // Shapes: the input has 2 channels, the convolution 4.
   expect_refusal([&](Sample& s) { add(s, "x_q_dq", "y_q_dq"); },
@@ -199,16 +202,8 @@ TEST(OnnxRefusal, ResidualAdds) {
                  {"tensor 'dense_out'", "branches", "Add 'residual'"});
   expect_refusal([&](Sample& s) { add(s, "y_q", "y_q_dq"); },
                  {"Add 'residual'", "not a dequantised tensor"});
-  // A result that leads nowhere, among nodes that do.
-  expect_refusal(
-      [&](Sample& s) {
-        add(s, "y_q_dq", "y_q_dq");
-        auto& nodes = *s.graph().mutable_node();
-        for (int i = nodes.size() - 1; nodes[i - 1].name() != "y_q_dq"; --i) {
-          nodes.SwapElements(i, i - 1);
-        }
-      },
-      {"tensor 'residual_out'", "no node reads it"});
+  expect_refusal([&](Sample& s) { add(s, "y_q_dq", "y_q_dq"); },
+                 {"tensor 'residual_out'", "no node reads it"});
 }
 
 TEST(OnnxRefusal, ImagesQuantisedTwice) {
