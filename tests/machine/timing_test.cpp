@@ -20,7 +20,7 @@ MemoryShape fast_memory() {
 }
 
 Dataflow dataflow_of(std::uint64_t seed) {
-  return seed % 2 == 0 ? Dataflow::os : Dataflow::ws;
+  return test::kDataflows[seed % std::size(test::kDataflows)];
 }
 
 Layer gemm_layer(int m, int k, int n) {
@@ -141,8 +141,7 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
       network = test::random_network(random, 5);
     }
     const Layer& l = network.layers[0];
-    MemoryShape memory = test::random_memory(random);
-    if (array.dataflow == Dataflow::ws) memory.partial_rows = random.between(0, 9);
+    MemoryShape memory = test::random_memory(random, array);
     const Protection p = product ? Protection{} : test::random_scheme(random, network);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),

@@ -30,6 +30,7 @@ Dma::Dma(RegisterLayout& layout, const Program& program) : program_(&program) {
   SAGITTA_FIELD(data_bank, 1);
   SAGITTA_FIELD(data_address, 32);
   SAGITTA_FIELD(data_count, 16);
+  if (program.array.dataflow == Dataflow::is) SAGITTA_FIELD(data_header, 32);
 #undef SAGITTA_FIELD
   data_ = layout.pipe<std::uint8_t>("memory.dma.data[]", {program.memory.dram_bytes_per_cycle}, 8);
 }
@@ -79,6 +80,9 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
         s.data_bank = now.bank;
         s.data_address = now.position;
         s.data_count = static_cast<std::uint16_t>(count);
+        if (program_->array.dataflow == Dataflow::is) {
+          s.data_header = static_cast<std::uint32_t>(program_->transfers[now.transfer].header);
+        }
       }
       s.position = now.position + static_cast<std::uint32_t>(width);
       if (std::int64_t{now.position} + width >= size) {
