@@ -147,7 +147,8 @@ class PeArray : public sc_core::sc_module {
   std::int32_t acc(int row, int column) const { return pe_[pe(row, column)].read().acc; }
   std::int8_t skew_a(int lane, int stage) const { return skew_a_[index(lane - 1)].stage(stage).a; }
   std::int8_t skew_b(int lane, int stage) const { return skew_b_[index(lane - 1)].stage(stage).b; }
-  // An operand is stationary. Columns 1 and up have a load enable; all but the last have deskew stages.
+  // An operand is stationary. Columns 1 and up have a load enable; all but the last have deskew
+  // stages.
   bool load(int column) const { return load_[index(column)].read(); }
   std::int32_t deskew(int column, int stage) const {
     return deskew_[index(column)].stage(stage).acc;

@@ -54,8 +54,8 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
       input_tree_.push_back(layout.pipe<std::int16_t>(
           fmt::format("{}input_tree[{}][]", path, level), {sums}, 8 + level));
     }
-    late_weights_ = layout.pipe<std::int8_t>(path + "weight[][]", {levels, rows_}, 8);
-    late_load_ = layout.pipe<std::uint8_t>(path + "load[]", {levels}, 1);
+    late_weights_ = layout.pipe<std::int8_t>(path + "late_weight[][]", {levels, rows_}, 8);
+    late_load_ = layout.pipe<std::uint8_t>(path + "late_load[]", {levels}, 1);
   }
   int entries = columns_;
   for (int level = 1; level < latency(columns_); ++level) {
