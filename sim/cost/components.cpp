@@ -271,6 +271,7 @@ class Composer {
       c.add("shift path", pass(lib_.mux2(kWord), lib_.mux2(kWord)), rows_, Event::row_shift);
     }
     if (is()) {
+      c.add("valid pixels", lib_.and_mask(kElement), columns_, Event::lane_feed);
       c.add("sum of inputs", lib_.adder(weight), columns_ - 1, Event::lane_feed,
             (columns_ - 1.0) / columns_);
       c.add("add the biases", lib_.adder(kWord), 1, Event::vector);

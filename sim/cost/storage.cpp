@@ -247,7 +247,7 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     const double tile_bytes =
         4.0 * format.tile_words * static_cast<double>(program.transfers.size() - 1);
     const double header = delivered(program).header;
-    const double part = (lanes ? header - tile_bytes : tile_bytes) / header;
+    const double part = header > 0 ? (lanes ? header - tile_bytes : tile_bytes) / header : 0;
     return {{false, of(read) * width, width},
             {true, runs * delivered(program).header * 8 * part, beat}};
   }

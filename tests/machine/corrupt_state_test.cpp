@@ -231,7 +231,8 @@ TEST_F(CorruptHeader, ABeatInPlaceFillsItsBank) {
   EXPECT_EQ(bank(0), weights(8));
 }
 
-// 16 and 2^31: all eight bytes are parameters beyond the memory. 16 less 16: they are weights beyond.
+// 16 and 2^31: all eight bytes are parameters beyond the memory. 16 less 16: they are weights
+// beyond.
 TEST_F(CorruptHeader, WhatIsBeyondTheParametersOrTheWeightsIsDropped) {
   const std::vector<std::byte> before = memories();
   Machine::Snapshot snapshot;

@@ -175,7 +175,8 @@ Totals input_stationary_by_hand() {
   t["array.deskew"] = 1 * 32;
   t["control.sequencer"] += 24 + 24 + 32        // depth, tile_channels, tile_output
                             - 2 * (2 + 1 + 32)  // mode, drain, drain_address
-                            + 24 + 1 + 4;       // first_depth, load1, tag1
+                            + 24 + 1 + 4        // first_depth, load1, tag1
+                            - (1 + 9);          // param, param_lane: only with words of the tile
   t["control.column"] = t["control.row"];       // two columns in place of two rows
   t.erase("control.row");
   t["control.tag"] = (2 + 2) * 4;

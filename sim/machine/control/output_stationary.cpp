@@ -16,7 +16,7 @@ void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const C
   }
   walk(s);
   s.param1 = parameter_lane(now) >= 0 ? 1 : 0;
-  s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
+  if (os) s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
   s.count = (now.count + 1) & 0xFFFFFF;
   if (now.count + 1 >= cycles) {
     if (os) s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);

@@ -136,7 +136,7 @@ class Sequencer {
     if (dataflow() == Dataflow::is) return 0;
     return s.param1 != 0 ? s.param_lane1 : -1;
   }
-  // The words of the whole column tile are being taken.
+  // The words of the whole column tile are being taken; input stationary there are no others.
   static bool takes_tile_words(const SequencerState& s) {
     return s.param1 != 0 && s.param_lane1 == 0;
   }

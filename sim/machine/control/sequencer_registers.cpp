@@ -89,8 +89,8 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(os, drain2, 1, false);
   SAGITTA_FIELD_OF(os, drain_address1, kAddressBits, true);
   SAGITTA_FIELD_OF(os, drain_address2, kAddressBits, true);
-  SAGITTA_FIELD(param1, 1, false);
-  SAGITTA_FIELD(param_lane1, 9, false);
+  SAGITTA_FIELD_OF(!is || program_->parameters.tile_words > 0, param1, 1, false);
+  SAGITTA_FIELD_OF(!is, param_lane1, 9, false);
   SAGITTA_FIELD(pool1, 4, false);
   SAGITTA_FIELD(pool2, 4, false);
   SAGITTA_FIELD(pool_address1, kAddressBits, true);

@@ -109,15 +109,16 @@ void ChecksumDetector::step_stationary(const Cycle& cycle, bool load, std::int16
   }
 }
 
-// Input stationary: `activations`, of which those beyond the tile's pixels are zero, are added up;
-// `weights` and `load` wait beside the tree.
+// Input stationary: the activations of the tile's pixels are added up; weights and load enable wait
+// beside the tree.
 void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activations,
                                    const std::int8_t* weights, bool load) const {
-  std::int16_t sum = activations[0];
+  const int lanes = sequencer_->lanes(sequencer_->state(cycle.now));
+  std::int16_t sum = lanes > 0 ? activations[0] : std::int16_t{0};
   for (std::size_t level = 0; level < input_tree_.size(); ++level) {
     const Pipe<std::int16_t>& tree = input_tree_[level];
     const std::size_t terms =
-        level == 0 ? static_cast<std::size_t>(columns_) : input_tree_[level - 1].count;
+        level == 0 ? static_cast<std::size_t>(lanes) : input_tree_[level - 1].count;
     const auto term = [&](std::size_t i) -> int {
       if (i >= terms) return 0;
       return level == 0 ? activations[i] : input_tree_[level - 1].now(cycle)[i];
