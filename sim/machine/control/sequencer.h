@@ -125,6 +125,11 @@ class Sequencer {
   // The position registers, and how many of them read an activation in this cycle.
   int positions() const { return positions_; }
   int activations_read(const SequencerState& s) const;
+  // Transfer 0 is the image, transfer t + 1 the weights of column tile t.
+  static bool data_ready(const SequencerState& s, std::uint32_t transfers_done) {
+    const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+    return transfers_done >= std::uint32_t{s.column_tile} + (gemm ? 2 : 1);
+  }
   // The row of the weight scratchpad being read for the array, or -1.
   std::int32_t weight_row(const SequencerState& s) const;
   // The lane whose parameters are being read, or -1. Input stationary, where parameters accompany

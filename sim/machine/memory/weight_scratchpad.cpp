@@ -128,6 +128,20 @@ void WeightScratchpad::trim_checksum(const Cycle& cycle, std::int64_t bank_row) 
   word = static_cast<std::int16_t>(static_cast<std::int16_t>(word << unused) >> unused);
 }
 
+std::int64_t WeightScratchpad::taken(const std::byte* now, const Dma& dma) const {
+  const DmaState& d = dma.state(now);
+  if (d.data_valid == 0 || d.data_image != 0) return 0;
+  const std::int64_t header = channels_ ? d.data_header : format_.header_bytes(lanes_);
+  const std::int64_t parameters = std::min(header, 4 * std::int64_t{parameter_words_});
+  const std::int64_t weights = rows_ * (lanes_ + (has_checksum_ ? 2 : 0));
+  // Bytes of the beat in [from, to) of the column tile's stream.
+  const auto within = [&](std::int64_t from, std::int64_t to) {
+    const std::int64_t first = d.data_address;
+    return std::max<std::int64_t>(0, std::min(to, first + dma.count(now)) - std::max(from, first));
+  };
+  return within(0, parameters) + within(header, header + weights);
+}
+
 // Places a beat of the column tile's stream; see Transfer for its order.
 void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
   const DmaState& d = dma.state(cycle.now);

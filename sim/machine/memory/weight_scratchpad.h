@@ -24,6 +24,9 @@ class WeightScratchpad {
   // `channel`: input stationary, whose parameters are read, or -1 (PartialSums::parameter_channel).
   void step(const Cycle& cycle, const Dma& dma, std::int32_t channel);
 
+  // Bytes of DMA's beat that fit into the memory.
+  std::int64_t taken(const std::byte* now, const Dma& dma) const;
+
   // Read registers: one weight row towards the skew registers, and its checksum weight.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   std::int16_t checksum_read(const std::byte* now) const {
