@@ -157,9 +157,12 @@ TEST(Conservation, StatesOfAProductEqualTheClosedForm) {
       ASSERT_TRUE(machine.run(1'000'000));
       const LayerCounters& c = machine.counters()[0];
       std::int64_t setup = 0, preload = 0, feed = 0, fill = 0, drain = 0, settle = 0, flush = 0;
-      const std::int64_t tiles = test::ceil_div(n, array.columns);
-      for (int column = 0; column < n; column += array.columns) {
-        const int lanes = std::min(array.columns, n - column);
+      const bool is = dataflow == Dataflow::is;
+      const auto partial_rows = static_cast<int>(program.memory.partial_rows);
+      const int channels = is ? std::min(n, partial_rows) : array.columns;
+      const std::int64_t tiles = test::ceil_div(n, channels);
+      for (int column = 0; column < n; column += channels) {
+        const int lanes = std::min(channels, n - column);
         if (dataflow == Dataflow::os) {
           setup += std::max(std::min(array.rows, m), lanes);
           flush += 5;
@@ -170,11 +173,12 @@ TEST(Conservation, StatesOfAProductEqualTheClosedForm) {
             drain += rows;
           }
         } else {
-          const auto part_rows = static_cast<int>(program.memory.partial_rows);
-          const std::int64_t parts = test::ceil_div(m, part_rows);
+          // Parts of a column tile's pixels, or tiles of pixels.
+          const std::int64_t parts = test::ceil_div(m, is ? array.columns : partial_rows);
           const std::int64_t folds = test::ceil_div(k, array.rows);
-          preload += parts * folds * array.rows + std::max(0, lanes - array.rows);
-          feed += folds * m;
+          if (is) setup += std::min(array.columns, m);
+          preload += parts * folds * array.rows + (is ? 0 : std::max(0, lanes - array.rows));
+          feed += is ? parts * folds * lanes : folds * m;
           settle += parts * (folds - 1) * (array.rows - 1);
           flush += parts * (5 + array.rows + array.columns);
         }
