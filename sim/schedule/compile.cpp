@@ -5,10 +5,15 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "schedule/images.h"
 #include "schedule/program.h"
 
 namespace sagitta {
 namespace {
+
+int ceil_div(int a, int b) {
+  return (a + b - 1) / b;
+}
 
 LayerOperation operation_of(LayerKind kind) {
   switch (kind) {
@@ -61,12 +66,13 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   const std::int64_t image = layer.input.elements();
   d.image_step =
       static_cast<std::int32_t>(image - std::int64_t{d.span_y} * layer.input.width * channels);
-  // `array rows` pixels on: so many whole maps, rows of a map and pixels of a row.
-  d.tile_y = (array.rows / layer.output.width) % layer.output.height * w.stride_h;
-  d.tile_x = (array.rows % layer.output.width) * w.stride_w;
+  // As many pixels on as the array takes at once: whole maps, rows of a map, pixels of a row.
+  const int step = array.activation_lanes();
+  d.tile_y = (step / layer.output.width) % layer.output.height * w.stride_h;
+  d.tile_x = (step % layer.output.width) * w.stride_w;
   d.tile_address =
       static_cast<std::int32_t>((std::int64_t{d.tile_y} * layer.input.width + d.tile_x) * channels +
-                                array.rows / layer.rows() * image);
+                                step / layer.rows() * image);
   d.input_zero_point = static_cast<std::int8_t>(layer.input_zero_point);
   d.output_zero_point = static_cast<std::int8_t>(layer.output_zero_point);
   d.output_min = static_cast<std::int8_t>(layer.output_min);
@@ -113,23 +119,15 @@ void assign_banks(const Network& network, Program& program) {
   program.activation_banks = std::max<int>(2, static_cast<int>(free_from.size()));
 }
 
-ParameterFormat format_of(const Protection& p) {
+ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
   ParameterFormat f;
-  if (p.checksum) f.tile_words += 1;
+  if (p.checksum && dataflow == Dataflow::is) f.lane_words += 2;
+  if (p.checksum && dataflow != Dataflow::is) f.tile_words += 1;
   for (const Checker* c : {&p.range, &p.gradient}) {
     if (!c->present) continue;
     (c->granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
   }
   return f;
-}
-
-Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
-  if (gemm_index >= static_cast<int>(checker.layers.size())) return {};
-  const auto& bounds = checker.layers[static_cast<std::size_t>(gemm_index)].bounds;
-  if (bounds.empty()) return {};
-  const std::size_t i =
-      checker.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0;
-  return i < bounds.size() ? bounds[i] : Bounds{};
 }
 
 // The DRAM image of one column tile; see Transfer.
@@ -184,6 +182,7 @@ Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
       t.bytes.push_back(static_cast<std::uint8_t>(sum >> 8));
     }
   }
+  t.header = program.parameters.header_bytes(lanes);
   t.size = static_cast<std::int64_t>(t.bytes.size());
   return t;
 }
@@ -210,7 +209,8 @@ std::int64_t partial_rows(const Network& network, const ArrayShape& array,
   std::int64_t most = 1;
   for (const Layer& layer : network.layers) {
     if (layer.kind != LayerKind::gemm) continue;
-    most = std::max(most, std::int64_t{batch} * layer.rows());
+    most = std::max(most, array.dataflow == Dataflow::is ? std::int64_t{layer.columns()}
+                                                         : std::int64_t{batch} * layer.rows());
   }
   return std::min(kUsual,
                   static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
@@ -239,7 +239,8 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
   check("kernel height or width", std::max(w.kernel_h, w.kernel_w), 8);
   check("one output row's span", std::int64_t{w.stride_w} * layer.output.width, 23);
   check("one output map's span", std::int64_t{w.stride_h} * layer.output.height, 23);
-  check("one array height's step", std::int64_t{array.rows} * std::max(w.stride_h, w.stride_w), 23);
+  check("one array height's step",
+        std::int64_t{array.activation_lanes()} * std::max(w.stride_h, w.stride_w), 23);
   check("input elements",
         std::int64_t{batch} * layer.input.height * layer.input.width * layer.input.channels, 30);
   check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);
@@ -247,11 +248,11 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
 
 }  // namespace
 
-std::vector<ColumnTile> column_tiles(int columns, int group_columns, int array_columns) {
+std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most) {
   std::vector<ColumnTile> tiles;
   for (int group = 0; group < columns; group += group_columns) {
-    for (int first = 0; first < group_columns; first += array_columns) {
-      tiles.push_back({group + first, std::min(array_columns, group_columns - first)});
+    for (int first = 0; first < group_columns; first += most) {
+      tiles.push_back({group + first, std::min(most, group_columns - first)});
     }
   }
   return tiles;
@@ -264,7 +265,7 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
   program.array = array;
   program.memory = memory;
   program.protection = protection;
-  program.parameters = format_of(protection);
+  program.parameters = format_of(protection, array.dataflow);
   program.input = network.input;
   constexpr std::size_t kMostLayers = 255;        // 8-bit layer counter
   constexpr std::size_t kMostTransfers = 65'000;  // 16-bit transfer and column tile counters
@@ -300,11 +301,17 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
       deepest_layer = fmt::format("a column tile of layer {} (K = {})", layer.name, layer.depth());
     }
   }
+  program.memory.partial_rows = partial_rows(network, array, memory, batch);
+  if (array.dataflow == Dataflow::is) {
+    // Of each channel a row of weights a fold; as many channels as there are partial sums for.
+    deepest = ceil_div(static_cast<int>(deepest), array.rows);
+    deepest_layer.replace(0, deepest_layer.find("layer"), "one channel of ");
+    if (memory.weight_rows == 0) deepest = most_weight_rows(network, program);
+  }
   program.memory.activation_bytes = fit(memory.activation_bytes, largest_map, 1024, where,
                                         "$.memory.activation_bytes", largest_map_layer);
   program.memory.weight_rows =
       fit(memory.weight_rows, deepest, 64, where, "$.memory.weight_rows", deepest_layer);
-  program.memory.partial_rows = partial_rows(network, array, memory, batch);
 
   Transfer image;
   image.is_image = true;
@@ -314,11 +321,16 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
   for (const Layer& layer : network.layers) {
     program.layer_names.push_back(layer.name);
     program.layers.push_back(describe(layer, array, batch));
+    LayerDescriptor& d = program.layers.back();
+    d.tile_channels = tile_channels(layer, program);
+    d.tile_output = static_cast<std::int32_t>(static_cast<std::uint32_t>(array.columns) *
+                                              static_cast<std::uint32_t>(layer.columns()));
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
-    for (const ColumnTile& tile :
-         column_tiles(layer.columns(), layer.columns() / layer.groups, array.columns)) {
-      program.transfers.push_back(column_tile(layer, gemm_index, tile, program));
+    for (const ColumnTile& tile : column_tiles(d.columns, d.group_columns, d.tile_channels)) {
+      program.transfers.push_back(array.dataflow == Dataflow::is
+                                      ? channel_tile(layer, gemm_index, tile, program)
+                                      : column_tile(layer, gemm_index, tile, program));
     }
     ++gemm_index;
   }

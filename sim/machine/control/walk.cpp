@@ -7,7 +7,6 @@ namespace sagitta {
 
 void Sequencer::start_taps(SequencerState& s) const {
   s.tap_y = s.tap_x = s.kernel_y = s.kernel_x = s.channel = 0;
-  s.weight_row = 0;
   s.tap_address = 0;
 }
 
@@ -36,6 +35,7 @@ bool Sequencer::next_tap(SequencerState& s) const {
     return false;
   }
   start_taps(s);
+  if (dataflow() == Dataflow::os) s.weight_row = 0;
   return true;
 }
 
@@ -60,6 +60,19 @@ void Sequencer::walk(SequencerState& s) const {
   s.walk_x = wrap_add(s.walk_x, c.stride_x);
   s.walk_address = wrap_add(s.walk_address, c.pixel_step);
   wrap_position(c, s.walk_y, s.walk_x, s.walk_address);
+}
+
+// A tile's pixels lie as far behind those of the tile before as the array takes at once.
+void Sequencer::advance_positions(const Cycle& cycle, const LayerDescriptor& c) const {
+  for (int i = 0; i < positions_; ++i) {
+    std::int32_t y = wrap_add(row_y_.now(cycle)[i], c.tile_y);
+    std::int32_t x = wrap_add(row_x_.now(cycle)[i], c.tile_x);
+    std::int32_t address = wrap_add(row_address_.now(cycle)[i], c.tile_address);
+    wrap_position(c, y, x, address);
+    row_y_.next(cycle)[i] = y;
+    row_x_.next(cycle)[i] = x;
+    row_address_.next(cycle)[i] = address;
+  }
 }
 
 void Sequencer::step_pool(const SequencerState& now, SequencerState& s) const {

@@ -1,7 +1,7 @@
 // Banks of feature maps, as many as live at once: a layer reads one, or two to add them, and writes
-// another. One read port a row of the array (im2col addressing: the sequencer's row registers plus
-// the tap address), one port of `columns` consecutive elements for pooling, adding and the host. A
-// bank that does not exist reads as zero and takes nothing.
+// another. One read port a row of the array, or (is) a column (im2col addressing: the sequencer's
+// position registers plus the tap address); one port of `columns` consecutive elements for pooling,
+// adding and the host. A bank that does not exist reads as zero and takes nothing.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace sagitta {
 
-// What the vector unit writes back: `lanes` elements from `address` on.
+// What the vector unit writes back: `lanes` elements from `address` on, Sequencer::lane_step apart.
 struct WriteBack {
   bool valid = false;
   std::int32_t address = 0;
@@ -29,7 +29,7 @@ class ActivationScratchpad {
   // Bytes of DMA's beat that fit into the memory.
   std::int64_t taken(const std::byte* now, const Dma& dma) const;
 
-  // Read registers: one element a row, towards the skew registers.
+  // Read registers: one element a port, towards the skew registers.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   // Read register of the wide port: taps for the vector unit, or logits on their way to the host.
   const std::int8_t* vector(const std::byte* now) const { return vector_.now(now); }
@@ -46,7 +46,7 @@ class ActivationScratchpad {
   }
 
   const Sequencer* sequencer_;
-  int rows_;
+  int ports_;
   int columns_;
   int bank_count_;
   int logits_;

@@ -1,6 +1,7 @@
 // The vector unit: bias at the head of the drain path, requantisation and activation behind the
 // resilience unit; max pooling; average pooling and residual add, whose taps the requantiser's
-// multipliers add up. One vector of `columns` lanes a cycle, no stalls.
+// multipliers add up. One vector of `columns` lanes a cycle, no stalls. A lane has its own
+// parameters; input stationary, where a vector is one channel, all lanes share one set.
 //
 //   array row -> sum (bias added) -> [resilience unit] -> product -> output -> scratchpad
 //   scratchpad -> product (accumulates a pixel's taps) -> output -> scratchpad
@@ -53,6 +54,7 @@ class VectorUnit {
   Held<std::uint8_t> shift_;
   SumStage sum_;
   Pipe<std::int64_t> product_;
+  Pipe<std::uint8_t> product_shift_;  // input stationary: of the channel whose products these are
   Pipe<std::uint8_t> product_valid_;
   Pipe<std::int32_t> product_address_;
   Pipe<std::int8_t> output_;
