@@ -7,27 +7,9 @@
 
 #include <fmt/format.h>
 
-namespace sagitta::cosim {
+#include "support/rtl_host.h"
 
-std::vector<std::uint8_t> pack_descriptor(const LayerDescriptor& descriptor,
-                                          const std::vector<RegisterClass>& classes) {
-  const std::string prefix = "control.sequencer.config.";
-  std::vector<bool> bits;
-  std::optional<std::size_t> base;  // the descriptor's first field is `height`
-  for (const RegisterClass& c : classes) {
-    if (!c.path.starts_with(prefix)) continue;
-    if (!base) base = c.offset;
-    std::uint64_t raw = 0;
-    std::memcpy(&raw, reinterpret_cast<const std::byte*>(&descriptor) + (c.offset - *base),
-                static_cast<std::size_t>(c.element_bytes));
-    for (int bit = 0; bit < c.width; ++bit) bits.push_back((raw >> bit & 1) != 0);
-  }
-  std::vector<std::uint8_t> bytes((bits.size() + 7) / 8);
-  for (std::size_t i = 0; i < bits.size(); ++i) {
-    if (bits[i]) bytes[i / 8] = static_cast<std::uint8_t>(bytes[i / 8] | 1U << i % 8);
-  }
-  return bytes;
-}
+namespace sagitta::cosim {
 
 Lockstep::Lockstep(Shape shape, std::unique_ptr<RtlModel> rtl)
     : shape_(std::move(shape)), rtl_(std::move(rtl)) {
@@ -69,26 +51,18 @@ void Lockstep::drive(const Case& c) {
   std::byte* descriptor = rtl_->port_bytes("next_descriptor");
   std::memset(descriptor, 0, rtl_->port_size("next_descriptor"));
   if (layer < c.program.layers.size()) {
-    const auto bytes = pack_descriptor(c.program.layers[layer], map_->sites().classes());
+    const auto bytes = test::pack_descriptor(c.program.layers[layer], map_->sites().classes());
     std::memcpy(descriptor, bytes.data(), bytes.size());
   }
 
   const auto transfer = static_cast<std::size_t>(rtl_->port("dram_transfer"));
   const auto position = static_cast<std::int64_t>(rtl_->port("dram_position"));
-  std::byte* data = rtl_->port_bytes("dram_data");
-  std::memset(data, 0, rtl_->port_size("dram_data"));
+  test::read_dram(c.program, c.image.data(), transfer, position, rtl_->port_size("dram_data"),
+                  rtl_->port_bytes("dram_data"));
   const bool exists = transfer < c.program.transfers.size();
-  const Transfer none;
-  const Transfer& t = exists ? c.program.transfers[transfer] : none;
-  rtl_->set_port("dram_is_image", t.is_image ? 1 : 0);
-  rtl_->set_port("dram_size", static_cast<std::uint64_t>(t.size));
-  const std::int64_t beat =
-      std::min<std::int64_t>(t.size - position, c.program.memory.dram_bytes_per_cycle);
-  if (beat > 0) {
-    const void* source = t.is_image ? static_cast<const void*>(c.image.data() + position)
-                                    : static_cast<const void*>(t.bytes.data() + position);
-    std::memcpy(data, source, static_cast<std::size_t>(beat));
-  }
+  rtl_->set_port("dram_is_image", exists && c.program.transfers[transfer].is_image ? 1 : 0);
+  rtl_->set_port("dram_size",
+                 exists ? static_cast<std::uint64_t>(c.program.transfers[transfer].size) : 0);
 }
 
 void Lockstep::take_result(const Case& c) {

@@ -57,9 +57,4 @@ class Lockstep {
   std::vector<std::uint8_t> results_;  // what the RTL handed to the host, as bytes
 };
 
-// The descriptor as the host hands it to the RTL: the fields that the machine has registers for, in
-// the order of their declarations, the first one lowest.
-std::vector<std::uint8_t> pack_descriptor(const LayerDescriptor& descriptor,
-                                          const std::vector<RegisterClass>& classes);
-
 }  // namespace sagitta::cosim
