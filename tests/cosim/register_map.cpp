@@ -50,6 +50,7 @@ const Alias kAliases[] = {
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
     {R"(^resilience\.range)", "resilience.value_checker.range"},
     {R"(^resilience\.gradient)", "resilience.neighbour_checker.gradient"},
+    {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.
     {R"((skew|skew_a|skew_b|deskew)\[(\d+)\]\[\]$)", "$1[$2].delayed.line.stage[]"},
     // Copies of a register are one vector.
@@ -169,7 +170,7 @@ RegisterMap::RegisterMap(const Machine& machine, RtlModel& rtl) : sites_(machine
         const auto found = rtl.find(scope, place.name);
         if (!found) {
           throw std::runtime_error(
-              fmt::format("{}: the RTL has no public {} in {} (is its name in registers.vlt?)",
+              fmt::format("{}: the RTL has no public {} in {} (is its name in tests/cosim/*.vlt?)",
                           c.path, place.name, scope));
         }
         variable = *found;
