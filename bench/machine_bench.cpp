@@ -1,5 +1,6 @@
 // Simulation speed: the SystemC accelerator, the same blocks without the kernel, the RTL under
-// Verilator, and the PE array alone as one SystemC module a PE and as the flat core. Prints one JSON document; see README.md.
+// Verilator, and the PE array alone as one SystemC module a PE and as the flat core. Prints one
+// JSON document; see README.md.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -282,9 +283,10 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
     ratio("machine_systemc_gemm", "machine_rtl_gemm");
     ratio("machine_plain_gemm", "machine_rtl_gemm");
   } else {
-    result["missing"]["machine_rtl_gemm"] =
-        fmt::format("built without an RTL model of {0}x{0}: install Verilator and configure with "
-                    "-DSAGITTA_BENCH_RTL=\"...;{0}\"", size);
+    result["missing"]["machine_rtl_gemm"] = fmt::format(
+        "built without an RTL model of {0}x{0}: install Verilator and configure with "
+        "-DSAGITTA_BENCH_RTL=\"...;{0}\"",
+        size);
   }
   ratio("machine_plain_network", "machine_systemc_network");
   ratio("machine_plain_gemm", "machine_systemc_gemm");

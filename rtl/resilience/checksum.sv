@@ -63,7 +63,10 @@ module checksum #(
       localparam int WIDTH = 8 + l;
       wire [ENTRIES*WIDTH-1:0] terms;
       if (l == 0) begin : leaves
-        assign terms = activations;
+        // Lanes without a pixel read padding.
+        for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
+          assign terms[8*c+:8] = 9'(c) < lanes ? activations[8*c+:8] : '0;
+        end
       end else begin : later
         logic [ENTRIES*WIDTH-1:0] entry;
         assign terms = entry;

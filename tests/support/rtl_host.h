@@ -19,7 +19,7 @@ inline std::vector<std::uint8_t> pack_descriptor(const LayerDescriptor& descript
                                                  const std::vector<RegisterClass>& classes) {
   const std::string prefix = "control.sequencer.config.";
   std::vector<std::uint8_t> bytes;
-  std::size_t at = 0;                // bit
+  std::size_t at = 0;                    // bit
   const RegisterClass* first = nullptr;  // the descriptor's first field, `height`
   for (const RegisterClass& c : classes) {
     if (!c.path.starts_with(prefix)) continue;
@@ -41,8 +41,8 @@ inline void read_dram(const Program& program, const std::int8_t* image, std::siz
   std::size_t count = 0;
   if (transfer < program.transfers.size()) {
     const Transfer& t = program.transfers[transfer];
-    const std::int64_t left = std::clamp<std::int64_t>(t.size - position, 0,
-                                                       static_cast<std::int64_t>(most));
+    const std::int64_t left =
+        std::clamp<std::int64_t>(t.size - position, 0, static_cast<std::int64_t>(most));
     count = static_cast<std::size_t>(left);
     const void* source = t.is_image ? static_cast<const void*>(image + position)
                                     : static_cast<const void*>(t.bytes.data() + position);
