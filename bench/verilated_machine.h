@@ -31,6 +31,7 @@ class VerilatedMachine : public RtlMachine {
     model_.dram_latency = static_cast<std::uint16_t>(program_.memory.dram_latency);
     model_.dram_transfers = static_cast<std::uint32_t>(program_.transfers.size());
     model_.results = static_cast<std::uint32_t>(program_.logits);
+    model_.dram_ready = 1;
     model_.reset = 1;
     clock();
     model_.reset = 0;

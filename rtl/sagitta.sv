@@ -1,7 +1,8 @@
 // The machine: the wiring of its blocks. Named blocks are the folders of the site paths.
 //
 // The host answers combinationally: `next_descriptor` belongs to `next_layer`, `dram_is_image`,
-// `dram_size` and `dram_data` to `dram_transfer` and `dram_position`. It takes `result` in every
+// `dram_size` and `dram_data` to `dram_transfer` and `dram_position`. A beat comes in no cycle in
+// which `dram_ready` is 0. The host takes `result` in every
 // cycle in which `result_valid` is 1.
 module sagitta #(
     parameter int DATAFLOW = 0,  // 0: output stationary, 1: weight stationary
@@ -9,6 +10,7 @@ module sagitta #(
     parameter int COLUMNS = 4,
     parameter int COPIES = 1,  // 3: triplicated PEs
     parameter int DRAM_BYTES = 16,  // a beat
+    parameter int DMA_QUEUE = 2,  // requests at a time
     parameter int ACTIVATION_BYTES = 1024,  // of one bank
     parameter int WEIGHT_ROWS = 64,  // of one bank
     parameter int PARTIAL_ROWS = 16,
@@ -34,6 +36,7 @@ module sagitta #(
     input  logic [            16:0] dram_transfers,
     output logic [            15:0] dram_transfer,
     output logic [            31:0] dram_position,
+    input  logic                    dram_ready,
     input  logic                    dram_is_image,
     input  logic [            31:0] dram_size,
     input  logic [DRAM_BYTES*8-1:0] dram_data,
@@ -136,12 +139,12 @@ module sagitta #(
 
   if (1) begin : memory
     dma #(
-        .WIDTH(DRAM_BYTES)
+        .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE)
     ) dma (
-        .clk, .reset, .dram_latency, .dram_transfers, .transfer(dram_transfer),
-        .position(dram_position), .dram_is_image, .dram_size, .dram_data, .column_tile,
-        .done(transfers_done), .data_valid(dma_valid), .data_image(dma_image),
-        .data_bank(dma_bank), .data_address(dma_address), .data_bytes(dma_bytes), .data(dma_data)
+        .clk, .reset, .dram_latency, .dram_transfers, .dram_transfer, .dram_position, .dram_ready,
+        .dram_is_image, .dram_size, .dram_data, .column_tile, .done(transfers_done),
+        .data_valid(dma_valid), .data_image(dma_image), .data_bank(dma_bank),
+        .data_address(dma_address), .data_bytes(dma_bytes), .data(dma_data)
     );
     activation_scratchpad #(
         .ROWS(ROWS), .COLUMNS(COLUMNS), .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0),

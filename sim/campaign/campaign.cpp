@@ -13,17 +13,18 @@
 #include "base/file.h"
 #include "campaign/result_buffer.h"
 #include "machine/accelerator.h"
+#include "schedule/conservation.h"
 
 namespace sagitta {
 namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text =
-      fmt::format("{} {}x{} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
-                  to_string(plan.array.dataflow), plan.scheme.kind,
-                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
-                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle);
+  std::string text = fmt::format(
+      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
+      to_string(plan.array.dataflow), plan.scheme.kind, plan.program.memory.activation_bytes,
+      plan.program.memory.weight_rows, plan.program.memory.dram_latency,
+      plan.program.memory.dram_bytes_per_cycle, plan.program.memory.dma_queue);
   if (plan.array.dataflow != Dataflow::os) {
     text += fmt::format(" {}", plan.program.memory.partial_rows);
   }
@@ -123,6 +124,7 @@ void Campaign::run_clean(int workers, const Progress& progress) {
         machine.reset(image.data());
         if (!accelerator.run(INT64_MAX / 4))
           throw std::runtime_error("a fault-free run did not end");
+        check_conservation(machines_[m].program, machine.counters(), machine.cycle());
         CleanResult c;
         c.image = static_cast<int>(i);
         c.logits = machine.logits();

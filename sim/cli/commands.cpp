@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "fault/site.h"
+#include "report/counter_report.h"
 #include "report/results.h"
 #include "report/table.h"
 
@@ -30,10 +31,10 @@ void check_overwrite(const ExperimentOptions& options, const Campaign& campaign)
 }
 
 // Adds a command that loads an experiment, works for a while and may leave a folder of results.
-void add_experiment_command(CLI::App& app, const std::string& name, const std::string& description,
-                            const std::string& footer,
-                            const std::function<void(const Options&, Campaign&)>& work,
-                            const std::vector<std::string>& set = {}) {
+Options add_experiment_command(CLI::App& app, const std::string& name,
+                               const std::string& description, const std::string& footer,
+                               const std::function<void(const Options&, Campaign&)>& work,
+                               const std::vector<std::string>& set = {}) {
   auto* command = app.add_subcommand(name, description);
   command->footer(footer);
   auto options = std::make_shared<ExperimentOptions>();
@@ -45,6 +46,7 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
     check_overwrite(*options, campaign);
     work(options, campaign);
   });
+  return options;
 }
 
 // `more`: other files that the command has put into the output folder.
@@ -108,6 +110,19 @@ std::string faults_csv(const Campaign& campaign) {
   return text;
 }
 
+// What each machine counted in an inference.
+std::string counters_of_machines(const Campaign& campaign) {
+  std::string text;
+  for (std::size_t m = 0; m < campaign.machines().size(); ++m) {
+    const MachinePlan& plan = campaign.machines()[m];
+    const auto first = static_cast<std::size_t>(plan.configurations.front());
+    text += fmt::format("\n{}\n", campaign.experiment().configurations[first].name) +
+            counters_table(plan.program.layer_names, campaign.result(static_cast<int>(m)).counters,
+                           colour_wanted());
+  }
+  return text;
+}
+
 // Writes faults.csv and the lists that replay; returns their names.
 std::vector<std::string> write_faults(const std::string& folder, const Campaign& campaign) {
   make_output(folder);
@@ -150,27 +165,34 @@ void add_check(CLI::App& app) {
                                {"weight_rows", memory.weight_rows}});
       text += fmt::format(
           "  {}x{} {}: {} bits of state; activation banks 2 x {} bytes, weight banks 2 x {} rows, "
-          "DRAM {} cycles latency, {} bytes a cycle\n",
+          "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
           m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
-          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
+          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle, memory.dma_queue,
+          memory.dma_queue == 1 ? "" : "s");
     }
     print(options->json ? document(j) : text + "OK\n");
   });
 }
 
 void add_run(CLI::App& app) {
-  add_experiment_command(
+  const auto options_of_run = add_experiment_command(
       app, "run",
       "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy",
-      "Example: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run",
+      "Examples: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run\n"
+      "          sagitta run configs/lenet5.json --set scheme=none --counters",
       [](const Options& options, Campaign& campaign) {
         {
           ProgressLine line("inferences", campaign.clean_units(), options->quiet);
           campaign.run_clean(options->worker_count(), line.callback());
         }
         const auto results = clean_results(campaign);
-        finish(options, campaign, results, clean_table(results, colour_wanted()));
+        std::string text = clean_table(results, colour_wanted());
+        if (options->counters) text += counters_of_machines(campaign);
+        finish(options, campaign, results, text);
       });
+  app.get_subcommand("run")->add_flag(
+      "--counters", options_of_run->counters,
+      "Print what was counted, layer by layer; `sagitta counters` says what each count means");
 }
 
 void add_calibrate(CLI::App& app) {

@@ -133,6 +133,8 @@ class Machine {
 
  private:
   void count();
+  void count_phase(const SequencerState& s, LayerCounters& c) const;
+  void count_dma(const SequencerState& s, LayerCounters& c) const;
   void capture_store(const SequencerState& s);
   void record_tile(const SequencerState& s);
 

@@ -45,7 +45,8 @@ void Lockstep::reset(Machine& machine, const Case& c) {
 }
 
 // Answers the RTL as host and DRAM.
-void Lockstep::drive(const Case& c) {
+void Lockstep::drive(const Case& c, bool dram_ready) {
+  rtl_->set_port("dram_ready", dram_ready ? 1 : 0);
   rtl_->eval();
   const auto layer = static_cast<std::size_t>(rtl_->port("next_layer"));
   std::byte* descriptor = rtl_->port_bytes("next_descriptor");
@@ -56,13 +57,14 @@ void Lockstep::drive(const Case& c) {
   }
 
   const auto transfer = static_cast<std::size_t>(rtl_->port("dram_transfer"));
-  const auto position = static_cast<std::int64_t>(rtl_->port("dram_position"));
-  test::read_dram(c.program, c.image.data(), transfer, position, rtl_->port_size("dram_data"),
-                  rtl_->port_bytes("dram_data"));
   const bool exists = transfer < c.program.transfers.size();
   rtl_->set_port("dram_is_image", exists && c.program.transfers[transfer].is_image ? 1 : 0);
   rtl_->set_port("dram_size",
                  exists ? static_cast<std::uint64_t>(c.program.transfers[transfer].size) : 0);
+  test::read_dram(c.program, c.image.data(), transfer,
+                  static_cast<std::int64_t>(rtl_->port("dram_position")),
+                  static_cast<std::size_t>(c.program.memory.dram_bytes_per_cycle),
+                  rtl_->port_bytes("dram_data"));
 }
 
 void Lockstep::take_result(const Case& c) {
@@ -113,7 +115,9 @@ RunResult Lockstep::run(const Case& c, const std::optional<Fault>& fault, std::i
       machine.touch();
       r.flip_rtl(fault->site.bit);
     }
-    drive(c);
+    const bool ready = c.dram_ready(cycle);
+    machine.dma().set_dram_ready(ready);
+    drive(c, ready);
     if (watch) watch(machine, cycle);
     result.cycles = cycle;
     result.done = machine.done();

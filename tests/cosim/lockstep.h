@@ -45,7 +45,7 @@ class Lockstep {
 
  private:
   void reset(Machine& machine, const Case& c);
-  void drive(const Case& c);
+  void drive(const Case& c, bool dram_ready);
   void clock();
   void take_result(const Case& c);
   std::optional<Mismatch> compare(const Machine& machine) const;

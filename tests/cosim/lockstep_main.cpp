@@ -43,6 +43,16 @@ std::vector<Group> groups_of(const SiteMap& sites) {
   return groups;
 }
 
+std::int64_t fault_free_cycles(const Case& c) {
+  Machine machine(c.program);
+  machine.reset(c.image.data());
+  while (!machine.done() && machine.cycle() < kFaultFreeBudget) {
+    machine.dma().set_dram_ready(c.dram_ready(machine.cycle()));
+    machine.step();
+  }
+  return machine.cycle();
+}
+
 struct Options {
   int products = 10;
   int flips = 100;
@@ -72,10 +82,7 @@ class Session {
   // The flip's class goes round with the seed, so that every class is struck.
   void flip(std::uint64_t seed, const std::vector<Group>& groups) {
     const Case c = random_case(lockstep_.shape(), seed);
-    Machine machine(c.program);
-    machine.reset(c.image.data());
-    machine.run(kFaultFreeBudget);
-    const std::int64_t cycles = machine.cycle();
+    const std::int64_t cycles = fault_free_cycles(c);
     test::Random random(~seed);
     const Group& group = groups[seed % groups.size()];
     Fault fault;

@@ -70,6 +70,7 @@ class VerilatedModel : public RtlModel {
     add_port("dram_transfers", top_->dram_transfers);
     add_port("dram_transfer", top_->dram_transfer);
     add_port("dram_position", top_->dram_position);
+    add_port("dram_ready", top_->dram_ready);
     add_port("dram_is_image", top_->dram_is_image);
     add_port("dram_size", top_->dram_size);
     add_port("dram_data", top_->dram_data);

@@ -98,6 +98,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.memory.weight_rows = values.at("WEIGHT_ROWS");
   s.memory.partial_rows = values.at("PARTIAL_ROWS");
   s.memory.dram_bytes_per_cycle = values.at("DRAM_BYTES");
+  s.memory.dma_queue = values.at("DMA_QUEUE");
   s.protection.tmr_pe = values.at("COPIES") == 3;
   s.protection.checksum = values.at("CHECKSUM") != 0;
   s.protection.range = checker("RANGE");
@@ -106,14 +107,26 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   return s;
 }
 
+// A pure function of seed and cycle, so that every machine that runs the case sees the same DRAM.
+bool Case::dram_ready(std::int64_t cycle) const {
+  if (ready_percent == 100) return true;
+  Stream stream(stall_seed, static_cast<std::uint64_t>(cycle), Purpose::test);
+  return stream.below(100) < static_cast<std::uint64_t>(ready_percent);
+}
+
 Case random_case(const Shape& shape, std::uint64_t seed) {
+  constexpr int kReadyPercents[] = {100, 100, 90, 50, 20};
   test::Random random(seed);
   for (;;) {
     MemoryShape memory = shape.memory;
     memory.dram_latency = random.between(0, 20);
+    const int ready = kReadyPercents[random.between(0, 4)];
     try {
-      return shape.raw_words > 0 ? random_product(shape, memory, random)
-                                 : random_layers(shape, memory, random);
+      Case c = shape.raw_words > 0 ? random_product(shape, memory, random)
+                                   : random_layers(shape, memory, random);
+      c.stall_seed = seed;
+      c.ready_percent = ready;
+      return c;
     } catch (const InputError&) {
       // Does not fit the shape's memories: another draw.
     }

@@ -25,6 +25,10 @@ Shape parse_shape(const std::string& name, const std::string& parameters);
 struct Case {
   Program program;
   std::vector<std::int8_t> image;
+  std::uint64_t stall_seed = 0;
+  int ready_percent = 100;  // cycles in which DRAM has a beat to give
+
+  bool dram_ready(std::int64_t cycle) const;
 };
 
 // A random program that fits the shape: a bare product with as many results as there are raw words,
