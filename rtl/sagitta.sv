@@ -243,9 +243,9 @@ module sagitta #(
           .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
           .WEIGHT_BITS(CHECKSUM_BITS)
       ) checksum (
-          .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode, .load, .tag, .next_tag,
-          .read_row, .write_row, .lanes, .param1, .param_lane1, .bias_word(bias_word), .last_bias_word(last_bias_word),
-          .leaving_valid(row_valid), .sums_valid(bias_add_valid),
+          .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
+          .load, .tag, .next_tag, .read_row, .write_row, .lanes, .param1, .param_lane1, .bias_word,
+          .last_bias_word, .leaving_valid(row_valid), .sums_valid(bias_add_valid),
           .sums_address(bias_add_address), .sums_sum(bias_add_sum), .output_valid(checksum_valid),
           .output_flag(checksum_flag), .output_address(checksum_address),
           .output_sum(checksum_sum)

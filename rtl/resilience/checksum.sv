@@ -62,7 +62,8 @@ module checksum #(
       localparam int BELOW = l > 0 ? (COLUMNS + (1 << (l - 1)) - 1) >> (l - 1) : 0;
       localparam int WIDTH = 8 + l;
       wire [ENTRIES*WIDTH-1:0] terms;
-      if (l == 0) begin : leaves  // pixels beyond the tile's count as zero
+      if (l == 0) begin : leaves
+        // Lanes without a pixel read padding.
         for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
           assign terms[8*c+:8] = 9'(c) < lanes ? activations[8*c+:8] : '0;
         end

@@ -69,7 +69,9 @@ std::string rtl_path(const std::string& path, Dataflow dataflow) {
   for (const auto& [pattern, replacement] : aliases) {
     out = std::regex_replace(out, pattern, replacement);
   }
-  const std::string flow = dataflow == Dataflow::os ? "output_stationary" : "weight_stationary";
+  const std::string flow = dataflow == Dataflow::os   ? "output_stationary"
+                           : dataflow == Dataflow::ws ? "weight_stationary"
+                                                      : "input_stationary";
   return std::regex_replace(out, std::regex("FLOW"), flow);
 }
 
