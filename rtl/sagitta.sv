@@ -133,7 +133,7 @@ module sagitta #(
   if (1) begin : control
     sequencer #(
         .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-        .FLUSH_CYCLES(FLUSH_CYCLES),
+        .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
         .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (

@@ -1,6 +1,8 @@
 // What the sequencer issued one and two cycles ago: the control that travels beside the data.
 module issued #(
-    parameter int OS = 1,   // modes and drains; else a load enable, and tags beside what streams past
+    parameter int OS = 1,  // modes and drains; else a load enable, and tags beside what streams past
+    parameter int PARAMETERS = 1,       // there are parameters to take, beside their read registers
+    parameter int PARAMETER_LANES = 1,  // of lane after lane
     parameter int TAGS = 2  // as many cycles until a tag's sums stand aligned below the array
 ) (
     input logic clk,
@@ -33,16 +35,30 @@ module issued #(
   logic [31:0] pool_address1;
   always_ff @(posedge clk) begin
     if (reset) begin
-      {param1, param_lane1, pool1, pool2, pool_address1, pool_address2, store1} <= '0;
+      {pool1, pool2, pool_address1, pool_address2, store1} <= '0;
     end else begin
-      param1 <= parameters;
-      if (lane_moves) param_lane1 <= lane;
       pool1 <= pool;
       if (pool[0]) pool_address1 <= output_address;
       pool2 <= pool1;
       pool_address2 <= pool_address1;
       store1 <= results;
     end
+  end
+
+  if (PARAMETERS != 0) begin : takes_parameters
+    always_ff @(posedge clk) param1 <= !reset && parameters;
+  end else begin : no_parameters
+    assign param1 = 1'b0;
+    wire unused = parameters;
+  end
+  if (PARAMETER_LANES != 0) begin : takes_lanes
+    always_ff @(posedge clk) begin
+      if (reset) param_lane1 <= '0;
+      else if (lane_moves) param_lane1 <= lane;
+    end
+  end else begin : no_lanes
+    assign param_lane1 = '0;
+    wire unused = &{1'b0, lane_moves, lane};
   end
 
   if (OS != 0) begin : modes

@@ -7,6 +7,7 @@ module sequencer #(
     parameter int PARTIAL_ROWS = 1,
     parameter int FLUSH_CYCLES = 5,
     parameter int STORE_BEAT_CYCLES = 1,
+    parameter int TILE_WORDS = 0,
     parameter int DESCRIPTOR_BITS = DATAFLOW == 0 ? 522 : DATAFLOW == 1 ? 466 : 602,
     localparam int POSITIONS = DATAFLOW == 2 ? COLUMNS : ROWS
 ) (
@@ -372,7 +373,8 @@ module sequencer #(
   wire [1:0] issued_mode = phase == SETUP && setup_ends ? CLEAR :
                            phase != DRAIN ? ACCUMULATE : drain_ends ? SHIFT_CLEAR : SHIFT;
   issued #(
-      .OS(OS ? 1 : 0), .TAGS(ROWS + COLUMNS)
+      .OS(OS ? 1 : 0), .PARAMETERS(!IS || TILE_WORDS > 0 ? 1 : 0), .PARAMETER_LANES(IS ? 0 : 1),
+      .TAGS(ROWS + COLUMNS)
   ) issued (
       .clk, .reset, .parameters(reads_parameters), .lane_moves(phase == (WS ? PRELOAD : SETUP)),
       .lane(count[8:0]), .pool(phase == POOL ? {!pool_inside, taps_end, pool_first, 1'b1} : 4'b0),
