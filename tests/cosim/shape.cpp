@@ -76,7 +76,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"COLUMNS", 0},
                                     {"BANKS", 2},
                                     {"COPIES", 1},
-                                    {"DMA_QUEUE", 2},
+                                    {"DMA_QUEUE", 0},
                                     {"DRAM_BYTES", 0},
                                     {"ACTIVATION_BYTES", 0},
                                     {"WEIGHT_ROWS", 0},
