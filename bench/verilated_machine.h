@@ -66,6 +66,8 @@ class VerilatedMachine : public RtlMachine {
     const bool exists = transfer < program_.transfers.size();
     model_.dram_is_image = exists && program_.transfers[transfer].is_image ? 1 : 0;
     model_.dram_size = exists ? static_cast<std::uint32_t>(program_.transfers[transfer].size) : 0;
+    model_.dram_header =
+        exists ? static_cast<std::uint32_t>(program_.transfers[transfer].header) : 0;
     test::read_dram(program_, image, transfer, model_.dram_position,
                     static_cast<std::size_t>(program_.memory.dram_bytes_per_cycle),
                     &model_.dram_data);

@@ -1,8 +1,8 @@
-// Two banks of feature maps: a layer reads one and writes the other. One read port a row of the
-// array, with its own address (im2col), and one of COLUMNS consecutive elements for pooling and
-// for the host.
+// Two banks of feature maps: a layer reads one and writes the other. One read port for each operand
+// that enters the array in a cycle, with its own address (im2col), and one of COLUMNS consecutive
+// elements for pooling and for the host.
 module activation_scratchpad #(
-    parameter int ROWS = 4,
+    parameter int PORTS = 4,
     parameter int COLUMNS = 4,
     parameter int BYTES = 1024,
     parameter int RAW = 0,
@@ -15,17 +15,15 @@ module activation_scratchpad #(
     input logic [15:0] map_height,
     input logic [23:0] map_width,
     input logic [ 7:0] zero_point,
-    input logic [ 8:0] rows_used,
-    input logic [ 8:0] lanes,
 
-    input  logic               issues_rows,
-    input  logic [ROWS*32-1:0] rows_y,
-    input  logic [ROWS*32-1:0] rows_x,
-    input  logic [ROWS*32-1:0] rows_address,
-    input  logic [       31:0] shared_y,
-    input  logic [       31:0] shared_x,
-    input  logic [       31:0] shared_address,
-    output logic [ ROWS*8-1:0] read,
+    input  logic [         8:0] ports_used,
+    input  logic [PORTS*32-1:0] positions_y,
+    input  logic [PORTS*32-1:0] positions_x,
+    input  logic [PORTS*32-1:0] positions_address,
+    input  logic [        31:0] shared_y,
+    input  logic [        31:0] shared_x,
+    input  logic [        31:0] shared_address,
+    output logic [ PORTS*8-1:0] read,
 
     input  logic                 reads_pool,
     input  logic [         31:0] pool_operand_address,
@@ -41,6 +39,8 @@ module activation_scratchpad #(
     input logic [           15:0] dma_bytes,
     input logic [DMA_WIDTH*8-1:0] dma_data,
     input logic                   write_valid,
+    input logic [            8:0] lanes,
+    input logic [           31:0] lane_step,
     input logic [           31:0] write_address,
     input logic [  COLUMNS*8-1:0] write_value
 );
@@ -56,14 +56,14 @@ module activation_scratchpad #(
   endfunction
   // verilator lint_on UNUSEDSIGNAL
 
-  for (genvar r = 0; r < ROWS; r = r + 1) begin : row_port
-    wire [31:0] y = rows_y[r*32+:32] + shared_y;
-    wire [31:0] x = rows_x[r*32+:32] + shared_x;
-    wire [31:0] address = rows_address[r*32+:32] + shared_address;
+  for (genvar r = 0; r < PORTS; r = r + 1) begin : operand_port
+    wire [31:0] y = positions_y[r*32+:32] + shared_y;
+    wire [31:0] x = positions_x[r*32+:32] + shared_x;
+    wire [31:0] address = positions_address[r*32+:32] + shared_address;
     // Unsigned: a negative position is a large one. Outside is the padding.
     wire inside_map = y < {16'b0, map_height} && x < {8'b0, map_width};
     always_ff @(posedge clk) begin
-      if (reset || !issues_rows || 9'(r) >= rows_used) read[r*8+:8] <= '0;
+      if (reset || 9'(r) >= ports_used) read[r*8+:8] <= '0;
       else if (!inside_map) read[r*8+:8] <= zero_point;
       else read[r*8+:8] <= address < BYTES ? bank_word[word_of(input_bank, address)] : '0;
     end
@@ -85,8 +85,8 @@ module activation_scratchpad #(
         bank_word[word_of(1'b0, dma_address+i)] <= dma_data[i*8+:8];
     end
     for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && write_address + c < BYTES)
-        bank_word[word_of(!input_bank, write_address+c)] <= write_value[c*8+:8];
+      if (write_valid && 9'(c) < lanes && write_address + c * lane_step < BYTES)
+        bank_word[word_of(!input_bank, write_address+c*lane_step)] <= write_value[c*8+:8];
     end
   end
 endmodule

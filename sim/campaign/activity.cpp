@@ -7,28 +7,30 @@
 
 namespace sagitta {
 
-Activity::Place Activity::place_of(const RegisterClass& registers) {
+Activity::Place Activity::place_of(const RegisterClass& registers, bool is) {
   const std::string& path = registers.path;
   const auto starts = [&path](const char* prefix) { return path.starts_with(prefix); };
   const auto fixed_lane = [&path] { return std::stoi(path.substr(path.find('[') + 1)); };
   const bool has_lanes = path.ends_with("[]");
   if (starts("array.pe")) return {Kind::array_pe, -1};
-  if (starts("array.skew_a")) return {Kind::array_row, fixed_lane()};
-  if (starts("array.skew_b")) return {Kind::array_lane, fixed_lane()};
+  if (starts("array.skew_a")) return {is ? Kind::array_lane : Kind::array_row, fixed_lane()};
+  if (starts("array.skew_b")) return {is ? Kind::array_row : Kind::array_lane, fixed_lane()};
   if (starts("memory.activation.bank")) return {Kind::activation_bank, -1};
-  if (starts("memory.activation.read")) return {Kind::row_read, -1};
+  if (starts("memory.activation.read")) return {is ? Kind::lane_read : Kind::row_read, -1};
   if (starts("memory.activation.vector")) return {Kind::pool_lane, -1};
   if (starts("memory.weight.bank") || starts("resilience.checksum.weight.bank")) {
     return {Kind::weight_bank, -1};
   }
-  if (starts("memory.weight.read")) return {Kind::lane_read, -1};
+  if (starts("memory.weight.read")) return {is ? Kind::row_read : Kind::lane_read, -1};
+  if (starts("memory.parameter.wait")) return {Kind::channel_parameter, -1};
   if (starts("memory.parameter.bank")) return {Kind::parameter_bank, -1};
   if (starts("array.deskew")) return {Kind::array_lane, fixed_lane()};
   if (starts("memory.partial.row[]")) return {Kind::partial_row, -1};
   if (starts("memory.partial.read[]")) return {Kind::lane_read, -1};
   if (starts("memory.partial.finished.sum")) return {Kind::stage_lane, -1};
   if (starts("memory.partial.finished.address")) return {Kind::stage, -1};
-  if (starts("resilience.checksum.partial") || starts("resilience.checksum.wait")) {
+  if (starts("resilience.checksum.partial") || starts("resilience.checksum.wait") ||
+      starts("resilience.checksum.input_tree") || starts("resilience.checksum.late")) {
     return {Kind::array_any, -1};
   }
   if (starts("memory.accumulator")) return {Kind::accumulator, -1};
@@ -52,7 +54,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
   for (const RegisterClass& c : sites.classes()) {
-    places_.push_back(place_of(c));
+    places_.push_back(place_of(c, program.array.dataflow == Dataflow::is));
     Place& place = places_.back();
     if (place.kind != Kind::stage && place.kind != Kind::stage_lane) continue;
     place.valid = valid_of(c.path);
@@ -61,8 +63,14 @@ Activity::Activity(const SiteMap& sites, const Program& program)
   for (const LayerDescriptor& c : program.layers) {
     if (c.operation != static_cast<std::uint8_t>(LayerOperation::gemm)) continue;
     const std::int64_t depth = std::int64_t{c.kernel_h} * c.kernel_w * c.tap_channels;
-    for (int n = 0; n < c.columns; n += program.array.columns) {
-      tiles_.push_back({depth, std::min(program.array.columns, c.columns - n)});
+    for (int n = 0; n < c.columns; n += c.tile_channels) {
+      const int channels = std::min(c.tile_channels, c.columns - n);
+      const int rows = program.array.rows;
+      if (program.array.dataflow == Dataflow::is) {
+        tiles_.push_back({(depth + rows - 1) / rows * channels, rows, depth, channels});
+      } else {
+        tiles_.push_back({depth, channels, depth, channels});
+      }
     }
   }
 }
@@ -88,16 +96,19 @@ bool Activity::weight_in_use(const Machine& machine, const SequencerState& s,
                              const std::vector<int>& index) const {
   const auto tile = static_cast<std::size_t>(s.column_tile) + (index[0] == s.weight_bank ? 0 : 1);
   if (tile >= tiles_.size()) return false;
+  const bool is = program_->array.dataflow == Dataflow::is;
   const DmaState& dma = machine.dma().state(machine.state().now());
   const std::size_t transfer = tile + 1;  // transfer 0 is the image
   if (dma.done <= transfer) {
     if (machine.dma().arriving(machine.state().now()) != static_cast<int>(transfer)) return false;
-    const int columns = program_->array.columns;
-    const std::int64_t stride = columns + (program_->protection.checksum ? 2 : 0);
-    const std::int64_t end = program_->parameters.header_bytes(columns) + (index[1] + 1) * stride;
+    const bool beside = program_->protection.checksum && !is;
+    const std::int64_t stride = program_->array.weight_lanes() + (beside ? 2 : 0);
+    const std::int64_t end = program_->transfers[transfer].header + (index[1] + 1) * stride;
     if (end > dma.position) return false;
   }
-  return index[1] < tiles_[tile].rows && (index.size() < 3 || index[2] < tiles_[tile].lanes);
+  const WeightTile& t = tiles_[tile];
+  if (index[1] >= t.rows || (index.size() == 3 && index[2] >= t.lanes)) return false;
+  return !is || std::int64_t{index[1] / t.channels} * t.lanes + index[2] < t.depth;
 }
 
 bool Activity::in_use(const Machine& machine, const Site& site) const {
@@ -151,9 +162,13 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::weight_bank:
       return weight_in_use(machine, s, index);
     case Kind::partial_row:
-      return array && index[0] < c.rows - s.first_row && last < lanes;
+      return array && last < lanes &&
+             index[0] < (program_->array.dataflow == Dataflow::is ? c.columns - s.first_column
+                                                                  : c.rows - s.first_row);
     case Kind::array_any:
       return array;
+    case Kind::channel_parameter:
+      return array || phase == Phase::flush;
     case Kind::parameter_bank:
     case Kind::accumulator:
       return true;

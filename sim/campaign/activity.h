@@ -28,6 +28,7 @@ class Activity {
     accumulator,
     partial_row,
     array_any,
+    channel_parameter,
     dma,
     lane_parameter,
     stage_lane,  // a stage of the drain path: at work while its valid bit is set
@@ -40,13 +41,16 @@ class Activity {
     int lane = -1;                         // the index that the path fixes ("array.skew_a[3][]")
     const RegisterClass* valid = nullptr;  // of the stage
   };
-  // The weights of a column tile, counted over the program.
+  // The weights of a column tile, counted over the program. Input stationary a row is one channel's
+  // in one fold, and the last fold's rows may be filled up with zeros.
   struct WeightTile {
-    std::int64_t rows;
-    int lanes;
+    std::int64_t rows;  // in the scratchpad
+    int lanes;          // of a row
+    std::int64_t depth;
+    int channels;
   };
 
-  static Place place_of(const RegisterClass& registers);
+  static Place place_of(const RegisterClass& registers, bool is);
   const RegisterClass* valid_of(const std::string& path) const;
   bool weight_in_use(const Machine& machine, const SequencerState& s,
                      const std::vector<int>& index) const;

@@ -56,14 +56,29 @@ bool is_dense(const Layer& layer) {
   return layer.input.height == 1 && layer.input.width == 1;
 }
 
-// The values that a scheme's bounds apply to, by channel.
+// The values that a scheme's bounds apply to, by channel. Neighbours are the lanes of a vector:
+// channels of a pixel, or (is) pixels of a channel.
 void collect(const Layer& layer, const std::vector<std::int32_t>& sums, const Scheme& scheme,
-             int columns, std::vector<Moments>& moments) {
+             const ArrayShape& array, std::vector<Moments>& moments) {
   const int n = layer.columns();
+  const int columns = array.columns;
   const auto add = [&](int channel, std::int64_t value) {
     moments[scheme.granularity == Granularity::channel ? static_cast<std::size_t>(channel) : 0].add(
         value);
   };
+  if (scheme.kind == "gradient" && array.dataflow == Dataflow::is) {
+    for (int first = 0; first < layer.rows(); first += columns) {
+      const int lanes = std::min(columns, layer.rows() - first);
+      if (lanes < 3) continue;  // the unit passes such tiles
+      for (int m = 0; m < lanes; ++m) {
+        const int before = m > 0 ? m - 1 : lanes - 1;
+        const std::int32_t* row = sums.data() + static_cast<std::size_t>(first + m) * n;
+        const std::int32_t* other = sums.data() + static_cast<std::size_t>(first + before) * n;
+        for (int c = 0; c < n; ++c) add(c, std::int64_t{row[c]} - other[c]);
+      }
+    }
+    return;
+  }
   for (int m = 0; m < layer.rows(); ++m) {
     const std::int32_t* row = sums.data() + static_cast<std::size_t>(m) * n;
     if (scheme.kind == "range-zero") {
@@ -161,7 +176,7 @@ ThresholdFit fit_from_json(const json& j, const std::string& path, const std::st
   fit.k_convolution = j.value("k_convolution", 0.0);
   fit.k_dense = j.value("k_dense", 0.0);
   fit.columns = j.at("columns").get<int>();
-  fit.dataflow = one_of("dataflow", {"os", "ws"});
+  fit.dataflow = one_of("dataflow", {"os", "ws", "is"});
   for (const json& l : j.at("layers")) {
     const std::string where = fmt::format("{}.layers[{}]", place, fit.layers.size());
     LayerFit layer;
@@ -254,7 +269,7 @@ ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
     const auto values = run_network(network, calibration.image(i));
     for (std::size_t l = 0; l < network.layers.size(); ++l) {
       if (network.layers[l].kind != LayerKind::gemm) continue;
-      collect(network.layers[l], values[l].sums, scheme, array.columns, moments[l]);
+      collect(network.layers[l], values[l].sums, scheme, array, moments[l]);
     }
   }
   for (std::size_t l = 0; l < network.layers.size(); ++l) {

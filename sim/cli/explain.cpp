@@ -103,8 +103,8 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
   if (path.find(".copy[") != std::string::npos) {
     return "one of three copies; the voter takes the other two's value, no output depends on it";
   }
-  return array.dataflow == Dataflow::ws
-             ? explain_weights(path, index, fault.cycle, tiles, shape, array)
+  return array.dataflow != Dataflow::os
+             ? explain_folds(path, index, fault.cycle, tiles, shape, array)
              : explain_outputs(path, index, fault.cycle, tiles, shape, array);
 }
 

@@ -19,9 +19,9 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
                     const GemmShape& shape, const ArrayShape& array);
 
 // For the registers of a weight-stationary array: `index` are the indices in `path`.
-std::string explain_weights(const std::string& path, const std::vector<int>& index,
-                            std::int64_t cycle, const std::vector<TileRecord>& tiles,
-                            const GemmShape& shape, const ArrayShape& array);
+std::string explain_folds(const std::string& path, const std::vector<int>& index,
+                          std::int64_t cycle, const std::vector<TileRecord>& tiles,
+                          const GemmShape& shape, const ArrayShape& array);
 
 // A range of outputs, both ends inclusive: "C[3][0..7]".
 std::string outputs(int row0, int row1, int column0, int column1);

@@ -297,8 +297,10 @@ void add_gemm(CLI::App& app) {
   command->add_option("--b", o->b, "Right matrix, K x N, int8 .npy")->required()->type_name("FILE");
   command->add_option("--array", o->array, "Array shape ROWSxCOLS, 1 to 256 each")
       ->capture_default_str();
-  command->add_option("--dataflow", o->dataflow, "What stays in place: sums (os) or weights (ws)")
-      ->check(CLI::IsMember({"os", "ws"}))
+  command
+      ->add_option("--dataflow", o->dataflow,
+                   "What stays in place: sums (os), weights (ws) or activations (is)")
+      ->check(CLI::IsMember({"os", "ws", "is"}))
       ->capture_default_str();
   command->add_option("--scheme", o->scheme, "Protection")
       ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))

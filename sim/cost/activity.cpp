@@ -21,8 +21,11 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
   }
   at(Event::cycle) = static_cast<double>(cycles);
   for (std::size_t i = 0; i < counters.size(); ++i) {
-    add_layer(counters[i], program.array.dataflow,
-              i < program.layers.size() && program.layers[i].raw != 0);
+    const bool inside = i < program.layers.size();
+    const int pixels = inside ? program.layers[i].rows : 0;
+    const auto tiles = static_cast<double>(ceil_div(pixels, program.array.columns));
+    add_layer(counters[i], program.array.dataflow, inside && program.layers[i].raw != 0,
+              ratio(pixels, tiles));
   }
 
   double bytes = 0;
@@ -41,7 +44,7 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
       inferences_ * static_cast<double>(ceil_div(program.logits, program.array.columns));
 }
 
-void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw) {
+void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw, double pixels) {
   const auto reads = static_cast<double>(c.activation_reads);
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);
@@ -54,19 +57,31 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw) {
     return;
   }
   // Every row tile of a layer is fed K cycles, so means over feed cycles are means over tiles.
-  const double rows = ratio(reads, static_cast<double>(c.feed_cycles));
-  const double lanes = ratio(macs, reads);
+  const bool is = dataflow == Dataflow::is;
+  const double row_feeds = is ? ratio(macs, pixels) : reads;
+  const double rows = ratio(row_feeds, static_cast<double>(c.feed_cycles));
+  const double lanes = ratio(macs, row_feeds);
   at(Event::feed) += static_cast<double>(c.feed_cycles);
-  at(Event::row_feed) += reads;
+  at(Event::row_feed) += row_feeds;
   at(Event::mac) += macs;
   at(Event::vector) += vectors;
   at(Event::lane) += vectors * lanes;
   at(raw ? Event::raw : Event::requantised) += vectors * lanes;
+  if (is) {
+    // Every fold of a column tile streams its channels.
+    const double channels = ratio(macs, reads);
+    at(Event::lane_feed) += reads;
+    at(Event::row_tile) += ratio(vectors, channels);
+    at(Event::fold) += ratio(static_cast<double>(c.feed_cycles), channels);
+  }
   if (dataflow == Dataflow::ws) {
     // Every fold of a part is as long, so the mean of the rows over cycles is that over folds.
     const auto weights = static_cast<double>(c.weight_row_reads);
     at(Event::lane_feed) += weights * lanes;
     at(Event::row_tile) += ratio(weights, rows);
+    at(Event::fold) += ratio(weights, rows);
+  }
+  if (dataflow != Dataflow::os) {
     at(Event::folded) += ratio(macs, rows);
     at(Event::partial_read) += static_cast<double>(c.partial_reads);
     at(Event::partial_write) += static_cast<double>(c.partial_writes);

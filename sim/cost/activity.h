@@ -16,15 +16,16 @@ enum class Event : std::uint8_t {
   active_cycle,  // a cycle that is not a stall
   layer,
   feed,       // a feed cycle
-  row_feed,   // a valid row in a feed cycle: one activation enters the array
-  lane_feed,  // one weight of a valid lane enters the array
+  row_feed,   // a valid row in a feed cycle: an activation (is: a weight) enters at the left
+  lane_feed,  // a weight (is: an activation) of a valid lane enters the array
   mac,        // a valid row x valid lane in a feed cycle
   shift,      // a valid sum moves up one PE while its tile drains
   row_shift,  // ... and the checksum column's sum of that row
-  row_tile,   // the rows take new positions: a tile (os) or a fold (ws)
+  row_tile,   // positions are taken anew: a tile (os, is) or a fold (ws)
+  fold,       // ws, is
   column_tile,
   setup_lane,     // a lane takes its parameters
-  folded,         // a valid lane of a fold's sums below a weight-stationary array
+  folded,         // a valid lane of a fold's sums below the array (ws, is)
   partial_read,   // ... that is added to an earlier fold's
   partial_write,  // ... that waits for the next fold
   vector,         // a row of sums on the drain path
@@ -52,7 +53,8 @@ class Activity {
 
  private:
   double& at(Event event) { return counts_[static_cast<std::size_t>(event)]; }
-  void add_layer(const LayerCounters& c, Dataflow dataflow, bool raw);
+  // `lanes`: input stationary, the mean over the layer's tiles of the columns in use.
+  void add_layer(const LayerCounters& c, Dataflow dataflow, bool raw, double lanes);
 
   std::array<double, kEvents> counts_{};
   double dma_bytes_ = 0;

@@ -45,7 +45,7 @@ class Composer {
   std::vector<Component> compose() {
     pes();
     sequencer();
-    rows();
+    positions();
     memory();
     vector_unit();
     const Protection& p = program_.protection;
@@ -56,7 +56,11 @@ class Composer {
   }
 
  private:
-  bool stationary_weights() const { return program_.array.dataflow == Dataflow::ws; }
+  bool is() const { return program_.array.dataflow == Dataflow::is; }
+  bool ws() const { return program_.array.dataflow == Dataflow::ws; }
+  bool folds() const { return program_.array.dataflow != Dataflow::os; }
+  // An activation enters the array.
+  Event activation() const { return is() ? Event::lane_feed : Event::row_feed; }
 
   // A width that a block declares is read from its declaration.
   int width(const std::string& path) const {
@@ -74,7 +78,7 @@ class Composer {
     const double n = static_cast<double>(rows_) * columns_ * copies;
     pe.add("product", lib_.multiplier(kElement, kElement), n, Event::mac, copies);
     pe.add("accumulate", lib_.adder(kWord), n, Event::mac, copies);
-    if (!stationary_weights()) {
+    if (!folds()) {
       pe.add("accumulate or shift", lib_.mux2(kWord), n, Event::mac, copies);
       pe.add("clear", lib_.and_mask(kWord), n, Event::mac, copies);
       // A draining sum passes the same two once more: area is counted above.
@@ -82,10 +86,12 @@ class Composer {
     }
     if (copies == 1) return;
     const double pes = n / copies;
-    pe.add("vote a", lib_.voter(kElement), pes, Event::row_feed, columns_);
-    pe.add("vote b", lib_.voter(kElement), pes, Event::lane_feed, rows_);
+    const char* moves = is() ? "vote b" : "vote a";
+    const char* other = is() ? "vote a" : "vote b";
+    pe.add(moves, lib_.voter(kElement), pes, Event::row_feed, columns_);
+    pe.add(other, lib_.voter(kElement), pes, Event::lane_feed, rows_);
     pe.add("vote acc", lib_.voter(kWord), pes, Event::mac);
-    if (!stationary_weights()) {
+    if (!folds()) {
       pe.add("vote shifted acc", pass(lib_.voter(kWord)), pes, Event::shift);
     }
   }
@@ -124,12 +130,15 @@ class Composer {
           columns_);
     s.add("layer and column tile", lib_.adder(16), 2, Event::column_tile);
     s.add("transfers needed", lib_.comparator(16), 1, Event::column_tile);
-    if (stationary_weights()) {
+    if (ws()) {
       s.add("weight row", lib_.adder(kCounter), 1, Event::lane_feed, 1.0 / columns_);
       s.add("weight row in layer", lib_.comparator(kCounter), 1, Event::lane_feed, 1.0 / columns_);
-      s.add("next fold", lib_.adder(kCounter), 1, Event::row_tile);
-      s.add("last fold", lib_.comparator(kCounter), 1, Event::row_tile);
-      s.add("pixels of a part", lib_.comparator(kCounter), 1, Event::row_tile);
+    }
+    if (folds()) {
+      s.add("next fold", lib_.adder(kCounter), 1, Event::fold);
+      s.add("last fold", lib_.comparator(kCounter), 1, Event::fold);
+      s.add(ws() ? "pixels of a part" : "channels of a tile", lib_.comparator(kCounter), 1,
+            Event::fold);
     }
     // Pooling: window position in or out of the map.
     s.add("pool position", lib_.adder(kWord), 2, Event::pool_tap, 2);
@@ -147,37 +156,48 @@ class Composer {
     s.add("next state", lib_.mux2(1), bits, Event::active_cycle, bits / 8);
   }
 
-  // Each array row has the position and the address of its output pixel.
-  void rows() {
-    Unit r(list_, "control", "row");
-    r.add("im2col address", lib_.adder(kWord), rows_, Event::row_feed);
-    r.add("tap y and x", lib_.adder(kWord), 2.0 * rows_, Event::row_feed, 2);
-    r.add("tap in map", lib_.comparator(kWord), 2.0 * rows_, Event::row_feed, 2);
-    r.add("address in memory", lib_.comparator(kWord), rows_, Event::row_feed);
-    if (stationary_weights()) return;  // a fold's taps come one after the other
-    r.add("tile step", lib_.adder(kWord), 3.0 * rows_, Event::vector, 3);
-    r.add("row end", lib_.adder(kWord), rows_, Event::vector);
-    r.add("row end", lib_.comparator(kWord), rows_, Event::vector);
-    r.add("wrap", lib_.adder(kWord), 3.0 * rows_, Event::vector, 3);
-    r.add("wrap select", lib_.mux2(kWord), 3.0 * rows_, Event::vector, 3);
-    r.add("load from walker", lib_.mux2(kWord), 3.0 * rows_, Event::vector, 3);
+  // Each array row, or (is) column, has the position and the address of its output pixel; (ws) of
+  // its tap.
+  void positions() {
+    Unit r(list_, "control", is() ? "column" : "row");
+    const int n = program_.array.activation_lanes();
+    r.add("im2col address", lib_.adder(kWord), n, activation());
+    r.add("tap y and x", lib_.adder(kWord), 2.0 * n, activation(), 2);
+    r.add("tap in map", lib_.comparator(kWord), 2.0 * n, activation(), 2);
+    r.add("address in memory", lib_.comparator(kWord), n, activation());
+    if (ws()) return;  // a fold's taps come one after the other
+    // Output stationary a tile has as many vectors as rows.
+    const Event step = is() ? Event::row_tile : Event::vector;
+    const double each = is() ? n : 1;
+    r.add("tile step", lib_.adder(kWord), 3.0 * n, step, 3 * each);
+    r.add("row end", lib_.adder(kWord), n, step, each);
+    r.add("row end", lib_.comparator(kWord), n, step, each);
+    r.add("wrap", lib_.adder(kWord), 3.0 * n, step, 3 * each);
+    r.add("wrap select", lib_.mux2(kWord), 3.0 * n, step, 3 * each);
+    r.add("load from walker", lib_.mux2(kWord), 3.0 * n, step, 3 * each);
   }
 
   void memory() {
     Unit a(list_, "memory", "activation");
-    a.add("bank select", lib_.mux2(kElement), rows_, Event::row_feed);
-    a.add("padding", lib_.mux2(kElement), rows_, Event::row_feed);
-    a.add("invalid row", lib_.and_mask(kElement), rows_, Event::row_feed);
+    const int ports = program_.array.activation_lanes();
+    a.add("bank select", lib_.mux2(kElement), ports, activation());
+    a.add("padding", lib_.mux2(kElement), ports, activation());
+    a.add("invalid row", lib_.and_mask(kElement), ports, activation());
+    // Lanes that are pixels lie N elements apart.
+    if (is()) a.add("lane address", lib_.adder(kWord), columns_, Event::output);
     a.add("wide port address", lib_.adder(kWord), 1, Event::pool_tap);
     a.add("wide port bank select", lib_.mux2(kElement), columns_, Event::pool_tap, columns_);
     Unit w(list_, "memory", "weight");
-    w.add("bank select", lib_.mux2(kElement), columns_, Event::feed, columns_);
-    w.add("no feed", lib_.and_mask(kElement), columns_, Event::feed, columns_);
+    const int weights = program_.array.weight_lanes();
+    w.add("bank select", lib_.mux2(kElement), weights, Event::feed, weights);
+    w.add("no feed", lib_.and_mask(kElement), weights, Event::feed, weights);
     const int parameter_bits = kWord * program_.parameters.lane_words;
     Unit p(list_, "memory", "parameter");
-    p.add("bank select", lib_.mux2(parameter_bits), 1, Event::setup_lane);
-    p.add("address", lib_.adder(16), 1, Event::setup_lane);
-    if (stationary_weights()) {
+    const Event parameters = is() ? Event::vector : Event::setup_lane;
+    p.add("bank select", lib_.mux2(parameter_bits), 1, parameters);
+    p.add("address", lib_.adder(16), 1, parameters);
+    if (is()) p.add("channel in memory", lib_.comparator(kCounter), 1, parameters);
+    if (folds()) {
       Unit sums(list_, "memory", "partial");
       sums.add("add a fold", lib_.adder(kWord), columns_, Event::folded);
       sums.add("first fold", lib_.and_mask(kWord), columns_, Event::folded);
@@ -209,9 +229,13 @@ class Composer {
     d.add("place of a beat", lib_.adder(kWord), 2, Event::beat, 2);
     // Rows that are not whole beats have to be turned into place.
     const int beat = program_.memory.dram_bytes_per_cycle;
-    const int stride = columns_ + (program_.protection.checksum ? 2 : 0);
-    const bool aligned =
-        stride % beat == 0 && program_.parameters.header_bytes(columns_) % beat == 0;
+    const ParameterFormat& format = program_.parameters;
+    const int stride =
+        program_.array.weight_lanes() + (program_.protection.checksum && !is() ? 2 : 0);
+    const bool whole_header =
+        is() ? 4 * format.lane_words % beat == 0 && 4 * format.tile_words % beat == 0
+             : format.header_bytes(columns_) % beat == 0;
+    const bool aligned = stride % beat == 0 && whole_header;
     if (!aligned) {
       const int stages = ceil_log2(beat);
       d.add("beat rotator", lib_.mux2(kElement * beat), stages, Event::beat, stages);
@@ -239,18 +263,27 @@ class Composer {
 
   void checksum() {
     Unit c(list_, "resilience", "checksum");
-    const int weight = width("resilience.checksum.weight.read");
+    const int weight = width(is() ? "resilience.checksum.pe[].a" : "resilience.checksum.pe[].b");
     c.add("product", lib_.multiplier(kElement, weight), rows_, Event::row_feed);
     c.add("accumulate", lib_.adder(kWord), rows_, Event::row_feed);
-    if (stationary_weights()) {
+    if (folds()) {
       c.add("add a fold", lib_.adder(kWord), 1, Event::feed);
-      c.add("preload", lib_.mux2(kWord), 1, Event::feed);
+      c.add(is() ? "first fold" : "preload", is() ? lib_.and_mask(kWord) : lib_.mux2(kWord), 1,
+            Event::feed);
     } else {
       c.add("accumulate, shift or preload", lib_.mux2(kWord), 2.0 * rows_, Event::row_feed, 2);
       c.add("shift path", pass(lib_.mux2(kWord), lib_.mux2(kWord)), rows_, Event::row_shift);
     }
-    c.add("weight bank select", lib_.mux2(weight), 1, Event::feed);
-    c.add("no feed", lib_.and_mask(weight), 1, Event::feed);
+    if (is()) {
+      c.add("valid pixels", lib_.and_mask(kElement), columns_, Event::lane_feed);
+      c.add("sum of inputs", lib_.adder(weight), columns_ - 1, Event::lane_feed,
+            (columns_ - 1.0) / columns_);
+      c.add("add the biases", lib_.adder(kWord), 1, Event::vector);
+      c.add("whole or last tile", lib_.mux2(kWord), 1, Event::vector);
+    } else {
+      c.add("weight bank select", lib_.mux2(weight), 1, Event::feed);
+      c.add("no feed", lib_.and_mask(weight), 1, Event::feed);
+    }
     c.add("valid lanes", lib_.and_mask(kWord), columns_, Event::lane);
     c.add("row sum", lib_.adder(kWord), columns_ - 1, Event::vector, columns_ - 1);
     c.add("match", lib_.equality(kWord), 1, Event::vector);

@@ -1,5 +1,7 @@
 #include "cost/storage.h"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace sagitta {
@@ -35,6 +37,7 @@ enum class Loads : std::uint8_t {
   beat,
   wide_read,  // a pool tap or a beat of the store phase
   store_beat,
+  channel,  // is: a vector's parameters
   control,  // counters: an eighth of the bits takes new data in an active cycle
 };
 
@@ -92,6 +95,27 @@ constexpr Rule kRules[] = {
     {"resilience.gradient", Loads::vectors, true},
 };
 
+// Input stationary: operands have changed places, and parameters come with every vector.
+constexpr Rule kInputRules[] = {
+    {"array.skew_a", Loads::lanes, false},
+    {"array.skew_b", Loads::rows, false},
+    {"array.pe.b", Loads::rows, false},
+    {"control.column", Loads::row_tile, true},
+    {"memory.activation.read", Loads::lanes, false},
+    {"memory.weight.read", Loads::rows, false},
+    {"memory.parameter.lane_read", Loads::channel, true},
+    {"memory.parameter.wait", Loads::channel, false},
+    {"vector.bias_add", Loads::vectors, true},
+    {"vector.bias", Loads::channel, false},
+    {"vector.scale", Loads::channel, false},
+    {"vector.shift", Loads::channel, false},
+    {"resilience.checksum.pe.b", Loads::rows, false},
+    {"resilience.checksum.late_weight", Loads::rows, false},
+    {"resilience.checksum.late_load", Loads::control, false},
+    {"resilience.checksum.input_tree", Loads::lanes, false},
+    {"resilience.checksum.bias_sum", Loads::channel, false},
+};
+
 double count_loads(Loads loads, const Program& program, const Activity& activity) {
   const double rows = program.array.rows;
   const double columns = program.array.columns;
@@ -129,6 +153,8 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
       return of(Event::pool_tap) + of(Event::store_beat);
     case Loads::store_beat:
       return of(Event::store_beat);
+    case Loads::channel:
+      return of(Event::vector);
     case Loads::control:
       return of(Event::active_cycle) / 8;
   }
@@ -141,15 +167,14 @@ struct Weights {
 };
 
 Weights delivered(const Program& program) {
-  const int columns = program.array.columns;
-  const int stride = columns + (program.protection.checksum ? 2 : 0);
-  const int header = program.parameters.header_bytes(columns);
+  const bool is = program.array.dataflow == Dataflow::is;
+  const int stride = program.array.weight_lanes() + (program.protection.checksum && !is ? 2 : 0);
   Weights w;
   for (const Transfer& t : program.transfers) {
     if (t.is_image) continue;
-    const std::int64_t rows = (t.size - header) / stride;
+    const std::int64_t rows = (t.size - t.header) / stride;
     w.rows += static_cast<double>(rows);
-    w.header += header;
+    w.header += static_cast<double>(t.header);
   }
   return w;
 }
@@ -170,11 +195,17 @@ std::string unit_of(const RegisterClass& registers) {
 FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& program,
                             const Activity& activity) {
   const std::string path = plain(registers.path);
-  for (const Rule& rule : kRules) {
-    if (!path.starts_with(rule.prefix)) continue;
-    // A valid bit is new in every cycle; it has nothing to hold. A stationary weight has.
-    const bool holds = program.array.dataflow == Dataflow::ws &&
-                       (path == "array.pe.b" || path == "resilience.checksum.pe.b");
+  const bool is = program.array.dataflow == Dataflow::is;
+  const auto finds = [&path](const Rule& rule) { return path.starts_with(rule.prefix); };
+  const Rule* found = std::find_if(std::begin(kInputRules), std::end(kInputRules), finds);
+  if (!is || found == std::end(kInputRules)) {
+    found = std::find_if(std::begin(kRules), std::end(kRules), finds);
+  }
+  if (found != std::end(kRules)) {
+    const Rule& rule = *found;
+    // A valid bit is new in every cycle; it has nothing to hold. A stationary operand has.
+    const std::string stays = is ? ".pe.a" : ".pe.b";
+    const bool holds = program.array.dataflow != Dataflow::os && path.ends_with(stays);
     if (holds) return {true, true, count_loads(Loads::lanes, program, activity)};
     const bool enable = rule.enable && !path.ends_with(".valid");
     return {true, enable, count_loads(rule.loads, program, activity)};
@@ -189,6 +220,7 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
   const int all_lanes = bits * program.array.columns;
   const int beat = 8 * program.memory.dram_bytes_per_cycle;
   const double runs = activity.inferences();
+  const bool is = program.array.dataflow == Dataflow::is;
   // A stationary weight is read once a part, a moving one once a row tile.
   const bool once = program.array.dataflow == Dataflow::ws;
   const auto of = [&](Event event) { return activity.of(event); };
@@ -196,24 +228,27 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
   if (path == "memory.activation.bank.word") {
     const auto image = static_cast<double>(program.transfers.front().size);
     // A padding tap is charged as a read: the counters do not tell them apart.
-    return {{false, of(Event::row_feed) * bits, bits},
+    return {{false, of(is ? Event::lane_feed : Event::row_feed) * bits, bits},
             {false, of(Event::pool_tap) * all_lanes + stored(!program.raw_output), all_lanes},
             {true, of(Event::output) * bits, all_lanes},
             {true, runs * image * 8, beat}};
   }
   if (path == "memory.weight.bank.row.lane") {
-    const double reads = once ? of(Event::lane_feed) * bits : of(Event::feed) * all_lanes;
-    return {{false, reads, all_lanes}, {true, runs * delivered(program).rows * all_lanes, beat}};
+    const int row = bits * program.array.weight_lanes();
+    const double reads = once ? of(Event::lane_feed) * bits : of(Event::feed) * row;
+    return {{false, reads, row}, {true, runs * delivered(program).rows * row, beat}};
   }
   if (path == "memory.parameter.bank.lane.word" || path == "memory.parameter.bank.tile_word") {
     // One memory, declared in two parts: its writes are shared out by their words.
     const ParameterFormat& format = program.parameters;
     const bool lanes = path.ends_with("lane.word");
     const int width = bits * (lanes ? format.lane_words : format.tile_words);
-    const double words = program.array.columns * format.lane_words + format.tile_words;
-    const double part =
-        (lanes ? program.array.columns * format.lane_words : format.tile_words) / words;
-    return {{false, of(lanes ? Event::setup_lane : Event::column_tile) * width, width},
+    const Event read = !lanes ? Event::column_tile : is ? Event::vector : Event::setup_lane;
+    const double tile_bytes =
+        4.0 * format.tile_words * static_cast<double>(program.transfers.size() - 1);
+    const double header = delivered(program).header;
+    const double part = header > 0 ? (lanes ? header - tile_bytes : tile_bytes) / header : 0;
+    return {{false, of(read) * width, width},
             {true, runs * delivered(program).header * 8 * part, beat}};
   }
   if (path == "memory.partial.row.lane") {

@@ -11,17 +11,34 @@ int Machine::unit_latency(const Program& program) {
          (p.gradient.present ? GradientChecker::kLatency : 0);
 }
 
+std::vector<int> Machine::parameter_waits(const Program& program) {
+  if (program.array.dataflow != Dataflow::is) return {};
+  const Protection& p = program.protection;
+  // A register is loaded in the cycle before its stage uses it. Bias: as the finished sums appear.
+  std::vector<int> waits{0, 1 + unit_latency(program)};
+  int before = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
+  if (p.range.present && p.range.granularity == Granularity::channel) {
+    waits.insert(waits.end(), 2, before + 2);  // behind the bias adder and `latch`
+  }
+  if (p.range.present) before += RangeChecker::kLatency;
+  if (p.gradient.present && p.gradient.granularity == Granularity::channel) {
+    waits.insert(waits.end(), 2, before + 3);  // ... and `difference`
+  }
+  return waits;
+}
+
 Machine::Machine(const Program& program)
     : program_(&program),
       sequencer_(layout_, program, unit_latency(program)),
       dma_(layout_, program),
       activations_(layout_, program, sequencer_),
-      weights_(layout_, program, sequencer_),
+      weights_(layout_, program, sequencer_, parameter_waits(program)),
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
                                        : std::nullopt),
       array_(layout_, program.array, program.protection.tmr_pe ? 3 : 1),
-      partial_sums_(program.array.dataflow == Dataflow::ws
+      partial_sums_(program.array.dataflow != Dataflow::os
                         ? std::optional<PartialSums>(std::in_place, layout_, program, sequencer_)
                         : std::nullopt),
       vector_(layout_, program, sequencer_),
@@ -32,8 +49,9 @@ Machine::Machine(const Program& program)
       checkers_([&] {
         // Parameter words lie in the order in which the compiler packs them (schedule/compile.cpp).
         std::vector<std::unique_ptr<SumChecker>> checkers;
-        int lane_word = 2;
-        int tile_word = program.protection.checksum ? 1 : 0;
+        const bool is = program.array.dataflow == Dataflow::is;
+        int lane_word = 2 + (program.protection.checksum && is ? 2 : 0);
+        int tile_word = program.protection.checksum && !is ? 1 : 0;
         const auto word = [&](const Checker& c) {
           int& next = c.granularity == Granularity::channel ? lane_word : tile_word;
           next += 2;
@@ -88,6 +106,11 @@ SumVector Machine::drained() {
   if (partial_sums_) return partial_sums_->output(now);
   const SequencerState& s = control();
   return {s.drain2 != 0, false, s.drain_address2, array_.sums(now)};
+}
+
+std::int32_t Machine::parameter_channel() const {
+  const bool is = sequencer_.dataflow() == Dataflow::is;
+  return is ? partial_sums_->parameter_channel(state_.now()) : -1;
 }
 
 SumVector Machine::checked() const {
@@ -202,11 +225,8 @@ void Machine::count() {
   ++c.cycles;
   count_phase(s, c);
   count_dma(s, c);
-  if (sequencer_.issues_rows(s)) {
-    const int rows = sequencer_.rows(s);
-    c.activation_reads += rows;
-    c.macs += std::int64_t{rows} * sequencer_.lanes(s);
-  }
+  if (sequencer_.issues_rows(s)) c.macs += std::int64_t{sequencer_.rows(s)} * sequencer_.lanes(s);
+  c.activation_reads += sequencer_.activations_read(s);
   if (sequencer_.weight_row(s) >= 0) ++c.weight_row_reads;
   if (partial_sums_) {
     const std::uint8_t tag = sequencer_.tag(state_.now());
@@ -236,7 +256,7 @@ void Machine::step() {
   sequencer_.step(cycle, dma_.state(now).done);
   dma_.step(cycle, s);
   activations_.step(cycle, dma_, vector_.output(now));
-  weights_.step(cycle, dma_);
+  weights_.step(cycle, dma_, parameter_channel());
   const SumVector row = drained();
   if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
   array_.step(cycle, activations_.read(now), weights_.read(now), static_cast<ArrayMode>(s.mode2),

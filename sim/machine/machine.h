@@ -124,12 +124,17 @@ class Machine {
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
   // A row of finished sums on its way to the bias adder.
   SumVector drained();
+  // Input stationary: the channel whose parameters are being read, or -1.
+  std::int32_t parameter_channel() const;
   // What leaves the resilience unit (or the bias adder, where there is none).
   SumVector checked() const;
   Cycle cycle_view() { return state_.cycle(); }
   void commit();
 
   static int unit_latency(const Program& program);
+  // Input stationary: for each lane word the cycles from the bias register's load to that of the
+  // register that takes it, further down the drain path. Otherwise empty.
+  static std::vector<int> parameter_waits(const Program& program);
 
  private:
   void count();

@@ -102,6 +102,8 @@ class ActivationScratchpadModule : public Block {
 class WeightScratchpadModule : public Block {
  public:
   InWire<const Dma*> dma{"dma"};
+  // The channel whose parameters are to be read. Unbound but where inputs are stationary.
+  sc_core::sc_port<WireIf<std::int32_t>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> channel{"channel"};
   OutWire<BytesView> row{"row"};
   OutWire<const WeightScratchpad*> parameters{"parameters"};  // read registers of that port
   WeightScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
@@ -114,7 +116,9 @@ class WeightScratchpadModule : public Block {
   }
 
  private:
-  void step(const Cycle& cycle) override { core_.step(cycle, *dma->read()); }
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, *dma->read(), channel.size() > 0 ? channel->read() : -1);
+  }
   WeightScratchpad& core_;
   Wire<BytesView> row_;
   Wire<const WeightScratchpad*> parameters_;
@@ -151,17 +155,21 @@ class PartialSumsModule : public Block {
  public:
   InWire<SumsView> aligned{"aligned"};
   OutWire<SumVector> finished{"finished"};
+  OutWire<std::int32_t> channel{"channel"};  // input stationary: whose sums come next
   PartialSumsModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(*machine.partial_sums()),
-        finished_(machine, [](Machine& m) { return m.partial_sums()->output(m.state().now()); }) {
+        finished_(machine, [](Machine& m) { return m.partial_sums()->output(m.state().now()); }),
+        channel_(machine, [](Machine& m) { return m.parameter_channel(); }) {
     finished(finished_);
+    channel(channel_);
   }
 
  private:
   void step(const Cycle& cycle) override { core_.step(cycle, aligned->read()); }
   PartialSums& core_;
   Wire<SumVector> finished_;
+  Wire<std::int32_t> channel_;
 };
 
 class VectorUnitModule : public Block {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "schedule/images.h"
 #include "schedule/program.h"
 
 namespace sagitta {
@@ -41,8 +42,8 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array) {
   d.origin_address = (d.origin_y * layer.input.width + d.origin_x) * channels;
   d.pixel_step = w.stride_w * channels;
   d.line_step = (w.stride_h * layer.input.width - d.span_x) * channels;
-  d.tile_y = (array.rows / layer.output.width) * w.stride_h;
-  d.tile_x = (array.rows % layer.output.width) * w.stride_w;
+  d.tile_y = (array.activation_lanes() / layer.output.width) * w.stride_h;
+  d.tile_x = (array.activation_lanes() % layer.output.width) * w.stride_w;
   d.tile_address = (d.tile_y * layer.input.width + d.tile_x) * channels;
   d.input_zero_point = static_cast<std::int8_t>(layer.input_zero_point);
   d.output_zero_point = static_cast<std::int8_t>(layer.output_zero_point);
@@ -53,23 +54,15 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array) {
   return d;
 }
 
-ParameterFormat format_of(const Protection& p) {
+ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
   ParameterFormat f;
-  if (p.checksum) f.tile_words += 1;
+  if (p.checksum && dataflow == Dataflow::is) f.lane_words += 2;
+  if (p.checksum && dataflow != Dataflow::is) f.tile_words += 1;
   for (const Checker* c : {&p.range, &p.gradient}) {
     if (!c->present) continue;
     (c->granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
   }
   return f;
-}
-
-Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
-  if (gemm_index >= static_cast<int>(checker.layers.size())) return {};
-  const auto& bounds = checker.layers[static_cast<std::size_t>(gemm_index)].bounds;
-  if (bounds.empty()) return {};
-  const std::size_t i =
-      checker.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0;
-  return i < bounds.size() ? bounds[i] : Bounds{};
 }
 
 // The DRAM image of one column tile; see Transfer.
@@ -122,6 +115,7 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
       t.bytes.push_back(static_cast<std::uint8_t>(sum >> 8));
     }
   }
+  t.header = program.parameters.header_bytes(lanes);
   t.size = static_cast<std::int64_t>(t.bytes.size());
   return t;
 }
@@ -147,7 +141,9 @@ std::int64_t partial_rows(const Network& network, const ArrayShape& array,
   if (memory.partial_rows != 0) return memory.partial_rows;
   std::int64_t most = 1;
   for (const Layer& layer : network.layers) {
-    if (layer.kind == LayerKind::gemm) most = std::max<std::int64_t>(most, layer.rows());
+    if (layer.kind != LayerKind::gemm) continue;
+    most = std::max<std::int64_t>(most,
+                                  array.dataflow == Dataflow::is ? layer.columns() : layer.rows());
   }
   return std::min(kUsual,
                   static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
@@ -174,7 +170,8 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, const st
   check("dilation", std::max(w.dilation_h, w.dilation_w), 16);
   check("kernel height or width", std::max(w.kernel_h, w.kernel_w), 8);
   check("one output row's span", std::int64_t{w.stride_w} * layer.output.width, 23);
-  check("one array height's step", std::int64_t{array.rows} * std::max(w.stride_h, w.stride_w), 23);
+  check("one array height's step",
+        std::int64_t{array.activation_lanes()} * std::max(w.stride_h, w.stride_w), 23);
   check("input elements",
         std::int64_t{layer.input.height} * layer.input.width * layer.input.channels, 30);
   check("output elements", std::int64_t{layer.rows()} * layer.columns(), 30);
@@ -188,7 +185,7 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
   program.array = array;
   program.memory = memory;
   program.protection = protection;
-  program.parameters = format_of(protection);
+  program.parameters = format_of(protection, array.dataflow);
   program.input = network.input;
   constexpr std::size_t kMostLayers = 255;        // 8-bit layer counter
   constexpr std::size_t kMostTransfers = 65'000;  // 16-bit transfer and column tile counters
@@ -221,11 +218,17 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
       deepest_layer = fmt::format("a column tile of layer {} (K = {})", layer.name, layer.depth());
     }
   }
+  program.memory.partial_rows = partial_rows(network, array, memory);
+  if (array.dataflow == Dataflow::is) {
+    // Of each channel a row of weights a fold; as many channels as there are partial sums for.
+    deepest = ceil_div(static_cast<int>(deepest), array.rows);
+    deepest_layer.replace(0, deepest_layer.find("layer"), "one channel of ");
+    if (memory.weight_rows == 0) deepest = most_weight_rows(network, program);
+  }
   program.memory.activation_bytes = fit(memory.activation_bytes, largest_map, 1024, where,
                                         "$.memory.activation_bytes", largest_map_layer);
   program.memory.weight_rows =
       fit(memory.weight_rows, deepest, 64, where, "$.memory.weight_rows", deepest_layer);
-  program.memory.partial_rows = partial_rows(network, array, memory);
 
   Transfer image;
   image.is_image = true;
@@ -235,10 +238,17 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
   for (const Layer& layer : network.layers) {
     program.layer_names.push_back(layer.name);
     program.layers.push_back(describe(layer, array));
+    LayerDescriptor& d = program.layers.back();
+    d.tile_channels = tile_channels(layer, program);
+    d.tile_output = static_cast<std::int32_t>(static_cast<std::uint32_t>(array.columns) *
+                                              static_cast<std::uint32_t>(layer.columns()));
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
-    for (int t = 0; t < ceil_div(layer.columns(), array.columns); ++t) {
-      program.transfers.push_back(column_tile(layer, gemm_index, t * array.columns, program));
+    for (int first = 0; first < layer.columns(); first += d.tile_channels) {
+      program.transfers.push_back(
+          array.dataflow == Dataflow::is
+              ? channel_tile(layer, gemm_index, first, d.tile_channels, program)
+              : column_tile(layer, gemm_index, first, program));
     }
     ++gemm_index;
   }

@@ -12,28 +12,42 @@
 namespace sagitta {
 
 // What stays in a PE while a tile runs: the output's sum, the weight, or the activation.
-enum class Dataflow : std::uint8_t { os = 0, ws = 1 };
+enum class Dataflow : std::uint8_t { os = 0, ws = 1, is = 2 };
 
 inline const char* to_string(Dataflow dataflow) {
-  return dataflow == Dataflow::ws ? "ws" : "os";
+  switch (dataflow) {
+    case Dataflow::ws:
+      return "ws";
+    case Dataflow::is:
+      return "is";
+    default:
+      return "os";
+  }
 }
 inline Dataflow dataflow_from(const std::string& name) {
-  return name == "ws" ? Dataflow::ws : Dataflow::os;
+  return name == "ws" ? Dataflow::ws : name == "is" ? Dataflow::is : Dataflow::os;
 }
 
-// What shapes both hardware and schedule. Rows x columns carry M x N (os) or K x N (ws).
+// What shapes both hardware and schedule. Rows x columns carry M x N (os), K x N (ws) or K x M
+// (is).
 struct ArrayShape {
   int rows = 16;
   int columns = 16;
   Dataflow dataflow = Dataflow::os;
+  // Activations that enter the array in one cycle: one a row, or (is) a column. Also the output
+  // pixels that a tile has at once, where its lanes or rows are pixels (os, is).
+  int activation_lanes() const { return dataflow == Dataflow::is ? columns : rows; }
+  // Weights that the scratchpad hands over in one cycle: a row of it.
+  int weight_lanes() const { return dataflow == Dataflow::is ? rows : columns; }
   bool operator==(const ArrayShape&) const = default;
 };
 
 struct MemoryShape {
   std::int64_t activation_bytes = 0;  // of one of two banks; 0: the smallest power of two that fits
-  std::int64_t weight_rows = 0;       // rows of `columns` weights in one of two banks; 0: as above
-  // Rows of `columns` partial sums that a tile's folds add up in; 0: all output pixels of the
-  // largest layer, but at most 1,024. Output stationary needs none.
+  // Rows of `columns` weights (is: of `rows` weights) in one of two banks; 0: as above.
+  std::int64_t weight_rows = 0;
+  // Rows of `columns` partial sums that a tile's folds add up in; 0: all output pixels (is: output
+  // channels) of the largest layer, but at most 1,024. Output stationary needs none.
   std::int64_t partial_rows = 0;
   int dram_latency = 64;  // cycles from request to first beat
   int dma_queue = 2;      // requests that DRAM works on at a time, 1 to 8
@@ -62,8 +76,10 @@ struct LayerDescriptor {
   std::int32_t origin_address;  // element address of the first window; may be negative
   std::int32_t pixel_step;      // address step of one output column
   std::int32_t line_step;       // address step when an output row ends (after pixel_step)
-  std::int32_t tile_y, tile_x;  // position step of `array rows` output pixels, before wrap
+  std::int32_t tile_y, tile_x;  // position step of a tile's output pixels, before wrap
   std::int32_t tile_address;    // address step that goes with it
+  std::int32_t tile_channels;   // of a column tile: `array columns`, or (is) what the memories hold
+  std::int32_t tile_output;     // is: step in the result from a tile's pixels to the next one's
   std::int8_t input_zero_point, output_zero_point, output_min, output_max;
   std::uint8_t operation;  // LayerOperation
   std::uint8_t raw;        // 1: int32 sums go to the accumulator buffer
@@ -72,16 +88,22 @@ struct LayerDescriptor {
 // A column tile's parameters and weights, in the order in which DMA delivers them:
 // [lane words: columns x lane_words x 4 bytes][tile words x 4 bytes]
 // [K rows of (columns weights, then 2 bytes of checksum weight where there is a detector)].
+// Input stationary, where a column tile has any number of channels:
+// [tile words x 4 bytes][channels x lane_words x 4 bytes]
+// [for each fold, for each channel: `array rows` weights, zero beyond K].
 struct Transfer {
   bool is_image = false;
+  std::int64_t header = 0;          // bytes of parameters, before the weights
   std::vector<std::uint8_t> bytes;  // empty for the image, which the host supplies
   std::int64_t size = 0;
 };
 
 struct ParameterFormat {
-  int lane_words = 2;  // bias; scale (mantissa | shift << 24); then the checkers' lane words
+  // Bias; scale (mantissa | shift << 24); input stationary with a detector: the biases of a whole
+  // tile of pixels and of the last one; then the checkers' lane words.
+  int lane_words = 2;
   int tile_words = 0;
-  int header_bytes(int columns) const { return 4 * (columns * lane_words + tile_words); }
+  int header_bytes(int channels) const { return 4 * (channels * lane_words + tile_words); }
   bool operator==(const ParameterFormat&) const = default;
 };
 
@@ -97,6 +119,9 @@ struct Program {
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums
   FeatureShape input;
+
+  // Sets of parameter registers on the drain path: one a lane, or (is) one for all lanes.
+  int parameter_sets() const { return array.dataflow == Dataflow::is ? 1 : array.columns; }
 };
 
 // Throws InputError when the memories named cannot hold a layer, with the smallest size that can.

@@ -46,7 +46,7 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
     make(s.m, s.k, s.n, static_cast<std::uint64_t>(s.m * s.n));
     for (const std::string array : {"1x1", "4x4", "3x7", "16x16", "32x2"}) {
       for (const std::string scheme : {"none", "tmr-pe", "checksum"}) {
-        for (const std::string dataflow : {"os", "ws"}) {
+        for (const std::string dataflow : {"os", "ws", "is"}) {
           const auto json = document(
               gemm({"--array", array, "--scheme", scheme, "--dataflow", dataflow, "-o", "C.npy"}));
           EXPECT_EQ(result(), product_)
@@ -125,8 +125,8 @@ TEST_F(CliGemm, SeveralFaults) {
 // names none, none changes. Cycles run over the whole product, between the tiles as well.
 TEST_F(CliGemm, ExplanationIsTheFootprint) {
   make(11, 9, 10, 7);
-  for (const std::string machine :
-       {"4x4 os", "3x5 os", "16x16 os", "4x4 ws", "3x5 ws", "16x16 ws", "2x7 ws"}) {
+  for (const std::string machine : {"4x4 os", "3x5 os", "16x16 os", "4x4 ws", "3x5 ws", "16x16 ws",
+                                    "2x7 ws", "4x4 is", "3x5 is", "16x16 is", "7x2 is"}) {
     const std::string array = machine.substr(0, machine.find(' '));
     const std::string dataflow = machine.substr(machine.find(' ') + 1);
     const int rows = std::stoi(array);
@@ -161,7 +161,7 @@ TEST_F(CliGemm, ExplanationIsTheFootprint) {
 // The skew registers feed the array: the same holds of them.
 TEST_F(CliGemm, ExplanationOfSkewRegisters) {
   make(8, 9, 8, 3);
-  for (const std::string dataflow : {"os", "ws"}) {
+  for (const std::string dataflow : {"os", "ws", "is"}) {
     const auto clean = document(gemm({"--array", "4x4", "--dataflow", dataflow}));
     Arguments arguments = gemm({"--array", "4x4", "--dataflow", dataflow, "--explain"});
     Random random(5);
@@ -172,7 +172,7 @@ TEST_F(CliGemm, ExplanationOfSkewRegisters) {
       const std::string stage = std::to_string(random.between(0, lane - 1));
       std::string path = std::string("array.skew_") + (i % 2 == 0 ? "a" : "b") + "[" +
                          std::to_string(lane) + "][" + stage + "]";
-      if (dataflow == "ws" && i % 3 == 0) {
+      if (dataflow != "os" && i % 3 == 0) {
         path = "array.deskew[" + std::to_string(3 - lane) + "][" + stage + "]";
       }
       arguments.push_back("--fault");

@@ -71,7 +71,7 @@ TEST_F(CliThresholds, ContentThatNoCalibrationWrites) {
   refuse("/fits/0/layers", nlohmann::ordered_json::array(), {at + ".layers[0]: is not layer "});
   refuse("/fits/0/granularity", "row", {at + ".granularity: \"row\" is not known"});
   refuse("/fits/0/granularity", "channel", {at + ".layers[0].low: has 1 bounds where layer "});
-  refuse("/fits/0/dataflow", "is", {at + ".dataflow: \"is\" is not known"});
+  refuse("/fits/0/dataflow", "rs", {at + ".dataflow: \"rs\" is not known"});
   refuse("/fits/0/scheme", "tmr-pe", {at + ".scheme: \"tmr-pe\" is not known"});
   auto longer = original["fits"][0]["layers"];
   longer.push_back(longer[0]);

@@ -8,8 +8,8 @@
 
 #include "fault/injector.h"
 #include "machine/array/array.h"
+#include "support/machine_cases.h"
 #include "support/one_process.h"
-#include "support/random_network.h"
 
 namespace sagitta {
 namespace {
@@ -48,14 +48,16 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
       if (acc != pes.acc(r, c)) return differ(pe + ".acc", acc, pes.acc(r, c));
     }
   }
+  const int lanes_a = shape.activation_lanes();
+  const int lanes_b = shape.weight_lanes();
   for (int lane = 1; lane < std::max(shape.rows, shape.columns); ++lane) {
     for (int stage = 0; stage < lane; ++stage) {
       const std::string at = fmt::format("[{}][{}]", lane, stage);
-      if (lane < shape.rows) {
+      if (lane < lanes_a) {
         const auto a = flat.read(fmt::format("array.skew_a[{}][]", lane), stage);
         if (a != pes.skew_a(lane, stage)) return differ("skew_a" + at, a, pes.skew_a(lane, stage));
       }
-      if (lane < shape.columns) {
+      if (lane < lanes_b) {
         const auto b = flat.read(fmt::format("array.skew_b[{}][]", lane), stage);
         if (b != pes.skew_b(lane, stage)) return differ("skew_b" + at, b, pes.skew_b(lane, stage));
       }
@@ -137,7 +139,7 @@ TEST_P(EachDataflow, FlatCoreEqualsOneModuleAPeOnLongThinArrays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(PeArray, EachDataflow, testing::Values(Dataflow::os, Dataflow::ws),
+INSTANTIATE_TEST_SUITE_P(PeArray, EachDataflow, testing::ValuesIn(test::kDataflows),
                          [](const auto& p) { return std::string(to_string(p.param)); });
 
 }  // namespace

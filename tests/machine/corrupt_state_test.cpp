@@ -127,12 +127,13 @@ TEST(CorruptState, AStoreAddressBeyondTheMemoryReadsAsZero) {
 // bytes 16 to 23 of the column tile, behind 2 lanes of 2 words.
 class CorruptDma : public testing::Test {
  protected:
-  static Program product() {
+  static Program product(Dataflow dataflow) {
     Random random(7);
-    return compile_gemm(1, 4, 2, test::GemmCase(random, 1, 4, 2, {2, 2}).b, {2, 2}, small_memory(),
-                        {});
+    const std::vector<std::int8_t> b = test::GemmCase(random, 1, 4, 2, {2, 2}).b;
+    return compile_gemm(1, 4, 2, b, {2, 2, dataflow}, small_memory(), {});
   }
-  CorruptDma() : program_(product()), machine_(program_), sites_(machine_.layout()) {
+  explicit CorruptDma(Dataflow dataflow = Dataflow::os)
+      : program_(product(dataflow)), machine_(program_), sites_(machine_.layout()) {
     machine_.reset(image_.data());
     const auto& dma = machine_.dma();
     const auto waits = [&] {
@@ -216,6 +217,62 @@ TEST_F(CorruptDma, OfABeatAcrossTheEndThePartInsideArrives) {
   for (const std::int8_t w : weights(4)) expected.push_back(w);
   EXPECT_EQ(bank(0), expected);
   EXPECT_EQ(bank(1), zeros_);
+}
+
+// Input stationary: 2 channels of 2 words fill the parameter bank, then come two folds of two
+// channels of two weights. Where the header ends is a register.
+class CorruptHeader : public CorruptDma {
+ protected:
+  CorruptHeader() : CorruptDma(Dataflow::is) {}
+};
+
+TEST_F(CorruptHeader, ABeatInPlaceFillsItsBank) {
+  machine_.step();
+  EXPECT_EQ(bank(0), weights(8));
+}
+
+// 16 and 2^31: all eight bytes are parameters beyond the memory. 16 less 16: they are weights
+// beyond.
+TEST_F(CorruptHeader, WhatIsBeyondTheParametersOrTheWeightsIsDropped) {
+  const std::vector<std::byte> before = memories();
+  Machine::Snapshot snapshot;
+  machine_.save(snapshot);
+  for (const char* bit : {"31", "4"}) {
+    strike(std::string("memory.dma.data_header:") + bit);
+    machine_.step();
+    EXPECT_TRUE(memories() == before) << bit;
+    machine_.restore(snapshot);
+  }
+}
+
+// 16 and 4: four parameter bytes beyond the memory, then the weights begin.
+TEST_F(CorruptHeader, TheWeightsBeginWhereItSays) {
+  strike("memory.dma.data_header:2");
+  machine_.step();
+  std::vector<std::int8_t> expected = weights(8);
+  expected.erase(expected.begin(), expected.begin() + 4);
+  expected.resize(8, 0);
+  EXPECT_EQ(bank(0), expected);
+}
+
+TEST(CorruptState, AColumnAddressBeyondTheMemoryReadsAsZero) {
+  const Program program = compile(two_rows(), {2, 2, Dataflow::is}, small_memory(), {}, "test");
+  const std::int64_t preload = first_cycle(program, kTwoRows, Phase::preload);
+  EXPECT_EQ(run_struck(program, kTwoRows, {"control.column[1].address:31"}, preload),
+            (std::vector<std::int8_t>{kTwoRowsLogits[0], kTwoRowsLogits[1], 5, -7}));
+}
+
+// Channel 1 of the last fold with a row number that no memory has: no partial sum, and no
+// parameters, so that its results are zero whatever the fold adds up to.
+TEST(CorruptState, ParametersOfAChannelBeyondTheMemoryReadAsZero) {
+  const Program program = compile(two_rows(), {2, 2, Dataflow::is}, small_memory(), {}, "test");
+  Machine machine(program);
+  machine.reset(kTwoRows.data());
+  while (!machine.done() && machine.parameter_channel() != 1) machine.step();
+  ASSERT_FALSE(machine.done());
+  const std::int64_t cycle = machine.cycle();
+  EXPECT_EQ(run_struck(program, kTwoRows, {"memory.partial.read_row:23"}, cycle),
+            (std::vector<std::int8_t>{kTwoRowsLogits[0], 0, kTwoRowsLogits[2], 0}));
 }
 
 // Registers that are narrower than the integer that stores them, in two's complement by hand. The

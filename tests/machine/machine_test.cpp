@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "network/reference.h"
-#include "support/random_network.h"
+#include "support/machine_cases.h"
 
 namespace sagitta {
 namespace {
@@ -37,12 +37,12 @@ Protection random_protection(Random& random) {
 }
 
 TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
-  for (int seed = 0; seed < 800; ++seed) {
+  for (int seed = 0; seed < 900; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
     const Network network = test::random_network(random);
     const ArrayShape array{random.between(1, 9), random.between(1, 9),
-                           seed < 400 ? Dataflow::os : Dataflow::ws};
+                           test::kDataflows[seed % std::size(test::kDataflows)]};
     MemoryShape memory;
     memory.dram_latency = random.between(0, 20);
     memory.dram_bytes_per_cycle = random.between(1, 40);

@@ -111,10 +111,11 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
   return none;
 }
 
-MemoryShape memory() {
+MemoryShape memory(Dataflow dataflow) {
   MemoryShape m;
   m.activation_bytes = 96;
-  m.weight_rows = 16;
+  // Input stationary few enough that most layers have several column tiles.
+  m.weight_rows = dataflow == Dataflow::is ? 9 : 16;
   m.dram_latency = 3;
   m.dram_bytes_per_cycle = 8;
   m.partial_rows = 8;  // the first layer has 20 pixels: three parts
@@ -128,11 +129,20 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   Random random(2);
   const Network net = network(random);
   const auto image = random.int8s(net.input.elements());
-  Program program = compile(net, {3, 3, dataflow}, memory(), p, "test");
+  Program program = compile(net, {3, 3, dataflow}, memory(dataflow), p, "test");
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
     for (Transfer& t : program.transfers) {
-      if (!t.is_image) ++t.bytes[static_cast<std::size_t>(4 * 3 * program.parameters.lane_words)];
+      if (t.is_image) continue;
+      if (dataflow != Dataflow::is) {
+        ++t.bytes[static_cast<std::size_t>(4 * 3 * program.parameters.lane_words)];
+        continue;
+      }
+      const ParameterFormat& f = program.parameters;  // words 2 and 3 of every channel
+      for (std::int64_t at = 4 * f.tile_words; at < t.header; at += 4 * f.lane_words) {
+        ++t.bytes[static_cast<std::size_t>(at + 8)];
+        ++t.bytes[static_cast<std::size_t>(at + 12)];
+      }
     }
     const auto open = without_effect(title + ", opened", program, image);
     std::erase_if(none, [&open](const std::string& name) {
@@ -172,6 +182,21 @@ TEST(RegisterEffects, WeightStationaryGradientBehindTheRowGate) {
   p.checksum = true;
   p.gradient = checker(Granularity::layer, Gate::row, 12'000);
   EXPECT_EQ(without_effect("gradient, row gate, ws", p, Dataflow::ws), Names{});
+}
+
+TEST(RegisterEffects, InputStationary) {
+  EXPECT_EQ(without_effect("none, is", Protection{}, Dataflow::is), Names{});
+  Protection p;
+  p.tmr_pe = true;
+  EXPECT_EQ(without_effect("tmr-pe, is", p, Dataflow::is), Names{});
+}
+
+TEST(RegisterEffects, InputStationaryRangeThenGradientBehindTheRowGate) {
+  Protection p;
+  p.checksum = true;
+  p.range = checker(Granularity::channel, Gate::row, 10'000);
+  p.gradient = checker(Granularity::channel, Gate::row, 12'000);
+  EXPECT_EQ(without_effect("range, then gradient, row gate, is", p, Dataflow::is), Names{});
 }
 
 TEST(RegisterEffects, Range) {

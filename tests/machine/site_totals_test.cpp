@@ -116,10 +116,16 @@ TEST(SiteTotals, Unprotected) {
 
 constexpr int kPartialRows = 4;
 
-Totals count_weight_stationary(const Protection& p) {
+Totals count_stationary(Dataflow dataflow, const Protection& p) {
   MemoryShape m = memory();
   m.partial_rows = kPartialRows;
-  return count(compile(tiny_network(), {2, 2, Dataflow::ws}, m, p, "test"));
+  return count(compile(tiny_network(), {2, 2, dataflow}, m, p, "test"));
+}
+Totals count_weight_stationary(const Protection& p) {
+  return count_stationary(Dataflow::ws, p);
+}
+Totals count_input_stationary(const Protection& p) {
+  return count_stationary(Dataflow::is, p);
 }
 
 Totals weight_stationary_by_hand() {
@@ -160,6 +166,71 @@ TEST(SiteTotals, WeightStationaryChecksum) {
   t["resilience.checksum"] += 32 + kPartialRows * 32 + 32 + 32;
   t["sram"] += kPartialRows * 32;
   compare(t, count_weight_stationary(p));
+}
+
+// What output stationary has not, or has of another size.
+Totals input_stationary_by_hand() {
+  Totals t = by_hand();
+  t["array.load"] = 1;
+  t["array.deskew"] = 1 * 32;
+  t["control.sequencer"] += 24 + 24 + 32        // depth, tile_channels, tile_output
+                            - 2 * (2 + 1 + 32)  // mode, drain, drain_address
+                            + 24 + 1 + 4        // first_depth, load1, tag1
+                            - (1 + 9);          // param, param_lane: only with words of the tile
+  t["control.column"] = t["control.row"];       // two columns in place of two rows
+  t.erase("control.row");
+  t["control.tag"] = (2 + 2) * 4;
+  t["memory.dma"] += 32;                               // data_header
+  t["memory.parameter"] = 2 * (kPartialRows * 2) * 32  // banks of 4 channels x (bias, scale)
+                          + 2 * 32                     // lane_read
+                          + 30;                        // scale and shift wait one cycle
+  t["vector.bias"] = 32;                               // one set for all lanes
+  t["vector.scale"] = 24;
+  t["vector.shift"] = 6;
+  t["vector.requantise"] += 6;  // the shift goes along with the products
+  t["memory.partial"] = kPartialRows * 2 * 32 + 2 * 32 + 24 + 24 + 32 + 2 * 32 + 32 + 1;
+  t["sram"] += kPartialRows * 2 * 32                              // partial sums
+               + 2 * (kPartialRows * 2) * 32 - 2 * (2 * 2) * 32;  // parameters
+  return t;
+}
+
+TEST(SiteTotals, InputStationary) {
+  compare(input_stationary_by_hand(), count_input_stationary({}));
+}
+
+TEST(SiteTotals, InputStationaryChecksum) {
+  Protection p;
+  p.checksum = true;
+  Totals t = input_stationary_by_hand();
+  t["resilience.checksum"] = 1 * 8                   // skew
+                             + 2 * (8 + 8 + 1 + 32)  // the column: b, a (two inputs' sum), acc
+                             + 32                    // bias_sum
+                             + 2 * 32 + 32 + kStage  // expected; tree of one level, its delay
+                             + kStage + 1            // output, with the flag
+                             + 9 + 2 * 8 + 1         // sums of inputs; weights and enable wait
+                             + kPartialRows * 32 + 32 + 32;  // partial sums, read, finished
+  // Two more words a channel; the scale waits two cycles longer.
+  t["memory.parameter"] += 2 * (kPartialRows * 2) * 32 + 2 * 32 + 2 * 30;
+  t["sram"] += 2 * (kPartialRows * 2) * 32 + kPartialRows * 32;
+  compare(t, count_input_stationary(p));
+}
+
+// Bounds a channel wait until their channel's vector is behind bias adder and `latch` (range), and
+// behind the range checker and `difference` (gradient).
+TEST(SiteTotals, InputStationaryBoundsAChannel) {
+  Protection p;
+  p.range = layer_checker();
+  p.range.granularity = Granularity::channel;
+  p.gradient = p.range;
+  Totals t = input_stationary_by_hand();
+  t["resilience.range"] = 2 * 32 + 2 * kStage;
+  t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1;
+  t["memory.parameter"] += 2 * (kPartialRows * 4) * 32 + 4 * 32  // four words a channel, lane_read
+                           + 2 * 2 * 32                          // range: 2 cycles
+                           + 2 * (2 + 3) * 32                    // gradient: 2 + 3
+                           + 6 * 30;                             // scale: 6 cycles longer
+  t["sram"] += 2 * (kPartialRows * 4) * 32;
+  compare(t, count_input_stationary(p));
 }
 
 TEST(SiteTotals, TmrTriplesThePeRegistersOnly) {

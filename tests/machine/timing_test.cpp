@@ -20,7 +20,7 @@ MemoryShape fast_memory() {
 }
 
 Dataflow dataflow_of(std::uint64_t seed) {
-  return seed % 2 == 0 ? Dataflow::os : Dataflow::ws;
+  return test::kDataflows[seed % std::size(test::kDataflows)];
 }
 
 Layer gemm_layer(int m, int k, int n) {
@@ -141,9 +141,17 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
       network = test::random_network(random, 5);
     }
     const Layer& l = network.layers[0];
-    MemoryShape memory = test::random_memory(random);
+    MemoryShape memory = test::random_memory(random, array);
+    if (array.dataflow == Dataflow::is && random.chance(50)) {
+      // No more weights than a few channels have: that many channels make a column tile.
+      int deepest = 1;
+      for (const Layer& layer : network.layers) {
+        if (layer.kind == LayerKind::gemm) deepest = std::max(deepest, layer.depth());
+      }
+      memory.weight_rows =
+          test::ceil_div(deepest, array.rows) * random.between(1, 4) + random.between(0, 2);
+    }
     if (seed % 4 == 0) memory.dma_queue = random.between(4, 8);
-    if (array.dataflow == Dataflow::ws) memory.partial_rows = random.between(0, 9);
     const Protection p = product ? Protection{} : test::random_scheme(random, network);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),

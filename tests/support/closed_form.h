@@ -27,14 +27,22 @@ inline int unit_latency(const Protection& p, int columns) {
          (p.gradient.present ? 4 : 0);
 }
 
-inline bool stationary_weights(const ArrayShape& array) {
-  return array.dataflow == Dataflow::ws;
+// An operand stays in the PEs: the depth is worked off in folds.
+inline bool folds(const ArrayShape& array) {
+  return array.dataflow != Dataflow::os;
+}
+
+// Output channels of a column tile: one a column, or (is) as many as there are partial sums for and
+// the scratchpad holds the weights of.
+inline int tile_channels(const Layer& layer, const ArrayShape& array, const MemoryShape& memory) {
+  if (array.dataflow != Dataflow::is || layer.kind != LayerKind::gemm) return array.columns;
+  const std::int64_t weights = memory.weight_rows / ceil_div(layer.depth(), array.rows);
+  return static_cast<int>(std::min({std::int64_t{layer.columns()}, memory.partial_rows, weights}));
 }
 
 // From the last issue of a column tile to its last result: pooling too passes the whole drain path.
 inline std::int64_t flush(const Protection& p, const ArrayShape& array) {
-  return 5 + unit_latency(p, array.columns) +
-         (stationary_weights(array) ? array.rows + array.columns : 0);
+  return 5 + unit_latency(p, array.columns) + (folds(array) ? array.rows + array.columns : 0);
 }
 
 // One tile from its first feed to its last drain, in the sequencer's time or, two cycles later, in
@@ -48,22 +56,26 @@ struct TileTiming {
   std::int64_t start, end;
 };
 
-// A weight-stationary column tile without its wait, from cycle 0 on: preload, stream and settle for
-// each fold, and a flush for each part. Appends its tiles.
+// A column tile of a stationary operand without its wait, from cycle 0 on: preload, stream and
+// settle for each fold, and a flush for each part (ws) or tile of pixels (is). `channels`: of the
+// column tile. Appends its tiles.
 inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
-                                const MemoryShape& memory, int lanes_used, const Protection& p,
+                                const MemoryShape& memory, int channels, const Protection& p,
                                 std::vector<TileTiming>& tiles) {
-  const auto most = static_cast<int>(memory.partial_rows);
-  const auto folds = static_cast<int>(ceil_div(layer.depth(), array.rows));
-  std::int64_t now = 0;
+  const bool ws = array.dataflow == Dataflow::ws;
+  const int most = ws ? static_cast<int>(memory.partial_rows) : array.columns;
+  const auto count = static_cast<int>(ceil_div(layer.depth(), array.rows));
+  // Setup: the columns take their pixels' positions. Weight stationary the lanes take their
+  // parameters beside the first preload.
+  std::int64_t now = ws ? std::max(0, channels - array.rows) : std::min(most, layer.rows());
   for (int row = 0; row < layer.rows(); row += most) {
-    const int pixels = std::min(most, layer.rows() - row);
-    for (int fold = 0; fold < folds; ++fold) {
-      now += row == 0 && fold == 0 ? std::max(array.rows, lanes_used) : array.rows;
-      // The last pixel's sums pass R rows and C columns.
+    const int stream = ws ? std::min(most, layer.rows() - row) : channels;
+    for (int fold = 0; fold < count; ++fold) {
+      now += array.rows;
+      // The last one's sums pass R rows and C columns.
       tiles.push_back(
-          {0, row, 0, fold, now + 2, now + 2 + pixels + array.rows + array.columns - 2});
-      now += pixels + (fold + 1 < folds ? array.rows - 1 : 0);
+          {0, row, 0, fold, now + 2, now + 2 + stream + array.rows + array.columns - 2});
+      now += stream + (fold + 1 < count ? array.rows - 1 : 0);
     }
     now += flush(p, array);
   }
@@ -74,7 +86,7 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
 inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
                                        const MemoryShape& memory, int lanes_used,
                                        const Protection& p) {
-  if (stationary_weights(array)) {
+  if (folds(array)) {
     std::vector<TileTiming> tiles;
     return folded_tile(layer, array, memory, lanes_used, p, tiles);
   }
@@ -104,8 +116,9 @@ inline std::int64_t store_cycles(int elements, int element_bytes, const ArraySha
 inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
                                  const MemoryShape& memory, const Protection& p) {
   std::int64_t cycles = 0;
-  for (int column = 0; column < layer.columns(); column += array.columns) {
-    const int lanes = std::min(array.columns, layer.columns() - column);
+  const int most = tile_channels(layer, array, memory);
+  for (int column = 0; column < layer.columns(); column += most) {
+    const int lanes = std::min(most, layer.columns() - column);
     cycles +=
         1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, memory, lanes, p)
                                            : pool_tile_cycles(layer, array, p));
@@ -133,12 +146,21 @@ class DmaTiming {
     for (const Checker* c : {&p.range, &p.gradient}) {
       if (c->present) (c->granularity == Granularity::channel ? lane_words : tile_words) += 2;
     }
+    const bool is = array.dataflow == Dataflow::is;
+    if (is && p.checksum) {  // a channel has its own sums of biases
+      lane_words += 2;
+      tile_words -= 1;
+    }
     for (const Layer& layer : layers) {
       if (layer.kind != LayerKind::gemm) continue;
-      const std::int64_t size =
-          4 * (array.columns * lane_words + tile_words) +
-          std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
-      for (int c = 0; c < layer.columns(); c += array.columns) sizes_.push_back(size);
+      const int most = tile_channels(layer, array, memory);
+      for (int c = 0; c < layer.columns(); c += most) {
+        const int channels = is ? std::min(most, layer.columns() - c) : array.columns;
+        const std::int64_t weights =
+            is ? ceil_div(layer.depth(), array.rows) * array.rows * channels
+               : std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
+        sizes_.push_back(4 * (channels * lane_words + tile_words) + weights);
+      }
     }
   }
 
@@ -179,13 +201,14 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
     ++now;  // load
     std::int64_t stalls = 0;
     const std::int64_t begin = now;
-    for (int column = 0; column < layer.columns(); column += array.columns) {
-      const int lanes = std::min(array.columns, layer.columns() - column);
+    const int most = tile_channels(layer, array, memory);
+    for (int column = 0; column < layer.columns(); column += most) {
+      const int lanes = std::min(most, layer.columns() - column);
       const std::int64_t leave =
           std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
       stalls += leave - now;
       now = leave + 1;
-      if (gemm && stationary_weights(array)) {
+      if (gemm && folds(array)) {
         std::vector<TileTiming> tiles;
         const std::int64_t cycles = folded_tile(layer, array, memory, lanes, p, tiles);
         for (const TileTiming& t : tiles) {

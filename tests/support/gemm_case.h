@@ -23,7 +23,8 @@ struct GemmCase {
     memory.dram_latency = 0;
     memory.dram_bytes_per_cycle = 1024;
     memory.activation_bytes = m * std::max(k, n);
-    memory.weight_rows = k;
+    const bool is = array.dataflow == Dataflow::is;
+    memory.weight_rows = is ? (k + array.rows - 1) / array.rows * n : k;
     memory.partial_rows = partial_rows;
     program = compile_gemm(m, k, n, b, array, memory, protection);
   }

@@ -53,14 +53,15 @@ inline MemoryShape random_memory(Random& random) {
   return memory;
 }
 
-// Where weights are stationary, with so few partial sums that many layers are worked off in parts.
+// Where an operand is stationary, with so few partial sums that many layers are worked off in parts
+// (ws) or in several column tiles (is).
 inline MemoryShape random_memory(Random& random, const ArrayShape& array) {
   MemoryShape memory = random_memory(random);
-  if (array.dataflow == Dataflow::ws) memory.partial_rows = random.between(0, 9);
+  if (array.dataflow != Dataflow::os) memory.partial_rows = random.between(0, 9);
   return memory;
 }
 
-inline constexpr Dataflow kDataflows[] = {Dataflow::os, Dataflow::ws};
+inline constexpr Dataflow kDataflows[] = {Dataflow::os, Dataflow::ws, Dataflow::is};
 
 // A network (or one bare matrix product), an image and the program for it.
 struct MachineCase {

@@ -8,7 +8,7 @@
 
 #include "cost/operators.h"
 #include "support/costed.h"
-#include "support/random_network.h"
+#include "support/machine_cases.h"
 
 namespace sagitta {
 namespace {
@@ -175,7 +175,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     test::Random random(static_cast<std::uint64_t>(seed));
     const Network network = test::random_network(random);
     const ArrayShape array{random.between(1, 9), random.between(1, 9),
-                           seed % 2 == 0 ? Dataflow::os : Dataflow::ws};
+                           test::kDataflows[seed % std::size(test::kDataflows)]};
     Protection p = with(random.chance(50), random.chance(50), random.chance(50), random.chance(30));
     if (random.chance(50)) p.range.granularity = Granularity::channel;
     if (random.chance(50)) p.gradient.granularity = Granularity::channel;

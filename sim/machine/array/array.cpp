@@ -69,16 +69,17 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
       columns_(shape.columns),
       copies_(copies),
       dataflow_(shape.dataflow),
-      skew_a_(layout, "array.skew_a", shape.rows, 8),
-      skew_b_(layout, "array.skew_b", shape.columns, 8),
+      skew_a_(layout, "array.skew_a", shape.activation_lanes(), 8),
+      skew_b_(layout, "array.skew_b", shape.weight_lanes(), 8),
       a_(declare_pe_register<std::int8_t>(layout, shape, copies, "a", 8)),
       b_(declare_pe_register<std::int8_t>(layout, shape, copies, "b", 8)),
       acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)),
       leaving_(static_cast<std::size_t>(columns_)) {
-  if (dataflow_ == Dataflow::ws) {
+  if (dataflow_ != Dataflow::os) {
     load_ = declare_loads(layout, columns_);
     deskew_.emplace(layout, "array.deskew", columns_, 32, true);
     zeros_.resize(static_cast<std::size_t>(columns_));
+    entering_.resize(static_cast<std::size_t>(columns_));
   }
   if (copies_ > 1) {
     voted_a_.resize(pes());
@@ -92,8 +93,9 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
 // and both halves of the state are equal: the step may be left out.
 bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode,
                   bool load) {
-  if (mode != ArrayMode::accumulate || load || !all_zero(activations, rows_) ||
-      !all_zero(weights, columns_)) {
+  if (mode != ArrayMode::accumulate || load ||
+      !all_zero(activations, a_moves_right() ? rows_ : columns_) ||
+      !all_zero(weights, a_moves_right() ? columns_ : rows_)) {
     quiet_cycles_ = 0;
     return false;
   }
@@ -120,7 +122,7 @@ const std::int32_t* Array::bottom(const std::byte* now) {
 }
 
 const std::int32_t* Array::sums(const std::byte* now) {
-  if (dataflow_ == Dataflow::ws) {
+  if (dataflow_ != Dataflow::os) {
     deskew_->output(now, bottom(now), leaving_.data());
   } else if (copies_ == 1) {
     return acc_.now(now);
@@ -154,27 +156,35 @@ void Array::step_outputs(const Cycle& cycle, const std::int8_t* b, const std::in
   }
 }
 
-void Array::step_weights(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
-                         const std::int8_t* a, const std::int8_t* weights, bool load) const {
+// Where `load` and `loads` (of columns 1 and up) say so, a column's stationary operands move by one
+// PE: weights down from the top, activations up from the bottom.
+void Array::load_stationary(const std::int8_t* stays, std::int8_t* next,
+                            const std::int8_t* entering, const std::uint8_t* loads,
+                            bool load) const {
+  const bool up = !a_moves_right();
+  for (int r = 0; r < rows_; ++r) {
+    const std::size_t row = static_cast<std::size_t>(r) * columns_;
+    const bool edge = r == (up ? rows_ - 1 : 0);
+    const std::int8_t* from = edge ? entering
+                              : up ? stays + row + columns_
+                                   : stays + row - columns_;
+    if (load) next[row] = from[0];
+    for (int c = 1; c < columns_; ++c) {
+      if (loads[c - 1] != 0) next[row + static_cast<std::size_t>(c)] = from[c];
+    }
+  }
+}
+
+void Array::step_stationary(const Cycle& cycle, const std::int8_t* stays, const std::int32_t* acc,
+                            const std::int8_t* moves, const std::int8_t* entering,
+                            bool load) const {
   const std::size_t n = pes();
   const auto columns = static_cast<std::size_t>(columns_);
-  std::int8_t* next_b = b_.next(cycle);
-  std::memcpy(next_b, b, n);
+  std::int8_t* next = (a_moves_right() ? b_ : a_).next(cycle);
+  std::memcpy(next, stays, n);
   const std::uint8_t* loads = load_.now(cycle);
-  const auto loading = [&](std::size_t c) { return c == 0 ? load : loads[c - 1] != 0; };
-  bool any = load;
-  for (std::size_t c = 1; c < columns; ++c) any |= loads[c - 1] != 0;
-  if (any) {
-    skew_b_.output(cycle.now, weights, next_b);
-    for (std::size_t c = 0; c < columns; ++c) {
-      if (!loading(c)) next_b[c] = b[c];
-    }
-    for (std::size_t i = columns; i < n; i += columns) {
-      next_b[i] = load ? b[i - columns] : b[i];
-      for (std::size_t c = 1; c < columns; ++c) {
-        next_b[i + c] = loads[c - 1] != 0 ? b[i + c - columns] : b[i + c];
-      }
-    }
+  if (load || std::any_of(loads, loads + columns - 1, [](std::uint8_t l) { return l != 0; })) {
+    load_stationary(stays, next, entering, loads, load);
   }
   if (columns > 1) {
     std::uint8_t* next_load = load_.next(cycle);
@@ -182,8 +192,8 @@ void Array::step_weights(const Cycle& cycle, const std::int8_t* b, const std::in
     std::memcpy(next_load + 1, loads, columns - 2);
   }
   std::int32_t* next_acc = acc_.next(cycle);
-  multiply_accumulate(a, b, zeros_.data(), next_acc, columns);
-  multiply_accumulate(a + columns, b + columns, acc, next_acc + columns, n - columns);
+  multiply_accumulate(moves, stays, zeros_.data(), next_acc, columns);
+  multiply_accumulate(moves + columns, stays + columns, acc, next_acc + columns, n - columns);
   deskew_->step(cycle, acc + (n - columns));
 }
 
@@ -202,17 +212,22 @@ void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::
     acc = voted_acc_.data();
   }
 
-  std::int8_t* next_a = a_.next(cycle);
-  std::memcpy(next_a + 1, a, n - 1);
-  skew_a_.output(cycle.now, activations, next_a, columns);
+  const bool a_moves = a_moves_right();
+  const std::int8_t* moves = a_moves ? a : b;
+  std::int8_t* next_moves = (a_moves ? a_ : b_).next(cycle);
+  std::memcpy(next_moves + 1, moves, n - 1);
+  (a_moves ? skew_a_ : skew_b_)
+      .output(cycle.now, a_moves ? activations : weights, next_moves, columns);
   if (dataflow_ == Dataflow::os) {
     step_outputs(cycle, b, acc, a, weights, mode);
   } else {
-    step_weights(cycle, b, acc, a, weights, load);
+    (a_moves ? skew_b_ : skew_a_)
+        .output(cycle.now, a_moves ? weights : activations, entering_.data());
+    step_stationary(cycle, a_moves ? b : a, acc, moves, entering_.data(), load);
   }
   for (int copy = 1; copy < copies_; ++copy) {
     const auto at = n * static_cast<std::size_t>(copy);
-    std::memcpy(next_a + at, next_a, n);
+    std::memcpy(a_.next(cycle) + at, a_.next(cycle), n);
     std::memcpy(b_.next(cycle) + at, b_.next(cycle), n);
     std::memcpy(acc_.next(cycle) + at, acc_.next(cycle), n * sizeof(std::int32_t));
   }

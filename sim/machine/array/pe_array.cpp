@@ -61,6 +61,19 @@ void WeightPe::on_clock() {
   registers.write(now_);
 }
 
+ActivationPe::ActivationPe(const sc_core::sc_module_name& name) : sc_module(name) {
+  SC_METHOD(on_clock);
+  sensitive << clock.pos();
+  dont_initialize();
+}
+
+void ActivationPe::on_clock() {
+  now_.acc = add_product(above.read().acc, now_);
+  now_.b = left.read().b;
+  if (load.read()) now_.a = below.read().a;
+  registers.write(now_);
+}
+
 LoadEnable::LoadEnable(const sc_core::sc_module_name& name) : sc_module(name) {
   SC_METHOD(on_clock);
   sensitive << clock.pos();
@@ -89,25 +102,26 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
       shape_(shape),
       source_(std::move(source)),
       clock_("clock", 1, sc_core::SC_NS),
-      enter_a_("enter_a", index(shape.rows)),
-      enter_b_("enter_b", index(shape.columns)),
-      delayed_a_("delayed_a", index(shape.rows - 1)),
-      delayed_b_("delayed_b", index(shape.columns - 1)),
+      enter_a_("enter_a", index(shape.activation_lanes())),
+      enter_b_("enter_b", index(shape.weight_lanes())),
+      delayed_a_("delayed_a", index(shape.activation_lanes() - 1)),
+      delayed_b_("delayed_b", index(shape.weight_lanes() - 1)),
       pe_("pe", index(shape.rows * shape.columns)) {
-  operands_.activations.resize(index(shape.rows));
-  operands_.weights.resize(index(shape.columns));
+  operands_.activations.resize(enter_a_.size());
+  operands_.weights.resize(enter_b_.size());
   const auto line = [](const char* line_name, std::size_t i) {
     return new DelayLine(line_name, static_cast<int>(i) + 1);
   };
-  skew_a_.init(index(shape.rows - 1), line);
-  skew_b_.init(index(shape.columns - 1), line);
+  skew_a_.init(delayed_a_.size(), line);
+  skew_b_.init(delayed_b_.size(), line);
   wire_edge(skew_a_, enter_a_, delayed_a_);
   wire_edge(skew_b_, enter_b_, delayed_b_);
 
   if (shape.dataflow == Dataflow::os) {
     wire_output_pes();
   } else {
-    wire_weight_pes();
+    wire_loads_and_deskew();
+    is() ? wire_activation_pes() : wire_weight_pes();
   }
 
   SC_METHOD(on_clock);
@@ -126,12 +140,20 @@ void PeArray::wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering,
 
 PeSignal<PeRegisters>& PeArray::left(int row, int column) {
   if (column > 0) return pe_[pe(row, column - 1)];
+  if (is()) return row > 0 ? delayed_b_[index(row - 1)] : enter_b_[0];
   return row > 0 ? delayed_a_[index(row - 1)] : enter_a_[0];
 }
 
 PeSignal<PeRegisters>& PeArray::above(int row, int column) {
   if (row > 0) return pe_[pe(row - 1, column)];
+  if (is()) return zero_;
   return column > 0 ? delayed_b_[index(column - 1)] : enter_b_[0];
+}
+
+PeSignal<PeRegisters>& PeArray::below(int row, int column) {
+  if (row + 1 < shape_.rows) return pe_[pe(row + 1, column)];
+  if (!is()) return zero_;
+  return column > 0 ? delayed_a_[index(column - 1)] : enter_a_[0];
 }
 
 void PeArray::wire_output_pes() {
@@ -143,13 +165,13 @@ void PeArray::wire_output_pes() {
       p.mode(mode_);
       p.left(left(r, c));
       p.above(above(r, c));
-      p.below(r + 1 < shape_.rows ? pe_[pe(r + 1, c)] : zero_);
+      p.below(below(r, c));
       p.registers(pe_[pe(r, c)]);
     }
   }
 }
 
-void PeArray::wire_weight_pes() {
+void PeArray::wire_loads_and_deskew() {
   const auto columns = index(shape_.columns);
   load_.init(columns);
   load_enables_.init(columns - 1);
@@ -157,18 +179,6 @@ void PeArray::wire_weight_pes() {
     load_enables_[c - 1].clock(clock_);
     load_enables_[c - 1].left(load_[c - 1]);
     load_enables_[c - 1].enable(load_[c]);
-  }
-
-  weight_pes_.init(pe_.size());
-  for (int r = 0; r < shape_.rows; ++r) {
-    for (int c = 0; c < shape_.columns; ++c) {
-      WeightPe& p = weight_pes_[pe(r, c)];
-      p.clock(clock_);
-      p.load(load_[index(c)]);
-      p.left(left(r, c));
-      p.above(above(r, c));
-      p.registers(pe_[pe(r, c)]);
-    }
   }
 
   // Column c finishes c cycles after column 0, so it waits that much less for the last one.
@@ -180,6 +190,35 @@ void PeArray::wire_weight_pes() {
     deskew_[c].clock(clock_);
     deskew_[c].input(pe_[pe(shape_.rows - 1, static_cast<int>(c))]);
     deskew_[c].output(aligned_[c]);
+  }
+}
+
+void PeArray::wire_weight_pes() {
+  weight_pes_.init(pe_.size());
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      WeightPe& p = weight_pes_[pe(r, c)];
+      p.clock(clock_);
+      p.load(load_[index(c)]);
+      p.left(left(r, c));
+      p.above(above(r, c));
+      p.registers(pe_[pe(r, c)]);
+    }
+  }
+}
+
+void PeArray::wire_activation_pes() {
+  activation_pes_.init(pe_.size());
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      ActivationPe& p = activation_pes_[pe(r, c)];
+      p.clock(clock_);
+      p.load(load_[index(c)]);
+      p.left(left(r, c));
+      p.above(above(r, c));
+      p.below(below(r, c));
+      p.registers(pe_[pe(r, c)]);
+    }
   }
 }
 
@@ -196,7 +235,7 @@ void PeArray::on_clock() {
   }
   for (std::size_t i = 0; i < enter_b_.size(); ++i) enter_b_[i].write({.b = operands_.weights[i]});
   mode_ = static_cast<std::uint8_t>(operands_.mode);
-  if (shape_.dataflow == Dataflow::ws) load_[0].write(operands_.load);
+  if (shape_.dataflow != Dataflow::os) load_[0].write(operands_.load);
 }
 
 void PeArray::run(std::int64_t cycles) {

@@ -3,7 +3,7 @@
 // equals it register by register, and benchmarks compare with it. Nothing else uses it.
 //
 // Every register of the array is here under the same name: pe[r][c].a, .b, .acc, the skew registers
-// and, where weights are stationary, the load enables and the deskew registers. A PE shows its
+// and, where an operand is stationary, the load enables and the deskew registers. A PE shows its
 // registers through one signal, so a neighbour reads the old values; one signal a PE and not three,
 // since comparisons should not be won against a slow baseline. Each dataflow has a PE of its own,
 // so that neither pays for the other.
@@ -73,6 +73,24 @@ class WeightPe : public sc_core::sc_module {
   PeRegisters now_;  // what `registers` shows
 };
 
+// Input stationary: a stays, except while its column loads.
+class ActivationPe : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+  sc_core::sc_in<bool> load{"load"};           // its column's enable
+  sc_core::sc_in<PeRegisters> left{"left"};    // its b comes next, or what enters the row
+  sc_core::sc_in<PeRegisters> above{"above"};  // its acc is added to, or 0
+  sc_core::sc_in<PeRegisters> below{"below"};  // its a rises, or what enters the column
+  sc_core::sc_out<PeRegisters> registers{"registers"};
+
+  SC_HAS_PROCESS(ActivationPe);
+  explicit ActivationPe(const sc_core::sc_module_name& name);
+
+ private:
+  void on_clock();
+  PeRegisters now_;  // what `registers` shows
+};
+
 // One column's load enable: the column to its left's, a cycle later.
 class LoadEnable : public sc_core::sc_module {
  public:
@@ -104,10 +122,10 @@ class DelayLine : public sc_core::sc_module {
 };
 
 // What enters the array in one cycle: the scratchpads' read registers and what the array is to do,
-// the mode where outputs are stationary and the load enable of column 0 where weights are.
+// the mode where outputs are stationary and the load enable of column 0 where an operand is.
 struct ArrayOperands {
-  std::vector<std::int8_t> activations;  // one a row
-  std::vector<std::int8_t> weights;      // one a column
+  std::vector<std::int8_t> activations;  // one a row (is: a column)
+  std::vector<std::int8_t> weights;      // one a column (is: a row)
   ArrayMode mode = ArrayMode::accumulate;
   bool load = false;
 };
@@ -129,7 +147,8 @@ class PeArray : public sc_core::sc_module {
   std::int32_t acc(int row, int column) const { return pe_[pe(row, column)].read().acc; }
   std::int8_t skew_a(int lane, int stage) const { return skew_a_[index(lane - 1)].stage(stage).a; }
   std::int8_t skew_b(int lane, int stage) const { return skew_b_[index(lane - 1)].stage(stage).b; }
-  // Weight stationary. Columns 1 and up have a load enable; all but the last have deskew stages.
+  // An operand is stationary. Columns 1 and up have a load enable; all but the last have deskew
+  // stages.
   bool load(int column) const { return load_[index(column)].read(); }
   std::int32_t deskew(int column, int stage) const {
     return deskew_[index(column)].stage(stage).acc;
@@ -146,9 +165,13 @@ class PeArray : public sc_core::sc_module {
   void wire_edge(sc_core::sc_vector<DelayLine>& lines, Signals& entering, Signals& delayed);
   void wire_output_pes();
   void wire_weight_pes();
+  void wire_activation_pes();
+  void wire_loads_and_deskew();
   // What a PE's ports of these names read.
   PeSignal<PeRegisters>& left(int row, int column);
   PeSignal<PeRegisters>& above(int row, int column);
+  PeSignal<PeRegisters>& below(int row, int column);
+  bool is() const { return shape_.dataflow == Dataflow::is; }
 
   ArrayShape shape_;
   Source source_;
@@ -156,18 +179,19 @@ class PeArray : public sc_core::sc_module {
 
   sc_core::sc_clock clock_;
   PeSignal<std::uint8_t> mode_{"mode"};
-  PeSignal<PeRegisters> zero_{"zero"};  // what the last row shifts in
+  PeSignal<PeRegisters> zero_{"zero"};  // beyond the last row (os) or the first one (is)
   Signals enter_a_, enter_b_;           // the scratchpads' read registers
   Signals delayed_a_, delayed_b_;       // lanes 1 and up
   Signals pe_;
   sc_core::sc_vector<DelayLine> skew_a_, skew_b_;
   sc_core::sc_vector<Pe> pes_;
-  // Weight stationary.
+  // An operand is stationary.
   sc_core::sc_vector<PeSignal<bool>> load_;  // column 0's stands beside the read registers
   Signals aligned_;                          // sums of all columns but the last
   sc_core::sc_vector<LoadEnable> load_enables_;
   sc_core::sc_vector<DelayLine> deskew_;
   sc_core::sc_vector<WeightPe> weight_pes_;
+  sc_core::sc_vector<ActivationPe> activation_pes_;
 };
 
 }  // namespace sagitta

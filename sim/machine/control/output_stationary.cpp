@@ -1,4 +1,4 @@
-// The sequencer where outputs are stationary: setup and drain.
+// The sequencer where outputs are stationary: setup and drain. Input stationary has the same setup.
 #include <algorithm>
 
 #include "base/wrap.h"
@@ -7,20 +7,21 @@
 namespace sagitta {
 
 void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
-  const int cycles = std::max({1, rows(now), lanes(now)});
-  if (now.count < rows_) {  // each row takes its output pixel's position in turn
+  const bool os = dataflow() == Dataflow::os;
+  const int cycles = os ? std::max({1, rows(now), lanes(now)}) : std::max(1, lanes(now));
+  if (now.count < positions_) {  // each row or column takes its output pixel's position in turn
     row_y_.next(cycle)[now.count] = now.walk_y;
     row_x_.next(cycle)[now.count] = now.walk_x;
     row_address_.next(cycle)[now.count] = now.walk_address;
   }
   walk(s);
-  s.param1 = now.count < columns_ ? 1 : 0;
-  s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
+  s.param1 = parameter_lane(now) >= 0 ? 1 : 0;
+  if (os) s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
   s.count = (now.count + 1) & 0xFFFFFF;
   if (now.count + 1 >= cycles) {
-    s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
+    if (os) s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
     s.count = 0;
-    s.phase = static_cast<std::uint8_t>(Phase::feed);
+    s.phase = static_cast<std::uint8_t>(os ? Phase::feed : Phase::preload);
   }
 }
 
@@ -36,19 +37,7 @@ void Sequencer::step_drain(const SequencerState& now, SequencerState& s, const C
   s.count = 0;
   s.first_row = (now.first_row + rows_) & 0xFFFFFF;
   if (s.first_row < c.rows) {
-    for (int r = 0; r < rows_; ++r) {
-      std::int32_t y = wrap_add(row_y_.now(cycle)[r], c.tile_y);
-      std::int32_t x = wrap_add(row_x_.now(cycle)[r], c.tile_x);
-      std::int32_t address = wrap_add(row_address_.now(cycle)[r], c.tile_address);
-      if (wrap_sub(x, c.origin_x) >= c.span_x) {
-        x = wrap_sub(x, c.span_x);
-        y = wrap_add(y, c.stride_y);
-        address = wrap_add(address, c.line_step);
-      }
-      row_y_.next(cycle)[r] = y;
-      row_x_.next(cycle)[r] = x;
-      row_address_.next(cycle)[r] = address;
-    }
+    advance_positions(cycle, c);
     s.phase = static_cast<std::uint8_t>(Phase::feed);
   } else {
     s.phase = static_cast<std::uint8_t>(Phase::flush);

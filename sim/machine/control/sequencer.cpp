@@ -11,6 +11,7 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
     : program_(&program),
       rows_(program.array.rows),
       columns_(program.array.columns),
+      positions_(program.array.activation_lanes()),
       flush_cycles_(flush_cycles(program.array, unit_latency)),
       store_beat_cycles_((program.array.columns * (program.raw_output ? 4 : 1) +
                           program.memory.dram_bytes_per_cycle - 1) /
@@ -19,7 +20,9 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
 }
 
 int Sequencer::lanes(const SequencerState& s) const {
-  return std::clamp(wrap_sub(s.config.columns, s.first_column), 0, columns_);
+  const std::int32_t left = pixels_in_lanes(s) ? wrap_sub(s.config.rows, s.first_row)
+                                               : wrap_sub(s.config.columns, s.first_column);
+  return std::clamp(left, 0, columns_);
 }
 
 int Sequencer::rows(const SequencerState& s) const {
@@ -28,10 +31,14 @@ int Sequencer::rows(const SequencerState& s) const {
   return std::clamp(left, 0, rows_);
 }
 
+int Sequencer::activations_read(const SequencerState& s) const {
+  if (dataflow() != Dataflow::is) return issues_rows(s) ? rows(s) : 0;
+  // Rows beyond K load zeros.
+  return s.phase == static_cast<std::uint8_t>(Phase::preload) && s.count < rows(s) ? lanes(s) : 0;
+}
+
 std::int32_t Sequencer::weight_row(const SequencerState& s) const {
-  if (dataflow() == Dataflow::os) {
-    return s.phase == static_cast<std::uint8_t>(Phase::feed) ? s.weight_row : -1;
-  }
+  if (dataflow() != Dataflow::ws) return issues_rows(s) ? s.weight_row : -1;
   if (s.phase != static_cast<std::uint8_t>(Phase::preload) || s.count >= rows_) return -1;
   // Weights sink through the array, so the last row's go first.
   const std::int32_t k = wrap_add(s.first_depth, rows_ - 1 - s.count);
@@ -39,11 +46,12 @@ std::int32_t Sequencer::weight_row(const SequencerState& s) const {
 }
 
 int Sequencer::parameter_lane(const SequencerState& s) const {
-  const bool setup = dataflow() == Dataflow::os
-                         ? s.phase == static_cast<std::uint8_t>(Phase::setup)
-                         : s.phase == static_cast<std::uint8_t>(Phase::preload) &&
-                               s.first_depth == 0 && s.first_row == 0;
-  return setup && s.count < columns_ ? s.count : -1;
+  const bool setup = dataflow() == Dataflow::ws
+                         ? s.phase == static_cast<std::uint8_t>(Phase::preload) &&
+                               s.first_depth == 0 && s.first_row == 0
+                         : s.phase == static_cast<std::uint8_t>(Phase::setup);
+  const int read = dataflow() == Dataflow::is ? 1 : columns_;
+  return setup && s.count < read ? s.count : -1;
 }
 
 void Sequencer::start_column_tile(SequencerState& s) const {
@@ -58,32 +66,23 @@ void Sequencer::start_column_tile(SequencerState& s) const {
                        ? c.origin_address
                        : wrap_add(c.origin_address, s.first_column);
   start_taps(s);
+  if (dataflow() != Dataflow::ws) s.weight_row = 0;
   if (dataflow() == Dataflow::os) return;
   s.first_depth = 0;
-  start_part(s);
+  if (dataflow() == Dataflow::ws) start_part(s);
 }
 
 // The drain path is empty: the next part, column tile or layer.
-void Sequencer::end_tile(const SequencerState& now, SequencerState& s) const {
+void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
   const LayerDescriptor& c = now.config;
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
-  if (gemm && dataflow() == Dataflow::ws) {
-    s.first_row =
-        wrap_add(now.first_row, static_cast<std::int32_t>(program_->memory.partial_rows)) &
-        0xFFFFFF;
-    if (s.first_row < c.rows) {
-      start_taps(s);
-      s.first_depth = 0;
-      start_part(s);
-      s.phase = static_cast<std::uint8_t>(Phase::preload);
-      return;
-    }
-  }
+  if (gemm && dataflow() != Dataflow::os && next_part(now, s, cycle)) return;
   if (gemm) {
     s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
     s.weight_bank = now.weight_bank ^ 1;
   }
-  s.first_column = (now.first_column + columns_) & 0xFFFFFF;
+  const std::int32_t channels = pixels_in_lanes(s) ? c.tile_channels : columns_;
+  s.first_column = wrap_add(now.first_column, channels) & 0xFFFFFF;
   if (s.first_column < c.columns) {
     s.phase = static_cast<std::uint8_t>(Phase::wait);
   } else {
@@ -136,6 +135,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
   }
 
   const bool os = dataflow() == Dataflow::os;
+  const bool ws = dataflow() == Dataflow::ws;
   const bool gemm = now.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   switch (static_cast<Phase>(now.phase)) {
     case Phase::load:
@@ -154,10 +154,10 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
     case Phase::wait:
       if (!data_ready(now, transfers_done)) break;
       start_column_tile(s);
-      s.phase = static_cast<std::uint8_t>(!gemm ? Phase::pool : os ? Phase::setup : Phase::preload);
+      s.phase = static_cast<std::uint8_t>(!gemm ? Phase::pool : ws ? Phase::preload : Phase::setup);
       break;
     case Phase::setup:
-      if (os) step_setup(now, s, cycle);
+      if (!ws) step_setup(now, s, cycle);
       break;
     case Phase::feed:
       if (os && next_tap(s)) {
@@ -184,7 +184,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       s.count = (now.count + 1) & 0xFFFFFF;
       if (now.count + 1 < flush_cycles_) break;
       s.count = 0;
-      end_tile(now, s);
+      end_tile(now, s, cycle);
       break;
     case Phase::preload:
       if (!os) step_preload(now, s, cycle);

@@ -9,6 +9,10 @@
 // `stream` and `settle`, at last `flush`. The rows' address registers then hold taps, and the
 // walker moves over the output pixels: the same adders, the other way round. Where a tile has more
 // pixels than the partial-sum memory has rows, the folds run once for each part.
+//
+// Input stationary: a column tile is `wait` and `setup` (pixel positions to the columns), then for
+// each tile of pixels and each fold `preload` (its taps, shared by the columns), `stream` (one
+// output channel a cycle) and `settle`, and after the last fold `flush`.
 #pragma once
 
 #include <algorithm>
@@ -32,10 +36,10 @@ enum class Phase : std::uint8_t {
   flush = 7,
   store = 8,  // hand the result to the host
   done = 9,
-  // Weight stationary.
-  preload = 10,  // the weights of a fold move into the array, and its taps to the rows
-  stream = 11,   // one output pixel a cycle
-  settle = 12,   // until the last pixel has passed the weights
+  // Weight or input stationary.
+  preload = 10,  // the stationary operands of a fold move into the array
+  stream = 11,   // one output pixel (ws) or output channel (is) a cycle
+  settle = 12,   // until the last of them has passed the stationary operands
   // The others are not used by the hardware; a machine that a fault sends there stands still.
 };
 
@@ -63,12 +67,12 @@ struct SequencerState {
   std::int32_t weight_row;  // k
   std::int32_t walk_y, walk_x,
       walk_address;    // the next output pixel's window, for setup and pooling
-  std::int32_t pixel;  // pooling and streaming: output pixel
+  std::int32_t pixel;  // pooling and streaming: output pixel, or (is) channel of the column tile
 
-  // Weight stationary.
+  // Weight or input stationary; the part's position weight stationary only.
   std::int32_t first_depth;                   // k0 of the fold
   std::int32_t part_y, part_x, part_address;  // the walker at the part's first pixel
-  std::uint8_t load1;                         // weights enter the top of column 0
+  std::uint8_t load1;                         // stationary operands enter column 0
   std::uint8_t tag1;                          // what was issued to the rows: kTag*
 
   // What was issued one and two cycles ago.
@@ -85,10 +89,10 @@ struct SequencerState {
 // Bits of pool1, pool2.
 inline constexpr std::uint8_t kPoolTap = 1, kPoolFirst = 2, kPoolLast = 4, kPoolPadded = 8;
 
-// Bits of tag1 and of the tags that accompany a pixel through a weight-stationary array.
+// Bits of tag1 and of the tags that accompany a pixel (ws) or a channel (is) through the array.
 inline constexpr std::uint8_t kTagValid = 1;
 inline constexpr std::uint8_t kTagFirstFold = 2, kTagLastFold = 4;
-inline constexpr std::uint8_t kTagEnd = 8;  // the last pixel of the part
+inline constexpr std::uint8_t kTagEnd = 8;  // the last of the part (ws) or column tile (is)
 
 class Sequencer {
  public:
@@ -98,7 +102,8 @@ class Sequencer {
   void step(const Cycle& cycle, std::uint32_t transfers_done) const;
 
   const SequencerState& state(const std::byte* now) const { return *state_.now(now); }
-  // Window origin of the output pixel that each array row works on: position and element address.
+  // Window origin of the output pixel that each array row (is: column) works on, or (ws) position
+  // of the row's tap: position and element address.
   const std::int32_t* row_y(const std::byte* now) const { return row_y_.now(now); }
   const std::int32_t* row_x(const std::byte* now) const { return row_x_.now(now); }
   const std::int32_t* row_address(const std::byte* now) const { return row_address_.now(now); }
@@ -107,23 +112,41 @@ class Sequencer {
   int lanes(const SequencerState& s) const;
   int rows(const SequencerState& s) const;
   Dataflow dataflow() const { return program_->array.dataflow; }
+  // How far apart the lanes of a vector lie in the result: a lane is a channel, or (is) a pixel.
+  std::int32_t lane_step(const SequencerState& s) const {
+    return pixels_in_lanes(s) ? s.config.columns : 1;
+  }
 
-  // Operands for the array are being issued: the rows read activations.
+  // The moving operand is being issued to the array: the cycles in which it multiplies.
   bool issues_rows(const SequencerState& s) const {
     const Phase issuing = dataflow() == Dataflow::os ? Phase::feed : Phase::stream;
     return s.phase == static_cast<std::uint8_t>(issuing);
   }
+  // The position registers, and how many of them read an activation in this cycle.
+  int positions() const { return positions_; }
+  int activations_read(const SequencerState& s) const;
   // Transfer 0 is the image, transfer t + 1 the weights of column tile t.
   static bool data_ready(const SequencerState& s, std::uint32_t transfers_done) {
     const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
     return transfers_done >= std::uint32_t{s.column_tile} + (gemm ? 2 : 1);
   }
-  // The weight row (k) being read for the array, or -1.
+  // The row of the weight scratchpad being read for the array, or -1.
   std::int32_t weight_row(const SequencerState& s) const;
-  // The lane whose parameters are being read, or -1.
+  // The lane whose parameters are being read, or -1. Input stationary, where parameters accompany
+  // their channel, lane 0 stands for the words of the whole column tile.
   int parameter_lane(const SequencerState& s) const;
-  // Weight stationary: the tag of the pixel whose sums stand aligned below the array, and of the
-  // one that will in the next cycle.
+  // The lane that takes its parameters in this cycle, or -1; input stationary all lanes share one
+  // set of registers, which takes a new channel's in every cycle.
+  int parameter_target(const SequencerState& s) const {
+    if (dataflow() == Dataflow::is) return 0;
+    return s.param1 != 0 ? s.param_lane1 : -1;
+  }
+  // The words of the whole column tile are being taken; input stationary there are no others.
+  static bool takes_tile_words(const SequencerState& s) {
+    return s.param1 != 0 && s.param_lane1 == 0;
+  }
+  // Weight or input stationary: the tag of the pixel or channel whose sums stand aligned below the
+  // array, and of the one that will in the next cycle.
   std::uint8_t tag(const std::byte* now) const { return tags_.now(now)[tags_.count - 1]; }
   std::uint8_t next_tag(const std::byte* now) const {
     return tags_.count > 1 ? tags_.now(now)[tags_.count - 2] : state(now).tag1;
@@ -134,9 +157,9 @@ class Sequencer {
                        [](std::uint8_t tag) { return (tag & kTagValid) != 0; });
   }
 
-  // From the last row that leaves the array (os) or is issued to it (ws) to the scratchpad.
+  // From the last row that leaves the array (os) or is issued to it (ws, is) to the scratchpad.
   static int flush_cycles(const ArrayShape& array, int unit_latency) {
-    return 5 + unit_latency + (array.dataflow == Dataflow::ws ? array.rows + array.columns : 0);
+    return 5 + unit_latency + (array.dataflow != Dataflow::os ? array.rows + array.columns : 0);
   }
   int store_beat_cycles() const { return store_beat_cycles_; }
 
@@ -153,6 +176,7 @@ class Sequencer {
   void start_column_tile(SequencerState& s) const;
   void start_taps(SequencerState& s) const;
   void start_part(SequencerState& s) const;
+  void advance_positions(const Cycle& cycle, const LayerDescriptor& c) const;
   bool next_tap(SequencerState& s) const;
   void walk(SequencerState& s) const;
   void step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
@@ -161,12 +185,18 @@ class Sequencer {
   void step_drain(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   void step_preload(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   void step_stream(const SequencerState& now, SequencerState& s) const;
-  void end_tile(const SequencerState& now, SequencerState& s) const;
-  int part_rows(const SequencerState& s) const;
+  void end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  bool next_part(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  int stream_length(const SequencerState& s) const;
+  bool pixels_in_lanes(const SequencerState& s) const {
+    return dataflow() == Dataflow::is &&
+           s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  }
 
   const Program* program_;
   int rows_;
   int columns_;
+  int positions_;
   int flush_cycles_;
   int store_beat_cycles_;
   Pipe<SequencerState> state_;

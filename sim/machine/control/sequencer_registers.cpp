@@ -21,8 +21,13 @@ void Sequencer::declare(RegisterLayout& layout) {
   };
 #define SAGITTA_FIELD(name, width, is_signed) \
   field(#name, offsetof(SequencerState, name), sizeof(SequencerState::name), width, is_signed)
-#define SAGITTA_FIELD_OF(flow, name, width, is_signed) \
-  if (dataflow() == Dataflow::flow) SAGITTA_FIELD(name, width, is_signed)
+  const bool os = dataflow() == Dataflow::os;
+  const bool ws = dataflow() == Dataflow::ws;
+  const bool is = dataflow() == Dataflow::is;
+#define SAGITTA_FIELD_OF(flows, name, width, is_signed) \
+  if (flows) SAGITTA_FIELD(name, width, is_signed)
+#define SAGITTA_CONFIG_OF(flows, name, width, is_signed) \
+  if (flows) SAGITTA_CONFIG(name, width, is_signed)
 #define SAGITTA_CONFIG(name, width, is_signed)                                               \
   field("config." #name, offsetof(SequencerState, config) + offsetof(LayerDescriptor, name), \
         sizeof(LayerDescriptor::name), width, is_signed)
@@ -46,13 +51,12 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG(origin_address, kAddressBits, true);
   SAGITTA_CONFIG(pixel_step, kAddressBits, true);
   SAGITTA_CONFIG(line_step, kAddressBits, true);
-  if (dataflow() == Dataflow::os) {
-    SAGITTA_CONFIG(tile_y, 24, false);
-    SAGITTA_CONFIG(tile_x, 24, false);
-    SAGITTA_CONFIG(tile_address, kAddressBits, true);
-  } else {
-    SAGITTA_CONFIG(depth, 24, false);
-  }
+  SAGITTA_CONFIG_OF(os || is, tile_y, 24, false);
+  SAGITTA_CONFIG_OF(os || is, tile_x, 24, false);
+  SAGITTA_CONFIG_OF(os || is, tile_address, kAddressBits, true);
+  SAGITTA_CONFIG_OF(ws || is, depth, 24, false);
+  SAGITTA_CONFIG_OF(is, tile_channels, 24, false);
+  SAGITTA_CONFIG_OF(is, tile_output, kAddressBits, true);
   SAGITTA_CONFIG(input_zero_point, 8, true);
   SAGITTA_CONFIG(output_zero_point, 8, true);
   SAGITTA_CONFIG(output_min, 8, true);
@@ -74,7 +78,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD(kernel_x, 8, false);
   SAGITTA_FIELD(channel, 24, false);
   SAGITTA_FIELD(tap_address, kAddressBits, true);
-  SAGITTA_FIELD_OF(os, weight_row, 24, false);
+  SAGITTA_FIELD_OF(os || is, weight_row, 24, false);
   SAGITTA_FIELD(walk_y, kAddressBits, true);
   SAGITTA_FIELD(walk_x, kAddressBits, true);
   SAGITTA_FIELD(walk_address, kAddressBits, true);
@@ -85,28 +89,30 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(os, drain2, 1, false);
   SAGITTA_FIELD_OF(os, drain_address1, kAddressBits, true);
   SAGITTA_FIELD_OF(os, drain_address2, kAddressBits, true);
-  SAGITTA_FIELD(param1, 1, false);
-  SAGITTA_FIELD(param_lane1, 9, false);
+  SAGITTA_FIELD_OF(!is || program_->parameters.tile_words > 0, param1, 1, false);
+  SAGITTA_FIELD_OF(!is, param_lane1, 9, false);
   SAGITTA_FIELD(pool1, 4, false);
   SAGITTA_FIELD(pool2, 4, false);
   SAGITTA_FIELD(pool_address1, kAddressBits, true);
   SAGITTA_FIELD(pool_address2, kAddressBits, true);
   SAGITTA_FIELD(store1, 1, false);
-  SAGITTA_FIELD_OF(ws, first_depth, 24, false);
+  SAGITTA_FIELD_OF(ws || is, first_depth, 24, false);
   SAGITTA_FIELD_OF(ws, part_y, kAddressBits, true);
   SAGITTA_FIELD_OF(ws, part_x, kAddressBits, true);
   SAGITTA_FIELD_OF(ws, part_address, kAddressBits, true);
-  SAGITTA_FIELD_OF(ws, load1, 1, false);
-  SAGITTA_FIELD_OF(ws, tag1, 4, false);
+  SAGITTA_FIELD_OF(ws || is, load1, 1, false);
+  SAGITTA_FIELD_OF(ws || is, tag1, 4, false);
   // NOLINTEND(bugprone-sizeof-expression)
 #undef SAGITTA_FIELD_OF
+#undef SAGITTA_CONFIG_OF
 #undef SAGITTA_FIELD
 #undef SAGITTA_CONFIG
-  row_y_ = layout.pipe<std::int32_t>("control.row[].y", {rows_}, kAddressBits);
-  row_x_ = layout.pipe<std::int32_t>("control.row[].x", {rows_}, kAddressBits);
-  row_address_ = layout.pipe<std::int32_t>("control.row[].address", {rows_}, kAddressBits);
-  // A pixel issued in cycle t is in tag1 in t + 1 and aligned below the array in t + R + C + 1.
-  if (dataflow() == Dataflow::ws) {
+  const std::string position = is ? "control.column[]." : "control.row[].";
+  row_y_ = layout.pipe<std::int32_t>(position + "y", {positions_}, kAddressBits);
+  row_x_ = layout.pipe<std::int32_t>(position + "x", {positions_}, kAddressBits);
+  row_address_ = layout.pipe<std::int32_t>(position + "address", {positions_}, kAddressBits);
+  // What is issued in cycle t is in tag1 in t + 1 and aligned below the array in t + R + C + 1.
+  if (!os) {
     tags_ = layout.pipe<std::uint8_t>("control.tag[]", {rows_ + columns_}, 4);
   }
 }

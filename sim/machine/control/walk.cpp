@@ -7,7 +7,6 @@ namespace sagitta {
 
 void Sequencer::start_taps(SequencerState& s) const {
   s.tap_y = s.tap_x = s.kernel_y = s.kernel_x = s.channel = 0;
-  s.weight_row = 0;
   s.tap_address = 0;
 }
 
@@ -36,6 +35,7 @@ bool Sequencer::next_tap(SequencerState& s) const {
     return false;
   }
   start_taps(s);
+  if (dataflow() == Dataflow::os) s.weight_row = 0;
   return true;
 }
 
@@ -48,6 +48,23 @@ void Sequencer::walk(SequencerState& s) const {
     s.walk_x = wrap_sub(s.walk_x, c.span_x);
     s.walk_y = wrap_add(s.walk_y, c.stride_y);
     s.walk_address = wrap_add(s.walk_address, c.line_step);
+  }
+}
+
+// A tile's pixels lie as far behind those of the tile before as the array takes at once.
+void Sequencer::advance_positions(const Cycle& cycle, const LayerDescriptor& c) const {
+  for (int i = 0; i < positions_; ++i) {
+    std::int32_t y = wrap_add(row_y_.now(cycle)[i], c.tile_y);
+    std::int32_t x = wrap_add(row_x_.now(cycle)[i], c.tile_x);
+    std::int32_t address = wrap_add(row_address_.now(cycle)[i], c.tile_address);
+    if (wrap_sub(x, c.origin_x) >= c.span_x) {
+      x = wrap_sub(x, c.span_x);
+      y = wrap_add(y, c.stride_y);
+      address = wrap_add(address, c.line_step);
+    }
+    row_y_.next(cycle)[i] = y;
+    row_x_.next(cycle)[i] = x;
+    row_address_.next(cycle)[i] = address;
   }
 }
 

@@ -24,9 +24,10 @@ void AccumulatorBuffer::step(const Cycle& cycle, const SumVector& checked) {
   }
   if (!checked.valid || s.config.raw == 0) return;
   const int lanes = sequencer_->lanes(s);
+  const auto step = static_cast<std::uint32_t>(sequencer_->lane_step(s));
   for (int c = 0; c < lanes; ++c) {
     const std::uint32_t address =
-        static_cast<std::uint32_t>(checked.address) + static_cast<std::uint32_t>(c);
+        static_cast<std::uint32_t>(checked.address) + static_cast<std::uint32_t>(c) * step;
     if (address < static_cast<std::uint32_t>(words_)) bank_.at(cycle)[address] = checked.value[c];
   }
 }

@@ -8,34 +8,34 @@ namespace sagitta {
 ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program& program,
                                            const Sequencer& sequencer)
     : sequencer_(&sequencer),
-      rows_(program.array.rows),
+      ports_(sequencer.positions()),
       columns_(program.array.columns),
       logits_(program.logits),
       raw_(program.raw_output),
       bytes_(program.memory.activation_bytes) {
   banks_ = layout.held<std::int8_t>("memory.activation.bank[].word[]",
                                     {2, static_cast<int>(bytes_)}, 8, Storage::sram);
-  read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {rows_}, 8);
+  read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {ports_}, 8);
   vector_ = layout.pipe<std::int8_t>("memory.activation.vector[]", {columns_}, 8);
 }
 
 void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s) {
   std::int8_t* read = read_.next(cycle);
-  std::memset(read, 0, static_cast<std::size_t>(rows_));
-  if (!sequencer_->issues_rows(s)) return;
+  std::memset(read, 0, static_cast<std::size_t>(ports_));
+  const int ports = sequencer_->activations_read(s);
+  if (ports == 0) return;
   const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
   const std::int32_t* row_y = sequencer_->row_y(cycle.now);
   const std::int32_t* row_x = sequencer_->row_x(cycle.now);
   const std::int32_t* row_address = sequencer_->row_address(cycle.now);
-  const int rows = sequencer_->rows(s);
   const auto height = static_cast<std::uint32_t>(s.config.height);
   const auto width = static_cast<std::uint32_t>(s.config.width);
-  // Each row has its pixel and all share the tap, or the other way round.
-  const bool os = sequencer_->dataflow() == Dataflow::os;
-  const auto shared_y = static_cast<std::uint32_t>(os ? s.tap_y : s.walk_y);
-  const auto shared_x = static_cast<std::uint32_t>(os ? s.tap_x : s.walk_x);
-  const auto shared_address = static_cast<std::uint32_t>(os ? s.tap_address : s.walk_address);
-  for (int r = 0; r < rows; ++r) {
+  // Each port has its pixel and all share the tap, or (ws) the other way round.
+  const bool ws = sequencer_->dataflow() == Dataflow::ws;
+  const auto shared_y = static_cast<std::uint32_t>(ws ? s.walk_y : s.tap_y);
+  const auto shared_x = static_cast<std::uint32_t>(ws ? s.walk_x : s.tap_x);
+  const auto shared_address = static_cast<std::uint32_t>(ws ? s.walk_address : s.tap_address);
+  for (int r = 0; r < ports; ++r) {
     // Unsigned comparison covers both ends: a negative position is a large one.
     const bool inside = static_cast<std::uint32_t>(row_y[r]) + shared_y < height &&
                         static_cast<std::uint32_t>(row_x[r]) + shared_x < width;
@@ -90,9 +90,10 @@ void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteB
   if (write.valid) {
     std::int8_t* bank = banks_.at(cycle) + (s.input_bank ^ 1) * bytes_;
     const int lanes = sequencer_->lanes(s);
+    const auto step = static_cast<std::uint32_t>(sequencer_->lane_step(s));
     for (int c = 0; c < lanes; ++c) {
       const std::uint32_t address =
-          static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c);
+          static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c) * step;
       if (address < static_cast<std::uint64_t>(bytes_)) bank[address] = write.value[c];
     }
   }

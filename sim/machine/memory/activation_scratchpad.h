@@ -1,6 +1,6 @@
 // Two banks of feature maps: a layer reads one and writes the other. One read port a row of the
-// array (im2col addressing: the sequencer's row registers plus the tap address), one port of
-// `columns` consecutive elements for pooling and for the host.
+// array, or (is) a column (im2col addressing: the sequencer's position registers plus the tap
+// address); one port of `columns` consecutive elements for pooling and for the host.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace sagitta {
 
-// What the vector unit writes back: `lanes` elements from `address` on.
+// What the vector unit writes back: `lanes` elements from `address` on, Sequencer::lane_step apart.
 struct WriteBack {
   bool valid = false;
   std::int32_t address = 0;
@@ -28,7 +28,7 @@ class ActivationScratchpad {
   // Bytes of DMA's beat that fit into the memory.
   std::int64_t taken(const std::byte* now, const Dma& dma) const;
 
-  // Read registers: one element a row, towards the skew registers.
+  // Read registers: one element a port, towards the skew registers.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   // Read register of the wide port: pooling operands, or logits on their way to the host.
   const std::int8_t* vector(const std::byte* now) const { return vector_.now(now); }
@@ -42,7 +42,7 @@ class ActivationScratchpad {
   void read_vector(const Cycle& cycle, const SequencerState& s) const;
 
   const Sequencer* sequencer_;
-  int rows_;
+  int ports_;
   int columns_;
   int logits_;
   bool raw_;

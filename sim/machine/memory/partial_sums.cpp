@@ -46,13 +46,16 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
   const bool valid = (tag & kTagValid) != 0;
   const bool last = (tag & kTagLastFold) != 0;
   const std::uint32_t row = *row_.now(cycle);
-  // Results of a column tile lie N elements apart, from its first pixel's on.
-  const bool first = row == 0 && s.first_row == 0;
+  // Results of a column tile lie N elements apart, from its first pixel's on; input stationary,
+  // side by side from the first channel's on, anew for each tile of pixels.
+  const bool is = sequencer_->dataflow() == Dataflow::is;
+  const bool first = row == 0 && (is || s.first_row == 0);
   const std::int32_t address = first ? s.output_address : *address_.now(cycle);
   *address_.next(cycle) =
-      valid && last ? static_cast<std::int32_t>(static_cast<std::uint32_t>(address) +
-                                                static_cast<std::uint32_t>(s.config.columns))
-                    : *address_.now(cycle);
+      valid && last
+          ? static_cast<std::int32_t>(static_cast<std::uint32_t>(address) +
+                                      (is ? 1U : static_cast<std::uint32_t>(s.config.columns)))
+          : *address_.now(cycle);
   finished_.load(cycle, {valid && last, false, address, aligned});
   if (!valid) return;
   const std::int32_t* read = read_.now(cycle);

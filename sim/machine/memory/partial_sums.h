@@ -1,5 +1,6 @@
 // The accumulator buffer of a stationary operand: a row of `columns` partial sums for each output
-// pixel of a part, to which every fold adds. The last fold's sums go on to the vector unit.
+// pixel of a part (is: for each output channel of the column tile), to which every fold adds. The
+// last fold's sums go on to the vector unit.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,14 @@ class PartialSums {
   // The row that is read for the next cycle, and the one whose sums arrive in this.
   std::uint32_t read_row(const std::byte* now) const { return *read_row_.now(now); }
   std::uint32_t row(const std::byte* now) const { return *row_.now(now); }
+
+  // Input stationary: the channel of the column tile whose finished sums arrive in the next cycle,
+  // or -1. Its parameters are read now.
+  std::int32_t parameter_channel(const std::byte* now) const {
+    constexpr std::uint8_t last = kTagValid | kTagLastFold;
+    return (sequencer_->next_tag(now) & last) == last ? static_cast<std::int32_t>(read_row(now))
+                                                      : -1;
+  }
 
   // Finished sums on their way to the bias adder.
   SumVector output(const std::byte* now) const { return finished_.view(now); }

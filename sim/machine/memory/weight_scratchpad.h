@@ -1,8 +1,11 @@
 // Two banks that DMA fills, one column tile each: the parameters of the drain path and K rows of
-// weights, with the checksum weight of each row where there is a detector.
+// weights, with the checksum weight of each row where there is a detector. Input stationary a row
+// holds the `array rows` weights of one channel and one fold, there are no checksum weights, and
+// parameters are read channel by channel beside the finished sums.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
@@ -13,9 +16,13 @@ namespace sagitta {
 
 class WeightScratchpad {
  public:
-  WeightScratchpad(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
+  // `waits`: input stationary, for each lane word the cycles that it waits for its vector to reach
+  // the block which takes it; otherwise empty.
+  WeightScratchpad(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
+                   const std::vector<int>& waits);
 
-  void step(const Cycle& cycle, const Dma& dma);
+  // `channel`: input stationary, whose parameters are read, or -1 (PartialSums::parameter_channel).
+  void step(const Cycle& cycle, const Dma& dma, std::int32_t channel);
 
   // Bytes of DMA's beat that fit into the memory.
   std::int64_t taken(const std::byte* now, const Dma& dma) const;
@@ -26,8 +33,13 @@ class WeightScratchpad {
     return has_checksum_ ? *checksum_read_.now(now) : std::int16_t{0};
   }
   // Read registers of the parameter port: one lane's words, and the words of the whole tile; they
-  // are valid while the sequencer's param1 is 1 (tile words: for lane 0).
-  const std::uint32_t* lane_words(const std::byte* now) const { return lane_read_.now(now); }
+  // are valid while the sequencer's param1 is 1 (tile words: for lane 0). Input stationary the lane
+  // words are those of the channel that the reading block takes in the next cycle.
+  std::uint32_t lane_word(const std::byte* now, int word) const {
+    const auto w = static_cast<std::size_t>(word);
+    if (waiting_.empty() || waiting_[w].count == 0) return lane_read_.now(now)[w];
+    return waiting_[w].now(now)[waiting_[w].count - 1];
+  }
   const std::uint32_t* tile_words(const std::byte* now) const { return tile_read_.now(now); }
 
   // Width of a checksum weight: a sum of `columns` int8 values.
@@ -35,15 +47,23 @@ class WeightScratchpad {
 
  private:
   void declare_parameters(RegisterLayout& layout);
+  void declare_parameter_port(RegisterLayout& layout, const std::vector<int>& waits);
+  void read_parameters(const Cycle& cycle, const SequencerState& s, std::int32_t channel) const;
   void write_beat(const Cycle& cycle, const Dma& dma);
   void trim_checksum(const Cycle& cycle, std::int64_t bank_row) const;
 
+  // Where in a bank the words of the lanes and of the tile begin.
+  int lane_area() const { return channels_ ? format_.tile_words : 0; }
+  int tile_area() const { return channels_ ? 0 : parameter_lanes_ * format_.lane_words; }
+
   const Sequencer* sequencer_;
-  int columns_;
+  bool channels_;  // parameters of any number of channels, tile words first
+  int lanes_;      // weights a row
   std::int64_t rows_;
   bool has_checksum_;
   ParameterFormat format_;
-  int parameter_words_;
+  int parameter_lanes_;  // a bank
+  int parameter_words_;  // a bank
   Held<std::int8_t> weights_;
   Held<std::int16_t> checksum_;
   Held<std::uint32_t> parameters_;
@@ -51,6 +71,7 @@ class WeightScratchpad {
   Pipe<std::int16_t> checksum_read_;
   Pipe<std::uint32_t> lane_read_;
   Pipe<std::uint32_t> tile_read_;
+  std::vector<Pipe<std::uint32_t>> waiting_;  // by lane word
 };
 
 }  // namespace sagitta

@@ -7,9 +7,10 @@ namespace sagitta {
 namespace {
 
 // Element of the layer's result that a lane holds; a corrupt address wraps, as its register does.
-std::int32_t element(const SumVector& sums, int lane) {
+std::int32_t element(const SumVector& sums, int lane, std::int32_t step) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(sums.address) +
-                                   static_cast<std::uint32_t>(lane));
+                                   static_cast<std::uint32_t>(lane) *
+                                       static_cast<std::uint32_t>(step));
 }
 
 // A checksum flag travels only as far as somebody behind a row gate reads it.
@@ -19,12 +20,14 @@ bool gated(const Program& program, const Checker& checker) {
 
 }  // namespace
 
-BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path, int lanes,
+BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path,
+                                 const Program& program, const Sequencer& sequencer,
                                  Granularity granularity, int word)
-    : granularity_(granularity), lanes_(lanes), word_(word) {
+    : sequencer_(&sequencer), granularity_(granularity), word_(word) {
   if (granularity == Granularity::channel) {
-    low_ = layout.held<std::int32_t>(path + ".low[]", {lanes}, 32);
-    high_ = layout.held<std::int32_t>(path + ".high[]", {lanes}, 32);
+    const int sets = program.parameter_sets();
+    low_ = layout.held<std::int32_t>(path + ".low[]", {sets}, 32);
+    high_ = layout.held<std::int32_t>(path + ".high[]", {sets}, 32);
   } else {
     low_ = layout.held<std::int32_t>(path + ".low", {}, 32);
     high_ = layout.held<std::int32_t>(path + ".high", {}, 32);
@@ -33,12 +36,12 @@ BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path
 
 void BoundsRegisters::load(const Cycle& cycle, const SequencerState& s,
                            const WeightScratchpad& weights) const {
-  if (s.param1 == 0 || s.param_lane1 >= lanes_) return;
   if (granularity_ == Granularity::channel) {
-    const std::uint32_t* words = weights.lane_words(cycle.now) + word_;
-    low_.at(cycle)[s.param_lane1] = static_cast<std::int32_t>(words[0]);
-    high_.at(cycle)[s.param_lane1] = static_cast<std::int32_t>(words[1]);
-  } else if (s.param_lane1 == 0) {
+    const int lane = sequencer_->parameter_target(s);
+    if (lane < 0 || static_cast<std::size_t>(lane) >= low_.count) return;
+    low_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, word_));
+    high_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, word_ + 1));
+  } else if (Sequencer::takes_tile_words(s)) {
     const std::uint32_t* words = weights.tile_words(cycle.now) + word_;
     *low_.at(cycle) = static_cast<std::int32_t>(words[0]);
     *high_.at(cycle) = static_cast<std::int32_t>(words[1]);
@@ -49,8 +52,8 @@ RangeChecker::RangeChecker(RegisterLayout& layout, const Program& program,
                            const Sequencer& sequencer, int word)
     : sequencer_(&sequencer),
       gate_(program.protection.range.gate),
-      bounds_(layout, "resilience.range", program.array.columns,
-              program.protection.range.granularity, word),
+      bounds_(layout, "resilience.range", program, sequencer, program.protection.range.granularity,
+              word),
       latch_(
           layout, "resilience.range.latch", program.array.columns,
           gated(program, program.protection.range) || gated(program, program.protection.gradient)),
@@ -70,7 +73,7 @@ void RangeChecker::step(const Cycle& cycle, const SumVector& input,
       const int lanes = sequencer_->lanes(s);
       for (int c = 0; c < lanes; ++c) {
         if (!bounds_.outside(cycle, c, latched.value[c])) continue;
-        suppressed_.push_back({element(latched, c), latched.value[c]});
+        suppressed_.push_back({element(latched, c, sequencer_->lane_step(s)), latched.value[c]});
         result[c] = 0;
       }
     }
@@ -83,8 +86,8 @@ GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
     : sequencer_(&sequencer),
       columns_(program.array.columns),
       gate_(program.protection.gradient.gate),
-      bounds_(layout, "resilience.gradient", columns_, program.protection.gradient.granularity,
-              word),
+      bounds_(layout, "resilience.gradient", program, sequencer,
+              program.protection.gradient.granularity, word),
       latch_(layout, "resilience.gradient.latch", columns_,
              gated(program, program.protection.gradient)),
       difference_(layout, "resilience.gradient.difference", columns_,
@@ -135,7 +138,7 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
       for (int c = 0; c < lanes; ++c) {
         const int after = c + 1 < lanes ? c + 1 : 0;
         if (out[c] == 0 || out[after] == 0) continue;
-        suppressed_.push_back({element(compared, c), compared.value[c]});
+        suppressed_.push_back({element(compared, c, sequencer_->lane_step(s)), compared.value[c]});
         result[c] = 0;
       }
     }

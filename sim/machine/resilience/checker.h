@@ -23,21 +23,22 @@ struct Suppression {
   std::int32_t value;    // what was suppressed
 };
 
-// The bounds registers of a checker: one pair, or one a lane. Only their own checker reads them.
+// The bounds registers of a checker: one pair, or one a lane (is: one for the channel at hand).
+// Only their own checker reads them.
 class BoundsRegisters {
  public:
   // `word`: index of `low` within the lane's or the tile's parameter words.
-  BoundsRegisters(RegisterLayout& layout, const std::string& path, int lanes,
-                  Granularity granularity, int word);
+  BoundsRegisters(RegisterLayout& layout, const std::string& path, const Program& program,
+                  const Sequencer& sequencer, Granularity granularity, int word);
   bool outside(const Cycle& cycle, int lane, std::int64_t value) const {
-    const int i = granularity_ == Granularity::channel ? lane : 0;
+    const int i = low_.count > 1 ? lane : 0;
     return value < low_.at(cycle)[i] || value > high_.at(cycle)[i];
   }
   void load(const Cycle& cycle, const SequencerState& s, const WeightScratchpad& weights) const;
 
  private:
+  const Sequencer* sequencer_;
   Granularity granularity_;
-  int lanes_;
   int word_;
   Held<std::int32_t> low_, high_;
 };

@@ -25,22 +25,37 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
       partial_sums_(partial_sums),
       rows_(program.array.rows),
       columns_(program.array.columns),
+      is_(program.array.dataflow == Dataflow::is),
       skew_(layout, "resilience.checksum.skew", rows_, 8),
-      a_(layout.pipe<std::int8_t>("resilience.checksum.pe[].a", {rows_}, 8)),
-      b_(layout.pipe<std::int16_t>("resilience.checksum.pe[].b", {rows_},
-                                   WeightScratchpad::checksum_width(columns_))),
+      moves_(layout.pipe<std::int8_t>(
+          is_ ? "resilience.checksum.pe[].b" : "resilience.checksum.pe[].a", {rows_}, 8)),
+      stays_(layout.pipe<std::int16_t>(
+          is_ ? "resilience.checksum.pe[].a" : "resilience.checksum.pe[].b", {rows_},
+          WeightScratchpad::checksum_width(columns_))),
       acc_(layout.pipe<std::int32_t>("resilience.checksum.pe[].acc", {rows_}, 32)),
       bias_sum_(layout.held<std::int32_t>("resilience.checksum.bias_sum", {}, 32)),
       partial_rows_(program.memory.partial_rows),
       expected_(layout.pipe<std::int32_t>("resilience.checksum.expected[0]", {}, 32)),
       output_(layout, "resilience.checksum.output", columns_, true) {
+  const std::string path = "resilience.checksum.";
+  const int levels = latency(columns_) - 1;
   if (partial_sums_ != nullptr) {
-    const std::string path = "resilience.checksum.";
-    if (columns_ > 1) wait_ = layout.pipe<std::int32_t>(path + "wait[]", {columns_ - 1}, 32);
+    const int wait = columns_ - 1 - (is_ ? levels : 0);
+    if (wait > 0) wait_ = layout.pipe<std::int32_t>(path + "wait[]", {wait}, 32);
     partial_ = layout.held<std::int32_t>(path + "partial.row[]", {static_cast<int>(partial_rows_)},
                                          32, Storage::sram);
     partial_read_ = layout.pipe<std::int32_t>(path + "partial.read", {}, 32);
     finished_ = layout.pipe<std::int32_t>(path + "partial.finished", {}, 32);
+  }
+  if (is_ && levels > 0) {
+    int sums = columns_;
+    for (int level = 1; level <= levels; ++level) {
+      sums = (sums + 1) / 2;
+      input_tree_.push_back(layout.pipe<std::int16_t>(
+          fmt::format("{}input_tree[{}][]", path, level), {sums}, 8 + level));
+    }
+    late_weights_ = layout.pipe<std::int8_t>(path + "late_weight[][]", {levels, rows_}, 8);
+    late_load_ = layout.pipe<std::uint8_t>(path + "late_load[]", {levels}, 1);
   }
   int entries = columns_;
   for (int level = 1; level < latency(columns_); ++level) {
@@ -54,13 +69,13 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
 }
 
 void ChecksumDetector::step_outputs(const Cycle& cycle, ArrayMode mode, std::int16_t weight) const {
-  const std::int8_t* a = a_.now(cycle);
-  const std::int16_t* b = b_.now(cycle);
+  const std::int8_t* a = moves_.now(cycle);
+  const std::int16_t* b = stays_.now(cycle);
   const std::int32_t* acc = acc_.now(cycle);
   std::int32_t* next = acc_.next(cycle);
   const auto rows = static_cast<std::size_t>(rows_);
-  std::memcpy(b_.next(cycle) + 1, b, (rows - 1) * sizeof(std::int16_t));
-  *b_.next(cycle) = weight;
+  std::memcpy(stays_.next(cycle) + 1, b, (rows - 1) * sizeof(std::int16_t));
+  *stays_.next(cycle) = weight;
   switch (mode) {
     case ArrayMode::accumulate:
       for (std::size_t r = 0; r < rows; ++r) next[r] = wrap_add(acc[r], a[r] * b[r]);
@@ -76,37 +91,76 @@ void ChecksumDetector::step_outputs(const Cycle& cycle, ArrayMode mode, std::int
   }
 }
 
-void ChecksumDetector::step_weights(const Cycle& cycle, bool load, std::int16_t weight) const {
-  const std::int8_t* a = a_.now(cycle);
-  const std::int16_t* b = b_.now(cycle);
+// Stationary operands move down from the top, or (is) up from the bottom, as in the array.
+void ChecksumDetector::step_stationary(const Cycle& cycle, bool load, std::int16_t entering) const {
+  const std::int8_t* moves = moves_.now(cycle);
+  const std::int16_t* stays = stays_.now(cycle);
   const std::int32_t* acc = acc_.now(cycle);
   const auto rows = static_cast<std::size_t>(rows_);
   for (std::size_t r = 0; r < rows; ++r) {
-    const std::int16_t above = r > 0 ? b[r - 1] : weight;
-    b_.next(cycle)[r] = load ? above : b[r];
-    acc_.next(cycle)[r] = wrap_add(r > 0 ? acc[r - 1] : 0, a[r] * b[r]);
+    const bool edge = r == (is_ ? rows - 1 : 0);
+    const std::int16_t before = edge ? entering : is_ ? stays[r + 1] : stays[r - 1];
+    stays_.next(cycle)[r] = load ? before : stays[r];
+    acc_.next(cycle)[r] = wrap_add(r > 0 ? acc[r - 1] : 0, moves[r] * stays[r]);
   }
-  if (columns_ > 1) {
+  if (wait_.count > 0) {
     std::memcpy(wait_.next(cycle) + 1, wait_.now(cycle), (wait_.count - 1) * sizeof(std::int32_t));
     *wait_.next(cycle) = acc[rows - 1];
   }
 }
 
-// As PartialSums, for one sum a pixel; the sum of the biases stands before the first fold.
+// Input stationary: the activations of the tile's pixels are added up; weights and load enable wait
+// beside the tree.
+void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activations,
+                                   const std::int8_t* weights, bool load) const {
+  const int lanes = sequencer_->lanes(sequencer_->state(cycle.now));
+  std::int16_t sum = lanes > 0 ? activations[0] : std::int16_t{0};
+  for (std::size_t level = 0; level < input_tree_.size(); ++level) {
+    const Pipe<std::int16_t>& tree = input_tree_[level];
+    const std::size_t terms =
+        level == 0 ? static_cast<std::size_t>(lanes) : input_tree_[level - 1].count;
+    const auto term = [&](std::size_t i) -> int {
+      if (i >= terms) return 0;
+      return level == 0 ? activations[i] : input_tree_[level - 1].now(cycle)[i];
+    };
+    for (std::size_t i = 0; i < tree.count; ++i) {
+      tree.next(cycle)[i] = static_cast<std::int16_t>(term(2 * i) + term(2 * i + 1));
+    }
+    sum = *tree.now(cycle);
+  }
+  const std::int8_t* late = weights;
+  bool late_load = load;
+  if (late_load_.count > 0) {
+    const auto rows = static_cast<std::size_t>(rows_);
+    late = late_weights_.now(cycle) + late_weights_.count - rows;
+    late_load = late_load_.now(cycle)[late_load_.count - 1] != 0;
+    std::memcpy(late_weights_.next(cycle) + rows, late_weights_.now(cycle),
+                late_weights_.count - rows);
+    std::memcpy(late_weights_.next(cycle), weights, rows);
+    std::memcpy(late_load_.next(cycle) + 1, late_load_.now(cycle), late_load_.count - 1);
+    *late_load_.next(cycle) = load ? 1 : 0;
+  }
+  skew_.output(cycle.now, late, moves_.next(cycle));
+  skew_.step(cycle, late);
+  step_stationary(cycle, late_load, sum);
+}
+
+// As PartialSums, for one sum a vector. Weight stationary the sum of the biases stands before the
+// first fold.
 void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
   const std::uint8_t tag = sequencer_->tag(cycle.now);
   const std::uint8_t next = sequencer_->next_tag(cycle.now);
   const std::uint32_t read_row = partial_sums_->read_row(cycle.now);
   std::int32_t read = 0;
   if ((next & kTagFirstFold) != 0) {
-    read = *bias_sum_.at(cycle);
+    read = is_ ? 0 : *bias_sum_.at(cycle);
   } else if ((next & kTagValid) != 0 && read_row < partial_rows_) {
     read = partial_.at(cycle)[read_row];
   }
   *partial_read_.next(cycle) = read;
 
   const std::int32_t aligned =
-      columns_ > 1 ? wait_.now(cycle)[wait_.count - 1] : acc_.now(cycle)[rows_ - 1];
+      wait_.count > 0 ? wait_.now(cycle)[wait_.count - 1] : acc_.now(cycle)[rows_ - 1];
   const std::int32_t sum = wrap_add(aligned, *partial_read_.now(cycle));
   const bool valid = (tag & kTagValid) != 0;
   const bool last = (tag & kTagLastFold) != 0;
@@ -117,7 +171,8 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
 
 void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                                  const SumVector& sums) const {
-  const std::int32_t column = partial_sums_ != nullptr ? *finished_.now(cycle) : *acc_.now(cycle);
+  std::int32_t column = partial_sums_ != nullptr ? *finished_.now(cycle) : *acc_.now(cycle);
+  if (is_) column = wrap_add(column, *bias_sum_.at(cycle));
   *expected_.next(cycle) = leaving ? column : *expected_.now(cycle);
 
   // Level 1 adds neighbours of the biased sums; lanes beyond the tile's count as zero.
@@ -157,18 +212,25 @@ void ChecksumDetector::step(const Cycle& cycle, const std::int8_t* activations,
                             const SumVector& sums) {
   const SequencerState& s = sequencer_->state(cycle.now);
   const std::int16_t weight = weights.checksum_read(cycle.now);
-  skew_.output(cycle.now, activations, a_.next(cycle));
-  skew_.step(cycle, activations);
-  if (partial_sums_ == nullptr) {
-    step_outputs(cycle, static_cast<ArrayMode>(s.mode2), weight);
+  if (is_) {
+    step_inputs(cycle, activations, weights.read(cycle.now), s.load1 != 0);
   } else {
-    step_weights(cycle, s.load1 != 0, weight);
-    step_partial_sum(cycle);
+    skew_.output(cycle.now, activations, moves_.next(cycle));
+    skew_.step(cycle, activations);
+    if (partial_sums_ == nullptr) {
+      step_outputs(cycle, static_cast<ArrayMode>(s.mode2), weight);
+    } else {
+      step_stationary(cycle, s.load1 != 0, weight);
+    }
   }
+  if (partial_sums_ != nullptr) step_partial_sum(cycle);
   bool busy = leaving.valid || sums.valid || output_.view(cycle.now).valid;
   for (const Level& level : levels_) busy = busy || level.delay.view(cycle.now).valid;
   if (!idle_.skip(busy)) step_tree(cycle, s, leaving.valid, sums);
-  if (s.param1 != 0 && s.param_lane1 == 0) {
+  if (is_) {  // a whole tile of pixels, or the layer's last one
+    const int word = sequencer_->lanes(s) == columns_ ? 2 : 3;
+    *bias_sum_.at(cycle) = static_cast<std::int32_t>(weights.lane_word(cycle.now, word));
+  } else if (Sequencer::takes_tile_words(s)) {
     *bias_sum_.at(cycle) = static_cast<std::int32_t>(weights.tile_words(cycle.now)[0]);
   }
 }

@@ -6,6 +6,12 @@
 // sums of its own, one a pixel, and delay registers as long as a row needs to cross the array. The
 // row sum is a tree of ceil(log2 C) stages; the sums wait beside it in delay stages. Latency:
 // ceil(log2 C) + 1.
+//
+// Input stationary the axes swap: a vector is one channel of up to C pixels, and the column's
+// stationary operands are the sums of the pixels' activations. A second tree, of ceil(log2 C)
+// stages, adds them up as they are loaded; weights and load enable wait as long, so that the column
+// works as if it stood ceil(log2 C) columns into the array. The biases of a channel join at the
+// end.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +29,7 @@ namespace sagitta {
 
 class ChecksumDetector {
  public:
-  // `partial_sums`: where weights are stationary.
+  // `partial_sums`: where an operand is stationary.
   ChecksumDetector(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
                    const PartialSums* partial_sums);
 
@@ -45,7 +51,10 @@ class ChecksumDetector {
   };
 
   void step_outputs(const Cycle& cycle, ArrayMode mode, std::int16_t weight) const;
-  void step_weights(const Cycle& cycle, bool load, std::int16_t weight) const;
+  // Where an operand is stationary: `entering` and `load` are the column's own, at its edge.
+  void step_stationary(const Cycle& cycle, bool load, std::int16_t entering) const;
+  void step_inputs(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
+                   bool load) const;
   void step_partial_sum(const Cycle& cycle) const;
   void step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                  const SumVector& sums) const;
@@ -55,16 +64,21 @@ class ChecksumDetector {
   int rows_;
   int columns_;
   IdleSkip idle_;
+  bool is_;
   Skew<std::int8_t> skew_;
-  Pipe<std::int8_t> a_;
-  Pipe<std::int16_t> b_;
+  Pipe<std::int8_t> moves_;   // a; input stationary b
+  Pipe<std::int16_t> stays_;  // b, which in os moves too; input stationary a
   Pipe<std::int32_t> acc_;
   Held<std::int32_t> bias_sum_;
-  // Weight stationary: from the column's last PE to the finished sum.
+  // Weight or input stationary: from the column's last PE to the finished sum.
   std::int64_t partial_rows_;
   Pipe<std::int32_t> wait_;
   Held<std::int32_t> partial_;
   Pipe<std::int32_t> partial_read_, finished_;
+  // Input stationary: the sums of the activations that enter, by level, and what waits for them.
+  std::vector<Pipe<std::int16_t>> input_tree_;
+  Pipe<std::int8_t> late_weights_;
+  Pipe<std::uint8_t> late_load_;
   Pipe<std::int32_t> expected_;  // beside the biased sums
   std::vector<Level> levels_;
   SumStage output_;

@@ -10,11 +10,15 @@ namespace sagitta {
 VectorUnit::VectorUnit(RegisterLayout& layout, const Program& program, const Sequencer& sequencer)
     : sequencer_(&sequencer),
       columns_(program.array.columns),
-      bias_(layout.held<std::int32_t>("vector.bias[]", {columns_}, 32)),
-      mantissa_(layout.held<std::uint32_t>("vector.scale[]", {columns_}, kMantissaBits)),
-      shift_(layout.held<std::uint8_t>("vector.shift[]", {columns_}, kShiftBits)),
+      bias_(layout.held<std::int32_t>("vector.bias[]", {program.parameter_sets()}, 32)),
+      mantissa_(
+          layout.held<std::uint32_t>("vector.scale[]", {program.parameter_sets()}, kMantissaBits)),
+      shift_(layout.held<std::uint8_t>("vector.shift[]", {program.parameter_sets()}, kShiftBits)),
       sum_(layout, "vector.bias_add", columns_, false),
       product_(layout.pipe<std::int64_t>("vector.requantise.product[]", {columns_}, kProductBits)),
+      product_shift_(program.array.dataflow == Dataflow::is
+                         ? layout.pipe<std::uint8_t>("vector.requantise.shift", {}, kShiftBits)
+                         : Pipe<std::uint8_t>{}),
       product_valid_(layout.pipe<std::uint8_t>("vector.requantise.valid", {}, 1)),
       product_address_(layout.pipe<std::int32_t>("vector.requantise.address", {}, 32)),
       output_(layout.pipe<std::int8_t>("vector.output.value[]", {columns_}, 8)),
@@ -27,9 +31,10 @@ void VectorUnit::step_sum(const Cycle& cycle, const SumVector& row) const {
   if (!row.valid) return;
   const std::int32_t* bias = bias_.at(cycle);
   std::int32_t* sum = sum_.next_values(cycle);
-  for (int c = 0; c < columns_; ++c) {
+  const std::size_t set = bias_.count > 1 ? 1 : 0;  // from lane to lane
+  for (std::size_t c = 0; c < static_cast<std::size_t>(columns_); ++c) {
     sum[c] = static_cast<std::int32_t>(static_cast<std::uint32_t>(row.value[c]) +
-                                       static_cast<std::uint32_t>(bias[c]));
+                                       static_cast<std::uint32_t>(bias[c * set]));
   }
 }
 
@@ -39,14 +44,18 @@ void VectorUnit::step_product(const Cycle& cycle, const SequencerState& s,
   *product_valid_.next(cycle) = valid ? 1 : 0;
   *product_address_.next(cycle) = valid ? checked.address : *product_address_.now(cycle);
   std::int64_t* next = product_.next(cycle);
+  if (product_shift_.count > 0) {
+    *product_shift_.next(cycle) = valid ? *shift_.at(cycle) : *product_shift_.now(cycle);
+  }
   if (!valid) {
     std::memcpy(next, product_.now(cycle),
                 sizeof(std::int64_t) * static_cast<std::size_t>(columns_));
     return;
   }
   const std::uint32_t* mantissa = mantissa_.at(cycle);
-  for (int c = 0; c < columns_; ++c) {
-    next[c] = std::int64_t{checked.value[c]} * std::int64_t{mantissa[c]};
+  const std::size_t set = mantissa_.count > 1 ? 1 : 0;
+  for (std::size_t c = 0; c < static_cast<std::size_t>(columns_); ++c) {
+    next[c] = std::int64_t{checked.value[c]} * std::int64_t{mantissa[c * set]};
   }
 }
 
@@ -61,12 +70,15 @@ void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const 
   } else if (*product_valid_.now(cycle) != 0) {
     *output_address_.next(cycle) = *product_address_.now(cycle);
     const std::int64_t* product = product_.now(cycle);
-    const std::uint8_t* shift = shift_.at(cycle);
+    const bool own = product_shift_.count == 0;
+    const std::uint8_t* shift = own ? shift_.at(cycle) : product_shift_.now(cycle);
+    const std::size_t set = own && shift_.count > 1 ? 1 : 0;
     // A corrupt configuration may have output_min above output_max; the upper bound then wins.
     const std::int64_t low = s.config.output_min;
     const std::int64_t high = s.config.output_max;
-    for (int c = 0; c < columns_; ++c) {
-      const std::int64_t q = round_half_even(product[c], shift[c]) + s.config.output_zero_point;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(columns_); ++c) {
+      const std::int64_t q =
+          round_half_even(product[c], shift[c * set]) + s.config.output_zero_point;
       next[c] = static_cast<std::int8_t>(std::min(std::max(q, low), high));
     }
   } else {
@@ -93,12 +105,13 @@ void VectorUnit::step_pool(const Cycle& cycle, const SequencerState& s,
 
 void VectorUnit::load_parameters(const Cycle& cycle, const SequencerState& s,
                                  const WeightScratchpad& weights) const {
-  if (s.param1 == 0 || s.param_lane1 >= columns_) return;
-  const std::uint32_t* words = weights.lane_words(cycle.now);
-  bias_.at(cycle)[s.param_lane1] = static_cast<std::int32_t>(words[0]);
-  mantissa_.at(cycle)[s.param_lane1] = words[1] & ((1U << kMantissaBits) - 1);
-  shift_.at(cycle)[s.param_lane1] =
-      static_cast<std::uint8_t>(words[1] >> kMantissaBits & ((1U << kShiftBits) - 1));
+  const int lane = sequencer_->parameter_target(s);
+  if (lane < 0 || static_cast<std::size_t>(lane) >= bias_.count) return;
+  const std::uint32_t scale = weights.lane_word(cycle.now, 1);
+  bias_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, 0));
+  mantissa_.at(cycle)[lane] = scale & ((1U << kMantissaBits) - 1);
+  shift_.at(cycle)[lane] =
+      static_cast<std::uint8_t>(scale >> kMantissaBits & ((1U << kShiftBits) - 1));
 }
 
 void VectorUnit::step(const Cycle& cycle, const SumVector& row, const SumVector& checked,

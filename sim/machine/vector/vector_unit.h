@@ -1,5 +1,6 @@
 // The vector unit: bias at the head of the drain path, requantisation and activation behind the
-// resilience unit, and max pooling. One vector of `columns` lanes a cycle, no stalls.
+// resilience unit, and max pooling. One vector of `columns` lanes a cycle, no stalls. A lane has
+// its own parameters; input stationary, where a vector is one channel, all lanes share one set.
 //
 //   array row -> sum (bias added) -> [resilience unit] -> product -> output -> scratchpad
 //   scratchpad -> pool -> output -> scratchpad
@@ -50,6 +51,7 @@ class VectorUnit {
   Held<std::uint8_t> shift_;
   SumStage sum_;
   Pipe<std::int64_t> product_;
+  Pipe<std::uint8_t> product_shift_;  // input stationary: of the channel whose products these are
   Pipe<std::uint8_t> product_valid_;
   Pipe<std::int32_t> product_address_;
   Pipe<std::int8_t> output_;

@@ -1,14 +1,14 @@
-// The position that each array row works on: the window origin of its output pixel (output
-// stationary) or its tap (weight stationary). Rows take theirs one a cycle; between row tiles all
-// advance together, by ROWS output pixels in raster order.
-module row_positions #(
-    parameter int ROWS = 4
+// The position that each array row or (input stationary) column works on: the window origin of its
+// output pixel, or (weight stationary) its tap. They take theirs one a cycle; from one tile of
+// pixels to the next all advance together, by as many pixels in raster order.
+module positions #(
+    parameter int COUNT = 4
 ) (
     input logic clk,
     input logic reset,
 
     input logic        takes,
-    input logic [23:0] taken_row,
+    input logic [23:0] taken,
     input logic [31:0] taken_y,
     input logic [31:0] taken_x,
     input logic [31:0] taken_address,
@@ -22,11 +22,11 @@ module row_positions #(
     input logic [31:0] stride_y,
     input logic [31:0] line_step,
 
-    output logic [ROWS*32-1:0] rows_y,
-    output logic [ROWS*32-1:0] rows_x,
-    output logic [ROWS*32-1:0] rows_address
+    output logic [COUNT*32-1:0] positions_y,
+    output logic [COUNT*32-1:0] positions_x,
+    output logic [COUNT*32-1:0] positions_address
 );
-  for (genvar r = 0; r < ROWS; r = r + 1) begin : row
+  for (genvar r = 0; r < COUNT; r = r + 1) begin : position
     logic [31:0] y, x, address;  // the sites' names
     wire [31:0] next_x = x + step_x;
     wire [31:0] next_y = y + step_y;
@@ -35,7 +35,7 @@ module row_positions #(
     always_ff @(posedge clk) begin
       if (reset) begin
         {y, x, address} <= '0;
-      end else if (takes && taken_row == 24'(r)) begin
+      end else if (takes && taken == 24'(r)) begin
         {y, x, address} <= {taken_y, taken_x, taken_address};
       end else if (advances) begin
         y <= wraps ? next_y + stride_y : next_y;
@@ -43,8 +43,8 @@ module row_positions #(
         address <= wraps ? next_address + line_step : next_address;
       end
     end
-    assign rows_y[r*32+:32] = y;
-    assign rows_x[r*32+:32] = x;
-    assign rows_address[r*32+:32] = address;
+    assign positions_y[r*32+:32] = y;
+    assign positions_x[r*32+:32] = x;
+    assign positions_address[r*32+:32] = address;
   end
 endmodule
