@@ -104,14 +104,15 @@ std::optional<Mismatch> Lockstep::compare_results(const Machine& machine, const 
                   *at.first, *at.second};
 }
 
-RunResult Lockstep::run(const Case& c, const std::optional<Fault>& fault, std::int64_t budget,
+RunResult Lockstep::run(const Case& c, const std::vector<Fault>& faults, std::int64_t budget,
                         const Watch& watch) {
   Machine machine(c.program);
   reset(machine, c);
   RunResult result;
+  auto fault = faults.begin();
   for (;;) {
     const std::int64_t cycle = machine.cycle();
-    if (fault && fault->cycle == cycle) {
+    for (; fault != faults.end() && fault->cycle == cycle; ++fault) {
       const Register& r = map_->at(fault->site);
       flip_bit(machine.state(), *r.registers, fault->site.element, fault->site.bit);
       machine.touch();

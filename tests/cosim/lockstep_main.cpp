@@ -1,6 +1,6 @@
 // Runs the simulator and one shape of the RTL in lockstep: random programs, then random programs
-// with one flip each. Every run has a seed of its own, counted up from --seed, and everything about
-// the run follows from it.
+// with one flip each, then with bursts of them. Every run has a seed of its own, counted up from
+// --seed, and everything about the run follows from it.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -56,6 +56,7 @@ std::int64_t fault_free_cycles(const Case& c) {
 struct Options {
   int products = 10;
   int flips = 100;
+  int bursts = 10;
   std::uint64_t seed = 1;
   std::string waves = ".";
   bool registers = false;
@@ -75,8 +76,7 @@ class Session {
 
   void product(std::uint64_t seed) {
     const Case c = random_case(lockstep_.shape(), seed);
-    count(c, lockstep_.run(c, std::nullopt, kFaultFreeBudget), std::nullopt, seed,
-          kFaultFreeBudget);
+    count(c, {}, seed, kFaultFreeBudget, "--products 1 --flips 0");
   }
 
   // The flip's class goes round with the seed, so that every class is struck.
@@ -84,29 +84,64 @@ class Session {
     const Case c = random_case(lockstep_.shape(), seed);
     const std::int64_t cycles = fault_free_cycles(c);
     test::Random random(~seed);
-    const Group& group = groups[seed % groups.size()];
     Fault fault;
-    fault.site.register_class = group.classes[random.bits() % group.classes.size()];
-    const RegisterClass& r =
-        map_.sites().classes()[static_cast<std::size_t>(fault.site.register_class)];
-    fault.site.element =
-        static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(r.elements()));
+    fault.site.register_class = any_class(random, groups[seed % groups.size()]);
+    const RegisterClass& r = class_of(fault);
+    fault.site.element = any_element(random, r);
     fault.site.bit = random.between(0, r.width - 1);
     fault.cycle = static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(cycles));
-    const std::int64_t budget = 2 * cycles + 200;
-    count(c, lockstep_.run(c, fault, budget), fault, seed, budget);
+    count(c, {fault}, seed, 2 * cycles + 200, "--products 0 --flips 1");
+  }
+
+  // Random contents in some registers of a class at a time, again and again: states that no single
+  // flip leads to.
+  void burst(std::uint64_t seed, const std::vector<Group>& groups) {
+    constexpr int kBursts = 30;
+    constexpr int kElements = 8;
+    const Case c = random_case(lockstep_.shape(), seed);
+    const std::int64_t cycles = fault_free_cycles(c);
+    test::Random random(~seed);
+    std::vector<Fault> faults;
+    for (int i = 0; i < kBursts; ++i) {
+      Fault fault;
+      fault.cycle = static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(cycles));
+      fault.site.register_class =
+          any_class(random, groups[static_cast<std::size_t>(random.bits() % groups.size())]);
+      const RegisterClass& r = class_of(fault);
+      for (int e = random.between(1, kElements); e > 0; --e) {
+        fault.site.element = any_element(random, r);
+        for (fault.site.bit = 0; fault.site.bit < r.width; ++fault.site.bit) {
+          if (random.chance(50)) faults.push_back(fault);
+        }
+      }
+    }
+    std::stable_sort(faults.begin(), faults.end(),
+                     [](const Fault& x, const Fault& y) { return x.cycle < y.cycle; });
+    count(c, faults, seed, 2 * cycles + 200, "--products 0 --flips 0 --bursts 1");
   }
 
   const RegisterMap& map() const { return map_; }
   const Totals& totals() const { return totals_; }
 
  private:
-  void count(const Case& c, const RunResult& r, const std::optional<Fault>& fault,
-             std::uint64_t seed, std::int64_t budget) {
+  static int any_class(test::Random& random, const Group& group) {
+    return group.classes[random.bits() % group.classes.size()];
+  }
+  const RegisterClass& class_of(const Fault& fault) const {
+    return map_.sites().classes()[static_cast<std::size_t>(fault.site.register_class)];
+  }
+  static std::int64_t any_element(test::Random& random, const RegisterClass& r) {
+    return static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(r.elements()));
+  }
+
+  // Runs a case and reports it. `again`: the options that repeat it.
+  void count(const Case& c, const std::vector<Fault>& faults, std::uint64_t seed,
+             std::int64_t budget, const char* again) {
+    const RunResult r = lockstep_.run(c, faults, budget);
     totals_.layers += static_cast<std::int64_t>(c.program.layers.size());
     totals_.cycles += r.cycles;
     if (!r.done && !r.mismatch) ++totals_.hangs;
-    if (!fault && !r.done && !r.mismatch) {
+    if (faults.empty() && !r.done && !r.mismatch) {
       fmt::print("{} seed {}: not done after {} cycles\n", lockstep_.shape().name, seed, budget);
       ++totals_.mismatches;
     }
@@ -115,17 +150,19 @@ class Session {
     const Mismatch& m = *r.mismatch;
     fmt::print("MISMATCH {} seed {} cycle {}: {} is {:#x} in the simulator, {:#x} in the RTL\n",
                lockstep_.shape().name, seed, m.cycle, m.what, m.simulator, m.rtl);
-    if (fault) fmt::print("  after {}@{}\n", map_.sites().path(fault->site), fault->cycle);
+    for (const Fault& fault : faults) {
+      if (fault.cycle <= m.cycle)
+        fmt::print("  after {}@{}\n", map_.sites().path(fault.site), fault.cycle);
+    }
     const std::string prefix =
         (std::filesystem::path(options_.waves) / fmt::format("{}-{}", lockstep_.shape().name, seed))
             .string();
     Waveforms waves(map_);
-    lockstep_.run(c, fault, m.cycle, [&](const Machine& machine, std::int64_t cycle) {
+    lockstep_.run(c, faults, m.cycle, [&](const Machine& machine, std::int64_t cycle) {
       if (cycle >= m.cycle - kWaveCycles) waves.sample(machine, cycle);
     });
     waves.write(prefix);
-    fmt::print("  again: lockstep_{} --seed {} --products {} --flips {}\n", lockstep_.shape().name,
-               seed, fault ? 0 : 1, fault ? 1 : 0);
+    fmt::print("  again: lockstep_{} --seed {} {}\n", lockstep_.shape().name, seed, again);
     fmt::print("  waveforms: {}.simulator.vcd {}.rtl.vcd\n", prefix, prefix);
   }
 
@@ -160,12 +197,18 @@ int run(const Options& options) {
   for (; flips < options.flips && session.totals().mismatches < kMostMismatches; ++flips) {
     session.flip(seed++, groups);
   }
+  seed = options.seed;
+  int bursts = 0;
+  for (; bursts < options.bursts && session.totals().mismatches < kMostMismatches; ++bursts) {
+    session.burst(seed++, groups);
+  }
   const Totals& t = session.totals();
   // The line that scripts/cosim adds up.
   const auto struck = std::min(groups.size(), static_cast<std::size_t>(flips));
-  fmt::print("{:<10} {:>8} {:>8} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n", built_shape().name,
-             session.map().bits(), products, flips, fmt::format("{}/{}", struck, groups.size()),
-             t.layers, t.cycles, t.hangs, t.mismatches);
+  fmt::print("{:<10} {:>8} {:>8} {:>6} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n", built_shape().name,
+             session.map().bits(), products, flips, bursts,
+             fmt::format("{}/{}", struck, groups.size()), t.layers, t.cycles, t.hangs,
+             t.mismatches);
   return t.mismatches == 0 ? 0 : 1;
 }
 
@@ -177,6 +220,7 @@ int main(int argc, char** argv) {
   sagitta::cosim::Options options;
   app.add_option("--products", options.products, "random programs without a fault");
   app.add_option("--flips", options.flips, "random programs with one flip each");
+  app.add_option("--bursts", options.bursts, "random programs with random register contents");
   app.add_option("--seed", options.seed, "seed of the first run; counted up");
   app.add_option("--waves", options.waves, "folder for the waveforms of a mismatch");
   app.add_flag("--registers", options.registers, "only list the registers and where they lie");
