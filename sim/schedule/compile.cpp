@@ -126,6 +126,15 @@ Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const
   return t;
 }
 
+// Zeros in place of the values that a layer does not have.
+Layer with_zeros(Layer layer) {
+  const auto columns = static_cast<std::size_t>(layer.columns());
+  layer.weights.resize(static_cast<std::size_t>(layer.depth()) * columns);
+  layer.bias.resize(columns);
+  layer.scale.resize(columns);
+  return layer;
+}
+
 std::int64_t fit(std::int64_t requested, std::int64_t needed, std::int64_t least,
                  const std::string& where, const std::string& key, const std::string& what) {
   if (requested == 0) {
@@ -237,8 +246,11 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
     program.layers.push_back(describe(layer, array));
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
+    const Layer zeros = layer.has_values() ? Layer{} : with_zeros(layer);
+    const Layer& source = layer.has_values() ? layer : zeros;
     for (int t = 0; t < ceil_div(layer.columns(), array.columns); ++t) {
-      program.transfers.push_back(column_tile(layer, gemm_index, t * array.columns, program));
+      program.transfers.push_back(column_tile(source, gemm_index, t * array.columns, program));
+      if (!layer.has_values()) program.transfers.back().bytes = {};  // as long, but without bytes
     }
     ++gemm_index;
   }

@@ -73,7 +73,8 @@ struct LayerDescriptor {
 // [K rows of (columns weights, then 2 bytes of checksum weight where there is a detector)].
 struct Transfer {
   bool is_image = false;
-  std::vector<std::uint8_t> bytes;  // empty for the image, which the host supplies
+  std::vector<std::uint8_t> bytes;  // empty for the image, which the host supplies, and for layers
+                                    // without values
   std::int64_t size = 0;
 };
 

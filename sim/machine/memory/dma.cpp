@@ -36,7 +36,8 @@ Dma::Dma(RegisterLayout& layout, const Program& program) : program_(&program) {
 
 const std::uint8_t* Dma::source(std::uint16_t transfer) const {
   const Transfer& t = program_->transfers[transfer];
-  return t.is_image ? reinterpret_cast<const std::uint8_t*>(image_) : t.bytes.data();
+  if (t.is_image) return reinterpret_cast<const std::uint8_t*>(image_);
+  return t.bytes.empty() ? nullptr : t.bytes.data();
 }
 
 std::uint32_t Dma::count(const std::byte* now) const {
@@ -73,7 +74,11 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
       if (now.position < size) {
         const auto count =
             static_cast<std::size_t>(std::min<std::int64_t>(width, size - now.position));
-        std::memcpy(data_.next(cycle), source(now.transfer) + now.position, count);
+        if (const std::uint8_t* bytes = source(now.transfer); bytes != nullptr) {
+          std::memcpy(data_.next(cycle), bytes + now.position, count);
+        } else {
+          std::memset(data_.next(cycle), 0, count);
+        }
         s.data_valid = 1;
         s.data_image = program_->transfers[now.transfer].is_image ? 1 : 0;
         s.data_bank = now.bank;

@@ -30,7 +30,8 @@ class Dma {
  public:
   Dma(RegisterLayout& layout, const Program& program);
 
-  // The image that transfer 0 delivers; must outlive the run.
+  // The image that transfer 0 delivers; must outlive the run. Without one, and for weights that the
+  // program has no bytes of, DRAM holds zeros.
   void set_image(const std::int8_t* pixels) { image_ = pixels; }
   void step(const Cycle& cycle, const SequencerState& sequencer) const;
 
