@@ -18,13 +18,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAY_INCLUDE = {
     "base": set(),
     "network": {"base"},
+    "workload": {"base", "network"},
     "schedule": {"base", "network"},
     "machine": {"base", "network", "schedule"},
     "fault": {"base"},
     "cost": {"base", "schedule"},  # counts and programs, no simulation
-    "campaign": {"base", "network", "schedule", "machine", "fault", "cost"},
-    "report": {"base", "campaign"},  # a campaign's records
-    "cli": {"base", "network", "schedule", "machine", "fault", "cost", "campaign", "report"},
+    "campaign": {"base", "network", "workload", "schedule", "machine", "fault", "cost"},
+    "report": {"base", "campaign", "workload"},  # a campaign's records
+    "cli": {"base", "network", "workload", "schedule", "machine", "fault", "cost", "campaign",
+            "report"},
 }
 # Where SystemC may be seen, included directly or through other headers.
 SYSTEMC = re.compile(r"machine/|cli/|campaign/campaign\.cpp$")
