@@ -5,17 +5,15 @@
 namespace sagitta {
 namespace {
 
-// One lane and the smallest memories: out-of-range addresses, which have a defined behaviour,
-// then make up everything else.
+// One lane and one row: the others are out of range, which has a defined behaviour. The scratchpads
+// keep their size, which costs nothing as long as they are not stepped.
 std::optional<Program> narrowed(const Program& program, DataPath data_path) {
   if (data_path == DataPath::whole) return std::nullopt;
   Program narrow;
   narrow.array = program.array;
   narrow.array.rows = narrow.array.columns = 1;
   narrow.memory = program.memory;
-  narrow.memory.activation_bytes = narrow.memory.weight_rows = narrow.memory.partial_rows = 1;
-  narrow.logits = 1;
-  narrow.raw_output = program.raw_output;
+  narrow.memory.partial_rows = 1;
   return narrow;
 }
 
@@ -41,10 +39,10 @@ Machine::Machine(const Program& program, DataPath data_path)
       narrow_(narrowed(program, data_path)),
       sequencer_(layout_, program, unit_latency(program)),
       dma_(layout_, program),
-      activations_(layout_, built_for(), sequencer_),
-      weights_(layout_, built_for(), sequencer_),
+      activations_(layout_, program, sequencer_),
+      weights_(layout_, program, sequencer_),
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
-                                                                          built_for(), sequencer_)
+                                                                          program, sequencer_)
                                        : std::nullopt),
       array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
       partial_sums_(

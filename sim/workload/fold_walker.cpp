@@ -59,6 +59,12 @@ std::int64_t FoldWalker::ifmap_words() const {
   return images_ * height_ * width_ * channels_;
 }
 
+std::int64_t FoldWalker::schedule_cycles() const {
+  const auto folds = [](std::int64_t size, int pes) { return (size + pes - 1) / pes; };
+  return folds(stationary_rows_, rows_) * folds(stationary_columns_, columns_) *
+         (2 * rows_ + columns_ + time_ - 2);
+}
+
 std::int64_t FoldWalker::ifmap_address(std::int64_t m, std::int64_t k) const {
   const Position& pixel = pixels_[static_cast<std::size_t>(m)];
   const Position& tap = taps_[static_cast<std::size_t>(k)];

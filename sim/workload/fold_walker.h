@@ -42,6 +42,8 @@ class FoldWalker {
   const PortRequests& filter() const { return filter_; }
   const PortRequests& ofmap() const { return ofmap_; }
   std::int64_t cycle() const { return cycle_; }  // -1 before the first step()
+  // How many cycles there will be at most, for estimates of what a trace takes.
+  std::int64_t schedule_cycles() const;
   std::int64_t folds() const { return folds_; }  // begun so far
   // PEs that the fold at work uses.
   int used_rows() const { return used_rows_; }
