@@ -39,7 +39,7 @@ void TimingRun::load() {
   const bool real = experiment_.timing == Timing::real;
   if (real) {
     technology_ = load_technology(experiment_.technology_path);
-    network_ = network_of(file_.workload, experiment_.workload_path);
+    network_ = network_of(file_.workload);
   } else if (file_.products.empty()) {
     throw InputError(experiment_.workload_path, "", "no layer multiplies matrices",
                      "SCALE-Sim's conventions time convolutions and dense layers only");
@@ -62,7 +62,7 @@ void TimingRun::load() {
 
 void TimingRun::compile_real(TimedMachine& machine) const {
   machine.program = compile(network_, machine.array, experiment_.memory, blocks_of(machine.scheme),
-                            experiment_.file);
+                            experiment_.file, file_.workload.batch);
   machine.registers = Machine(machine.program).layout().classes();
 }
 

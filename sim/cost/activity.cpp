@@ -22,7 +22,7 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
   at(Event::cycle) = static_cast<double>(cycles);
   for (std::size_t i = 0; i < counters.size(); ++i) {
     add_layer(counters[i], program.array.dataflow,
-              i < program.layers.size() && program.layers[i].raw != 0);
+              i < program.layers.size() ? &program.layers[i] : nullptr);
   }
 
   double bytes = 0;
@@ -41,7 +41,10 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
       inferences_ * static_cast<double>(ceil_div(program.logits, program.array.columns));
 }
 
-void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw) {
+void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerDescriptor* layer) {
+  const bool raw = layer != nullptr && layer->raw != 0;
+  const bool accumulates =
+      layer != nullptr && layer->operation == static_cast<std::uint8_t>(LayerOperation::accumulate);
   const auto reads = static_cast<double>(c.activation_reads);
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);
@@ -50,7 +53,8 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw) {
   at(Event::output) += static_cast<double>(c.activation_writes);
   at(Event::pool_tap) += static_cast<double>(c.pool_taps);
   if (c.feed_cycles == 0) {  // a pooling layer: its reads are lanes of taps
-    at(Event::pool_lane) += reads;
+    at(accumulates ? Event::tap_lane : Event::pool_lane) += reads;
+    if (accumulates) at(Event::rounded) += static_cast<double>(c.activation_writes);
     return;
   }
   // Every row tile of a layer is fed K cycles, so means over feed cycles are means over tiles.
@@ -62,6 +66,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw) {
   at(Event::vector) += vectors;
   at(Event::lane) += vectors * lanes;
   at(raw ? Event::raw : Event::requantised) += vectors * lanes;
+  if (!raw) at(Event::rounded) += vectors * lanes;
   if (dataflow == Dataflow::ws) {
     // Every fold of a part is as long, so the mean of the rows over cycles is that over folds.
     const auto weights = static_cast<double>(c.weight_row_reads);

@@ -107,8 +107,8 @@ class Composer {
     s.add("kernel end", lib_.comparator(8), 2, Event::pool_tap);
     s.add("dilated position", lib_.adder(kCounter), 2, Event::pool_tap);
     // The walker over output pixels, and its start.
-    s.add("walker", lib_.adder(kWord), 6, Event::setup_lane, 6);
-    s.add("walker row end", lib_.comparator(kWord), 1, Event::setup_lane);
+    s.add("walker", lib_.adder(kWord), 8, Event::setup_lane, 8);
+    s.add("walker row and map end", lib_.comparator(kWord), 2, Event::setup_lane, 2);
     s.add("first address", lib_.adder(kWord), 1, Event::column_tile);
     // Phases: the cycle counter, tile positions, valid rows and lanes.
     s.add("cycle count", lib_.adder(kCounter), 1, Event::active_cycle);
@@ -123,6 +123,9 @@ class Composer {
     s.add("lane valid", lib_.comparator(ceil_log2(columns_) + 1), columns_, Event::column_tile,
           columns_);
     s.add("layer and column tile", lib_.adder(16), 2, Event::column_tile);
+    s.add("next group", lib_.adder(kCounter), 1, Event::column_tile);
+    s.add("next group", lib_.adder(kWord), 1, Event::column_tile);
+    s.add("next group", lib_.comparator(kCounter), 1, Event::column_tile);
     s.add("transfers needed", lib_.comparator(16), 1, Event::column_tile);
     if (stationary_weights()) {
       s.add("weight row", lib_.adder(kCounter), 1, Event::lane_feed, 1.0 / columns_);
@@ -156,20 +159,22 @@ class Composer {
     r.add("address in memory", lib_.comparator(kWord), rows_, Event::row_feed);
     if (stationary_weights()) return;  // a fold's taps come one after the other
     r.add("tile step", lib_.adder(kWord), 3.0 * rows_, Event::vector, 3);
-    r.add("row end", lib_.adder(kWord), rows_, Event::vector);
-    r.add("row end", lib_.comparator(kWord), rows_, Event::vector);
-    r.add("wrap", lib_.adder(kWord), 3.0 * rows_, Event::vector, 3);
-    r.add("wrap select", lib_.mux2(kWord), 3.0 * rows_, Event::vector, 3);
+    r.add("row and map end", lib_.adder(kWord), 2.0 * rows_, Event::vector, 2);
+    r.add("row and map end", lib_.comparator(kWord), 2.0 * rows_, Event::vector, 2);
+    r.add("wrap", lib_.adder(kWord), 5.0 * rows_, Event::vector, 5);
+    r.add("wrap select", lib_.mux2(kWord), 5.0 * rows_, Event::vector, 5);
     r.add("load from walker", lib_.mux2(kWord), 3.0 * rows_, Event::vector, 3);
   }
 
   void memory() {
     Unit a(list_, "memory", "activation");
-    a.add("bank select", lib_.mux2(kElement), rows_, Event::row_feed);
+    const int selects = program_.activation_banks - 1;  // in front of each port
+    a.add("bank select", lib_.mux2(kElement), selects * rows_, Event::row_feed, selects);
     a.add("padding", lib_.mux2(kElement), rows_, Event::row_feed);
     a.add("invalid row", lib_.and_mask(kElement), rows_, Event::row_feed);
     a.add("wide port address", lib_.adder(kWord), 1, Event::pool_tap);
-    a.add("wide port bank select", lib_.mux2(kElement), columns_, Event::pool_tap, columns_);
+    a.add("wide port bank select", lib_.mux2(kElement), selects * columns_, Event::pool_tap,
+          selects * columns_);
     Unit w(list_, "memory", "weight");
     w.add("bank select", lib_.mux2(kElement), columns_, Event::feed, columns_);
     w.add("no feed", lib_.and_mask(kElement), columns_, Event::feed, columns_);
@@ -223,15 +228,23 @@ class Composer {
     const int product = width("vector.requantise.product[]");
     const int stages = width("vector.shift[]");
     v.add("bias", lib_.adder(kWord), columns_, Event::lane);
-    v.add("scale", lib_.multiplier(kWord, width("vector.scale[]")), columns_, Event::requantised);
-    v.add("shift", lib_.mux2(product), static_cast<double>(stages) * columns_, Event::requantised,
+    const int mantissa = width("vector.scale[]");
+    v.add("scale", lib_.multiplier(kWord, mantissa), columns_, Event::requantised);
+    // A tap goes through the same multiplier and is added to what the product register holds.
+    v.add("tap less zero point", lib_.adder(kElement + 1), columns_, Event::tap_lane);
+    v.add("sum or tap", lib_.mux2(kWord + mantissa), columns_, Event::tap_lane);
+    v.add("scale a tap", pass(lib_.multiplier(kWord, mantissa)), columns_, Event::tap_lane);
+    v.add("add up taps", lib_.adder(product), columns_, Event::tap_lane);
+    v.add("first tap", lib_.and_mask(product), columns_, Event::tap_lane);
+    v.add("shift of lane or layer", lib_.mux2(stages), columns_, Event::rounded);
+    v.add("shift", lib_.mux2(product), static_cast<double>(stages) * columns_, Event::rounded,
           stages);
     // What the shift drops is compared with one half: a mask and an OR tree beside the shifter.
-    v.add("remainder", lib_.equality(product), columns_, Event::requantised);
-    v.add("round and zero point", lib_.adder(product), columns_, Event::requantised);
-    v.add("saturation", lib_.equality(product - kElement), columns_, Event::requantised);
-    v.add("clamp", lib_.comparator(kElement), 2.0 * columns_, Event::requantised, 2);
-    v.add("clamp select", lib_.mux2(kElement), 2.0 * columns_, Event::requantised, 2);
+    v.add("remainder", lib_.equality(product), columns_, Event::rounded);
+    v.add("round and zero point", lib_.adder(product), columns_, Event::rounded);
+    v.add("saturation", lib_.equality(product - kElement), columns_, Event::rounded);
+    v.add("clamp", lib_.comparator(kElement), 2.0 * columns_, Event::rounded, 2);
+    v.add("clamp select", lib_.mux2(kElement), 2.0 * columns_, Event::rounded, 2);
     v.add("pool maximum", lib_.comparator(kElement), columns_, Event::pool_lane);
     v.add("pool select", lib_.mux2(kElement), 3.0 * columns_, Event::pool_lane, 3);
     v.add("product or pool", lib_.mux2(kElement), columns_, Event::output);

@@ -36,10 +36,9 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
   for (std::size_t l = 0; l < campaign.network().layers.size(); ++l) {
     const Layer& layer = campaign.network().layers[l];
     const LayerCounters& c = r.counters[l];
-    const bool gemm = layer.kind == LayerKind::gemm;
     layers.push_back(
         {{"name", layer.name},
-         {"operation", gemm ? "gemm" : "max_pool"},
+         {"operation", to_string(layer.kind)},
          {"M", layer.rows()},
          {"K", layer.depth()},
          {"N", layer.columns()},

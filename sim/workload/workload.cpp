@@ -1,10 +1,24 @@
 #include "workload/workload.h"
 
-#include <fmt/format.h>
-
-#include "base/error.h"
-
 namespace sagitta {
+namespace {
+
+LayerKind kind_of(WorkKind kind) {
+  switch (kind) {
+    case WorkKind::max_pool:
+      return LayerKind::max_pool;
+    case WorkKind::average_pool:
+      return LayerKind::average_pool;
+    case WorkKind::add:
+      return LayerKind::add;
+    case WorkKind::convolution:
+    case WorkKind::dense:
+      break;
+  }
+  return LayerKind::gemm;
+}
+
+}  // namespace
 
 const char* to_string(WorkKind kind) {
   switch (kind) {
@@ -34,29 +48,20 @@ int window_length(int input, int padding, int kernel, int dilation, int stride) 
   return room < 0 ? 0 : static_cast<int>(room / stride + 1);
 }
 
-Network network_of(const Workload& workload, const std::string& file) {
+Network network_of(const Workload& workload) {
   Network network;
   network.name = workload.name;
   network.input = workload.input;
-  const auto refuse = [&file](const WorkLayer& layer, const std::string& what) {
-    throw InputError(file, "layer " + layer.name, "the machine has no " + what,
-                     "leave it out, or take \"timing\": \"scale-sim\", which passes over layers "
-                     "that are no matrix products");
-  };
-  if (workload.batch != 1) {
-    throw InputError(file, "$.batch", fmt::format("{} images in one pass", workload.batch),
-                     "the machine takes one image at a time: use 1");
-  }
   for (const WorkLayer& work : workload.layers) {
-    if (work.kind == WorkKind::add) refuse(work, "addition of maps");
-    if (work.kind == WorkKind::average_pool) refuse(work, "average pooling");
-    if (work.groups != 1) refuse(work, "grouped convolution");
     Layer layer;
     layer.name = work.name;
-    layer.kind = work.multiplies() ? LayerKind::gemm : LayerKind::max_pool;
+    layer.kind = kind_of(work.kind);
+    layer.sources = {work.from};
+    if (work.kind == WorkKind::add) layer.sources.push_back(work.with);
     layer.input = work.input;
     layer.output = work.output;
     layer.window = work.window;
+    layer.groups = work.groups;
     network.layers.push_back(layer);
   }
   return network;

@@ -48,8 +48,8 @@ struct Workload {
 // count.
 int window_length(int input, int padding, int kernel, int dilation, int stride);
 
-// The workload as the machine runs it: a network without values. Throws InputError, about `file`,
-// for what the machine cannot do.
-Network network_of(const Workload& workload, const std::string& file);
+// The workload as the machine runs it: a network without values, of which a batch goes through
+// together.
+Network network_of(const Workload& workload);
 
 }  // namespace sagitta

@@ -62,6 +62,38 @@ TEST_F(Workloads, RunTimesEveryLayer) {
   EXPECT_EQ(document({"run", "out/experiment.json"})["configurations"], j["configurations"]);
 }
 
+// Every kind of layer, and a batch: a residual branch, a depthwise convolution, both poolings.
+TEST_F(Workloads, EveryKindOfLayerIsTimed) {
+  write_json("w.json",
+             {{"name", "all"},
+              {"input", {6, 6, 4}},
+              {"batch", 3},
+              {"layers",
+               {{{"name", "dw"},
+                 {"kind", "convolution"},
+                 {"filters", 4},
+                 {"kernel", 3},
+                 {"padding", 1},
+                 {"groups", 4}},
+                {{"name", "sum"}, {"kind", "add"}, {"with", "input"}},
+                {{"name", "mean"}, {"kind", "average_pool"}},
+                {{"name", "fc"}, {"kind", "dense"}, {"filters", 5}}}}});
+  write_json("e.json", experiment());
+  const auto layers = document({"run", "e.json"})["configurations"][0]["layers"];
+  ASSERT_EQ(layers.size(), 4U);
+  EXPECT_EQ(layers[0]["macs"], 3 * 36 * 9 * 4);
+  EXPECT_EQ(layers[0]["M"], 3 * 36);
+  EXPECT_EQ(layers[0]["groups"], 4);
+  const auto working = [&layers](int i) {
+    return layers[i]["cycles"].get<int>() - layers[i]["stall_cycles"].get<int>();
+  };
+  // 108 pixels are 13 tiles of 8 rows and one of 4; each group is a column tile of one lane.
+  EXPECT_EQ(working(0), 4 * (1 + 8 + 13 * (9 + 16 + 1 - 2) + (9 + 8 + 1 - 2) + 5));
+  EXPECT_EQ(working(1), 1 + 3 * 36 * 2 + 5) << "two taps a pixel";
+  EXPECT_EQ(working(2), 1 + 3 * 36 + 5);
+  EXPECT_EQ(layers[3]["M"], 3);
+}
+
 TEST_F(Workloads, SchemesCostCyclesWithoutThresholds) {
   write_workload();
   auto e = experiment();

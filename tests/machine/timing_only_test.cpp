@@ -48,14 +48,16 @@ TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
       const Network network = test::random_network(random, 5);
       const MemoryShape memory = test::random_memory(random, array);
       const Protection protection = test::random_scheme(random, network);
-      const auto image = random.int8s(network.input.elements());
-      const Program program = compile(network, array, memory, protection, "test");
+      const int batch = random.chance(60) ? 1 : random.between(2, 4);
+      const auto image = random.int8s(batch * network.input.elements());
+      const Program program = compile(network, array, memory, protection, "test", batch);
       Machine whole(program);
       whole.record_tiles(true);
       whole.reset(image.data());
       ASSERT_TRUE(whole.run(10'000'000));
 
-      const Program shapes = compile(without_values(network), array, memory, protection, "test");
+      const Program shapes =
+          compile(without_values(network), array, memory, protection, "test", batch);
       for (std::size_t t = 1; t < shapes.transfers.size(); ++t) {
         ASSERT_TRUE(shapes.transfers[t].bytes.empty());
         ASSERT_EQ(shapes.transfers[t].size, program.transfers[t].size);

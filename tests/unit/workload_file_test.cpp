@@ -106,17 +106,28 @@ TEST_F(WorkloadFiles, ErrorsNamePlaceValueAndRemedy) {
   refuses([&] { read("{"); }, "line 1, column 1", {"not JSON"});
 }
 
-// What the machine cannot do is said, layer by layer.
-TEST_F(WorkloadFiles, TheMachineRefusesWhatItCannotDo) {
-  const auto fails = [&](const std::string& list, const std::string& where,
-                         const std::vector<std::string>& parts) {
-    const Workload w = layers(list).workload;
-    refuses([&] { network_of(w, "w.json"); }, where, parts);
-  };
-  fails(R"({"name": "s", "kind": "add", "with": "input"})", "layer s", {"no addition of maps"});
-  fails(R"({"name": "g", "kind": "average_pool"})", "layer g", {"no average pooling"});
-  fails(R"({"name": "c", "kind": "convolution", "filters": 4, "kernel": 1, "groups": 2})",
-        "layer c", {"no grouped convolution"});
+// The machine's network has the same layers, which read the same maps.
+TEST_F(WorkloadFiles, TheMachineRunsTheSameLayers) {
+  const Network n = network_of(layers(
+      R"({"name": "c", "kind": "convolution", "filters": 6, "kernel": 3, "padding": 1,
+          "groups": 3},
+         {"name": "p", "kind": "max_pool", "kernel": 3, "padding": 1},
+         {"name": "s", "kind": "add", "with": "input", "from": "c"},
+         {"name": "g", "kind": "average_pool"},
+         {"name": "d", "kind": "dense", "filters": 7})").workload);
+  ASSERT_EQ(n.layers.size(), 5U);
+  EXPECT_EQ(n.layers[0].kind, LayerKind::gemm);
+  EXPECT_EQ(n.layers[0].groups, 3);
+  EXPECT_EQ(n.layers[0].depth(), 3 * 3 * 2);
+  EXPECT_FALSE(n.layers[0].has_values());
+  EXPECT_EQ(n.layers[1].kind, LayerKind::max_pool);
+  EXPECT_EQ(n.layers[2].kind, LayerKind::add);
+  EXPECT_EQ(n.source(2, 0), 0);
+  EXPECT_EQ(n.source(2, 1), -1);
+  EXPECT_EQ(n.layers[3].kind, LayerKind::average_pool);
+  EXPECT_EQ(n.layers[3].window.kernel_h, 9);
+  EXPECT_EQ(n.layers[4].macs(), 6 * 7);
+  EXPECT_EQ(n.classes(), 7);
 }
 
 struct Published {

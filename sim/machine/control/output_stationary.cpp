@@ -40,11 +40,7 @@ void Sequencer::step_drain(const SequencerState& now, SequencerState& s, const C
       std::int32_t y = wrap_add(row_y_.now(cycle)[r], c.tile_y);
       std::int32_t x = wrap_add(row_x_.now(cycle)[r], c.tile_x);
       std::int32_t address = wrap_add(row_address_.now(cycle)[r], c.tile_address);
-      if (wrap_sub(x, c.origin_x) >= c.span_x) {
-        x = wrap_sub(x, c.span_x);
-        y = wrap_add(y, c.stride_y);
-        address = wrap_add(address, c.line_step);
-      }
+      wrap_position(c, y, x, address);
       row_y_.next(cycle)[r] = y;
       row_x_.next(cycle)[r] = x;
       row_address_.next(cycle)[r] = address;
