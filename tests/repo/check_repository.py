@@ -105,7 +105,7 @@ def check_length():
 def check_schemas():
     seen = 0
     for path in files():
-        described = (path.startswith(("configs/", "docs/examples/"))
+        described = (path.startswith(("configs/", "docs/examples/", "traces/workloads/"))
                      or path.endswith("/network.json"))
         if not (described and path.endswith(".json")):
             continue
