@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "campaign/result_buffer.h"
 #include "machine/accelerator.h"
+#include "schedule/conservation.h"
 
 namespace sagitta {
 namespace {
@@ -128,6 +129,7 @@ void Campaign::run_clean(int workers, const Progress& progress) {
         machine.reset(image.data());
         if (!accelerator.run(INT64_MAX / 4))
           throw std::runtime_error("a fault-free run did not end");
+        check_conservation(machines_[m].program, machine.counters(), machine.cycle());
         CleanResult c;
         c.image = static_cast<int>(i);
         c.logits = machine.logits();

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "campaign/thresholds.h"
 #include "machine/machine.h"
+#include "schedule/conservation.h"
 
 namespace sagitta {
 namespace {
@@ -71,6 +72,7 @@ void time_program(const Program& program, std::int64_t& cycles,
   Machine machine(program, DataPath::none);
   machine.reset(nullptr);
   if (!machine.run(INT64_MAX / 4)) throw std::runtime_error("a timing run did not end");
+  check_conservation(program, machine.counters(), machine.cycle());
   cycles = machine.cycle();
   counters = machine.counters();
 }

@@ -66,7 +66,7 @@ class TimingRun {
 };
 
 // Runs the program on a machine without a data path. Throws std::runtime_error when that does not
-// end.
+// end, and ConservationError when its counts do not balance.
 void time_program(const Program& program, std::int64_t& cycles,
                   std::vector<LayerCounters>& counters);
 

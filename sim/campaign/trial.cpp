@@ -4,6 +4,7 @@
 
 #include "base/philox.h"
 #include "network/fixed_scale.h"
+#include "schedule/conservation.h"
 
 namespace sagitta {
 namespace {
@@ -147,6 +148,7 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
     machine_.step();
   }
   machine_.set_observer(nullptr);
+  check_conservation(machine_.program(), machine_.counters(), machine_.cycle());
   clean_cycles_ = machine_.cycle();
   clean_suppressions_ = machine_.suppressions();
   clean_ = {};

@@ -20,6 +20,7 @@ struct ExperimentOptions {
   bool json = false;
   int workers = 0;  // 0: one for each processor
   bool quiet = false;
+  bool counters = false;  // run: print them, layer by layer
 
   void add_to(CLI::App& app, bool runs = true);
   Experiment load() const { return load_experiment(file, set); }
@@ -74,6 +75,7 @@ void add_sites(CLI::App& app);
 void add_inject(CLI::App& app);
 void add_sweep(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_counters(CLI::App& app);
 void add_gemm(CLI::App& app);
 void add_scale_sim(CLI::App& app);
 

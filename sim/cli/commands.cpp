@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/workload.h"
 #include "fault/site.h"
+#include "report/counter_report.h"
 #include "report/results.h"
 #include "report/table.h"
 
@@ -99,6 +100,19 @@ std::string faults_csv(const Campaign& campaign) {
   return text;
 }
 
+// What each machine counted in an inference.
+std::string counters_of_machines(const Campaign& campaign) {
+  std::string text;
+  for (std::size_t m = 0; m < campaign.machines().size(); ++m) {
+    const MachinePlan& plan = campaign.machines()[m];
+    const auto first = static_cast<std::size_t>(plan.configurations.front());
+    text += fmt::format("\n{}\n", campaign.experiment().configurations[first].name) +
+            counters_table(plan.program.layer_names, campaign.result(static_cast<int>(m)).counters,
+                           colour_wanted());
+  }
+  return text;
+}
+
 // Writes faults.csv and the lists that replay; returns their names.
 std::vector<std::string> write_faults(const std::string& folder, const Campaign& campaign) {
   make_output(folder);
@@ -162,9 +176,13 @@ void add_run(CLI::App& app) {
       "or time a workload");
   command->footer(
       "Examples: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run\n"
-      "          sagitta run configs/workloads/resnet50.json");
+      "          sagitta run configs/lenet5.json --set scheme=none --counters\n"
+      "          sagitta run configs/resnet50.json");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
+  command->add_flag(
+      "--counters", options->counters,
+      "Print what was counted, layer by layer; `sagitta counters` says what each count means");
   command->callback([options] {
     check_output(options->output);
     Experiment experiment = options->load();
@@ -179,7 +197,9 @@ void add_run(CLI::App& app) {
       campaign.run_clean(options->worker_count(), line.callback());
     }
     const auto results = clean_results(campaign);
-    finish(options, campaign, results, clean_table(results, colour_wanted()));
+    std::string text = clean_table(results, colour_wanted());
+    if (options->counters) text += counters_of_machines(campaign);
+    finish(options, campaign, results, text);
   });
 }
 

@@ -13,7 +13,9 @@
 #include "fault/injector.h"
 #include "machine/accelerator.h"
 #include "network/npy.h"
+#include "report/counter_report.h"
 #include "report/table.h"
+#include "schedule/conservation.h"
 
 namespace sagitta::cli {
 namespace {
@@ -83,6 +85,7 @@ class Bench {
       : accelerator_("sagitta", program), a_(a), sites_(accelerator_.machine().layout()) {
     accelerator_.machine().record_tiles(true);
     if (!run({})) throw std::runtime_error("the fault-free run did not end");
+    check_conservation(program, machine().counters(), machine().cycle());
     clean_cycles_ = machine().cycle();
     clean_ = machine().raw_output();
     tiles_ = machine().tiles();
@@ -209,15 +212,11 @@ void run_gemm(const GemmOptions& o) {
   j["hang"] = hang;
   j["cycles"] = bench.machine().cycle();
   j["fault_free_cycles"] = bench.clean_cycles();
-  std::int64_t stalls = 0;
-  std::int64_t macs = 0;
-  for (const LayerCounters& counters : bench.machine().counters()) {
-    stalls += counters.stall_cycles;
-    macs += counters.macs;
-  }
-  j["stall_cycles"] = stalls;
-  j["macs"] = macs;
+  const LayerCounters total = sum(bench.machine().counters());
+  j["stall_cycles"] = total.stall_cycles;
+  j["macs"] = total.macs;
   j["flagged_rows"] = bench.machine().mismatches();
+  j["counters"] = counters_json(total, static_cast<double>(array.rows) * array.columns);
   const auto changed =
       hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, b.columns);
   j["outputs_changed"] = changed;  // by all faults together
@@ -256,8 +255,8 @@ void run_gemm(const GemmOptions& o) {
   text += fmt::format(
       "C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
       a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow, bench.machine().cycle(),
-      stalls, macs,
-      100.0 * static_cast<double>(macs) /
+      total.stall_cycles, total.macs,
+      100.0 * static_cast<double>(total.macs) /
           (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
   Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"},
               {false, false, false, false, false});

@@ -66,6 +66,7 @@ int run_command(int argc, char** argv) {
   cli::add_inject(app);
   cli::add_sweep(app);
   cli::add_compare(app);
+  cli::add_counters(app);
   cli::add_gemm(app);
   cli::add_scale_sim(app);
   try {

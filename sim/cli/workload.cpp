@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "campaign/timing_run.h"
+#include "report/counter_report.h"
 #include "report/results.h"
 #include "report/timing_results.h"
 #include "workload/scale_sim_reports.h"
@@ -210,7 +211,13 @@ void run_workload(const ExperimentOptions& options, Experiment experiment) {
     }
     write_file(options.output + "/results.json", document(results));
   }
-  print(options.json ? document(results) : timing_table(results, colour_wanted()));
+  std::string text = timing_table(results, colour_wanted());
+  for (const TimedMachine& m : run.machines()) {
+    if (!options.counters || m.counters.empty()) continue;
+    text += fmt::format("\n{}\n", m.name) +
+            counters_table(m.program.layer_names, m.counters, colour_wanted());
+  }
+  print(options.json ? document(results) : text);
   if (options.output.empty() || options.quiet || options.json) return;
   print(fmt::format("Written to {}: {}\n", options.output, fmt::join(files, ", ")));
 }

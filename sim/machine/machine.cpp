@@ -155,31 +155,84 @@ void Machine::record_tile(const SequencerState& s) {
   }
 }
 
+// Where the cycle went: into exactly one of these, unless a fault has made the phase one that the
+// machine does not use.
+void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
+  switch (static_cast<Phase>(s.phase)) {
+    case Phase::load:
+      ++c.control_cycles;
+      break;
+    case Phase::wait:
+      ++(Sequencer::data_ready(s, dma_.state(state_.now()).done) ? c.control_cycles
+                                                                 : c.stall_cycles);
+      break;
+    case Phase::setup:
+      ++c.setup_cycles;
+      break;
+    case Phase::feed:
+    case Phase::stream:
+      ++c.feed_cycles;
+      break;
+    case Phase::bubble:
+      ++c.fill_cycles;
+      break;
+    case Phase::drain:
+      ++c.drain_cycles;
+      break;
+    case Phase::pool:
+      ++c.pool_cycles;
+      ++c.pool_taps;
+      c.activation_reads += sequencer_.lanes(s);
+      break;
+    case Phase::flush:
+      ++c.flush_cycles;
+      break;
+    case Phase::store:
+      ++c.store_cycles;
+      break;
+    case Phase::preload:
+      ++c.preload_cycles;
+      break;
+    case Phase::settle:
+      ++c.settle_cycles;
+      break;
+    case Phase::done:
+    default:
+      break;
+  }
+}
+
+void Machine::count_dma(const SequencerState& s, LayerCounters& c) const {
+  const std::byte* now = state_.now();
+  switch (dma_.activity(now, s)) {
+    case Dma::Activity::burst:
+      ++c.dma_burst_cycles;
+      c.dram_read_bytes += dma_.delivered(now);
+      break;
+    case Dma::Activity::latency:
+      ++c.dma_latency_cycles;
+      break;
+    case Dma::Activity::blocked:
+      ++c.dma_blocked_cycles;
+      break;
+    case Dma::Activity::idle:
+      ++c.dma_idle_cycles;
+      break;
+  }
+  if (dma_.state(now).data_valid == 0) return;
+  c.dma_bytes += dma_.count(now);
+  c.activation_dma_bytes += activations_.taken(now, dma_);
+  c.weight_dma_bytes += weights_.taken(now, dma_);
+}
+
 void Machine::count() {
   const SequencerState& s = control();
   LayerCounters& c = counters_[static_cast<std::size_t>(layer())];
   ++c.cycles;
-  switch (static_cast<Phase>(s.phase)) {
-    case Phase::wait:
-      ++c.stall_cycles;  // less the one cycle that a wait always takes, see below
-      break;
-    case Phase::setup:
-      if (s.count == 0) --c.stall_cycles;
-      break;
-    case Phase::preload:
-      if (s.count == 0 && s.first_depth == 0 && s.first_row == 0) --c.stall_cycles;
-      break;
-    case Phase::pool:
-      if (s.pixel == 0 && s.kernel_y == 0 && s.kernel_x == 0) --c.stall_cycles;
-      ++c.pool_taps;
-      c.activation_reads += sequencer_.lanes(s);
-      break;
-    default:
-      break;
-  }
+  count_phase(s, c);
+  count_dma(s, c);
   if (sequencer_.issues_rows(s)) {
     const int rows = sequencer_.rows(s);
-    ++c.feed_cycles;
     c.activation_reads += rows;
     c.macs += std::int64_t{rows} * sequencer_.lanes(s);
   }
@@ -192,8 +245,10 @@ void Machine::count() {
   }
   if (partial_sums_ ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
   if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
-  const DmaState& d = dma_.state(state_.now());
-  if (d.data_valid != 0) c.dma_bytes += dma_.count(state_.now());
+  if (accumulators_ && checked().valid && s.config.raw != 0) {
+    c.accumulator_writes += sequencer_.lanes(s);
+  }
+  if (s.store1 != 0) ++c.store_beats;
   if (checksum_) {
     const SumVector v = checksum_->output(state_.now());
     if (v.valid && v.flagged) ++c.mismatches;

@@ -144,6 +144,8 @@ class Machine {
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
   void step_drain_path(const Cycle& cycle);
   void count();
+  void count_phase(const SequencerState& s, LayerCounters& c) const;
+  void count_dma(const SequencerState& s, LayerCounters& c) const;
   void capture_store(const SequencerState& s);
   void record_tile(const SequencerState& s);
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "report/counter_report.h"
 
 namespace sagitta {
 namespace {
@@ -25,6 +26,7 @@ ordered_json head(const Campaign& campaign) {
   j["data_digest"] = campaign.folder().data_digest;
   j["technology"] = campaign.technology().name;
   j["confidence"] = 0.95;
+  j["counter_meanings"] = counter_meanings();
   j["configurations"] = ordered_json::array();
   return j;
 }
@@ -46,7 +48,8 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
          {"stall_cycles", c.stall_cycles},
          {"utilization",
           c.cycles > 0 ? static_cast<double>(c.macs) / (static_cast<double>(c.cycles) * pes) : 0.0},
-         {"macs", c.macs}});
+         {"macs", c.macs},
+         {"counters", counters_json(c, pes)}});
   }
   return layers;
 }
@@ -56,12 +59,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   const MachinePlan& plan = campaign.machines()[static_cast<std::size_t>(machine)];
   const MachineResult& r = campaign.result(machine);
   const Overhead o = campaign.overhead(machine);
-  std::int64_t stalls = 0;
-  std::int64_t macs = 0;
-  for (const LayerCounters& c : r.counters) {
-    stalls += c.stall_cycles;
-    macs += c.macs;
-  }
+  const LayerCounters total = sum(r.counters);
   const double pes = static_cast<double>(plan.array.rows) * plan.array.columns;
   const auto cycles = static_cast<double>(r.cycles_per_image);
   std::int64_t bits = 0;
@@ -77,11 +75,12 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["images"] = r.images;
   j["accuracy"] = proportion(r.correct, r.images);
   j["cycles_per_image"] = r.cycles_per_image;
-  j["stall_cycles_per_image"] = stalls;
-  j["utilization"] = static_cast<double>(macs) / (cycles * pes);
+  j["stall_cycles_per_image"] = total.stall_cycles;
+  j["utilization"] = static_cast<double>(total.macs) / (cycles * pes);
   j["clock_mhz"] = campaign.experiment().clock_mhz;
   j["latency_us"] = cycles / campaign.experiment().clock_mhz;
   j["layers"] = layers_json(campaign, plan, r);
+  j["counters"] = counters_json(total, pes);
   j["state_bits"] = bits;
   j["area_um2"] = r.area.total_um2;
   j["area_blocks_um2"] = r.area.block_um2;

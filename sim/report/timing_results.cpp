@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "report/counter_report.h"
 #include "report/table.h"
 
 namespace sagitta {
@@ -28,7 +29,10 @@ ordered_json head(const TimingRun& run) {
   j["experiment"] = run.experiment().file;
   j["workload"] = {{"name", w.name}, {"source", w.source}, {"batch", w.batch}, {"macs", w.macs()}};
   j["timing"] = to_string(run.experiment().timing);
-  if (run.experiment().timing == Timing::real) j["technology"] = run.technology().name;
+  if (run.experiment().timing == Timing::real) {
+    j["technology"] = run.technology().name;
+    j["counter_meanings"] = counter_meanings();
+  }
   j["configurations"] = ordered_json::array();
   return j;
 }
@@ -60,34 +64,25 @@ ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
                       {"stall_cycles", c.stall_cycles},
                       {"utilization", utilization(c.macs, c.cycles, pes_of(m))},
                       {"macs", c.macs},
-                      {"activation_reads", c.activation_reads},
-                      {"weight_row_reads", c.weight_row_reads},
-                      {"partial_reads", c.partial_reads},
-                      {"partial_writes", c.partial_writes},
-                      {"activation_writes", c.activation_writes},
-                      {"dma_bytes", c.dma_bytes}});
+                      {"counters", counters_json(c, pes_of(m))}});
   }
   return layers;
 }
 
 ordered_json real_machine(const TimingRun& run, const TimedMachine& m) {
   const TimedMachine& base = run.baseline(m);
-  std::int64_t stalls = 0;
-  std::int64_t macs = 0;
-  for (const LayerCounters& c : m.counters) {
-    stalls += c.stall_cycles;
-    macs += c.macs;
-  }
+  const LayerCounters total = sum(m.counters);
   std::int64_t bits = 0;
   for (const RegisterClass& c : m.registers) bits += c.bits();
   ordered_json j = identity(m, run);
   j["cycles"] = m.cycles;
-  j["stall_cycles"] = stalls;
-  j["macs"] = macs;
-  j["utilization"] = utilization(macs, m.cycles, pes_of(m));
+  j["stall_cycles"] = total.stall_cycles;
+  j["macs"] = total.macs;
+  j["utilization"] = utilization(total.macs, m.cycles, pes_of(m));
   j["clock_mhz"] = run.experiment().clock_mhz;
   j["latency_us"] = static_cast<double>(m.cycles) / run.experiment().clock_mhz;
   j["layers"] = real_layers(run, m);
+  j["counters"] = counters_json(total, pes_of(m));
   j["state_bits"] = bits;
   j["area_um2"] = m.area.total_um2;
   j["area_blocks_um2"] = m.area.block_um2;

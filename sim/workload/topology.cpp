@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@ namespace sagitta {
 namespace {
 
 constexpr int kLargest = 1 << 23;  // of any number in a file; the machine's counters hold no more
+constexpr double kMostElements = 1 << 30;  // of an operand or a result
 
 const std::vector<std::string> kConvolutionColumns = {
     "IFMAP Height", "IFMAP Width", "Filter Height", "Filter Width",
@@ -143,6 +145,7 @@ class Reader {
       check_fits("Filter Height", layer.filter_h, "height", layer.ifmap_h);
       check_fits("Filter Width", layer.filter_w, "width", layer.ifmap_w);
     }
+    check_sizes(layer);
     const bool depthwise =
         form_ == TopologyForm::convolution && layer.name.find("DP") != std::string::npos;
     topology.workload.layers.push_back(as_work(layer, depthwise ? layer.channels : 1));
@@ -156,6 +159,18 @@ class Reader {
     for (int i = 0; i < layer.channels; ++i) {
       channel.name = fmt::format("{}Channel_{}", layer.name, i);
       topology.layers.push_back(channel);
+    }
+  }
+
+  void check_sizes(const TopologyLayer& layer) const {
+    const std::pair<const char*, double> sizes[] = {
+        {"IFMAP", double(layer.ifmap_h) * layer.ifmap_w * layer.channels},
+        {"filter", double(layer.filters) * double(layer.depth())},
+        {"OFMAP", double(layer.rows()) * layer.filters}};
+    for (const auto& [what, elements] : sizes) {
+      if (elements <= kMostElements) continue;
+      fail("", fmt::format("its {} has {:.0f} elements", what, elements),
+           fmt::format("split the layer: at most {:.0f} are possible", kMostElements));
     }
   }
 

@@ -228,7 +228,7 @@ TEST_F(Workloads, ScaleSimFilesThatMakeNoSenseAreRefused) {
   refuses({"scale-sim", "-c", "a.cfg", "-t", "none.csv"}, {"none.csv"});
   refuses({"scale-sim", "-t", "net.csv", "--export-topology", "net.csv"},
           {"net.csv: is the file that is read"});
-  write("big.csv", "Layer, M, N, K,\nbig, 1000000, 100000, 1000,\n");
+  write("big.csv", "Layer, M, N, K,\nbig, 1000000, 1000, 1000,\n");
   refuses({"scale-sim", "-c", "a.cfg", "-t", "big.csv", "--traces", "-o", "out"},
           {"layer big", "GB"});
 }

@@ -156,6 +156,12 @@ TEST_F(ScaleSimFiles, TopologyErrorsNameLineColumnAndValue) {
                    {"'2:4'", "not modelled"});
   topology_refuses("a, 1, 1, 1, 1, 1, 1, 1, 1,\n", "line 2, column 9",
                    {"'1' follows the last column, Strides", "one stride"});
+  topology_refuses("a, 40000, 40000, 1, 1, 1, 1, 1,\n", "line 2",
+                   {"IFMAP has 1600000000 elements", "at most 1073741824"});
+  topology_refuses("a, 40000, 40000, 1,\n", "line 2", {"OFMAP has 1600000000 elements"},
+                   TopologyForm::gemm);
+  topology_refuses("a, 1, 40000, 40000,\n", "line 2", {"filter has 1600000000 elements"},
+                   TopologyForm::gemm);
   topology_refuses("", "", {"no layer below its header"});
   topology_refuses("a, 1, 1,\n", "line 2, column K", {"the row has 3 cells of 4"},
                    TopologyForm::gemm);

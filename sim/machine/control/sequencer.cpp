@@ -152,14 +152,11 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       s.group_address = 0;
       s.phase = static_cast<std::uint8_t>(Phase::wait);
       break;
-    case Phase::wait: {
-      // Transfer 0 is the image, transfer t + 1 the weights of column tile t.
-      const std::uint32_t needed = std::uint32_t{now.column_tile} + (gemm ? 2 : 1);
-      if (transfers_done < needed) break;
+    case Phase::wait:
+      if (!data_ready(now, transfers_done)) break;
       start_column_tile(s);
       s.phase = static_cast<std::uint8_t>(!gemm ? Phase::pool : os ? Phase::setup : Phase::preload);
       break;
-    }
     case Phase::setup:
       if (os) step_setup(now, s, cycle);
       break;

@@ -116,6 +116,11 @@ class Sequencer {
     const Phase issuing = dataflow() == Dataflow::os ? Phase::feed : Phase::stream;
     return s.phase == static_cast<std::uint8_t>(issuing);
   }
+  // Transfer 0 is the image, transfer t + 1 the weights of column tile t.
+  static bool data_ready(const SequencerState& s, std::uint32_t transfers_done) {
+    const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+    return transfers_done >= std::uint32_t{s.column_tile} + (gemm ? 2 : 1);
+  }
   // The weight row (k) being read for the array, or -1.
   std::int32_t weight_row(const SequencerState& s) const;
   // The lane whose parameters are being read, or -1.

@@ -1,5 +1,6 @@
 #include "machine/memory/activation_scratchpad.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sagitta {
@@ -66,6 +67,12 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
     vector[c] = holds(which, address) ? bank[address] : std::int8_t{0};
   }
+}
+
+std::int64_t ActivationScratchpad::taken(const std::byte* now, const Dma& dma) const {
+  const DmaState& d = dma.state(now);
+  if (d.data_valid == 0 || d.data_image == 0) return 0;
+  return std::clamp<std::int64_t>(bytes_ - d.data_address, 0, dma.count(now));
 }
 
 void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteBack& write) {

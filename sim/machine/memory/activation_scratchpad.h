@@ -26,6 +26,9 @@ class ActivationScratchpad {
 
   void step(const Cycle& cycle, const Dma& dma, const WriteBack& write);
 
+  // Bytes of DMA's beat that fit into the memory.
+  std::int64_t taken(const std::byte* now, const Dma& dma) const;
+
   // Read registers: one element a row, towards the skew registers.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   // Read register of the wide port: taps for the vector unit, or logits on their way to the host.

@@ -67,15 +67,13 @@ int Dma::arriving(const std::byte* now) const {
 bool Dma::receive(const DmaState& now, DmaState& s, const Cycle& cycle) const {
   const int width = program_->memory.dram_bytes_per_cycle;
   const std::uint16_t transfer = now.queue_transfer[0];
-  const bool exists = transfer < program_->transfers.size();
-  const bool image = exists && program_->transfers[transfer].is_image;
-  const std::int64_t size = exists ? program_->transfers[transfer].size : 0;
-  if (now.position < size) {
-    const auto count = static_cast<std::size_t>(std::min<std::int64_t>(width, size - now.position));
+  const bool image = exists(transfer) && program_->transfers[transfer].is_image;
+  const std::int64_t size = exists(transfer) ? program_->transfers[transfer].size : 0;
+  if (const std::int64_t count = delivered(cycle.now); count > 0) {
     if (const std::uint8_t* bytes = source(transfer); bytes != nullptr) {
-      std::memcpy(data_.next(cycle), bytes + now.position, count);
+      std::memcpy(data_.next(cycle), bytes + now.position, static_cast<std::size_t>(count));
     } else {
-      std::memset(data_.next(cycle), 0, count);
+      std::memset(data_.next(cycle), 0, static_cast<std::size_t>(count));
     }
     s.data_valid = 1;
     s.data_image = image ? 1 : 0;
@@ -86,9 +84,24 @@ bool Dma::receive(const DmaState& now, DmaState& s, const Cycle& cycle) const {
   s.position = now.position + static_cast<std::uint32_t>(width);
   if (std::int64_t{now.position} + width < size) return false;
   s.position = 0;
-  if (exists && !image) s.bank = now.bank ^ 1;
+  if (exists(transfer) && !image) s.bank = now.bank ^ 1;
   s.done = static_cast<std::uint16_t>(now.done + 1);
   return true;
+}
+
+std::int64_t Dma::delivered(const std::byte* now) const {
+  const DmaState& s = state(now);
+  if (!due(s) || !dram_ready_ || !exists(s.queue_transfer[0])) return 0;
+  return std::clamp<std::int64_t>(program_->transfers[s.queue_transfer[0]].size - s.position, 0,
+                                  program_->memory.dram_bytes_per_cycle);
+}
+
+Dma::Activity Dma::activity(const std::byte* now, const SequencerState& sequencer) const {
+  const DmaState& s = state(now);
+  if (due(s) && dram_ready_) return Activity::burst;
+  if (s.queue_valid[0] != 0) return Activity::latency;
+  if (!exists(s.transfer)) return Activity::idle;
+  return bank_free(s, sequencer) ? Activity::latency : Activity::blocked;
 }
 
 void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
@@ -112,10 +125,8 @@ void Dma::step(const Cycle& cycle, const SequencerState& sequencer) const {
     }
     s.queue_valid[slots_ - 1] = 0;
   }
-  // A new one takes the first free slot. Transfer t + 1 fills the bank of column tile t, which is
-  // free once tile t - 2 is finished.
-  if (now.queue_valid[slots_ - 1] != 0 || now.transfer >= program_->transfers.size() ||
-      now.transfer > sequencer.column_tile + 2) {
+  // A new one takes the first free slot.
+  if (now.queue_valid[slots_ - 1] != 0 || !exists(now.transfer) || !bank_free(now, sequencer)) {
     return;
   }
   int free = 0;

@@ -46,11 +46,22 @@ class Dma {
   const std::uint8_t* data(const std::byte* now) const { return data_.now(now); }
   // The transfer whose data arrive, or -1 while none do.
   int arriving(const std::byte* now) const;
+  // What the engine does in a cycle. Latency begins with the decision to fetch and includes pauses
+  // of DRAM; blocked: nothing is asked for, since the next transfer's bank is not free yet.
+  enum class Activity { burst, latency, blocked, idle };
+  Activity activity(const std::byte* now, const SequencerState& sequencer) const;
+  // Bytes that DRAM delivers in this cycle; they are in the data register in the next one.
+  std::int64_t delivered(const std::byte* now) const;
   // Bytes of the beat in use; a corrupt count never reaches past the data register.
   std::uint32_t count(const std::byte* now) const;
 
  private:
   void declare(RegisterLayout& layout);
+  bool exists(std::uint16_t transfer) const { return transfer < program_->transfers.size(); }
+  // Transfer t + 1 fills the bank of column tile t, free once tile t - 2 is finished.
+  static bool bank_free(const DmaState& s, const SequencerState& sequencer) {
+    return s.transfer <= sequencer.column_tile + 2;
+  }
   const std::uint8_t* source(std::uint16_t transfer) const;
   bool due(const DmaState& now) const {
     return now.queue_valid[0] != 0 && now.queue_wait[0] >= latency_;

@@ -96,6 +96,14 @@ void WeightScratchpad::trim_checksum(const Cycle& cycle, std::int64_t bank_row) 
   word = static_cast<std::int16_t>(static_cast<std::int16_t>(word << unused) >> unused);
 }
 
+std::int64_t WeightScratchpad::taken(const std::byte* now, const Dma& dma) const {
+  const DmaState& d = dma.state(now);
+  if (d.data_valid == 0 || d.data_image != 0) return 0;
+  const std::int64_t end =
+      format_.header_bytes(columns_) + rows_ * (columns_ + (has_checksum_ ? 2 : 0));
+  return std::clamp<std::int64_t>(end - d.data_address, 0, dma.count(now));
+}
+
 // Places a beat of the column tile's stream; see Transfer for its order.
 void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
   const DmaState& d = dma.state(cycle.now);

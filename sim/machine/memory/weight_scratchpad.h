@@ -17,6 +17,9 @@ class WeightScratchpad {
 
   void step(const Cycle& cycle, const Dma& dma);
 
+  // Bytes of DMA's beat that fit into the memory.
+  std::int64_t taken(const std::byte* now, const Dma& dma) const;
+
   // Read registers: one weight row towards the skew registers, and its checksum weight.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   std::int16_t checksum_read(const std::byte* now) const {
