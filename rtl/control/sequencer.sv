@@ -7,7 +7,8 @@ module sequencer #(
     parameter int PARTIAL_ROWS = 1,
     parameter int FLUSH_CYCLES = 5,
     parameter int STORE_BEAT_CYCLES = 1,
-    parameter int DESCRIPTOR_BITS = DATAFLOW == 0 ? 522 : 466
+    parameter int BANK_BITS = 1,  // of the number of an activation bank
+    parameter int DESCRIPTOR_BITS = (DATAFLOW == 0 ? 665 : 609) + 3 * BANK_BITS
 ) (
     input logic clk,
     input logic reset,
@@ -37,8 +38,19 @@ module sequencer #(
     output logic [ 7:0] result_min,
     output logic [ 7:0] result_max,
     output logic        result_raw,
-    output logic        activation_bank,
     output logic        tile_weight_bank,
+
+    // The layer's operation and, where it adds up taps, what a tap counts.
+    output logic [ 1:0] layer_operation,
+    output logic [23:0] layer_tap_scale,
+    output logic [23:0] layer_second_scale,
+    output logic [ 5:0] layer_tap_shift,
+    output logic [ 7:0] layer_second_zero_point,
+
+    // Activation banks: of the row ports, of the wide port in this cycle, of the results.
+    output logic [BANK_BITS-1:0] rows_bank,
+    output logic [BANK_BITS-1:0] vector_bank,
+    output logic [BANK_BITS-1:0] results_bank,
 
     // Operands of the array: each row has a position, all share another.
     output logic               issues_rows,
@@ -67,7 +79,8 @@ module sequencer #(
     output logic [ 3:0] tag_next,
     output logic        parameters_read,
     output logic [ 8:0] parameters_lane,
-    output logic [ 3:0] pool_reads,
+    output logic [ 4:0] pool_reads,
+    output logic [31:0] pool_reads_address,
     output logic [ 3:0] pool_takes,
     output logic [31:0] pool_takes_address,
     output logic        result_valid
@@ -82,9 +95,11 @@ module sequencer #(
 
   logic [3:0] phase;
   logic [7:0] layer;
-  logic input_bank, weight_bank;
+  logic weight_bank;
   logic [15:0] column_tile;
   logic [23:0] first_column, first_row, count;
+  logic [23:0] group_column;
+  logic [31:0] group_address;
   logic [31:0] output_address;
   logic [23:0] tap_y, tap_x, channel;
   logic [7:0] kernel_y, kernel_x;
@@ -93,7 +108,8 @@ module sequencer #(
   logic [23:0] pixel;
   logic param1;
   logic [8:0] param_lane1;
-  logic [3:0] pool1, pool2;
+  logic [4:0] pool1;
+  logic [3:0] pool2;
   logic [31:0] pool_address1, pool_address2;
   logic store1;
   // Each dataflow has the registers of its own; the others' names are tied to 0.
@@ -111,34 +127,42 @@ module sequencer #(
   // verilator lint_on UNUSEDSIGNAL
 
   // The layer descriptor. The host's word has the fields of this dataflow, the first one lowest.
-  localparam int LOW_BITS = 408;
+  localparam int LOW_BITS = 488;
   localparam int FLOW_BITS = OS ? 80 : 24;
   wire take_descriptor = phase == LOAD && layer < layers;
   if (1) begin : config_
     logic [15:0] height;
-    logic [23:0] width, rows, columns;
+    logic [23:0] width, rows, columns, group_columns;
     logic [15:0] origin_y, origin_x, stride_y, stride_x;
-    logic [23:0] span_x;
+    logic [23:0] span_x, span_y;
     logic [15:0] dilation_y, dilation_x;
     logic [7:0] kernel_h, kernel_w;
     logic [23:0] tap_channels;
-    logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step;
+    logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step, image_step;
     logic [23:0] tile_y, tile_x, depth;
     logic [31:0] tile_address;
     logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
-    logic operation, raw;
+    logic [1:0] operation;
+    logic raw;
+    logic [BANK_BITS-1:0] input_bank, second_bank, output_bank;
+    logic [23:0] tap_scale, second_scale;
+    logic [5:0] tap_shift;
+    logic [7:0] second_zero_point;
     always_ff @(posedge clk) begin
       if (reset) begin
-        {line_step, pixel_step, origin_address, tap_step_y, tap_step_x} <= '0;
-        {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_x} <= '0;
-        {stride_x, stride_y, origin_x, origin_y, columns, rows, width, height} <= '0;
+        {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x} <= '0;
+        {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x} <= '0;
+        {stride_x, stride_y, origin_x, origin_y, group_columns, columns, rows, width} <= '0;
+        {second_zero_point, tap_shift, second_scale, tap_scale, height} <= '0;
+        {output_bank, second_bank, input_bank} <= '0;
         {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <= '0;
       end else if (take_descriptor) begin
-        {line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels, kernel_w,
-         kernel_h, dilation_x, dilation_y, span_x, stride_x, stride_y, origin_x, origin_y, columns,
-         rows, width, height} <= next_descriptor[LOW_BITS-1:0];
-        {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
-            next_descriptor[LOW_BITS+FLOW_BITS+:34];
+        {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels,
+         kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x, stride_x, stride_y, origin_x,
+         origin_y, group_columns, columns, rows, width, height} <= next_descriptor[LOW_BITS-1:0];
+        {second_zero_point, tap_shift, second_scale, tap_scale, output_bank, second_bank,
+         input_bank, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
+            next_descriptor[DESCRIPTOR_BITS-1:LOW_BITS+FLOW_BITS];
       end
     end
     if (OS) begin : tiles
@@ -155,10 +179,10 @@ module sequencer #(
       end
     end
   end
-  wire gemm = !config_.operation;
+  wire gemm = config_.operation == 0;
 
   // How much of the array the tile uses.
-  wire signed [24:0] columns_left = {1'b0, config_.columns} - {1'b0, first_column};
+  wire signed [24:0] columns_left = {1'b0, config_.group_columns} - {1'b0, group_column};
   wire signed [24:0] rows_left = OS ? {1'b0, config_.rows} - {1'b0, first_row}
                                     : {1'b0, config_.depth} - {1'b0, first_depth};
   function automatic logic [8:0] clamped(input logic signed [24:0] left, input int most);
@@ -169,7 +193,9 @@ module sequencer #(
 
   wire [24:0] counted = {1'b0, count} + 25'd1;  // does not wrap: what the phases' ends compare
   wire [23:0] first_row_next = first_row + 24'(OS ? ROWS : PARTIAL_ROWS);
-  wire [23:0] first_column_next = first_column + 24'(COLUMNS);
+  wire [23:0] first_column_next = first_column + {15'b0, lanes};
+  wire [23:0] group_column_next = group_column + 24'(COLUMNS);
+  wire group_ends = group_column_next >= config_.group_columns;
 
   // Where phases end.
   wire transfers_ready = {1'b0, transfers_done} >= {1'b0, column_tile} + (gemm ? 17'd2 : 17'd1);
@@ -236,16 +262,20 @@ module sequencer #(
   wire [31:0] origin_y = 32'($signed(config_.origin_y));
   wire [31:0] origin_x = 32'($signed(config_.origin_x));
   wire [31:0] span_x = {8'b0, config_.span_x};
+  wire [31:0] span_y = {8'b0, config_.span_y};
   wire [31:0] stride_y = {16'b0, config_.stride_y};
   wire walk_starts = phase == WAIT && transfers_ready;
   wire walk_returns = WS && phase == PRELOAD && preload_ends;  // to the part's first pixel
   wire walk_advances = (OS && phase == SETUP) || (WS && phase == STREAM) ||
                        (phase == POOL && taps_end);
-  wire [31:0] start_address = gemm ? config_.origin_address
-                                   : config_.origin_address + {8'b0, first_column};
-  wire [31:0] walk_x_next = walk_x + {16'b0, config_.stride_x};
-  wire [31:0] walk_address_next = walk_address + config_.pixel_step;
-  wire walk_wraps = $signed(walk_x_next - origin_x) >= $signed(span_x);
+  wire [31:0] start_address = config_.origin_address + (gemm ? group_address : {8'b0, first_column});
+  wire [31:0] walk_y_next, walk_x_next, walk_address_next;
+  wrap_position walk (
+      .y(walk_y), .x(walk_x + {16'b0, config_.stride_x}),
+      .address(walk_address + config_.pixel_step), .origin_y, .origin_x, .span_y, .span_x,
+      .stride_y, .line_step(config_.line_step), .image_step(config_.image_step),
+      .wrapped_y(walk_y_next), .wrapped_x(walk_x_next), .wrapped_address(walk_address_next)
+  );
   always_ff @(posedge clk) begin
     if (reset) begin
       {walk_y, walk_x, walk_address} <= '0;
@@ -254,9 +284,7 @@ module sequencer #(
     end else if (walk_returns) begin
       {walk_y, walk_x, walk_address} <= {part_y, part_x, part_address};
     end else if (walk_advances) begin
-      walk_y <= walk_wraps ? walk_y + stride_y : walk_y;
-      walk_x <= walk_wraps ? walk_x_next - span_x : walk_x_next;
-      walk_address <= walk_wraps ? walk_address_next + config_.line_step : walk_address_next;
+      {walk_y, walk_x, walk_address} <= {walk_y_next, walk_x_next, walk_address_next};
     end
   end
 
@@ -270,8 +298,9 @@ module sequencer #(
       .taken_y(OS ? walk_y : {8'b0, tap_y}), .taken_x(OS ? walk_x : {8'b0, tap_x}),
       .taken_address(OS ? walk_address : tap_address), .advances(rows_advance),
       .step_y({8'b0, config_.tile_y}), .step_x({8'b0, config_.tile_x}),
-      .step_address(config_.tile_address), .origin_x, .span_x, .stride_y,
-      .line_step(config_.line_step), .rows_y, .rows_x, .rows_address
+      .step_address(config_.tile_address), .origin_y, .origin_x, .span_y, .span_x, .stride_y,
+      .line_step(config_.line_step), .image_step(config_.image_step), .rows_y, .rows_x,
+      .rows_address
   );
 
   // Pooling: is the tap inside of the map?
@@ -284,7 +313,8 @@ module sequencer #(
   always_ff @(posedge clk) begin
     if (reset) begin
       phase <= LOAD;
-      {layer, input_bank, weight_bank, column_tile, first_column, first_row, count} <= '0;
+      {layer, weight_bank, column_tile, first_column, first_row, count} <= '0;
+      {group_column, group_address} <= '0;
       {output_address, pixel} <= '0;
     end else begin
       case (phase)
@@ -292,6 +322,8 @@ module sequencer #(
           if (take_descriptor) begin
             layer <= layer + 8'd1;
             first_column <= '0;
+            group_column <= '0;
+            group_address <= '0;
             phase <= WAIT;
           end else begin
             count <= '0;
@@ -352,12 +384,9 @@ module sequencer #(
                 weight_bank <= !weight_bank;
               end
               first_column <= first_column_next;
-              if (first_column_next < config_.columns) begin
-                phase <= WAIT;
-              end else begin
-                input_bank <= !input_bank;
-                phase <= LOAD;
-              end
+              group_column <= group_ends ? '0 : group_column_next;
+              if (group_ends) group_address <= group_address + {8'b0, config_.tap_channels};
+              phase <= first_column_next < config_.columns ? WAIT : LOAD;
             end
           end
         end
@@ -402,9 +431,9 @@ module sequencer #(
     end else begin
       param1 <= reads_parameters;
       if ((OS && phase == SETUP) || (WS && phase == PRELOAD)) param_lane1 <= count[8:0];
-      pool1 <= phase == POOL ? {!pool_inside, taps_end, pool_first, 1'b1} : 4'b0;
+      pool1 <= phase == POOL ? {kernel_x != 0, !pool_inside, taps_end, pool_first, 1'b1} : 5'b0;
       if (phase == POOL) pool_address1 <= output_address;
-      pool2 <= pool1;
+      pool2 <= pool1[3:0];
       pool_address2 <= pool_address1;
       store1 <= reads_results;
     end
@@ -461,7 +490,15 @@ module sequencer #(
   assign result_min = config_.output_min;
   assign result_max = config_.output_max;
   assign result_raw = config_.raw;
-  assign activation_bank = input_bank;
+  assign layer_operation = config_.operation;
+  assign layer_tap_scale = config_.tap_scale;
+  assign layer_second_scale = config_.second_scale;
+  assign layer_tap_shift = config_.tap_shift;
+  assign layer_second_zero_point = config_.second_zero_point;
+  assign rows_bank = config_.input_bank;
+  assign vector_bank = phase != POOL   ? config_.output_bank :
+                       kernel_x == 0 ? config_.input_bank : config_.second_bank;
+  assign results_bank = config_.output_bank;
   assign tile_weight_bank = weight_bank;
   assign issues_rows = phase == (OS ? FEED : STREAM);
   assign shared_y = OS ? {8'b0, tap_y} : walk_y;
@@ -484,6 +521,7 @@ module sequencer #(
   assign parameters_read = param1;
   assign parameters_lane = param_lane1;
   assign pool_reads = pool1;
+  assign pool_reads_address = pool_address1;
   assign pool_takes = pool2;
   assign pool_takes_address = pool_address2;
   assign result_valid = store1;

@@ -53,7 +53,7 @@ void check_keys(const ExperimentSource& source, const Experiment& experiment) {
   if (!experiment.network_path.empty()) {
     source.fail("$.workload", "there is a network too", "name one of them");
   }
-  for (const char* key : {"images", "fault", "thresholds", "calibration_images"}) {
+  for (const char* key : {"images", "batch", "fault", "thresholds", "calibration_images"}) {
     if (!document.contains(key)) continue;
     source.fail(json_place("$", key), "this key does not apply to a workload, which has no values",
                 "remove it, or name a \"network\"");
@@ -104,6 +104,7 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   } else {
     all["network"] = experiment.network_path;
     all["images"] = null_if(experiment.images == 0, experiment.images);
+    all["batch"] = experiment.batch;
   }
   all["array"] = expansion.array;
   all["scheme"] = expansion.scheme;
@@ -147,6 +148,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   experiment.workload_path = value_or(document, "workload", std::string());
   if (document.value("timing", "real") == "scale-sim") experiment.timing = Timing::scale_sim;
   experiment.images = value_or(document, "images", 0);
+  experiment.batch = value_or(document, "batch", experiment.batch);
   const json memory = document.value("memory", json::object());
   MemoryShape& shape = experiment.memory;
   shape.activation_bytes = value_or(memory, "activation_bytes", shape.activation_bytes);

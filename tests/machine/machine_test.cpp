@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "network/reference.h"
 #include "support/random_network.h"
 
@@ -37,10 +40,11 @@ Protection random_protection(Random& random) {
 }
 
 TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
+  std::map<std::string, int> kinds;
   for (int seed = 0; seed < 800; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
-    const Network network = test::random_network(random);
+    const Network network = test::random_network(random, seed % 2 == 0 ? 4 : 8);
     const ArrayShape array{random.between(1, 9), random.between(1, 9),
                            seed < 400 ? Dataflow::os : Dataflow::ws};
     MemoryShape memory;
@@ -50,6 +54,11 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
     const int batch = random.chance(60) ? 1 : random.between(2, 5);
     const Program program =
         compile(network, array, memory, random_protection(random), "test", batch);
+    for (const Layer& layer : network.layers) {
+      ++kinds[layer.kind == LayerKind::gemm && layer.groups > 1 ? "groups" : to_string(layer.kind)];
+    }
+    ++kinds[batch > 1 ? "batch" : "single"];
+    ++kinds[std::to_string(program.activation_banks) + " banks"];
     Machine machine(program);
     for (int repeat = 0; repeat < 2; ++repeat) {
       std::vector<std::int8_t> images;
@@ -76,6 +85,10 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
       ASSERT_EQ(macs, expected_macs);
       ASSERT_EQ(cycles, machine.cycle());
     }
+  }
+  for (const char* kind : {"gemm", "groups", "max_pool", "average_pool", "add", "batch", "single",
+                           "2 banks", "3 banks", "4 banks"}) {
+    EXPECT_GT(kinds[kind], 20) << kind;
   }
 }
 
