@@ -31,6 +31,7 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
   options->add_to(*command);
   command->callback([options, work, set] {
     check_output(options->output);
+    if (!set.empty()) require_network(options->load());  // before keys that only networks take
     options->set.insert(options->set.end(), set.begin(), set.end());
     Campaign campaign(options->load());
     check_overwrite(*options, document(campaign.experiment().resolved));
@@ -162,7 +163,7 @@ void add_run(CLI::App& app) {
       "or time a workload");
   command->footer(
       "Examples: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run\n"
-      "          sagitta run configs/workloads/resnet50.json");
+      "          sagitta run configs/resnet50.json");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options] {
