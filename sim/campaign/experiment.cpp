@@ -54,7 +54,7 @@ void check_keys(const ExperimentSource& source, const Experiment& experiment) {
     source.fail("$.workload", "there is a network too", "name one of them");
   }
   for (const char* key : {"images", "fault", "thresholds", "calibration_images"}) {
-    if (!document.contains(key)) continue;
+    if (!document.contains(key) || document[key].is_null()) continue;
     source.fail(json_place("$", key), "this key does not apply to a workload, which has no values",
                 "remove it, or name a \"network\"");
   }

@@ -32,6 +32,7 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
   options->add_to(*command);
   command->callback([options, work, set] {
     check_output(options->output);
+    if (!set.empty()) require_network(options->load());  // before keys that only networks take
     options->set.insert(options->set.end(), set.begin(), set.end());
     Campaign campaign(options->load());
     check_overwrite(*options, document(campaign.experiment().resolved));

@@ -104,7 +104,8 @@ TEST_F(Workloads, ScaleSimCommand) {
   write("net.csv", kHeader + "conv, 12, 12, 3, 3, 3, 20, 1,\n");
   const std::string printed = done({"scale-sim", "-c", "a.cfg", "-t", "net.csv", "-o", "out"});
   EXPECT_EQ(contents(path("out/small/COMPUTE_REPORT.csv")), printed);
-  EXPECT_NE(printed.find(", 1463, 0, "), std::string::npos) << "12 folds of 122 cycles\n" << printed;
+  EXPECT_NE(printed.find(", 1463, 0, "), std::string::npos) << "12 folds of 122 cycles\n"
+                                                            << printed;
   done({"scale-sim", "-c", "a.cfg", "-t", "net.csv", "-i", "conv", "-o", "out", "--traces"});
   for (const char* buffer : {"IFMAP", "FILTER", "OFMAP"}) {
     const std::string trace =
@@ -124,7 +125,7 @@ TEST_F(Workloads, ScaleSimCommand) {
             1463);
 }
 
-TEST_F(Workloads, ShippedExperimentUnderBothTimings) {
+TEST_F(Workloads, ShippedExperiment) {
   const std::string shipped = SAGITTA_SOURCE_DIR "/configs/resnet50.json";
   const auto m = document({"run", shipped, "--set", "timing=scale-sim"})["configurations"][0];
   std::int64_t total = 0;
@@ -169,8 +170,7 @@ TEST_F(Workloads, OnlyRunAndCheckTakeThem) {
     if (command[0] == "run" || command[0] == "check") continue;
     refuses(command, {"experiment.json: $.workload", "can only be timed", "sagitta run"});
   }
-  EXPECT_NE(done({"check", "experiment.json"}).find("workload small, 3 layers"),
-            std::string::npos);
+  EXPECT_NE(done({"check", "experiment.json"}).find("workload small, 3 layers"), std::string::npos);
   EXPECT_EQ(document({"check", "experiment.json"})["machines"].size(), 1U);
 }
 

@@ -42,14 +42,16 @@ class WorkloadFiles : public ::testing::Test {
 const std::string kConv = R"({"name": "c", "kind": "convolution", "filters": 4, "kernel": 3})";
 
 TEST_F(WorkloadFiles, ShapesFollowFromLayerToLayer) {
-  const Workload w = layers(
-      R"({"name": "c", "kind": "convolution", "filters": 10, "kernel": [3, 2], "stride": [2, 3],
+  const Workload w =
+      layers(
+          R"({"name": "c", "kind": "convolution", "filters": 10, "kernel": [3, 2], "stride": [2, 3],
           "dilation": [2, 1], "padding": [1, 0, 2, 3], "groups": 2},
          {"name": "m", "kind": "max_pool", "kernel": 2, "stride": 2, "padding": [0, 1]},
          {"name": "p", "kind": "convolution", "filters": 6, "kernel": 1, "from": "input"},
          {"name": "s", "kind": "add", "with": "input"},
          {"name": "g", "kind": "average_pool"},
-         {"name": "d", "kind": "dense", "filters": 7, "from": "m"})").workload;
+         {"name": "d", "kind": "dense", "filters": 7, "from": "m"})")
+          .workload;
   // (9 + 1 + 2 - 2 (3 - 1) - 1) / 2 + 1 = 4 and (8 + 3 - 1 - 1) / 3 + 1 = 4.
   EXPECT_EQ(w.layers[0].output, (FeatureShape{4, 4, 10}));
   EXPECT_EQ(w.layers[0].depth(), 3 * 2 * 3);
@@ -67,16 +69,16 @@ TEST_F(WorkloadFiles, ShapesFollowFromLayerToLayer) {
 }
 
 TEST_F(WorkloadFiles, ProductsHaveAllOfTheBatch) {
-  const WorkloadFile file = read(
-      R"({"name": "w", "input": [9, 8, 6], "batch": 3, "layers": [)" + kConv + "]}");
+  const WorkloadFile file =
+      read(R"({"name": "w", "input": [9, 8, 6], "batch": 3, "layers": [)" + kConv + "]}");
   ASSERT_EQ(file.products.size(), 1U);
   EXPECT_EQ(file.products[0].rows(), 3 * 7 * 6);
   EXPECT_EQ(file.products[0].depth(), 54);
 }
 
 TEST_F(WorkloadFiles, ErrorsNamePlaceValueAndRemedy) {
-  layers_refuse(R"({"name": "c", "kind": "conv", "filters": 4, "kernel": 3})", "$.layers[0].kind",
-                {"\"convolution\"?"});
+  layers_refuse(R"({"name": "c", "kind": "convolutions", "filters": 4, "kernel": 3})",
+                "$.layers[0].kind", {"\"convolution\"?"});
   layers_refuse(R"({"name": "c", "kind": "convolution", "kernel": 3})", "$.layers[0].filters",
                 {"missing"});
   layers_refuse(R"({"name": "c", "kind": "convolution", "filters": 4, "kernal": 3})",
@@ -103,7 +105,7 @@ TEST_F(WorkloadFiles, ErrorsNamePlaceValueAndRemedy) {
       "$.layers[0]", {"elements", "at most"});
   refuses([&] { read(R"({"name": "w", "input": [9, 8], "layers": [)" + kConv + "]}"); }, "$.input",
           {"w.json"});
-  refuses([&] { read("{"); }, "line 1, column 1", {"not JSON"});
+  refuses([&] { read("{"); }, "line 1, column 2", {"not JSON"});
 }
 
 // What the machine cannot do is said, layer by layer.
