@@ -75,6 +75,31 @@ TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
   EXPECT_GT(suppressed, 0) << "no scheme was at work";
 }
 
+// Not only in the end: every count at every cycle, so that each write falls into the same cycle.
+TEST(TimingOnly, CountsTheSameInEveryCycle) {
+  for (const Dataflow dataflow : test::kDataflows) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      Random random(55'000 + seed);
+      const ArrayShape array{random.between(1, 8), random.between(1, 8), dataflow};
+      const Network network = test::random_network(random, 3);
+      const Program program = compile(network, array, test::random_memory(random, array),
+                                      test::random_scheme(random, network), "test");
+      const auto image = random.int8s(network.input.elements());
+      Machine whole(program);
+      Machine timing(program, DataPath::none);
+      whole.reset(image.data());
+      timing.reset(nullptr);
+      while (!whole.done()) {
+        whole.step();
+        timing.step();
+        expect_same_time(whole, timing);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 // Bare products keep int32 sums, whose way to the host takes other times.
 TEST(TimingOnly, EqualsTheWholeMachineOnRawProducts) {
   for (const Dataflow dataflow : test::kDataflows) {
