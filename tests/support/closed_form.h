@@ -71,31 +71,50 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
   for (int row = 0; row < layer.rows(); row += most) {
     const int stream = ws ? std::min(most, layer.rows() - row) : channels;
     for (int fold = 0; fold < count; ++fold) {
-      now += array.rows;
+      if (fold == 0 || !array.overlap) now += array.rows;
       // The last one's sums pass R rows and C columns.
       tiles.push_back(
           {0, row, 0, fold, now + 2, now + 2 + stream + array.rows + array.columns - 2});
-      now += stream + (fold + 1 < count ? array.rows - 1 : 0);
+      const bool last = fold + 1 == count;
+      if (array.overlap) {  // the next fold loads from R - 1 cycles after this one's start on
+        now += last ? stream : std::max({stream, 2 * array.rows - 1, 2});
+      } else {
+        now += stream + (last ? 0 : array.rows - 1);
+      }
     }
     now += flush(p, array);
   }
   return now;
 }
 
-// A column tile of a gemm layer without its wait.
-inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
-                                       const MemoryShape& memory, int lanes_used,
-                                       const Protection& p) {
-  if (folds(array)) {
-    std::vector<TileTiming> tiles;
-    return folded_tile(layer, array, memory, lanes_used, p, tiles);
-  }
+// An output-stationary column tile, likewise.
+inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int lanes_used,
+                                const Protection& p, std::vector<TileTiming>& tiles) {
   const int m = layer.rows();
-  std::int64_t cycles = std::max(std::min(array.rows, m), lanes_used);  // setup
+  std::int64_t feed = std::max(std::min(array.rows, m), lanes_used);  // setup
+  std::int64_t leaves = 0;  // overlap: when the last row of the tile before leaves
   for (int row = 0; row < m; row += array.rows) {
-    cycles += tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes_used);
+    const int rows = std::min(array.rows, m - row);
+    if (!array.overlap) {
+      const std::int64_t cycles = tile_cycles(layer.depth(), rows, lanes_used);
+      tiles.push_back({0, row, 0, 0, feed + 2, feed + 2 + cycles - 1});
+      feed += cycles;
+      continue;
+    }
+    const std::int64_t hand_over = std::max(feed + layer.depth(), leaves);
+    leaves = hand_over + 2 * rows + lanes_used - 2;
+    tiles.push_back({0, row, 0, 0, feed + 2, leaves + 2});
+    feed = hand_over;
   }
-  return cycles + flush(p, array);
+  return (array.overlap ? leaves + 1 : feed) + flush(p, array);
+}
+
+// A column tile of a gemm layer without its wait. Appends its tiles.
+inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
+                                       const MemoryShape& memory, int channels, const Protection& p,
+                                       std::vector<TileTiming>& tiles) {
+  return folds(array) ? folded_tile(layer, array, memory, channels, p, tiles)
+                      : output_tile(layer, array, channels, p, tiles);
 }
 
 inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array,
@@ -119,9 +138,10 @@ inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
   const int most = tile_channels(layer, array, memory);
   for (int column = 0; column < layer.columns(); column += most) {
     const int lanes = std::min(most, layer.columns() - column);
-    cycles +=
-        1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, memory, lanes, p)
-                                           : pool_tile_cycles(layer, array, p));
+    std::vector<TileTiming> tiles;
+    cycles += 1 + (layer.kind == LayerKind::gemm
+                       ? column_tile_cycles(layer, array, memory, lanes, p, tiles)
+                       : pool_tile_cycles(layer, array, p));
   }
   return cycles;
 }
@@ -208,25 +228,14 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
           std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
       stalls += leave - now;
       now = leave + 1;
-      if (gemm && folds(array)) {
+      if (gemm) {
         std::vector<TileTiming> tiles;
-        const std::int64_t cycles = folded_tile(layer, array, memory, lanes, p, tiles);
+        const std::int64_t cycles = column_tile_cycles(layer, array, memory, lanes, p, tiles);
         for (const TileTiming& t : tiles) {
           result.tiles.push_back(
               {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
         }
         now += cycles;
-        finished.push_back(now);
-      } else if (gemm) {
-        std::int64_t feed = now + std::max(std::min(array.rows, layer.rows()), lanes);
-        for (int row = 0; row < layer.rows(); row += array.rows) {
-          const auto cycles =
-              tile_cycles(layer.depth(), std::min(array.rows, layer.rows() - row), lanes);
-          result.tiles.push_back(
-              {static_cast<int>(i), row, column, 0, feed + 2, feed + 2 + cycles - 1});
-          feed += cycles;
-        }
-        now += column_tile_cycles(layer, array, memory, lanes, p);
         finished.push_back(now);
       } else {
         now += pool_tile_cycles(layer, array, p);
