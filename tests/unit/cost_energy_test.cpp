@@ -112,10 +112,10 @@ TEST(CostEnergyItems, RowPositionsAreLoadedInSetupAndWithEveryRowTile) {
   EXPECT_EQ(count_of(c, "control", "row", "flip-flop toggle"), 0.5 * 2 * 96 * (2 * 3 + 2));
 }
 
-// docs/machine.md: with 64 cycles of latency the image is there in cycle 1 + 64 + 1 = 66. The weights,
-// asked for a cycle later, take the two cycles from then on, so the wait that begins in cycle 1 ends
-// with cycle 68, a stall of 67.
-// Setup is 2 cycles, the tile 2 + 2 x 2 + 2 - 2, flush 5, loads 2, the store 2 beats and 64.
+// docs/machine.md: with 64 cycles of latency the image is there in cycle 1 + 64 + 1 = 66. The
+// weights, asked for a cycle later, take the two cycles from then on, so the wait that begins in
+// cycle 1 ends with cycle 68, a stall of 67. Setup is 2 cycles, the tile 2 + 2 x 2 + 2 - 2, flush
+// 5, loads 2, the store 2 beats and 64.
 TEST(CostEnergyItems, ControlRestsInAStall) {
   const Costed c(gemm(2, 2, 2, {2, 2}, {}));
   constexpr int kStall = 67;
