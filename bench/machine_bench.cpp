@@ -1,5 +1,6 @@
-// Simulation speed: the SystemC accelerator, the same blocks without the kernel, and the PE array
-// alone as one SystemC module a PE and as the flat core. Prints one JSON document; see README.md.
+// Simulation speed: the SystemC accelerator, the same blocks without the kernel, the RTL under
+// Verilator, and the PE array alone as one SystemC module a PE and as the flat core. Prints one
+// JSON document; see README.md.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -17,6 +18,7 @@
 #include "machine/accelerator.h"
 #include "machine/array/pe_array.h"
 #include "network/dataset.h"
+#include "rtl_machine.h"
 #include "worker.h"
 
 int sc_main(int, char**) {
@@ -67,8 +69,9 @@ Work network_work(const NetworkFolder& folder, const ImageSet& images, int size)
   return {compile(folder.network, {size, size}, {}, {}, folder.folder), images.image(0)};
 }
 
+// Of the results and of the cycles that they took.
 std::uint64_t checksum(const Machine& machine) {
-  std::uint64_t hash = 14695981039346656037U;
+  std::uint64_t hash = mix(14695981039346656037U, machine.cycle());
   for (const auto v : machine.logits()) hash = mix(hash, v);
   for (const auto v : machine.raw_output()) hash = mix(hash, v);
   return hash;
@@ -100,6 +103,28 @@ Measure plain_machine(const Work& work) {
   auto machine = std::make_shared<Machine>(work.program);
   return [machine, &work](double seconds) {
     return repeat(seconds, *machine, work, [&] { machine->run(1'000'000'000); });
+  };
+}
+
+Measure rtl_machine(const Work& work) {
+  std::shared_ptr<RtlMachine> machine = make_rtl_machine(work.program);
+  return [machine, &work](double seconds) {
+    Slice slice;
+    std::vector<std::int32_t> results;
+    std::int64_t cycles = 0;
+    const double start = cpu_seconds();
+    do {
+      cycles = machine->run(work.image.data(), results);
+      slice.cycles += cycles;
+      slice.seconds = cpu_seconds() - start;
+    } while (slice.seconds < seconds);
+    slice.checksum = mix(14695981039346656037U, cycles);
+    // A machine with raw results has, beside them, as many logits, which stay zero.
+    if (work.program.raw_output) {
+      for (std::size_t i = 0; i < results.size(); ++i) slice.checksum = mix(slice.checksum, 0);
+    }
+    for (const std::int32_t v : results) slice.checksum = mix(slice.checksum, v);
+    return slice;
   };
 }
 
@@ -215,6 +240,8 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   }
   add("machine_systemc_gemm", [&] { return systemc_machine(product); });
   add("machine_plain_gemm", [&] { return plain_machine(product); });
+  const bool has_rtl = make_rtl_machine(product.program) != nullptr;
+  if (has_rtl) add("machine_rtl_gemm", [&] { return rtl_machine(product); });
   add("array_systemc_per_pe", [&] { return systemc_array(size); });
   add("array_flat", [&] { return flat_array(size); });
 
@@ -252,11 +279,21 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
                               "machine_plain_network", "machine_plain_gemm", "array_flat"}) {
     ratio(machine, "array_systemc_per_pe");
   }
+  if (has_rtl) {
+    ratio("machine_systemc_gemm", "machine_rtl_gemm");
+    ratio("machine_plain_gemm", "machine_rtl_gemm");
+  } else {
+    result["missing"]["machine_rtl_gemm"] = fmt::format(
+        "built without an RTL model of {0}x{0}: install Verilator and configure with "
+        "-DSAGITTA_BENCH_RTL=\"...;{0}\"",
+        size);
+  }
   ratio("machine_plain_network", "machine_systemc_network");
   ratio("machine_plain_gemm", "machine_systemc_gemm");
   const auto same = [&](const char* x, const char* y) { return checksums[x] == checksums[y]; };
   result["same_results"] = same("array_systemc_per_pe", "array_flat") &&
                            same("machine_systemc_gemm", "machine_plain_gemm") &&
+                           (!has_rtl || same("machine_systemc_gemm", "machine_rtl_gemm")) &&
                            same("machine_systemc_network", "machine_plain_network");
   return result;
 }

@@ -1,16 +1,17 @@
 // The machine: the wiring of its blocks. Named blocks are the folders of the site paths.
 //
 // The host answers combinationally: `next_descriptor` belongs to `next_layer`, `dram_is_image`,
-// `dram_size` and `dram_data` to `dram_transfer` and `dram_position`. A beat comes in no cycle in
+// `dram_size`, `dram_header` and `dram_data` to `dram_transfer` and `dram_position`. A beat comes in no cycle in
 // which `dram_ready` is 0. The host takes `result` in every
 // cycle in which `result_valid` is 1.
 module sagitta #(
-    parameter int DATAFLOW = 0,  // 0: output stationary, 1: weight stationary
+    parameter int DATAFLOW = 0,  // 0: output, 1: weight, 2: input stationary
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
     parameter int COPIES = 1,  // 3: triplicated PEs
     parameter int DRAM_BYTES = 16,  // a beat
     parameter int DMA_QUEUE = 2,  // requests at a time
+    parameter int BANKS = 2,  // of activations: as many maps as live at once
     parameter int ACTIVATION_BYTES = 1024,  // of one bank
     parameter int WEIGHT_ROWS = 64,  // of one bank
     parameter int PARTIAL_ROWS = 16,
@@ -22,7 +23,8 @@ module sagitta #(
     parameter int GRADIENT = 0,
     parameter int GRADIENT_CHANNEL = 0,
     parameter int GRADIENT_ROW_GATE = 0,
-    localparam int DESCRIPTOR_BITS = DATAFLOW == 0 ? 522 : 466,
+    localparam int BANK_BITS = $clog2(BANKS),
+    localparam int DESCRIPTOR_BITS = (DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745) + 3 * BANK_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
     input logic clk,
@@ -39,6 +41,7 @@ module sagitta #(
     input  logic                    dram_ready,
     input  logic                    dram_is_image,
     input  logic [            31:0] dram_size,
+    input  logic [            31:0] dram_header,
     input  logic [DRAM_BYTES*8-1:0] dram_data,
 
     input  logic [                   31:0] results,
@@ -48,18 +51,31 @@ module sagitta #(
 );
   localparam int SUM_BITS = COLUMNS * 32;
   localparam int CHECKSUM_BITS = 8 + $clog2(COLUMNS);
+  localparam int IS = DATAFLOW == 2 ? 1 : 0;
+  localparam int POSITIONS = IS != 0 ? COLUMNS : ROWS;  // activations that enter in a cycle
+  localparam int WEIGHTS = IS != 0 ? ROWS : COLUMNS;
   // Parameter words, in the order in which they are packed: bias and scale, then each checker's
-  // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first.
-  localparam int RANGE_LANE = 2;
-  localparam int RANGE_TILE = CHECKSUM;
+  // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first word, or
+  // (input stationary) two words of a channel.
+  localparam int RANGE_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
+  localparam int RANGE_TILE = IS != 0 ? 0 : CHECKSUM;
   localparam int GRADIENT_LANE = RANGE_LANE + (RANGE != 0 && RANGE_CHANNEL != 0 ? 2 : 0);
   localparam int GRADIENT_TILE = RANGE_TILE + (RANGE != 0 && RANGE_CHANNEL == 0 ? 2 : 0);
   localparam int LANE_WORDS = GRADIENT_LANE + (GRADIENT != 0 && GRADIENT_CHANNEL != 0 ? 2 : 0);
   localparam int TILE_WORDS = GRADIENT_TILE + (GRADIENT != 0 && GRADIENT_CHANNEL == 0 ? 2 : 0);
   localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
-  localparam int UNIT_LATENCY = (CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0) +
-                                (RANGE != 0 ? 2 : 0) + (GRADIENT != 0 ? 4 : 0);
-  localparam int FLUSH_CYCLES = 5 + UNIT_LATENCY + (DATAFLOW == 1 ? ROWS + COLUMNS : 0);
+  localparam int RANGE_AFTER = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
+  localparam int GRADIENT_AFTER = RANGE_AFTER + (RANGE != 0 ? 2 : 0);
+  localparam int UNIT_LATENCY = GRADIENT_AFTER + (GRADIENT != 0 ? 4 : 0);
+  localparam int FLUSH_CYCLES = 5 + UNIT_LATENCY + (DATAFLOW != 0 ? ROWS + COLUMNS : 0);
+  // Input stationary, how long each word of a channel waits, a byte a word: its register is loaded
+  // in the cycle before its stage uses it, the bias as the finished sums appear.
+  localparam int SCALE_WAIT = 1 + UNIT_LATENCY;
+  localparam int RANGE_WAIT = RANGE != 0 && RANGE_CHANNEL != 0 ? RANGE_AFTER + 2 : 0;
+  localparam int GRADIENT_WAIT = GRADIENT != 0 && GRADIENT_CHANNEL != 0 ? GRADIENT_AFTER + 3 : 0;
+  localparam logic [63:0] WAITS = IS == 0 ? '0 :
+      64'(SCALE_WAIT) << 8 | 64'({8'(RANGE_WAIT), 8'(RANGE_WAIT)}) << 8 * RANGE_LANE |
+      64'({8'(GRADIENT_WAIT), 8'(GRADIENT_WAIT)}) << 8 * GRADIENT_LANE;
   // A checksum flag travels only as far as a checker behind a row gate reads it.
   localparam int RANGE_FLAG = (CHECKSUM != 0 && RANGE != 0 && RANGE_ROW_GATE != 0) ? 1 : 0;
   localparam int GRADIENT_FLAG = (CHECKSUM != 0 && GRADIENT != 0 && GRADIENT_ROW_GATE != 0) ? 1 : 0;
@@ -67,14 +83,19 @@ module sagitta #(
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
   logic [15:0] transfers_done, column_tile;
-  logic [8:0] lanes, rows_used;
+  logic [8:0] lanes, positions_read;
+  logic [31:0] lane_step;
   logic [23:0] first_row, result_columns, map_width;
   logic [31:0] output_address;
   logic [15:0] map_height;
   logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
-  logic raw, input_bank, weight_bank;
-  logic issues_rows;
-  logic [ROWS*32-1:0] rows_y, rows_x, rows_address;
+  logic raw, weight_bank;
+  logic [BANK_BITS-1:0] positions_bank, vector_bank, results_bank;
+  logic [1:0] operation;
+  logic [23:0] tap_scale, second_scale;
+  logic [5:0] tap_shift;
+  logic [7:0] second_zero_point;
+  logic [POSITIONS*32-1:0] positions_y, positions_x, positions_address;
   logic [31:0] shared_y, shared_x, shared_address;
   logic reads_weights, reads_parameters;
   logic [24:0] weight_index;
@@ -87,15 +108,17 @@ module sagitta #(
   logic [3:0] tag, next_tag;
   logic param1;
   logic [8:0] param_lane1;
-  logic [3:0] pool1, pool2;
-  logic [31:0] pool_address2;
+  logic [4:0] pool1;
+  logic [3:0] pool2;
+  logic [31:0] pool_address1, pool_address2;
 
   logic dma_valid, dma_image, dma_bank;
-  logic [31:0] dma_address;
+  logic [31:0] dma_address, dma_header;
   logic [15:0] dma_bytes;
   logic [DRAM_BYTES*8-1:0] dma_data;
-  logic [ROWS*8-1:0] activations;
-  logic [COLUMNS*8-1:0] weights, activation_vector;
+  logic [POSITIONS*8-1:0] activations;
+  logic [WEIGHTS*8-1:0] weights;
+  logic [COLUMNS*8-1:0] activation_vector;
   logic [CHECKSUM_BITS-1:0] checksum_weight;
   logic [LANE_WORDS*32-1:0] lane_words;
   logic [TILE_PORT*32-1:0] tile_words;
@@ -118,56 +141,66 @@ module sagitta #(
   if (1) begin : control
     sequencer #(
         .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-        .FLUSH_CYCLES(FLUSH_CYCLES),
+        .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .lanes, .rows_used, .tile_first_row(first_row),
+        .transfers_done, .tile(column_tile), .lanes, .lane_step, .tile_first_row(first_row),
         .tile_output_address(output_address), .result_columns, .map_height, .map_width,
         .map_zero_point(input_zero_point), .result_zero_point(output_zero_point),
         .result_min(output_min), .result_max(output_max), .result_raw(raw),
-        .activation_bank(input_bank), .tile_weight_bank(weight_bank), .issues_rows, .rows_y,
-        .rows_x, .rows_address, .shared_y, .shared_x, .shared_address, .reads_weights,
-        .weight_index, .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
+        .layer_operation(operation), .layer_tap_scale(tap_scale),
+        .layer_second_scale(second_scale), .layer_tap_shift(tap_shift),
+        .layer_second_zero_point(second_zero_point), .positions_bank, .vector_bank, .results_bank,
+        .tile_weight_bank(weight_bank), .positions_read, .positions_y, .positions_x,
+        .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
+        .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
         .reads_results, .array_mode(mode), .array_load(load), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
-        .parameters_lane(param_lane1), .pool_reads(pool1), .pool_takes(pool2),
+        .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
+        .pool_takes(pool2),
         .pool_takes_address(pool_address2), .result_valid
     );
   end
 
   if (1) begin : memory
     dma #(
-        .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE)
+        .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE), .HEADER(IS)
     ) dma (
         .clk, .reset, .dram_latency, .dram_transfers, .dram_transfer, .dram_position, .dram_ready,
-        .dram_is_image, .dram_size, .dram_data, .column_tile, .done(transfers_done),
+        .dram_is_image, .dram_size, .dram_header, .dram_data, .column_tile, .done(transfers_done),
         .data_valid(dma_valid), .data_image(dma_image), .data_bank(dma_bank),
-        .data_address(dma_address), .data_bytes(dma_bytes), .data(dma_data)
+        .data_address(dma_address), .data_bytes(dma_bytes), .data_header(dma_header),
+        .data(dma_data)
     );
     activation_scratchpad #(
-        .ROWS(ROWS), .COLUMNS(COLUMNS), .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0),
-        .DMA_WIDTH(DRAM_BYTES)
+        .PORTS(POSITIONS), .COLUMNS(COLUMNS), .BANKS(BANKS), .BANK_BITS(BANK_BITS),
+        .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES)
     ) activation (
-        .clk, .reset, .input_bank, .map_height, .map_width, .zero_point(input_zero_point),
-        .rows_used, .lanes, .issues_rows, .rows_y, .rows_x, .rows_address, .shared_y, .shared_x,
-        .shared_address, .read(activations), .reads_pool, .pool_operand_address, .reads_results,
+        .clk, .reset, .positions_bank, .vector_bank, .results_bank, .map_height, .map_width,
+        .zero_point(input_zero_point), .ports_used(positions_read), .positions_y, .positions_x,
+        .positions_address, .shared_y, .shared_x, .shared_address, .read(activations), .reads_pool,
+        .pool_operand_address, .reads_results,
         .results_address(output_address), .vector(activation_vector),
         .dma_valid(dma_valid && dma_image), .dma_address, .dma_bytes, .dma_data, .write_valid,
-        .write_address, .write_value
+        .lanes, .lane_step, .write_address, .write_value
     );
     weight_scratchpad #(
-        .COLUMNS(COLUMNS), .ROWS(WEIGHT_ROWS), .LANE_WORDS(LANE_WORDS), .TILE_WORDS(TILE_WORDS),
-        .CHECKSUM(CHECKSUM), .CHECKSUM_BITS(CHECKSUM_BITS), .DMA_WIDTH(DRAM_BYTES)
+        .CHANNELS(IS), .LANES(WEIGHTS), .ROWS(WEIGHT_ROWS),
+        .PARAMETER_LANES(IS != 0 ? PARTIAL_ROWS : COLUMNS), .LANE_WORDS(LANE_WORDS),
+        .TILE_WORDS(TILE_WORDS), .CHECKSUM(IS != 0 ? 0 : CHECKSUM), .CHECKSUM_BITS(CHECKSUM_BITS),
+        .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS)
     ) weight (
         .clk, .reset, .read_bank(weight_bank), .reads_weights, .weight_index, .read(weights),
-        .checksum_weight, .reads_parameters, .parameter_lane, .lane_words, .tile_words,
-        .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes, .dma_data
+        .checksum_weight, .reads_parameters, .parameter_lane,
+        .reads_channel(next_tag[0] && next_tag[2]), .parameter_channel(read_row), .lane_words,
+        .tile_words,        .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes, .dma_header,
+        .dma_data
     );
-    if (DATAFLOW == 1) begin : sums
+    if (DATAFLOW != 0) begin : sums
       partial_sums #(
-          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS)
+          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS)
       ) partial (
           .clk, .reset, .tag, .next_tag, .aligned(array_sums), .first_row, .output_address,
           .columns(result_columns), .read_row, .write_row, .finished_valid(row_valid),
@@ -184,7 +217,7 @@ module sagitta #(
           .COLUMNS(COLUMNS), .WORDS(RAW_WORDS)
       ) accumulator (
           .clk, .reset, .reads(reads_results), .read_address(output_address), .vector(result),
-          .write_valid(checked_valid && raw), .lanes, .write_address(checked_address),
+          .write_valid(checked_valid && raw), .lanes, .lane_step, .write_address(checked_address),
           .write_sum(checked_sum)
       );
     end else begin : results_are_activations
@@ -199,10 +232,11 @@ module sagitta #(
   );
 
   vector_unit #(
-      .COLUMNS(COLUMNS)
+      .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS)
   ) vector (
       .clk, .reset, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
-      .pool1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid, .row_address,
+      .operation, .input_zero_point, .second_zero_point, .tap_scale, .second_scale, .tap_shift,
+      .pool1, .pool_address1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid, .row_address,
       .row_sum, .checked_valid, .checked_address, .checked_sum, .pool_operand(activation_vector),
       .bias_add_valid, .bias_add_address, .bias_add_sum, .output_valid(write_valid),
       .output_address(write_address), .output_value(write_value)
@@ -210,13 +244,22 @@ module sagitta #(
 
   if (1) begin : resilience
     if (CHECKSUM != 0) begin : detector
+      wire [ROWS*8-1:0] array_weights;
+      wire [31:0] bias_word, last_bias_word;
+      if (IS != 0) begin : channel_words
+        assign array_weights = weights;
+        assign {last_bias_word, bias_word} = lane_words[64+:64];
+      end else begin : tile_word
+        assign array_weights = '0;
+        assign {last_bias_word, bias_word} = {32'b0, tile_words[31:0]};
+      end
       checksum #(
           .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
           .WEIGHT_BITS(CHECKSUM_BITS)
       ) checksum (
-          .clk, .reset, .activations, .weight(checksum_weight), .mode, .load, .tag, .next_tag,
-          .read_row, .write_row, .lanes, .param1, .param_lane1, .bias_word(tile_words[31:0]),
-          .leaving_valid(row_valid), .sums_valid(bias_add_valid),
+          .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
+          .load, .tag, .next_tag, .read_row, .write_row, .lanes, .param1, .param_lane1, .bias_word,
+          .last_bias_word, .leaving_valid(row_valid), .sums_valid(bias_add_valid),
           .sums_address(bias_add_address), .sums_sum(bias_add_sum), .output_valid(checksum_valid),
           .output_flag(checksum_flag), .output_address(checksum_address),
           .output_sum(checksum_sum)
@@ -230,7 +273,7 @@ module sagitta #(
       if (RANGE_CHANNEL != 0) assign words = lane_words[RANGE_LANE*32+:64];
       else assign words = tile_words[RANGE_TILE*32+:64];
       range_checker #(
-          .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL), .ROW_GATE(RANGE_ROW_GATE),
+          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL), .ROW_GATE(RANGE_ROW_GATE),
           .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG), .RESULT_FLAG(GRADIENT_FLAG)
       ) range (
           .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
@@ -247,7 +290,7 @@ module sagitta #(
       if (GRADIENT_CHANNEL != 0) assign words = lane_words[GRADIENT_LANE*32+:64];
       else assign words = tile_words[GRADIENT_TILE*32+:64];
       gradient_checker #(
-          .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL), .ROW_GATE(GRADIENT_ROW_GATE),
+          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL), .ROW_GATE(GRADIENT_ROW_GATE),
           .FLAG(GRADIENT_FLAG)
       ) gradient (
           .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),

@@ -1,85 +1,102 @@
 // The PE array with its skew registers. Lane i of an operand enters i cycles after lane 0, so that
 // pe[r][c] meets both of its operands r + c cycles after pe[0][0] does.
 //  - Output stationary (DATAFLOW 0): a moves right, b down; sums leave upwards through row 0.
-//  - Weight stationary (1): b stays, except while a load enable, which reaches column c after c
-//    cycles, lets it sink; sums leave below the last row, where delay registers align them.
+//  - Weight stationary (1): a moves right; b stays, except while a load enable, which reaches column
+//    c after c cycles, lets it sink; sums leave below the last row, where delay registers align
+//    them.
+//  - Input stationary (2): the same with a and b exchanged, and a rises from below.
 module array #(
     parameter int DATAFLOW = 0,
     parameter int ROWS = 1,
     parameter int COLUMNS = 1,
-    parameter int COPIES = 1
+    parameter int COPIES = 1,
+    localparam int ACTIVATION_LANES = DATAFLOW == 2 ? COLUMNS : ROWS,
+    localparam int WEIGHT_LANES = DATAFLOW == 2 ? ROWS : COLUMNS
 ) (
     input  wire clk,
     input  wire reset,
-    input  wire [ROWS*8-1:0] activations,
-    input  wire [COLUMNS*8-1:0] weights,
+    input  wire [ACTIVATION_LANES*8-1:0] activations,
+    input  wire [WEIGHT_LANES*8-1:0] weights,
     input  wire [1:0] mode,  // output stationary: see output_pe
-    input  wire load,        // weight stationary: `weights` sink into column 0
+    input  wire load,        // else: what stays is to enter column 0
     output wire [COLUMNS*32-1:0] sums  // the row that leaves
 );
-  for (genvar r = 0; r < ROWS; r = r + 1) begin : skew_a
-    wire [7:0] entering;  // row r, from the left
-    if (r == 0) begin : at_once
-      assign entering = activations[7:0];
+  wire [ACTIVATION_LANES*8-1:0] skewed_a;
+  wire [WEIGHT_LANES*8-1:0] skewed_b;
+  for (genvar i = 0; i < ACTIVATION_LANES; i = i + 1) begin : skew_a
+    if (i == 0) begin : at_once
+      assign skewed_a[7:0] = activations[7:0];
     end else begin : delayed
-      delay_line #(.STAGES(r), .WIDTH(8)) line (
-          .clk, .reset, .in(activations[8*r+:8]), .out(entering));
+      delay_line #(.STAGES(i), .WIDTH(8)) line (
+          .clk, .reset, .in(activations[8*i+:8]), .out(skewed_a[8*i+:8]));
     end
   end
-  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : skew_b
-    wire [7:0] entering;  // column c, from above
-    if (c == 0) begin : at_once
-      assign entering = weights[7:0];
+  for (genvar i = 0; i < WEIGHT_LANES; i = i + 1) begin : skew_b
+    if (i == 0) begin : at_once
+      assign skewed_b[7:0] = weights[7:0];
     end else begin : delayed
-      delay_line #(.STAGES(c), .WIDTH(8)) line (
-          .clk, .reset, .in(weights[8*c+:8]), .out(entering));
+      delay_line #(.STAGES(i), .WIDTH(8)) line (
+          .clk, .reset, .in(weights[8*i+:8]), .out(skewed_b[8*i+:8]));
     end
+  end
+
+  wire [ROWS*8-1:0] enters_row;        // from the left
+  wire [COLUMNS*8-1:0] enters_column;  // from above, or (input stationary) from below
+  if (DATAFLOW == 2) begin : weights_from_the_left
+    assign enters_row = skewed_b;
+    assign enters_column = skewed_a;
+  end else begin : activations_from_the_left
+    assign enters_row = skewed_a;
+    assign enters_column = skewed_b;
   end
 
   for (genvar i = 0; i < ROWS * COLUMNS; i = i + 1) begin : pe
     localparam int ROW = i / COLUMNS;
     localparam int COLUMN = i % COLUMNS;
-    wire [7:0] left;
-    wire [7:0] above;
-    wire [7:0] a_out;
-    wire [7:0] b_out;
-    wire [31:0] acc_out;
-    wire unused = &{1'b0, a_out, b_out};  // at the right and at the lower edge
+    // The PE of this column from which the other operand comes, and the one from which sums do.
+    localparam int BEFORE = DATAFLOW == 2 ? i + COLUMNS : i - COLUMNS;
+    localparam int SUMS_FROM = DATAFLOW == 0 ? i + COLUMNS : i - COLUMNS;
 
-    if (COLUMN == 0) begin : left_edge
-      assign left = skew_a[ROW].entering;
-    end else begin : right_of
-      assign left = pe[i-1].a_out;
+    wire [7:0] left;
+    wire [7:0] from_column;
+    wire [31:0] sum_in;
+    wire [7:0] to_right;
+    wire [7:0] onwards;
+    wire [31:0] acc_out;
+    wire unused = &{1'b0, to_right, onwards};  // at the far edges
+
+    if (COLUMN == 0) begin : from_edge
+      assign left = enters_row[8*ROW+:8];
+    end else begin : from_neighbour
+      assign left = pe[i-1].to_right;
     end
-    if (ROW == 0) begin : upper_edge
-      assign above = skew_b[COLUMN].entering;
-    end else begin : below
-      assign above = pe[i-COLUMNS].b_out;
+    if (BEFORE < 0 || BEFORE >= ROWS * COLUMNS) begin : first_of_column
+      assign from_column = enters_column[8*COLUMN+:8];
+    end else begin : inside_column
+      assign from_column = pe[BEFORE].onwards;
+    end
+    if (SUMS_FROM < 0 || SUMS_FROM >= ROWS * COLUMNS) begin : sums_begin
+      assign sum_in = '0;
+    end else begin : sums_pass
+      assign sum_in = pe[SUMS_FROM].acc_out;
     end
 
     if (DATAFLOW == 0) begin : output_stationary
-      wire [31:0] acc_below;
-      if (ROW + 1 == ROWS) begin : last_row
-        assign acc_below = '0;
-      end else begin : above_another
-        assign acc_below = pe[i+COLUMNS].acc_out;
-      end
       output_pe #(.COPIES(COPIES)) unit (
-          .clk, .reset, .mode, .left, .above, .below(acc_below), .a_out, .b_out, .acc_out);
-    end else begin : weight_stationary
-      wire [31:0] acc_above;
-      if (ROW == 0) begin : first_row
-        assign acc_above = '0;
-      end else begin : below_another
-        assign acc_above = pe[i-COLUMNS].acc_out;
-      end
+          .clk, .reset, .mode, .left, .above(from_column), .below(sum_in), .a_out(to_right),
+          .b_out(onwards), .acc_out);
+    end else if (DATAFLOW == 1) begin : weight_stationary
       weight_pe #(.COPIES(COPIES)) unit (
-          .clk, .reset, .load(downwards.load[COLUMN].now), .left, .above, .sum_above(acc_above),
-          .a_out, .b_out, .acc_out);
+          .clk, .reset, .load(downwards.load[COLUMN].now), .left, .above(from_column),
+          .sum_above(sum_in), .a_out(to_right), .b_out(onwards), .acc_out);
+    end else begin : input_stationary
+      activation_pe #(.COPIES(COPIES)) unit (
+          .clk, .reset, .load(downwards.load[COLUMN].now), .left, .below(from_column),
+          .sum_above(sum_in), .a_out(onwards), .b_out(to_right), .acc_out);
     end
   end
 
-  wire load_first = load;  // the name is the enables' below
+  wire load_first = load;  // inside, the name is the enables'
   if (DATAFLOW == 0) begin : upwards
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
       assign sums[32*c+:32] = pe[c].acc_out;

@@ -15,6 +15,7 @@ module accumulator_buffer #(
 
     input logic                  write_valid,
     input logic [           8:0] lanes,
+    input logic [          31:0] lane_step,
     input logic [          31:0] write_address,
     input logic [COLUMNS*32-1:0] write_sum
 );
@@ -33,8 +34,8 @@ module accumulator_buffer #(
 
   always_ff @(posedge clk) begin
     for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && write_address + c < WORDS)
-        word[ADDRESS_BITS'(write_address+c)] <= write_sum[c*32+:32];
+      if (write_valid && 9'(c) < lanes && write_address + c * lane_step < WORDS)
+        word[ADDRESS_BITS'(write_address+c*lane_step)] <= write_sum[c*32+:32];
     end
   end
 endmodule

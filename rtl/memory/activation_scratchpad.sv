@@ -1,9 +1,12 @@
-// Two banks of feature maps: a layer reads one and writes the other. One read port a row of the
-// array, with its own address (im2col), and one of COLUMNS consecutive elements for pooling and
-// for the host.
+// Banks of feature maps: a layer reads one, or two to add them, and writes another. One read port for
+// each operand that enters the array in a cycle, with its own address (im2col), and one of COLUMNS
+// consecutive elements for pooling, adding and the host. A bank that does not exist reads as 0 and
+// takes nothing.
 module activation_scratchpad #(
-    parameter int ROWS = 4,
+    parameter int PORTS = 4,
     parameter int COLUMNS = 4,
+    parameter int BANKS = 2,
+    parameter int BANK_BITS = 1,
     parameter int BYTES = 1024,
     parameter int RAW = 0,
     parameter int DMA_WIDTH = 16
@@ -11,21 +14,21 @@ module activation_scratchpad #(
     input logic clk,
     input logic reset,
 
-    input logic        input_bank,
+    input logic [BANK_BITS-1:0] positions_bank,
+    input logic [BANK_BITS-1:0] vector_bank,
+    input logic [BANK_BITS-1:0] results_bank,
     input logic [15:0] map_height,
     input logic [23:0] map_width,
     input logic [ 7:0] zero_point,
-    input logic [ 8:0] rows_used,
-    input logic [ 8:0] lanes,
 
-    input  logic               issues_rows,
-    input  logic [ROWS*32-1:0] rows_y,
-    input  logic [ROWS*32-1:0] rows_x,
-    input  logic [ROWS*32-1:0] rows_address,
-    input  logic [       31:0] shared_y,
-    input  logic [       31:0] shared_x,
-    input  logic [       31:0] shared_address,
-    output logic [ ROWS*8-1:0] read,
+    input  logic [         8:0] ports_used,
+    input  logic [PORTS*32-1:0] positions_y,
+    input  logic [PORTS*32-1:0] positions_x,
+    input  logic [PORTS*32-1:0] positions_address,
+    input  logic [        31:0] shared_y,
+    input  logic [        31:0] shared_x,
+    input  logic [        31:0] shared_address,
+    output logic [ PORTS*8-1:0] read,
 
     input  logic                 reads_pool,
     input  logic [         31:0] pool_operand_address,
@@ -41,31 +44,41 @@ module activation_scratchpad #(
     input logic [           15:0] dma_bytes,
     input logic [DMA_WIDTH*8-1:0] dma_data,
     input logic                   write_valid,
+    input logic [            8:0] lanes,
+    input logic [           31:0] lane_step,
     input logic [           31:0] write_address,
     input logic [  COLUMNS*8-1:0] write_value
 );
-  localparam int ADDRESS_BITS = $clog2(2 * BYTES);
+  localparam int ADDRESS_BITS = $clog2(BANKS * BYTES);
 
-  logic [7:0] bank_word[2*BYTES];
-  initial for (int i = 0; i < 2 * BYTES; i = i + 1) bank_word[i] = '0;
+  logic [7:0] bank_word[BANKS*BYTES];
+  initial for (int i = 0; i < BANKS * BYTES; i = i + 1) bank_word[i] = '0;
 
-  // The address is below BYTES:
+  // Constant where every number is that of a bank:
+  // verilator lint_off CMPCONST
+  function automatic logic holds(input logic [BANK_BITS-1:0] bank, input logic [31:0] address);
+    holds = 32'(bank) < BANKS && address < BYTES;
+  endfunction
+  // verilator lint_on CMPCONST
+  // The address is below BYTES, the bank below BANKS:
   // verilator lint_off UNUSEDSIGNAL
-  function automatic logic [ADDRESS_BITS-1:0] word_of(input logic bank, input logic [31:0] address);
-    word_of = ADDRESS_BITS'(address) + (bank ? ADDRESS_BITS'(BYTES) : '0);
+  function automatic logic [ADDRESS_BITS-1:0] word_of(input logic [BANK_BITS-1:0] bank,
+                                                      input logic [31:0] address);
+    word_of = ADDRESS_BITS'(32'(bank) * BYTES + address);
   endfunction
   // verilator lint_on UNUSEDSIGNAL
 
-  for (genvar r = 0; r < ROWS; r = r + 1) begin : row_port
-    wire [31:0] y = rows_y[r*32+:32] + shared_y;
-    wire [31:0] x = rows_x[r*32+:32] + shared_x;
-    wire [31:0] address = rows_address[r*32+:32] + shared_address;
+  for (genvar r = 0; r < PORTS; r = r + 1) begin : operand_port
+    wire [31:0] y = positions_y[r*32+:32] + shared_y;
+    wire [31:0] x = positions_x[r*32+:32] + shared_x;
+    wire [31:0] address = positions_address[r*32+:32] + shared_address;
     // Unsigned: a negative position is a large one. Outside is the padding.
     wire inside_map = y < {16'b0, map_height} && x < {8'b0, map_width};
     always_ff @(posedge clk) begin
-      if (reset || !issues_rows || 9'(r) >= rows_used) read[r*8+:8] <= '0;
+      if (reset || 9'(r) >= ports_used) read[r*8+:8] <= '0;
       else if (!inside_map) read[r*8+:8] <= zero_point;
-      else read[r*8+:8] <= address < BYTES ? bank_word[word_of(input_bank, address)] : '0;
+      else
+        read[r*8+:8] <= holds(positions_bank, address) ? bank_word[word_of(positions_bank, address)] : '0;
     end
   end
 
@@ -74,7 +87,8 @@ module activation_scratchpad #(
     always_ff @(posedge clk) begin
       if (reset) vector[c*8+:8] <= '0;
       else if (reads_pool || (RAW == 0 && reads_results))
-        vector[c*8+:8] <= address < BYTES ? bank_word[word_of(input_bank, address)] : '0;
+        vector[c*8+:8] <=
+            holds(vector_bank, address) ? bank_word[word_of(vector_bank, address)] : '0;
     end
   end
 
@@ -82,11 +96,11 @@ module activation_scratchpad #(
   always_ff @(posedge clk) begin
     for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
-        bank_word[word_of(1'b0, dma_address+i)] <= dma_data[i*8+:8];
+        bank_word[word_of('0, dma_address+i)] <= dma_data[i*8+:8];
     end
     for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && write_address + c < BYTES)
-        bank_word[word_of(!input_bank, write_address+c)] <= write_value[c*8+:8];
+      if (write_valid && 9'(c) < lanes && holds(results_bank, write_address + c * lane_step))
+        bank_word[word_of(results_bank, write_address+c*lane_step)] <= write_value[c*8+:8];
     end
   end
 endmodule

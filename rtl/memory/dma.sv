@@ -3,7 +3,8 @@
 // arrive; they are answered in order. Runs ahead of the sequencer by at most one column tile.
 module dma #(
     parameter int WIDTH = 16,
-    parameter int QUEUE = 2
+    parameter int QUEUE = 2,
+    parameter int HEADER = 0  // a beat says where its transfer's weights begin
 ) (
     input logic clk,
     input logic reset,
@@ -17,6 +18,7 @@ module dma #(
     input  logic               dram_ready,
     input  logic               dram_is_image,
     input  logic [       31:0] dram_size,
+    input  logic [       31:0] dram_header,
     input  logic [WIDTH*8-1:0] dram_data,
 
     input  logic [15:0] column_tile,
@@ -28,6 +30,7 @@ module dma #(
     output logic               data_bank,
     output logic [       31:0] data_address,
     output logic [       15:0] data_bytes,
+    output logic [       31:0] data_header,
     output logic [WIDTH*8-1:0] data
 );
   logic [15:0] transfer;  // the next one to ask for
@@ -108,6 +111,15 @@ module dma #(
         end
       end
     end
+  end
+  if (HEADER != 0) begin : header
+    always_ff @(posedge clk) begin
+      if (reset) data_header <= '0;
+      else if (receives && position < size) data_header <= dram_header;
+    end
+  end else begin : no_header
+    assign data_header = '0;
+    wire unused = &{1'b0, dram_header};
   end
   // A corrupt count never reaches past the data register.
   assign data_bytes = data_count < 16'(WIDTH) ? data_count : 16'(WIDTH);

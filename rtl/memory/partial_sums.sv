@@ -1,14 +1,16 @@
-// What the folds so far add up to: a row of COLUMNS sums for each output pixel of a part. A row is
-// read in the cycle before its sums arrive from the array, and written in the one in which they do;
-// the last fold's sums go on to the vector unit.
+// What the folds so far add up to: a row of COLUMNS sums for each output pixel of a part (input
+// stationary: for each channel of the column tile). A row is read in the cycle before its sums
+// arrive from the array, and written in the one in which they do; the last fold's sums go on to the
+// vector unit.
 module partial_sums #(
+    parameter int DATAFLOW = 1,
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1
 ) (
     input  wire clk,
     input  wire reset,
     // Of the sums that stand aligned below the array in this cycle, and in the next. Bits: 0 valid,
-    // 1 first fold, 2 last fold, 3 last pixel of the part.
+    // 1 first fold, 2 last fold, 3 last one of the part.
     input  wire [3:0] tag,
     input  wire [3:0] next_tag,
     input  wire [COLUMNS*32-1:0] aligned,
@@ -32,7 +34,10 @@ module partial_sums #(
   wire reads = next_tag[0];
   wire valid = tag[0];
   wire last = tag[2];
-  wire [31:0] address_now = write_row == 0 && first_row == 0 ? output_address : address;
+  // Results of a column tile lie N elements apart, from its first pixel's on; input stationary, side
+  // by side from the first channel's on, anew for each tile of pixels.
+  wire first = write_row == 0 && (DATAFLOW == 2 || first_row == 0);
+  wire [31:0] address_now = first ? output_address : address;
   wire [COLUMNS*32-1:0] total;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     assign total[32*c+:32] = aligned[32*c+:32] + read[32*c+:32];
@@ -52,7 +57,7 @@ module partial_sums #(
         write_row <= read_row;
         read_row <= next_tag[3] ? '0 : read_row + 24'd1;
       end
-      if (valid && last) address <= address_now + 32'(columns);
+      if (valid && last) address <= address_now + (DATAFLOW == 2 ? 32'd1 : 32'(columns));
     end
   end
 
@@ -67,5 +72,5 @@ module partial_sums #(
       .in_sum(total), .valid(finished_valid), .flag(unused_flag), .address(finished_address),
       .sum(finished_sum));
 
-  wire unused = &{1'b0, tag[1], tag[3], next_tag[2]};
+  wire unused = &{1'b0, tag[1], tag[3], next_tag[2], first_row, columns};
 endmodule

@@ -1,14 +1,21 @@
 // Two banks that DMA fills, one column tile each: the parameters of the drain path and the rows of
 // weights, with the checksum weight of each row where there is a detector. A tile's stream is
-// [COLUMNS x LANE_WORDS words][TILE_WORDS words][rows of COLUMNS weights and 2 checksum bytes].
+// [PARAMETER_LANES x LANE_WORDS words][TILE_WORDS words][rows of LANES weights, 2 checksum bytes].
+//
+// Input stationary (CHANNELS) a row has the weights of one channel and one fold. A tile has any
+// number of channels, up to PARAMETER_LANES: the tile's words come first, `dma_header` says where
+// the weights begin, and a channel's words wait until its sums are where they are used.
 module weight_scratchpad #(
-    parameter int COLUMNS = 4,
+    parameter int CHANNELS = 0,
+    parameter int LANES = 4,
     parameter int ROWS = 64,
+    parameter int PARAMETER_LANES = 4,
     parameter int LANE_WORDS = 2,
     parameter int TILE_WORDS = 0,
     parameter int CHECKSUM = 0,
     parameter int CHECKSUM_BITS = 8,
     parameter int DMA_WIDTH = 16,
+    parameter logic [63:0] WAITS = '0,  // cycles of lane word w: bits 8 w and up
     localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1
 ) (
     input logic clk,
@@ -17,11 +24,14 @@ module weight_scratchpad #(
     input  logic                     read_bank,
     input  logic                     reads_weights,
     input  logic [             24:0] weight_index,
-    output logic [    COLUMNS*8-1:0] read,
+    output logic [      LANES*8-1:0] read,
     output logic [CHECKSUM_BITS-1:0] checksum_weight,
 
+    // Parameters of a lane, or of a channel; the tile's words beside lane 0.
     input  logic                     reads_parameters,
     input  logic [              8:0] parameter_lane,
+    input  logic                     reads_channel,
+    input  logic [             23:0] parameter_channel,
     output logic [LANE_WORDS*32-1:0] lane_words,
     output logic [ TILE_PORT*32-1:0] tile_words,
 
@@ -29,16 +39,19 @@ module weight_scratchpad #(
     input logic                   dma_bank,
     input logic [           31:0] dma_address,
     input logic [           15:0] dma_bytes,
+    input logic [           31:0] dma_header,
     input logic [DMA_WIDTH*8-1:0] dma_data
 );
-  localparam int LANE_AREA = COLUMNS * LANE_WORDS;                // words of one bank
-  localparam int HEADER = 4 * (LANE_AREA + TILE_WORDS);           // bytes
-  localparam int STRIDE = COLUMNS + (CHECKSUM != 0 ? 2 : 0);      // bytes of a row in the stream
+  // Words of one bank, and which of them come first.
+  localparam int LANE_AREA = PARAMETER_LANES * LANE_WORDS;
+  localparam int LANES_AT = CHANNELS != 0 ? TILE_WORDS : 0;
+  localparam int TILE_AT = CHANNELS != 0 ? 0 : LANE_AREA;
+  localparam int STRIDE = LANES + (CHECKSUM != 0 ? 2 : 0);  // bytes of a row in the stream
   localparam int ROW_BITS = $clog2(2 * ROWS);
   localparam int LANE_AREA_BITS = $clog2(2 * LANE_AREA);
   localparam int TILE_AREA_BITS = $clog2(2 * TILE_PORT);
 
-  logic [COLUMNS*8-1:0] bank_row_lane[2*ROWS];
+  logic [LANES*8-1:0] bank_row_lane[2*ROWS];
   initial for (int i = 0; i < 2 * ROWS; i = i + 1) bank_row_lane[i] = '0;
 
   // The row is below ROWS:
@@ -49,15 +62,16 @@ module weight_scratchpad #(
   // verilator lint_on UNUSEDSIGNAL
 
   // Where each byte of a beat belongs: row and column count on from those of the first byte.
+  wire [31:0] header = CHANNELS != 0 ? dma_header : 32'(4 * (LANE_AREA + TILE_WORDS));
   logic [DMA_WIDTH-1:0] byte_valid, byte_in_header, byte_in_rows;
   logic [DMA_WIDTH*32-1:0] byte_row, byte_column;
   always_comb begin
     logic [31:0] row, column;
-    row = dma_address < HEADER ? '0 : (dma_address - HEADER) / STRIDE;
-    column = dma_address < HEADER ? '0 : (dma_address - HEADER) % STRIDE;
+    row = dma_address < header ? '0 : (dma_address - header) / STRIDE;
+    column = dma_address < header ? '0 : (dma_address - header) % STRIDE;
     for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       byte_valid[i] = dma_valid && 16'(i) < dma_bytes;
-      byte_in_header[i] = {1'b0, dma_address} + 33'(i) < 33'(HEADER);
+      byte_in_header[i] = {1'b0, dma_address} + 33'(i) < {1'b0, header};
       byte_in_rows[i] = !byte_in_header[i] && row < ROWS;
       byte_row[i*32+:32] = row;
       byte_column[i*32+:32] = column;
@@ -70,7 +84,7 @@ module weight_scratchpad #(
 
   always_ff @(posedge clk) begin
     for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
-      if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] < COLUMNS)
+      if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] < LANES)
         bank_row_lane[row_of(
             dma_bank, byte_row[i*32+:32]
         )][byte_column[i*32+:32]*8+:8] <= dma_data[i*8+:8];
@@ -91,14 +105,14 @@ module weight_scratchpad #(
     initial for (int i = 0; i < 2 * ROWS; i = i + 1) bank_row[i] = '0;
     always_ff @(posedge clk) begin
       for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
-        if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] == COLUMNS)
+        if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] == LANES)
           bank_row[row_of(dma_bank, byte_row[i*32+:32])][7:0] <= dma_data[i*8+:8];
       end
     end
     if (CHECKSUM_BITS > 8) begin : high
       always_ff @(posedge clk) begin
         for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
-          if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] == COLUMNS + 1)
+          if (byte_valid[i] && byte_in_rows[i] && byte_column[i*32+:32] == LANES + 1)
             bank_row[row_of(dma_bank, byte_row[i*32+:32])][CHECKSUM_BITS-1:8] <=
                 dma_data[i*8+:CHECKSUM_BITS-8];
         end
@@ -113,36 +127,58 @@ module weight_scratchpad #(
     assign checksum_weight = '0;
   end
 
-  // The words of every lane, then those of the whole tile. Words are little endian.
+  // Words are little endian. What a corrupt header takes for words beyond the bank is dropped.
+  logic [DMA_WIDTH*32-1:0] byte_word;
+  always_comb begin
+    for (int i = 0; i < DMA_WIDTH; i = i + 1) byte_word[i*32+:32] = (dma_address + i) / 4;
+  end
   if (1) begin : parameter_
     logic [31:0] bank_lane_word[2*LANE_AREA];
+    // Two bits of the scale's word wait for nobody.
+    // verilator lint_off UNUSEDSIGNAL
     logic [LANE_WORDS*32-1:0] lane_read;
+    // verilator lint_on UNUSEDSIGNAL
     initial for (int i = 0; i < 2 * LANE_AREA; i = i + 1) bank_lane_word[i] = '0;
     always_ff @(posedge clk) begin
       for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
-        if (byte_valid[i] && dma_address + i < 4 * LANE_AREA && byte_in_header[i])
-          bank_lane_word[LANE_AREA_BITS'((dma_address+i)/4)+
+        if (byte_valid[i] && byte_in_header[i] && byte_word[i*32+:32] - LANES_AT < LANE_AREA)
+          bank_lane_word[LANE_AREA_BITS'(byte_word[i*32+:32]-LANES_AT)+
               (dma_bank ? LANE_AREA_BITS'(LANE_AREA) : '0)][(dma_address+i)%4*8+:8] <=
               dma_data[i*8+:8];
       end
     end
-    for (genvar w = 0; w < LANE_WORDS; w = w + 1) begin : lane_port
+    wire reads_lane = CHANNELS != 0 ? reads_channel : reads_parameters;
+    wire [23:0] lane = CHANNELS != 0 ? parameter_channel : {15'b0, parameter_lane};
+    for (genvar w = 0; w < LANE_WORDS; w = w + 1) begin : wait_
+      localparam int WAIT = 32'(WAITS[w*8+:8]);
       always_ff @(posedge clk) begin
         if (reset) lane_read[w*32+:32] <= '0;
-        else if (reads_parameters)
-          lane_read[w*32+:32] <= bank_lane_word[LANE_AREA_BITS'(parameter_lane*LANE_WORDS+w)+
-              (read_bank ? LANE_AREA_BITS'(LANE_AREA) : '0)];
+        else if (reads_lane)
+          lane_read[w*32+:32] <= lane >= 24'(PARAMETER_LANES) ? '0 :
+              bank_lane_word[LANE_AREA_BITS'(lane*LANE_WORDS+w)+
+                  (read_bank ? LANE_AREA_BITS'(LANE_AREA) : '0)];
+      end
+      if (WAIT > 0) begin : waits
+        localparam int BITS = w == 1 ? 30 : 32;  // mantissa and shift; all other words are whole
+        wire [BITS-1:0] waited;
+        delay_line #(
+            .STAGES(WAIT), .WIDTH(BITS)
+        ) line (
+            .clk, .reset, .in(lane_read[w*32+:BITS]), .out(waited)
+        );
+        assign lane_words[w*32+:32] = 32'(waited);
+      end else begin : at_once
+        assign lane_words[w*32+:32] = lane_read[w*32+:32];
       end
     end
-    assign lane_words = lane_read;
     if (TILE_WORDS > 0) begin : tile
       logic [31:0] bank_tile_word[2*TILE_WORDS];
       logic [TILE_WORDS*32-1:0] tile_read;
       initial for (int i = 0; i < 2 * TILE_WORDS; i = i + 1) bank_tile_word[i] = '0;
       always_ff @(posedge clk) begin
         for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
-          if (byte_valid[i] && byte_in_header[i] && dma_address + i >= 4 * LANE_AREA)
-            bank_tile_word[TILE_AREA_BITS'((dma_address+i)/4-LANE_AREA)+
+          if (byte_valid[i] && byte_in_header[i] && byte_word[i*32+:32] - TILE_AT < TILE_WORDS)
+            bank_tile_word[TILE_AREA_BITS'(byte_word[i*32+:32]-TILE_AT)+
                 (dma_bank ? TILE_AREA_BITS'(TILE_WORDS) : '0)][(dma_address+i)%4*8+:8] <=
                 dma_data[i*8+:8];
         end
@@ -160,4 +196,6 @@ module weight_scratchpad #(
       assign tile_words = '0;
     end
   end
+  // Each dataflow reads by one of the two, and only one has headers of its own.
+  wire unused = &{1'b0, reads_channel, parameter_channel, dma_header, parameter_lane};
 endmodule

@@ -2,6 +2,10 @@
 // row that leaves the array, the sum of the biased outputs must equal the column's, modulo 2^32; the
 // row's flag says where it does not.
 //
+// Input stationary the axes swap: a row is one channel of up to COLUMNS pixels, and what stays in the
+// column are the sums of the pixels' activations, which a second tree of LEVELS stages adds up as
+// they are loaded; weights and load enable wait as long. The channel's biases join at the end.
+//
 // The column has skew registers of its own. The sum of the outputs is a tree of LEVELS stages; the
 // sums and the expected value wait beside it.
 module checksum #(
@@ -9,14 +13,16 @@ module checksum #(
     parameter int ROWS = 1,
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1,
-    parameter int WEIGHT_BITS = 8
+    parameter int WEIGHT_BITS = 8,
+    localparam int ACTIVATION_LANES = DATAFLOW == 2 ? COLUMNS : ROWS
 ) (
     input  wire clk,
     input  wire reset,
-    input  wire [ROWS*8-1:0] activations,
-    input  wire [WEIGHT_BITS-1:0] weight,
+    input  wire [ACTIVATION_LANES*8-1:0] activations,
+    input  wire [WEIGHT_BITS-1:0] weight,  // the row sum
+    input  wire [ROWS*8-1:0] weights,      // input stationary: one a row
     input  wire [1:0] mode,  // output stationary
-    input  wire load,        // weight stationary, as are tags and rows
+    input  wire load,        // weight or input stationary, as are tags and rows
     input  wire [3:0] tag,
     input  wire [3:0] next_tag,
     input  wire [23:0] read_row,
@@ -24,7 +30,10 @@ module checksum #(
     input  wire [8:0] lanes,  // in use by the tile
     input  wire param1,
     input  wire [8:0] param_lane1,
-    input  wire [31:0] bias_word,  // valid beside lane 0's parameters
+    // The sum of the biases, valid beside lane 0's parameters; input stationary, in every cycle, that
+    // of a channel's whole tile of pixels and of the layer's last one.
+    input  wire [31:0] bias_word,
+    input  wire [31:0] last_bias_word,
     input  wire leaving_valid,     // a row of sums is on its way to the bias adder
     input  wire sums_valid,        // from the bias adder
     input  wire [31:0] sums_address,
@@ -39,32 +48,87 @@ module checksum #(
   logic [31:0] bias_sum;
   always_ff @(posedge clk) begin
     if (reset) bias_sum <= '0;
+    else if (DATAFLOW == 2) bias_sum <= lanes == 9'(COLUMNS) ? bias_word : last_bias_word;
     else if (param1 && param_lane1 == 9'd0) bias_sum <= bias_word;
   end
 
+  // What moves along the rows, what stays in the column or passes down it, and its load enable.
+  wire [ROWS*8-1:0] moving;
+  wire [WEIGHT_BITS-1:0] entering;
+  wire load_now;
+  if (DATAFLOW == 2) begin : inputs
+    for (genvar l = 0; l <= LEVELS; l = l + 1) begin : input_tree
+      localparam int ENTRIES = (COLUMNS + (1 << l) - 1) >> l;
+      localparam int BELOW = l > 0 ? (COLUMNS + (1 << (l - 1)) - 1) >> (l - 1) : 0;
+      localparam int WIDTH = 8 + l;
+      wire [ENTRIES*WIDTH-1:0] terms;
+      if (l == 0) begin : leaves
+        // Lanes without a pixel read padding.
+        for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
+          assign terms[8*c+:8] = 9'(c) < lanes ? activations[8*c+:8] : '0;
+        end
+      end else begin : later
+        logic [ENTRIES*WIDTH-1:0] entry;
+        assign terms = entry;
+        for (genvar i = 0; i < ENTRIES; i = i + 1) begin : pair
+          wire signed [WIDTH-2:0] first = input_tree[l-1].terms[2*i*(WIDTH-1)+:WIDTH-1];
+          wire signed [WIDTH-2:0] second;
+          if (2 * i + 1 < BELOW) begin : whole
+            assign second = input_tree[l-1].terms[(2*i+1)*(WIDTH-1)+:WIDTH-1];
+          end else begin : half
+            assign second = '0;
+          end
+          always_ff @(posedge clk) begin
+            if (reset) entry[WIDTH*i+:WIDTH] <= '0;
+            else entry[WIDTH*i+:WIDTH] <= WIDTH'(first) + WIDTH'(second);
+          end
+        end
+      end
+    end
+    assign entering = input_tree[LEVELS].terms;
+    if (LEVELS == 0) begin : at_once
+      assign moving = weights;
+      assign load_now = load;
+    end else begin : delayed
+      delay_line #(.STAGES(LEVELS), .WIDTH(ROWS * 8)) late_weight (
+          .clk, .reset, .in(weights), .out(moving));
+      delay_line #(.STAGES(LEVELS), .WIDTH(1)) late_load (
+          .clk, .reset, .in(load), .out(load_now));
+    end
+    wire unused = &{1'b0, weight, param1, param_lane1};
+  end else begin : weight_sums
+    assign moving = activations;
+    assign entering = weight;
+    assign load_now = load;
+    wire unused = &{1'b0, weights, last_bias_word};
+  end
+
   for (genvar r = 0; r < ROWS; r = r + 1) begin : skew
-    wire [7:0] entering;
+    wire [7:0] now;
     if (r == 0) begin : at_once
-      assign entering = activations[7:0];
+      assign now = moving[7:0];
     end else begin : delayed
       delay_line #(.STAGES(r), .WIDTH(8)) line (
-          .clk, .reset, .in(activations[8*r+:8]), .out(entering));
+          .clk, .reset, .in(moving[8*r+:8]), .out(now));
     end
   end
 
+  // Weight sums come from above, sums of activations from below.
   for (genvar r = 0; r < ROWS; r = r + 1) begin : pe
-    wire [WEIGHT_BITS-1:0] above;
-    if (r == 0) begin : first
-      assign above = weight;
+    localparam int BEFORE = DATAFLOW == 2 ? r + 1 : r - 1;
+    wire [WEIGHT_BITS-1:0] from_column;
+    wire [WEIGHT_BITS-1:0] onwards;
+    if (BEFORE < 0 || BEFORE >= ROWS) begin : first
+      assign from_column = entering;
     end else begin : later
-      assign above = pe[r-1].b;
+      assign from_column = pe[BEFORE].onwards;
     end
 
-    logic [7:0] a;
-    logic [WEIGHT_BITS-1:0] b;
+    logic [(DATAFLOW==2?WEIGHT_BITS:8)-1:0] a;
+    logic [(DATAFLOW==2?8:WEIGHT_BITS)-1:0] b;
     logic [31:0] acc;
     wire signed [WEIGHT_BITS+7:0] product;
-    multiply #(.A_WIDTH(8), .B_WIDTH(WEIGHT_BITS)) times (.a(a), .b(b), .product(product));
+    multiply #(.A_WIDTH($bits(a)), .B_WIDTH($bits(b))) times (.a(a), .b(b), .product(product));
 
     if (DATAFLOW == 0) begin : output_stationary
       wire [31:0] below;
@@ -79,14 +143,15 @@ module checksum #(
           b <= '0;
           acc <= '0;
         end else begin
-          a <= skew[r].entering;
-          b <= above;
+          a <= skew[r].now;
+          b <= from_column;
           if (mode == 2'd0) acc <= acc + 32'(product);
           else if (mode == 2'd1) acc <= below;
           else acc <= bias_sum;
         end
       end
-    end else begin : weight_stationary
+      assign onwards = b;
+    end else begin : operand_stationary
       wire [31:0] acc_above;
       if (r == 0) begin : first_row
         assign acc_above = '0;
@@ -94,36 +159,56 @@ module checksum #(
         assign acc_above = pe[r-1].acc;
       end
       always_ff @(posedge clk) begin
-        if (reset) begin
-          a <= '0;
-          b <= '0;
-          acc <= '0;
-        end else begin
-          a <= skew[r].entering;
-          if (load) b <= above;
-          acc <= acc_above + 32'(product);
+        if (reset) acc <= '0;
+        else acc <= acc_above + 32'(product);
+      end
+      if (DATAFLOW == 1) begin : weights_stay
+        always_ff @(posedge clk) begin
+          if (reset) begin
+            a <= '0;
+            b <= '0;
+          end else begin
+            a <= skew[r].now;
+            if (load_now) b <= from_column;
+          end
         end
+        assign onwards = b;
+      end else begin : activations_stay
+        always_ff @(posedge clk) begin
+          if (reset) begin
+            a <= '0;
+            b <= '0;
+          end else begin
+            b <= skew[r].now;
+            if (load_now) a <= from_column;
+          end
+        end
+        assign onwards = a;
       end
     end
+    wire unused = &{1'b0, onwards};  // of the last PE
   end
 
   // The column's sum for the row that goes to the bias adder in this cycle.
   wire [31:0] column_sum;
   if (DATAFLOW == 0) begin : from_top
     assign column_sum = pe[0].acc;
-    wire unused = &{1'b0, load, tag, next_tag, read_row, write_row};
+    wire unused = &{1'b0, load_now, tag, next_tag, read_row, write_row};
   end else begin : from_partial
     wire [31:0] aligned;
-    if (COLUMNS == 1) begin : narrow
+    wire [31:0] finished;
+    // As long as a row of the array waits for its last column.
+    localparam int STAGES = COLUMNS - 1 - (DATAFLOW == 2 ? LEVELS : 0);
+    if (STAGES == 0) begin : at_once
       assign aligned = pe[ROWS-1].acc;
     end else begin : wait_
-      // As long as a row of the array waits for its last column.
-      delay_line #(.STAGES(COLUMNS - 1), .WIDTH(32)) line (
+      delay_line #(.STAGES(STAGES), .WIDTH(32)) line (
           .clk, .reset, .in(pe[ROWS-1].acc), .out(aligned));
     end
     checksum_partial #(.PARTIAL_ROWS(PARTIAL_ROWS)) partial (
-        .clk, .reset, .tag, .next_tag, .read_row, .write_row, .bias_sum, .aligned,
-        .finished(column_sum));
+        .clk, .reset, .tag, .next_tag, .read_row, .write_row,
+        .first(DATAFLOW == 2 ? '0 : bias_sum), .aligned, .finished);
+    assign column_sum = DATAFLOW == 2 ? finished + bias_sum : finished;
     wire unused = &{1'b0, mode};
   end
 

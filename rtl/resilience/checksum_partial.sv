@@ -1,5 +1,5 @@
 // The checksum column's partial sums, one a pixel, beside those of the data (partial_sums), whose
-// row numbers it takes. The sum of the biases stands before the first fold.
+// row numbers it takes.
 module checksum_partial #(
     parameter int PARTIAL_ROWS = 1
 ) (
@@ -9,7 +9,7 @@ module checksum_partial #(
     input  wire [3:0] next_tag,
     input  wire [23:0] read_row,
     input  wire [23:0] write_row,
-    input  wire [31:0] bias_sum,
+    input  wire [31:0] first,  // stands before the first fold
     input  wire [31:0] aligned,
     output logic [31:0] finished
 );
@@ -27,7 +27,7 @@ module checksum_partial #(
       read <= '0;
       finished <= '0;
     end else begin
-      if (next_tag[1]) read <= bias_sum;
+      if (next_tag[1]) read <= first;
       else if (next_tag[0] && read_row < 24'(PARTIAL_ROWS)) read <= row[read_row[ROW_BITS-1:0]];
       else read <= '0;
       if (tag[0] && tag[2]) finished <= total;

@@ -1,6 +1,7 @@
 // Replaces sums outside of [low, high] by zero, the value that means zero before requantisation.
 // Two stages: latch, result.
 module range_checker #(
+    parameter int DATAFLOW = 0,
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,      // bounds of each lane instead of one pair
     parameter int ROW_GATE = 0,     // only in rows whose checksum failed
@@ -11,7 +12,8 @@ module range_checker #(
     input  wire reset,
     input  wire [8:0] lanes,        // in use by the tile
     input  wire param1,             // the bounds' words are those of a lane ...
-    input  wire [8:0] param_lane1,  // ... of this one; those of the tile: beside lane 0
+    input  wire [8:0] param_lane1,  // ... of this one; those of the tile: beside lane 0. Input
+                                    // stationary, those of the row's channel: always
     input  wire [31:0] low_word,
     input  wire [31:0] high_word,
     input  wire input_valid,
@@ -23,7 +25,10 @@ module range_checker #(
     output wire [31:0] result_address,
     output wire [COLUMNS*32-1:0] result_sum
 );
-  localparam int BOUNDS = CHANNEL != 0 ? COLUMNS : 1;
+  // Input stationary a row is one channel, so that its lanes share their bounds.
+  localparam int OWN = CHANNEL != 0 && DATAFLOW != 2 ? 1 : 0;  // bounds a lane
+  localparam int BOUNDS = OWN != 0 ? COLUMNS : 1;
+  wire follows_channel = CHANNEL != 0 && DATAFLOW == 2;
   logic [BOUNDS*32-1:0] low;
   logic [BOUNDS*32-1:0] high;
 
@@ -31,9 +36,9 @@ module range_checker #(
     if (reset) begin
       low <= '0;
       high <= '0;
-    end else if (param1) begin
+    end else if (param1 || follows_channel) begin
       for (int i = 0; i < BOUNDS; i = i + 1) begin
-        if (param_lane1 == 9'(i)) begin
+        if (param_lane1 == 9'(i) || follows_channel) begin
           low[32*i+:32] <= low_word;
           high[32*i+:32] <= high_word;
         end
@@ -53,7 +58,7 @@ module range_checker #(
   wire open = ROW_GATE == 0 || latched_flag;
   wire [COLUMNS*32-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-    localparam int BOUND = CHANNEL != 0 ? c : 0;
+    localparam int BOUND = OWN != 0 ? c : 0;
     wire signed [31:0] sum = latched_sum[32*c+:32];
     wire outside = sum < signed'(low[32*BOUND+:32]) || sum > signed'(high[32*BOUND+:32]);
     assign passed[32*c+:32] = open && 9'(c) < lanes && outside ? '0 : sum;

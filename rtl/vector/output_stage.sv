@@ -1,14 +1,15 @@
 // Second half of requantisation: value = clamp(round half to even(product / 2^shift) + zero point);
 // or a finished maximum of pooling, which takes precedence.
 module output_stage #(
-    parameter int COLUMNS = 1
+    parameter int COLUMNS = 1,
+    parameter int SETS = 1  // of parameters: one a lane, or one for all
 ) (
     input  wire clk,
     input  wire reset,
     input  wire in_valid,
     input  wire [31:0] in_address,
     input  wire [COLUMNS*56-1:0] in_product,
-    input  wire [COLUMNS*6-1:0] shift,
+    input  wire [SETS*6-1:0] shift,
     input  wire [7:0] zero_point,
     input  wire [7:0] low,
     input  wire [7:0] high,
@@ -49,7 +50,8 @@ module output_stage #(
       end else if (in_valid) begin
         address <= in_address;
         for (int c = 0; c < COLUMNS; c = c + 1)
-          value[8*c+:8] <= activate(in_product[56*c+:56], shift[6*c+:6], zero_point, low, high);
+          value[8*c+:8] <= activate(in_product[56*c+:56], shift[6*(SETS==1?0:c)+:6], zero_point,
+                                    low, high);
       end
     end
   end

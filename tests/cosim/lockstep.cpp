@@ -61,6 +61,8 @@ void Lockstep::drive(const Case& c, bool dram_ready) {
   rtl_->set_port("dram_is_image", exists && c.program.transfers[transfer].is_image ? 1 : 0);
   rtl_->set_port("dram_size",
                  exists ? static_cast<std::uint64_t>(c.program.transfers[transfer].size) : 0);
+  rtl_->set_port("dram_header",
+                 exists ? static_cast<std::uint64_t>(c.program.transfers[transfer].header) : 0);
   test::read_dram(c.program, c.image.data(), transfer,
                   static_cast<std::int64_t>(rtl_->port("dram_position")),
                   static_cast<std::size_t>(c.program.memory.dram_bytes_per_cycle),

@@ -19,10 +19,18 @@ struct Alias {
 // order. FLOW is the block of the machine's dataflow.
 const Alias kAliases[] = {
     // Named blocks and instances between a path's components.
-    {R"(^control\.row\[\])", "control.sequencer.rows.row[]"},
-    {R"(^control\.tag)", "control.sequencer.weight_stationary.tag"},
+    {R"(^control\.(row|column)\[\])", "control.sequencer.positions.position[]"},
+    {R"(^control\.tag)", "control.sequencer.issued.tags.tag"},
+    {R"(^(control\.sequencer)\.(tap_[yx]|tap_address|kernel_[yx]|channel)$)", "$1.taps.$2"},
+    {R"(^(control\.sequencer)\.((walk|part)_(y|x|address))$)", "$1.walker.$2"},
+    {R"(^(control\.sequencer)\.(mode1|drain1|drain_address1)$)", "$1.issued.modes.$2"},
+    {R"(^(control\.sequencer)\.tag1$)", "$1.issued.tags.tag1"},
+    {R"(^(control\.sequencer)\.((mode|drain|param|pool|store|load)(_address|_lane)?[12])$)",
+     "$1.issued.$2"},
     {R"(^memory\.parameter\.(bank\[\]\.tile|tile))", "memory.weight.parameter_.tile.$1"},
     {R"(^memory\.parameter\.(bank\[\]\.lane|lane))", "memory.weight.parameter_.$1"},
+    {R"(^memory\.parameter\.wait\[(\d+)\]\[\])",
+     "memory.weight.parameter_.wait_[$1].waits.line.stage[]"},
     {R"(^memory\.partial\.)", "memory.sums.partial."},
     {R"(^memory\.accumulator\.)", "memory.raw_results.accumulator."},
     {R"(^array\.pe\[\]\[\]\.)", "array.pe[].FLOW.unit."},
@@ -32,12 +40,17 @@ const Alias kAliases[] = {
     {R"(^resilience\.checksum\.wait\[\])", "resilience.checksum.from_partial.wait_.line.stage[]"},
     {R"(^resilience\.checksum\.partial\.)", "resilience.checksum.from_partial.partial."},
     {R"(^resilience\.checksum\.expected\[(\d+)\])", "resilience.checksum.expected[$1].value"},
+    {R"(^resilience\.checksum\.input_tree\[(\d+)\])",
+     "resilience.checksum.inputs.input_tree[$1].later.entry"},
+    {R"(^resilience\.checksum\.(late_weight|late_load))",
+     "resilience.checksum.inputs.delayed.$1.stage"},
     {R"(^resilience\.checksum\.tree\[(\d+)\])", "resilience.checksum.tree[$1].later.entry"},
     {R"(^resilience\.checksum\.delay\[(\d+)\])", "resilience.checksum.delay[$1].later.stage"},
     {R"(^(resilience\.gradient\.(difference|compare))\.(sum|address|valid|flag))", "$1.stage.$3"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
     {R"(^resilience\.range)", "resilience.value_checker.range"},
     {R"(^resilience\.gradient)", "resilience.neighbour_checker.gradient"},
+    {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.
     {R"((skew|skew_a|skew_b|deskew)\[(\d+)\]\[\]$)", "$1[$2].delayed.line.stage[]"},
     // Copies of a register are one vector.
@@ -56,7 +69,9 @@ std::string rtl_path(const std::string& path, Dataflow dataflow) {
   for (const auto& [pattern, replacement] : aliases) {
     out = std::regex_replace(out, pattern, replacement);
   }
-  const std::string flow = dataflow == Dataflow::os ? "output_stationary" : "weight_stationary";
+  const std::string flow = dataflow == Dataflow::os   ? "output_stationary"
+                           : dataflow == Dataflow::ws ? "weight_stationary"
+                                                      : "input_stationary";
   return std::regex_replace(out, std::regex("FLOW"), flow);
 }
 
@@ -157,7 +172,7 @@ RegisterMap::RegisterMap(const Machine& machine, RtlModel& rtl) : sites_(machine
         const auto found = rtl.find(scope, place.name);
         if (!found) {
           throw std::runtime_error(
-              fmt::format("{}: the RTL has no public {} in {} (is its name in registers.vlt?)",
+              fmt::format("{}: the RTL has no public {} in {} (is its name in tests/cosim/*.vlt?)",
                           c.path, place.name, scope));
         }
         variable = *found;

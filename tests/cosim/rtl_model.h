@@ -73,6 +73,7 @@ class VerilatedModel : public RtlModel {
     add_port("dram_ready", top_->dram_ready);
     add_port("dram_is_image", top_->dram_is_image);
     add_port("dram_size", top_->dram_size);
+    add_port("dram_header", top_->dram_header);
     add_port("dram_data", top_->dram_data);
     add_port("results", top_->results);
     add_port("result_valid", top_->result_valid);
