@@ -144,7 +144,7 @@ TEST_F(CliGemm, ExplanationIsTheFootprint) {
     arguments.push_back("--explain");
     const std::string second = dataflow == "os" ? "drain" : "next";
     const std::vector<std::string> kinds = {"a", "b", "acc", overlap ? second : "a"};
-    for (std::size_t i = 0; i < 60; ++i) {
+    for (std::size_t i = 0; i < 80; ++i) {
       const std::string kind = kinds[i % kinds.size()];
       const int bit = random.between(0, kind == "acc" || kind == "drain" ? 31 : 7);
       const int cycle = i < 6 ? random.between(0, clean.at("cycles").get<int>() - 1)
@@ -155,7 +155,7 @@ TEST_F(CliGemm, ExplanationIsTheFootprint) {
                           std::to_string(bit) + "@" + std::to_string(cycle));
     }
     const auto json = document(arguments);
-    ASSERT_EQ(json.at("faults").size(), 60U);
+    ASSERT_EQ(json.at("faults").size(), 80U);
     int acting = 0;
     for (const auto& fault : json.at("faults")) {
       const Outputs expected = explained(fault.at("explanation").get<std::string>());
