@@ -91,8 +91,7 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
 
 // An output-stationary column tile, likewise.
 inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int lanes_used,
-                                const Protection& p, int batch,
-                                std::vector<TileTiming>& tiles) {
+                                const Protection& p, int batch, std::vector<TileTiming>& tiles) {
   const int m = batch * layer.rows();
   std::int64_t feed = std::max(std::min(array.rows, m), lanes_used);  // setup
   std::int64_t leaves = 0;  // overlap: when the last row of the tile before leaves
@@ -243,7 +242,8 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
       now = leave + 1;
       if (gemm) {
         std::vector<TileTiming> tiles;
-        const std::int64_t cycles = column_tile_cycles(layer, array, memory, lanes, p, batch, tiles);
+        const std::int64_t cycles =
+            column_tile_cycles(layer, array, memory, lanes, p, batch, tiles);
         for (const TileTiming& t : tiles) {
           result.tiles.push_back(
               {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
