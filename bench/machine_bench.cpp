@@ -206,7 +206,7 @@ Measure flat_array(int size) {
       [operands, flat](std::int64_t cycles) {
         for (; cycles > 0; --cycles) {
           flat->core.step(flat->state.cycle(), operands->activations(), operands->weights(),
-                          operands->mode());
+                          {.mode = operands->mode()});
           flat->state.clock_edge();
           operands->advance();
         }

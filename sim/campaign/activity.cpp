@@ -14,6 +14,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers, bool is) {
   const bool has_lanes = path.ends_with("[]");
   if (starts("array.pe")) return {Kind::array_pe, -1};
   if (starts("array.skew_a")) return {is ? Kind::array_lane : Kind::array_row, fixed_lane()};
+  if (starts("array.skew_swap")) return {Kind::array_row, fixed_lane()};
   if (starts("array.skew_b")) return {is ? Kind::array_row : Kind::array_lane, fixed_lane()};
   if (starts("memory.activation.bank")) return {Kind::activation_bank, -1};
   if (starts("memory.activation.read")) return {is ? Kind::lane_read : Kind::row_read, -1};
@@ -30,7 +31,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers, bool is) {
   if (starts("memory.partial.finished.sum")) return {Kind::stage_lane, -1};
   if (starts("memory.partial.finished.address")) return {Kind::stage, -1};
   if (starts("resilience.checksum.partial") || starts("resilience.checksum.wait") ||
-      starts("resilience.checksum.input_tree") || starts("resilience.checksum.late")) {
+      starts("resilience.checksum.skew_swap") || starts("resilience.checksum.input_tree") ||
+      starts("resilience.checksum.late")) {
     return {Kind::array_any, -1};
   }
   if (starts("memory.accumulator")) return {Kind::accumulator, -1};
@@ -147,7 +149,8 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
   const bool feeding = phase == Phase::feed || phase == Phase::bubble || phase == Phase::drain ||
                        phase == Phase::preload || phase == Phase::stream || phase == Phase::settle;
   const bool folding = machine.sequencer().tags_under_way(machine.state().now());
-  const bool array = feeding || s.mode1 != 0 || s.mode2 != 0 || folding;
+  const bool array = feeding || s.mode1 != 0 || s.mode2 != 0 || folding ||
+                     (program_->array.overlap && (s.drain1 != 0 || s.drain2 != 0));
   const bool pooling = phase == Phase::pool || s.pool1 != 0 || s.pool2 != 0;
   const LayerDescriptor& c = s.config;
   if (phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
@@ -155,6 +158,10 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     const int height = program_->array.rows;
     rows = std::clamp(c.rows - (s.first_row - height), 0, height);
   }
+  // With overlap a whole tile's sums leave, or a whole fold's operands rest, behind a smaller
+  // one's.
+  const bool behind = program_->array.overlap && (s.drain_left != 0 || phase == Phase::stream);
+  if (behind) rows = program_->array.rows;
   // A fold that is followed by another one has all rows.
   if (phase == Phase::settle || (phase == Phase::preload && folding)) rows = program_->array.rows;
   switch (place.kind) {

@@ -25,6 +25,7 @@ std::string machine_digest(const MachinePlan& plan, const Network& network) {
       to_string(plan.array.dataflow), plan.scheme.kind, plan.program.memory.activation_bytes,
       plan.program.memory.weight_rows, plan.program.memory.dram_latency,
       plan.program.memory.dram_bytes_per_cycle, plan.program.memory.dma_queue);
+  if (plan.array.overlap) text += " overlap";
   if (plan.array.dataflow != Dataflow::os) {
     text += fmt::format(" {}", plan.program.memory.partial_rows);
   }

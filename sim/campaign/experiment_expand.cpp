@@ -19,7 +19,7 @@ constexpr std::size_t most_configurations = 10000;
 
 std::string name_of(const ArrayShape& array) {
   return std::to_string(array.rows) + "x" + std::to_string(array.columns) + " " +
-         to_string(array.dataflow);
+         to_string(array.dataflow) + (array.overlap ? " overlap" : "");
 }
 
 // The values of a key: its list, its one value, or the default when it is absent or null.
@@ -46,13 +46,15 @@ void expand_array(const json& entry, const ExperimentSource& source,
   for (const json& rows : values_of(entry, "rows", usual.rows)) {
     for (const json& columns : values_of(entry, "cols", rows)) {
       for (const json& dataflow : values_of(entry, "dataflow", to_string(usual.dataflow))) {
-        const ArrayShape machine{rows.get<int>(), columns.get<int>(),
-                                 dataflow_from(dataflow.get<std::string>())};
-        if (std::find(machines.begin(), machines.end(), machine) != machines.end()) {
-          source.fail("$.array", "the array " + name_of(machine) + " is listed twice",
-                      "list each array once");
+        for (const json& overlap : values_of(entry, "overlap", usual.overlap)) {
+          const ArrayShape machine{rows.get<int>(), columns.get<int>(),
+                                   dataflow_from(dataflow.get<std::string>()), overlap.get<bool>()};
+          if (std::find(machines.begin(), machines.end(), machine) != machines.end()) {
+            source.fail("$.array", "the array " + name_of(machine) + " is listed twice",
+                        "list each array once");
+          }
+          machines.push_back(machine);
         }
-        machines.push_back(machine);
       }
     }
   }
@@ -197,7 +199,10 @@ struct FaultLists {
 };
 
 ordered_json resolved(const ArrayShape& array) {
-  return {{"rows", array.rows}, {"cols", array.columns}, {"dataflow", to_string(array.dataflow)}};
+  return {{"rows", array.rows},
+          {"cols", array.columns},
+          {"dataflow", to_string(array.dataflow)},
+          {"overlap", array.overlap}};
 }
 
 ordered_json resolved(const Scheme& scheme) {

@@ -80,6 +80,50 @@ std::string explain_outputs(const std::string& path, const std::vector<int>& ind
   return head + operand(*place, shape, false, 0, lane, k);
 }
 
+// Output stationary with overlap, where tiles follow each other through the PEs: a register belongs
+// to the one whose data it holds. A tile's sums are handed over 2 R' + C' - 2 cycles before its
+// end.
+std::string explain_overlap(const std::string& path, const std::vector<int>& index,
+                            std::int64_t cycle, const std::vector<TileRecord>& tiles,
+                            const GemmShape& shape, const ArrayShape& array) {
+  const bool skew = path.starts_with("array.skew");
+  const int row = skew && !path.starts_with("array.skew_a") ? 0 : index[0];
+  const int column = path.starts_with("array.skew_b") ? index[0] : skew ? 0 : index[1];
+  for (const TileRecord& t : tiles) {
+    const Place p{&t, std::min(array.rows, shape.m - t.row),
+                  std::min(array.columns, shape.n - t.column), cycle - t.start_cycle};
+    const std::string head =
+        fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,
+                    t.start_cycle, t.end_cycle, p.offset);
+    if (row >= p.rows || column >= p.lanes) continue;
+    const bool is_a = path.ends_with(".a") || path.starts_with("array.skew_a");
+    if (skew || is_a || path.ends_with(".b")) {
+      const std::int64_t k = p.offset - (skew ? index[1] : row + column);
+      if (k >= 0 && k < shape.k) return head + operand(p, shape, is_a, row, column, k);
+      continue;
+    }
+    const std::int64_t hand_over = t.end_cycle - (2 * p.rows + p.lanes - 2);
+    const std::int64_t here = hand_over + row + column;  // as the sum of this PE is handed over
+    if (path.ends_with(".acc")) {
+      const std::int64_t done = std::min<std::int64_t>(p.offset - row - column, shape.k);
+      if (done < 1 || cycle > here) continue;
+      return head +
+             fmt::format("holds the partial sum of C[{}][{}] after {} of {} MACs; acts on {}",
+                         t.row + row, t.column + column, done, shape.k,
+                         outputs(t.row + row, t.row + row, t.column + column, t.column + column));
+    }
+    // All rows move up in every cycle from the one in which the top row leaves.
+    const std::int64_t leaves = hand_over + p.rows + p.lanes - 1;
+    const std::int64_t source = row + std::max<std::int64_t>(0, cycle - leaves);
+    if (cycle <= here || source >= p.rows) continue;
+    const int m = t.row + static_cast<int>(source);
+    return head + fmt::format("holds the finished sum of C[{}][{}] on its way out; acts on {}", m,
+                              t.column + column,
+                              outputs(m, m, t.column + column, t.column + column));
+  }
+  return "holds nothing of any tile in that cycle: no output depends on it";
+}
+
 }  // namespace
 
 std::string outputs(int row0, int row1, int column0, int column1) {
@@ -102,6 +146,12 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
   }
   if (path.find(".copy[") != std::string::npos) {
     return "one of three copies; the voter takes the other two's value, no output depends on it";
+  }
+  if (path.find("swap") != std::string::npos) {
+    return "tells PEs where the next tile begins; `--explain` knows the array's data only";
+  }
+  if (array.overlap && array.dataflow == Dataflow::os) {
+    return explain_overlap(path, index, fault.cycle, tiles, shape, array);
   }
   return array.dataflow != Dataflow::os
              ? explain_folds(path, index, fault.cycle, tiles, shape, array)

@@ -30,6 +30,11 @@ struct Fold {
   // Cycles that the preload takes; weight stationary the first one also waits for the lanes'
   // parameters.
   int preload() const {
+    // With overlap it begins R - 1 cycles after the stream of the fold before.
+    if (array.overlap && tile.fold > 0) {
+      const TileRecord& before = *(&tile - 1);
+      return static_cast<int>(tile.start_cycle - before.start_cycle) - (array.rows - 1);
+    }
     return !is() && tile.row == 0 && tile.fold == 0 ? std::max(array.rows, lanes()) : array.rows;
   }
   // Results of products p .. q in lanes x .. y.
@@ -76,6 +81,15 @@ struct Fold {
                                 first_k(), last, result);
   }
 
+  // With overlap: operands wait in `next` until the swap bit comes, a cycle ahead of product 0.
+  std::string waiting(int row, int column) const {
+    const std::int64_t settled = column - 1 - (preload() - array.rows);
+    const std::int64_t left = std::max<std::int64_t>(0, settled - offset);
+    const auto there = static_cast<int>(is() ? row - left : row + left);
+    if (left >= array.rows || offset > there + column - 1) return "";
+    return resting(0, there, column, "holds, for the next fold,");
+  }
+
   // Weights sink, activations rise, row by row; they stand in column c from its cycle
   // `preload end + c` on.
   std::string stationary(int row, int column) const {
@@ -106,6 +120,10 @@ struct Fold {
     }
     if (path.ends_with(is() ? ".b" : ".a")) return moving(offset - x - y, x, y);
     if (path.ends_with(".acc")) return sum(offset - x - y - 1, x + 1, y);
+    if (path.ends_with(".next")) return waiting(x, y);
+    if (array.overlap) {
+      return offset < x + y ? "" : resting(offset - x - y, x, y, "holds");
+    }
     return stationary(x, y);
   }
 };

@@ -23,6 +23,7 @@ namespace {
 struct GemmOptions {
   std::string a, b, array = "16x16", dataflow = "os", scheme = "none", output;
   std::vector<std::string> faults;
+  bool overlap = false;
   bool json = false;
   bool explain = false;
 };
@@ -151,6 +152,7 @@ std::string list_outputs(const nlohmann::ordered_json& outputs) {
 void run_gemm(const GemmOptions& o) {
   ArrayShape array = parse_array(o.array);
   array.dataflow = dataflow_from(o.dataflow);
+  array.overlap = o.overlap;
   for (const std::string& input : {o.a, o.b}) {
     std::error_code error;
     if (!o.output.empty() && std::filesystem::equivalent(o.output, input, error)) {
@@ -204,7 +206,10 @@ void run_gemm(const GemmOptions& o) {
   }
 
   nlohmann::ordered_json j;
-  j["array"] = {{"rows", array.rows}, {"cols", array.columns}, {"dataflow", o.dataflow}};
+  j["array"] = {{"rows", array.rows},
+                {"cols", array.columns},
+                {"dataflow", o.dataflow},
+                {"overlap", o.overlap}};
   j["scheme"] = o.scheme;
   j["M"] = a.rows;
   j["K"] = a.columns;
@@ -253,9 +258,10 @@ void run_gemm(const GemmOptions& o) {
     return;
   }
   text += fmt::format(
-      "C = A B: {} x {} x {} on {}x{} {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
-      a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow, bench.machine().cycle(),
-      total.stall_cycles, total.macs,
+      "C = A B: {} x {} x {} on {}x{} {}{}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} "
+      "%\n",
+      a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow,
+      o.overlap ? " overlap" : "", bench.machine().cycle(), total.stall_cycles, total.macs,
       100.0 * static_cast<double>(total.macs) /
           (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
   Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"},
@@ -302,6 +308,8 @@ void add_gemm(CLI::App& app) {
                    "What stays in place: sums (os), weights (ws) or activations (is)")
       ->check(CLI::IsMember({"os", "ws", "is"}))
       ->capture_default_str();
+  command->add_flag("--overlap", o->overlap,
+                    "A second register a PE: drain or preload behind the next products");
   command->add_option("--scheme", o->scheme, "Protection")
       ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
       ->capture_default_str();

@@ -58,6 +58,7 @@ class Composer {
  private:
   bool is() const { return program_.array.dataflow == Dataflow::is; }
   bool ws() const { return program_.array.dataflow == Dataflow::ws; }
+  bool overlap() const { return program_.array.overlap; }
   bool folds() const { return program_.array.dataflow != Dataflow::os; }
   // An activation enters the array.
   Event activation() const { return is() ? Event::lane_feed : Event::row_feed; }
@@ -78,7 +79,13 @@ class Composer {
     const double n = static_cast<double>(rows_) * columns_ * copies;
     pe.add("product", lib_.multiplier(kElement, kElement), n, Event::mac, copies);
     pe.add("accumulate", lib_.adder(kWord), n, Event::mac, copies);
-    if (!folds()) {
+    if (overlap() && folds()) {
+      pe.add("keep or swap", lib_.mux2(kElement), n, Event::lane_feed, rows_ * copies);
+    } else if (overlap()) {
+      pe.add("accumulate or start", lib_.and_mask(kWord), n, Event::mac, copies);
+      pe.add("hand over or shift", lib_.mux2(kWord), n, Event::shift, copies);
+      pe.add("drain or hold", lib_.mux2(kWord), n, Event::shift, copies);
+    } else if (!folds()) {
       pe.add("accumulate or shift", lib_.mux2(kWord), n, Event::mac, copies);
       pe.add("clear", lib_.and_mask(kWord), n, Event::mac, copies);
       // A draining sum passes the same two once more: area is counted above.
@@ -86,12 +93,17 @@ class Composer {
     }
     if (copies == 1) return;
     const double pes = n / copies;
+    if (overlap()) {
+      pe.add("vote swap", lib_.voter(1), pes, Event::feed, pes);
+      if (folds()) pe.add("vote next", lib_.voter(kElement), pes, Event::lane_feed, rows_);
+      if (!folds()) pe.add("vote drain", lib_.voter(kWord), pes, Event::shift);
+    }
     const char* moves = is() ? "vote b" : "vote a";
     const char* other = is() ? "vote a" : "vote b";
     pe.add(moves, lib_.voter(kElement), pes, Event::row_feed, columns_);
     pe.add(other, lib_.voter(kElement), pes, Event::lane_feed, rows_);
     pe.add("vote acc", lib_.voter(kWord), pes, Event::mac);
-    if (!folds()) {
+    if (!folds() && !overlap()) {
       pe.add("vote shifted acc", pass(lib_.voter(kWord)), pes, Event::shift);
     }
   }
@@ -142,6 +154,14 @@ class Composer {
       s.add("last fold", lib_.comparator(kCounter), 1, Event::fold);
       s.add(ws() ? "pixels of a part" : "channels of a tile", lib_.comparator(kCounter), 1,
             Event::fold);
+    }
+    if (overlap() && folds()) {
+      s.add("ahead", lib_.adder(kCounter), 1, Event::feed);
+      s.add("next fold loaded", lib_.comparator(kCounter), 2, Event::feed, 2);
+      if (ws()) s.add("rows take the next fold", lib_.mux2(3 * kWord), rows_, Event::fold, rows_);
+    } else if (overlap()) {
+      s.add("drain wait and rows left", lib_.adder(16), 2, Event::vector, 2);
+      s.add("rows left", lib_.adder(16), 1, Event::vector);
     }
     // Pooling: window position in or out of the map.
     s.add("pool position", lib_.adder(kWord), 2, Event::pool_tap, 2);
@@ -279,6 +299,13 @@ class Composer {
     const int weight = width(is() ? "resilience.checksum.pe[].a" : "resilience.checksum.pe[].b");
     c.add("product", lib_.multiplier(kElement, weight), rows_, Event::row_feed);
     c.add("accumulate", lib_.adder(kWord), rows_, Event::row_feed);
+    if (overlap() && folds()) {
+      c.add("keep or swap", lib_.mux2(weight), rows_, Event::lane_feed,
+            static_cast<double>(rows_) / columns_);
+    }
+    if (overlap() && !folds()) {
+      c.add("hand over or shift", lib_.mux2(kWord), rows_, Event::row_shift);
+    }
     if (folds()) {
       c.add("add a fold", lib_.adder(kWord), 1, Event::feed);
       c.add(is() ? "first fold" : "preload", is() ? lib_.and_mask(kWord) : lib_.mux2(kWord), 1,

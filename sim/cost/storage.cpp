@@ -24,6 +24,7 @@ enum class Loads : std::uint8_t {
   rows,         // valid rows of a feed cycle
   lanes,        // valid lanes of a feed cycle
   sums,         // the PEs' accumulators: products, then the shift upwards
+  handed_over,  // overlap, os: sums that leave accumulators, then the shift upwards
   column_sums,  // the checksum column's accumulators
   folded,       // valid lanes of a fold's sums
   vectors,      // valid lanes of a vector on the drain path
@@ -51,6 +52,10 @@ struct Rule {
 constexpr Rule kRules[] = {
     {"array.skew_a", Loads::rows, false},
     {"array.skew_b", Loads::lanes, false},
+    {"array.skew_swap", Loads::control, false},
+    {"array.pe.swap", Loads::control, false},
+    {"array.pe.drain", Loads::handed_over, true},
+    {"array.pe.next", Loads::lanes, true},
     {"array.pe.acc", Loads::sums, false},
     {"array.pe.a", Loads::rows, false},
     {"array.pe.b", Loads::lanes, false},
@@ -60,6 +65,7 @@ constexpr Rule kRules[] = {
     {"control.sequencer.config", Loads::layer, true},
     {"control.sequencer", Loads::control, true},
     {"control.row", Loads::row_tile, true},
+    {"control.next_row", Loads::row_tile, true},
     {"memory.activation.read", Loads::rows, false},
     {"memory.activation.vector", Loads::wide_read, true},
     {"memory.weight.read", Loads::lanes, false},
@@ -81,6 +87,11 @@ constexpr Rule kRules[] = {
     {"vector.scale", Loads::column_tile, true},
     {"vector.shift", Loads::column_tile, true},
     {"resilience.checksum.skew", Loads::rows, false},
+    {"resilience.checksum.skew_swap", Loads::control, false},
+    {"resilience.checksum.late_swap", Loads::control, false},
+    {"resilience.checksum.pe.swap", Loads::control, false},
+    {"resilience.checksum.pe.drain", Loads::column_sums, true},
+    {"resilience.checksum.pe.next", Loads::lanes, true},
     {"resilience.checksum.pe.acc", Loads::column_sums, false},
     {"resilience.checksum.pe.a", Loads::rows, false},
     {"resilience.checksum.pe.b", Loads::feed, false},
@@ -129,6 +140,8 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
       return of(Event::lane_feed) / columns;
     case Loads::sums:
       return (of(Event::mac) + of(Event::shift)) / (rows * columns);
+    case Loads::handed_over:
+      return (of(Event::lane) + of(Event::shift)) / (rows * columns);
     case Loads::column_sums:
       return (of(Event::row_feed) + of(Event::row_shift)) / rows;
     case Loads::folded:

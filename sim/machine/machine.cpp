@@ -169,12 +169,12 @@ void Machine::record_tile(const SequencerState& s) {
     tiles_.push_back({layer(), s.first_row, s.first_column,
                       os ? 0 : s.first_depth / program_->array.rows, cycle_ + 2, -1});
   }
-  if (os ? static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear
-         : (sequencer_.tag(state_.now()) & kTagEnd) != 0) {
+  if (os ? sequencer_.ends_tile(s) : (sequencer_.tag(state_.now()) & kTagEnd) != 0) {
     // The oldest tile under way: the next ones may already have begun.
     auto oldest = tiles_.end();
     while (oldest != tiles_.begin() && (oldest - 1)->end_cycle < 0) --oldest;
-    if (oldest != tiles_.end()) oldest->end_cycle = cycle_;
+    const bool ahead = os && sequencer_.overlap();
+    if (oldest != tiles_.end()) oldest->end_cycle = cycle_ + (ahead ? 2 : 0);
   }
 }
 
@@ -293,8 +293,7 @@ void Machine::step() {
   weights_.step(cycle, dma_, parameter_channel());
   const SumVector row = drained();
   if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
-  array_.step(cycle, activations_.read(now), weights_.read(now), static_cast<ArrayMode>(s.mode2),
-              s.load1 != 0);
+  array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
   vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, checked());
   SumVector sums = vector_.sums(now);

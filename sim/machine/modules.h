@@ -134,6 +134,7 @@ class ArrayModule : public Block {
   ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.array()),
+        sequencer_(machine.sequencer()),
         sums_(machine, [](Machine& m) { return m.array().sums(m.state().now()); }),
         row_(machine, [](Machine& m) { return m.drained(); }) {
     sums(sums_);
@@ -142,11 +143,11 @@ class ArrayModule : public Block {
 
  private:
   void step(const Cycle& cycle) override {
-    const SequencerState& s = *control->read();
-    core_.step(cycle, activations->read(), weights->read(), static_cast<ArrayMode>(s.mode2),
-               s.load1 != 0);
+    core_.step(cycle, activations->read(), weights->read(),
+               sequencer_.array_control(*control->read()));
   }
   Array& core_;
+  const Sequencer& sequencer_;  // how its registers are to be read
   Wire<SumsView> sums_;
   Wire<SumVector> row_;
 };

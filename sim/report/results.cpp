@@ -75,7 +75,8 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["name"] = name;
   j["array"] = {{"rows", plan.array.rows},
                 {"cols", plan.array.columns},
-                {"dataflow", to_string(plan.array.dataflow)}};
+                {"dataflow", to_string(plan.array.dataflow)},
+                {"overlap", plan.array.overlap}};
   j["scheme"] = plan.scheme.name;
   j["scheme_kind"] = plan.scheme.kind;
   j["network"] = campaign.network().name;

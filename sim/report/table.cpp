@@ -33,8 +33,10 @@ std::string overhead(double value) {
 
 std::string array_name(const ordered_json& c) {
   const auto dataflow = c.at("array").value("dataflow", "os");
-  return fmt::format("{}x{}{}", c.at("array").at("rows").get<int>(),
-                     c.at("array").at("cols").get<int>(), dataflow == "os" ? "" : " " + dataflow);
+  const bool overlap = c.at("array").value("overlap", false);
+  return fmt::format("{}x{}{}{}", c.at("array").at("rows").get<int>(),
+                     c.at("array").at("cols").get<int>(), dataflow == "os" ? "" : " " + dataflow,
+                     overlap ? " overlap" : "");
 }
 
 std::string scientific(double value) {

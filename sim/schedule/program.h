@@ -34,6 +34,9 @@ struct ArrayShape {
   int rows = 16;
   int columns = 16;
   Dataflow dataflow = Dataflow::os;
+  // Every PE has a second register, which takes a finished sum (os) or the next stationary operand
+  // (ws, is), so that one tile's or fold's drain or preload passes behind the other's products.
+  bool overlap = false;
   // Activations that enter the array in one cycle: one a row, or (is) a column. Also the output
   // pixels that a tile has at once, where its lanes or rows are pixels (os, is).
   int activation_lanes() const { return dataflow == Dataflow::is ? columns : rows; }

@@ -6,7 +6,7 @@
 #include <map>
 
 #include "campaign/population.h"
-#include "support/random_network.h"
+#include "support/machine_cases.h"
 
 namespace sagitta {
 namespace {
@@ -46,19 +46,19 @@ void expect_equal(const TrialResult& fast, const TrialResult& whole) {
   }
 }
 
-class TrialEngineOf : public testing::TestWithParam<Dataflow> {
+class TrialEngineOf : public testing::TestWithParam<test::ArrayVariant> {
  protected:
-  // Where weights are stationary, with so few partial sums that some layers are worked off in
+  // Where an operand is stationary, with so few partial sums that some layers are worked off in
   // parts.
   static MemoryShape memory() {
     MemoryShape m;
-    if (GetParam() == Dataflow::ws) m.partial_rows = 7;
+    if (GetParam().dataflow != Dataflow::os) m.partial_rows = 7;
     return m;
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Dataflows, TrialEngineOf, testing::Values(Dataflow::os, Dataflow::ws),
-                         [](const auto& dataflow) { return to_string(dataflow.param); });
+INSTANTIATE_TEST_SUITE_P(Dataflows, TrialEngineOf, testing::ValuesIn(test::kVariants),
+                         [](const auto& variant) { return variant.param.name(); });
 
 TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   std::map<Outcome, int> seen;
@@ -68,7 +68,8 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
     // Several layers on a small array, so that a run has many checkpoints.
     Network network = test::random_network(random, 5);
     network.name = "random";
-    const ArrayShape array{random.between(1, 5), random.between(1, 5), GetParam()};
+    const ArrayShape array{random.between(1, 5), random.between(1, 5), GetParam().dataflow,
+                           GetParam().overlap};
     const Program program = compile(network, array, memory(), protection(seed % 4), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
@@ -97,7 +98,8 @@ TEST_P(TrialEngineOf, ConvergenceKnowsWhatTheHostHasReceived) {
   const Network network = test::random_network(random, 2);
   MemoryShape far = memory();
   far.dram_latency = 2000;
-  const Program program = compile(network, {2, 2, GetParam()}, far, {}, "test");
+  const Program program =
+      compile(network, {2, 2, GetParam().dataflow, GetParam().overlap}, far, {}, "test");
   TrialEngine engine(program, network);
   const SiteSelection sites = engine.sites().select("memory.activation.vector**", "test", "");
   engine.prepare(0, random.int8s(network.input.elements()), 0);
@@ -124,7 +126,7 @@ TEST_P(TrialEngineOf, CountsGoOnAfterConvergence) {
     Protection p;
     p.range.present = true;
     p.range.layers.assign(8, {"", {{-60000, 60000}}});
-    const Program program = compile(network, {3, 3, GetParam()}, memory(), p, "test");
+    const Program program = compile(network, GetParam().shape(3, 3), memory(), p, "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select("logic", "test", "");
     engine.prepare(0, random.int8s(network.input.elements()), 0);
@@ -140,7 +142,8 @@ TEST_P(TrialEngineOf, CountsGoOnAfterConvergence) {
 TEST_P(TrialEngineOf, TrialWithoutFaultsIsTheReference) {
   Random random(7);
   const Network network = test::random_network(random);
-  const Program program = compile(network, {3, 4, GetParam()}, memory(), {}, "test");
+  const Program program =
+      compile(network, {3, 4, GetParam().dataflow, GetParam().overlap}, memory(), {}, "test");
   TrialEngine engine(program, network);
   const auto image = random.int8s(network.input.elements());
   const CleanResult clean = engine.prepare(0, image, 0);
@@ -153,7 +156,8 @@ TEST_P(TrialEngineOf, TrialWithoutFaultsIsTheReference) {
 TEST_P(TrialEngineOf, FaultAfterTheEndDoesNotFire) {
   Random random(8);
   const Network network = test::random_network(random);
-  const Program program = compile(network, {3, 4, GetParam()}, memory(), {}, "test");
+  const Program program =
+      compile(network, {3, 4, GetParam().dataflow, GetParam().overlap}, memory(), {}, "test");
   TrialEngine engine(program, network);
   engine.prepare(0, random.int8s(network.input.elements()), 0);
   const TrialResult result = engine.run(0, {{{0, 0, 0}, engine.clean_cycles() + 5}});
@@ -245,17 +249,17 @@ TEST(Outcomes, EqualLogitsRankByIndex) {
   }
 }
 
-class CommonPopulationOf : public testing::TestWithParam<Dataflow> {};
+class CommonPopulationOf : public testing::TestWithParam<test::ArrayVariant> {};
 
-INSTANTIATE_TEST_SUITE_P(Dataflows, CommonPopulationOf, testing::Values(Dataflow::os, Dataflow::ws),
-                         [](const auto& dataflow) { return to_string(dataflow.param); });
+INSTANTIATE_TEST_SUITE_P(Dataflows, CommonPopulationOf, testing::ValuesIn(test::kVariants),
+                         [](const auto& variant) { return variant.param.name(); });
 
 TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
-  const Program base = compile(network, {3, 3, GetParam()}, {}, {}, "test");
+  const Program base = compile(network, GetParam().shape(3, 3), {}, {}, "test");
   for (int which = 1; which < 4; ++which) {
-    const Program target = compile(network, {3, 3, GetParam()}, {}, protection(which), "test");
+    const Program target = compile(network, GetParam().shape(3, 3), {}, protection(which), "test");
     TrialEngine base_engine(base, network);
     TrialEngine target_engine(target, network);
     const CommonPopulation population(base, base_engine.sites(), target, target_engine.sites());

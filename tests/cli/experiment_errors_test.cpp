@@ -164,6 +164,16 @@ TEST_F(CliExperiment, WeightMemoryTooSmall) {
   done({"run", "experiment.json", "-q"});
 }
 
+// Input stationary a row holds the weights of one channel for one fold of 16 taps.
+TEST_F(CliExperiment, WeightMemoryTooSmallForOneChannel) {
+  with("/array/dataflow", "is");
+  with("/memory", {{"weight_rows", 24}});
+  machines_refuse({}, {"experiment.json: $.memory.weight_rows: 24 does not hold one channel of ",
+                       "(K = 400)", "at least 25"});
+  with("/memory", {{"weight_rows", 25}});
+  done({"run", "experiment.json", "-q"});
+}
+
 class CliTechnology : public CommandLine {
  protected:
   void bad(const nlohmann::json& technology, const std::string& where,

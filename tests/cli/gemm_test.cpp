@@ -63,7 +63,8 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
 TEST_F(CliGemm, ListsItsTiles) {
   make(9, 5, 10);
   const auto json = document(gemm({"--array", "4x3"}));
-  EXPECT_EQ(json.at("array"), (nlohmann::json{{"rows", 4}, {"cols", 3}, {"dataflow", "os"}}));
+  EXPECT_EQ(json.at("array"),
+            (nlohmann::json{{"rows", 4}, {"cols", 3}, {"dataflow", "os"}, {"overlap", false}}));
   EXPECT_EQ(json.at("M"), 9);
   EXPECT_EQ(json.at("K"), 5);
   EXPECT_EQ(json.at("N"), 10);
@@ -125,20 +126,27 @@ TEST_F(CliGemm, SeveralFaults) {
 // names none, none changes. Cycles run over the whole product, between the tiles as well.
 TEST_F(CliGemm, ExplanationIsTheFootprint) {
   make(11, 9, 10, 7);
-  for (const std::string machine : {"4x4 os", "3x5 os", "16x16 os", "4x4 ws", "3x5 ws", "16x16 ws",
-                                    "2x7 ws", "4x4 is", "3x5 is", "16x16 is", "7x2 is"}) {
+  for (const std::string machine :
+       {"4x4 os", "3x5 os", "16x16 os", "4x4 ws", "3x5 ws", "16x16 ws", "2x7 ws", "4x4 is",
+        "3x5 is", "16x16 is", "7x2 is", "4x4 os+", "3x5 os+", "5x2 os+", "4x4 ws+", "2x5 ws+",
+        "4x4 is+", "5x3 is+"}) {
     const std::string array = machine.substr(0, machine.find(' '));
-    const std::string dataflow = machine.substr(machine.find(' ') + 1);
+    const std::string dataflow = machine.substr(machine.find(' ') + 1, 2);
+    const bool overlap = machine.ends_with("+");
     const int rows = std::stoi(array);
     const int columns = std::stoi(array.substr(array.find('x') + 1));
-    const auto clean = document(gemm({"--array", array, "--dataflow", dataflow}));
+    Arguments arguments = gemm({"--array", array, "--dataflow", dataflow});
+    if (overlap) arguments.push_back("--overlap");
+    const auto clean = document(arguments);
     const auto first = clean.at("tiles").front().at("start_cycle").get<int>();
     const auto last = clean.at("tiles").back().at("end_cycle").get<int>();
     Random random(static_cast<std::uint64_t>(rows));
-    Arguments arguments = gemm({"--array", array, "--dataflow", dataflow, "--explain"});
-    for (int i = 0; i < 60; ++i) {
-      const std::string kind = i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "acc";
-      const int bit = random.between(0, kind == "acc" ? 31 : 7);
+    arguments.push_back("--explain");
+    const std::string second = dataflow == "os" ? "drain" : "next";
+    const std::vector<std::string> kinds = {"a", "b", "acc", overlap ? second : "a"};
+    for (std::size_t i = 0; i < 80; ++i) {
+      const std::string kind = kinds[i % kinds.size()];
+      const int bit = random.between(0, kind == "acc" || kind == "drain" ? 31 : 7);
       const int cycle = i < 6 ? random.between(0, clean.at("cycles").get<int>() - 1)
                               : random.between(first, last);
       arguments.push_back("--fault");
@@ -147,7 +155,7 @@ TEST_F(CliGemm, ExplanationIsTheFootprint) {
                           std::to_string(bit) + "@" + std::to_string(cycle));
     }
     const auto json = document(arguments);
-    ASSERT_EQ(json.at("faults").size(), 60U);
+    ASSERT_EQ(json.at("faults").size(), 80U);
     int acting = 0;
     for (const auto& fault : json.at("faults")) {
       const Outputs expected = explained(fault.at("explanation").get<std::string>());

@@ -27,7 +27,7 @@ class CliJson : public CommandLine {
   static void is_configuration(const nlohmann::json& c) {
     has(c, {"name", "array", "network", "images", "accuracy", "cycles_per_image", "layers",
             "area_um2", "energy_pj_per_image"});
-    has(c.at("array"), {"rows", "cols", "dataflow"});
+    has(c.at("array"), {"rows", "cols", "dataflow", "overlap"});
     is_proportion(c.at("accuracy"));
     ASSERT_EQ(c.at("layers").size(), 7U);
     for (const auto& layer : c.at("layers")) {

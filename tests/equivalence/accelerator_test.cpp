@@ -60,10 +60,10 @@ std::int64_t clean_cycles(const test::MachineCase& c) {
   return machine.cycle();
 }
 
-class AcceleratorOf : public testing::TestWithParam<Dataflow> {};
+class AcceleratorOf : public testing::TestWithParam<test::ArrayVariant> {};
 
-INSTANTIATE_TEST_SUITE_P(Dataflows, AcceleratorOf, testing::ValuesIn(test::kDataflows),
-                         [](const auto& dataflow) { return to_string(dataflow.param); });
+INSTANTIATE_TEST_SUITE_P(Dataflows, AcceleratorOf, testing::ValuesIn(test::kVariants),
+                         [](const auto& variant) { return variant.param.name(); });
 
 // One run each without faults, with faults, and without again, on one elaborated accelerator.
 std::string compare(const test::MachineCase& c, Random& random) {
@@ -114,16 +114,17 @@ std::string compare(const test::MachineCase& c, Random& random) {
 TEST_P(AcceleratorOf, EqualsThePlainMachineInEveryCycleWithFaults) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Random random(20'000 + seed);
-    const ArrayShape shape =
-        seed == 0 ? ArrayShape{1, 1, GetParam()}
-                  : ArrayShape{random.between(1, 9), random.between(1, 9), GetParam()};
+    const ArrayShape shape = seed == 0 ? ArrayShape{1, 1, GetParam().dataflow, GetParam().overlap}
+                                       : ArrayShape{random.between(1, 9), random.between(1, 9),
+                                                    GetParam().dataflow, GetParam().overlap};
     const test::MachineCase c = test::random_case(random, shape);
     EXPECT_EQ(test::in_child([&] { return compare(c, random); }), "") << "seed " << seed;
   }
 }
 
 TEST_P(AcceleratorOf, EqualsThePlainMachineOnLongThinArrays) {
-  for (const ArrayShape shape : {ArrayShape{256, 3, GetParam()}, ArrayShape{3, 256, GetParam()}}) {
+  for (const ArrayShape shape : {ArrayShape{256, 3, GetParam().dataflow, GetParam().overlap},
+                                 ArrayShape{3, 256, GetParam().dataflow, GetParam().overlap}}) {
     Random random(7);
     test::MachineCase c;
     c.network.input = {9, 40, 2};
@@ -142,8 +143,9 @@ TEST_P(AcceleratorOf, EqualsThePlainMachineOnLongThinArrays) {
 TEST_P(AcceleratorOf, MayBeRunCycleByCycle) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Random random(30'000 + seed);
-    const test::MachineCase c =
-        test::random_case(random, {random.between(1, 5), random.between(1, 5), GetParam()});
+    const test::MachineCase c = test::random_case(
+        random,
+        {random.between(1, 5), random.between(1, 5), GetParam().dataflow, GetParam().overlap});
     EXPECT_EQ(test::in_child([&]() -> std::string {
                 Accelerator accelerator("accelerator", c.program);
                 Machine plain(c.program);
@@ -167,7 +169,8 @@ TEST_P(AcceleratorOf, MayBeRunCycleByCycle) {
 // A run that ends before its faults are due leaves nothing behind for the next one.
 TEST_P(AcceleratorOf, StrikesNeverReachTheNextRun) {
   Random random(3);
-  const test::MachineCase c = test::random_case(random, {3, 4, GetParam()});
+  const test::MachineCase c =
+      test::random_case(random, {3, 4, GetParam().dataflow, GetParam().overlap});
   EXPECT_EQ(
       test::in_child([&]() -> std::string {
         Accelerator accelerator("accelerator", c.program);

@@ -46,6 +46,13 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
       if (a != pes.a(r, c)) return differ(pe + ".a", a, pes.a(r, c));
       if (b != pes.b(r, c)) return differ(pe + ".b", b, pes.b(r, c));
       if (acc != pes.acc(r, c)) return differ(pe + ".acc", acc, pes.acc(r, c));
+      if (!shape.overlap) continue;
+      const auto swap = flat.read("array.pe[][].swap", e);
+      if (swap != pes.swap(r, c)) return differ(pe + ".swap", swap, pes.swap(r, c));
+      const bool os = shape.dataflow == Dataflow::os;
+      const auto second = flat.read(os ? "array.pe[][].drain" : "array.pe[][].next", e);
+      const std::int64_t expected = os ? pes.drain(r, c) : pes.next(r, c);
+      if (second != expected) return differ(pe + ": second", second, expected);
     }
   }
   const int lanes_a = shape.activation_lanes();
@@ -53,6 +60,12 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
   for (int lane = 1; lane < std::max(shape.rows, shape.columns); ++lane) {
     for (int stage = 0; stage < lane; ++stage) {
       const std::string at = fmt::format("[{}][{}]", lane, stage);
+      if (shape.overlap && lane < shape.rows) {
+        const auto swap = flat.read(fmt::format("array.skew_swap[{}][]", lane), stage);
+        if (swap != pes.skew_swap(lane, stage)) {
+          return differ("skew_swap" + at, swap, pes.skew_swap(lane, stage));
+        }
+      }
       if (lane < lanes_a) {
         const auto a = flat.read(fmt::format("array.skew_a[{}][]", lane), stage);
         if (a != pes.skew_a(lane, stage)) return differ("skew_a" + at, a, pes.skew_a(lane, stage));
@@ -79,9 +92,9 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
   return "";
 }
 
-// Modes and load enables at random, in runs, and pauses long enough for the flat core to skip
-// steps, which now and then a lone mode or enable interrupts. Each dataflow gets both, and has to
-// leave the other's alone.
+// Modes, load enables, swap bits and shifts at random, in runs, and pauses long enough for the flat
+// core to skip steps, which now and then a lone mode or enable interrupts. Each dataflow gets both,
+// and has to leave the other's alone.
 std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
   Random random(seed);
   int left = 0;
@@ -102,11 +115,14 @@ std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
     const bool lone = quiet && random.chance(3);
     next.mode = lone ? any_mode() : mode;
     next.load = random.chance(lone ? 50 : load_percent);
+    next.swap = random.chance(lone ? 50 : quiet ? 0 : 15);
+    next.shift = random.chance(lone ? 50 : quiet ? 0 : 30);
   });
   FlatArray flat(shape);
   for (int cycle = 0; cycle < cycles; ++cycle) {
     const ArrayOperands& in = pes.entering();
-    flat.core.step(flat.state.cycle(), in.activations.data(), in.weights.data(), in.mode, in.load);
+    flat.core.step(flat.state.cycle(), in.activations.data(), in.weights.data(),
+                   {in.mode, in.load, in.swap, in.shift});
     flat.state.clock_edge();
     pes.run(1);
     const std::string wrong = first_difference(flat, pes, shape);
@@ -118,13 +134,13 @@ std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
   return "";
 }
 
-class EachDataflow : public testing::TestWithParam<Dataflow> {};
+class EachVariant : public testing::TestWithParam<test::ArrayVariant> {};
 
-TEST_P(EachDataflow, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
+TEST_P(EachVariant, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
   std::uint64_t seed = 1;
   for (int rows = 1; rows <= 9; ++rows) {
     for (int columns = 1; columns <= 9; ++columns) {
-      const ArrayShape shape{rows, columns, GetParam()};
+      const ArrayShape shape = GetParam().shape(rows, columns);
       EXPECT_EQ(test::in_child([&] { return compare(shape, seed, 500); }), "")
           << rows << "x" << columns << " seed " << seed;
       ++seed;
@@ -132,15 +148,15 @@ TEST_P(EachDataflow, FlatCoreEqualsOneModuleAPeInEveryRegisterAndCycle) {
   }
 }
 
-TEST_P(EachDataflow, FlatCoreEqualsOneModuleAPeOnLongThinArrays) {
+TEST_P(EachVariant, FlatCoreEqualsOneModuleAPeOnLongThinArrays) {
   for (const auto& [rows, columns] : {std::pair{40, 3}, {3, 40}, {17, 33}}) {
-    const ArrayShape shape{rows, columns, GetParam()};
+    const ArrayShape shape = GetParam().shape(rows, columns);
     EXPECT_EQ(test::in_child([&] { return compare(shape, 7, 400); }), "") << rows << "x" << columns;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(PeArray, EachDataflow, testing::ValuesIn(test::kDataflows),
-                         [](const auto& p) { return std::string(to_string(p.param)); });
+INSTANTIATE_TEST_SUITE_P(PeArray, EachVariant, testing::ValuesIn(test::kVariants),
+                         [](const auto& p) { return p.param.name(); });
 
 }  // namespace
 }  // namespace sagitta

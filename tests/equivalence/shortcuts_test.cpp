@@ -10,8 +10,9 @@ namespace {
 
 using test::Random;
 
-ArrayShape random_shape(Random& random, Dataflow dataflow) {
-  return {random.between(1, 9), random.between(1, 9), dataflow};
+ArrayShape random_shape(Random& random, const test::ArrayVariant& variant) {
+  const int rows = random.between(1, 9);
+  return variant.shape(rows, random.between(1, 9));
 }
 
 std::int64_t clean_cycles(const test::MachineCase& c) {
@@ -21,10 +22,10 @@ std::int64_t clean_cycles(const test::MachineCase& c) {
   return machine.cycle();
 }
 
-class Shortcuts : public testing::TestWithParam<Dataflow> {};
+class Shortcuts : public testing::TestWithParam<test::ArrayVariant> {};
 
-INSTANTIATE_TEST_SUITE_P(Dataflows, Shortcuts, testing::ValuesIn(test::kDataflows),
-                         [](const auto& dataflow) { return to_string(dataflow.param); });
+INSTANTIATE_TEST_SUITE_P(Dataflows, Shortcuts, testing::ValuesIn(test::kVariants),
+                         [](const auto& variant) { return variant.param.name(); });
 
 // touch() says that the state may have been changed from outside, so nothing may be skipped.
 TEST_P(Shortcuts, SkippedStepsAreExactInEveryCycleWithFaults) {

@@ -22,11 +22,13 @@ ArrayShape random_array(Random& random, Dataflow dataflow) {
 }
 
 TEST(Conservation, HoldsOnRandomMachines) {
-  for (const Dataflow dataflow : test::kDataflows) {
-    for (std::uint64_t seed = 0; seed < 300; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+  for (const test::ArrayVariant& variant : test::kVariants) {
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      SCOPED_TRACE(variant.name() + " seed " + std::to_string(seed));
       Random random(5000 + seed);
-      const test::MachineCase c = test::random_case(random, random_array(random, dataflow));
+      const ArrayShape array = random_array(random, variant.dataflow);
+      const test::MachineCase c =
+          test::random_case(random, variant.shape(array.rows, array.columns));
       Machine machine(c.program);
       machine.reset(c.image.data());
       ASSERT_TRUE(machine.run(10'000'000));

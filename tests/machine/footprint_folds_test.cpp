@@ -2,7 +2,6 @@
 // register and the partial sums, in every cycle of matrix products with no zero in them, with and
 // without the checksum column. The expected result and flags are computed from the flip alone
 // (support/folded_product.h).
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -115,7 +114,11 @@ TEST_P(FootprintFolds, EveryRegisterHoldsWhatIsExpected) {
         ASSERT_EQ(word(pe + "acc"), t ? x_.sum(*t, p, r, c) : 0) << pe;
         t = x_.resting_at(cycle, r, c, k);
         if (t != nullptr) {
-          ASSERT_EQ(byte(pe + x_.rests()), x_.resting(*t, k, c)) << pe;
+          ASSERT_EQ(byte(pe + (x_.overlap() ? "next" : x_.rests())), x_.resting(*t, k, c)) << pe;
+        }
+        t = x_.overlap() ? x_.swapped_at(cycle, r, c) : nullptr;
+        if (t != nullptr) {
+          ASSERT_EQ(byte(pe + x_.rests()), x_.resting(*t, r, c)) << pe;
         }
       }
     }
@@ -156,9 +159,18 @@ TEST_P(FootprintFolds, AStationaryOperandTouchesWhatIsStillToCome) {
   for (int r = 0; r < x_.rows; ++r) {
     for (int c = 0; c < x_.columns; ++c) {
       exhaust(fmt::format("array.pe[{}][{}].{}", r, c, x_.rests()), 8,
-              [&](Result& e, auto cycle, int bit) { x_.flip_resting(e, cycle, r, c, bit); });
+              [&](Result& e, auto cycle, int bit) {
+                x_.overlap() ? x_.flip_swapped(e, cycle, r, c, bit)
+                             : x_.flip_resting(e, cycle, r, c, bit);
+              });
       ASSERT_FALSE(HasFailure());
     }
+  }
+  if (x_.overlap()) {  // as long as it is multiplied by
+    EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+                return 8 * x_.pixels(t) * x_.taps(t) * x_.lanes(t);
+              }));
+    return;
   }
   // Row r's weight comes into row 0 R - 1 - r cycles after the first of R, so that it is there r +
   // 1 cycles before all are; the last pixel meets it r cycles after row 0's. Row r's activation
@@ -168,6 +180,32 @@ TEST_P(FootprintFolds, AStationaryOperandTouchesWhatIsStillToCome) {
               for (int r = 0; r < x_.taps(t); ++r) {
                 const int before = x_.is() ? x_.rows - r : r + 1;
                 cycles += before + x_.rest(t) + x_.pixels(t) + r;
+              }
+              return 8 * cycles * x_.lanes(t);
+            }));
+}
+
+TEST_P(FootprintFolds, AWaitingOperandTouchesTheWholeFold) {
+  if (!x_.overlap()) {
+    for (const RegisterClass& c : x_.runs.sites().classes()) {
+      ASSERT_FALSE(c.path.ends_with(".next")) << "only with overlap";
+    }
+    return;
+  }
+  for (int r = 0; r < x_.rows; ++r) {
+    for (int c = 0; c < x_.columns; ++c) {
+      exhaust(fmt::format("array.pe[{}][{}].next", r, c), 8,
+              [&](Result& e, auto cycle, int bit) { x_.flip_waiting(e, cycle, r, c, bit); });
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  // From its entry into the column to the swap bit: the r-th activation enters r cycles after the
+  // first, the r-th weight as many before the last.
+  EXPECT_EQ(touched_, over_tiles([&](const TileRecord& t) {
+              int cycles = 0;
+              for (int r = 0; r < x_.taps(t); ++r) {
+                const int enters = x_.is() ? r : x_.rows - 1 - r;
+                cycles += static_cast<int>(t.start_cycle + r - x_.loads(t)) - enters;
               }
               return 8 * cycles * x_.lanes(t);
             }));
@@ -301,102 +339,19 @@ INSTANTIATE_TEST_SUITE_P(
                     FoldedShape{2, 3, 2, 5, 2, 4, false, Dataflow::is},
                     FoldedShape{1, 3, 4, 2, 3, 2, true, Dataflow::is},
                     FoldedShape{3, 1, 2, 4, 3, 2, true, Dataflow::is},
-                    FoldedShape{1, 1, 2, 3, 2, 1, false, Dataflow::is}),
+                    FoldedShape{1, 1, 2, 3, 2, 1, false, Dataflow::is},
+                    FoldedShape{3, 3, 5, 5, 4, 3, true, Dataflow::ws, true},
+                    FoldedShape{2, 4, 3, 3, 6, 1, false, Dataflow::ws, true},
+                    FoldedShape{1, 3, 3, 3, 4, 1, true, Dataflow::ws, true},
+                    FoldedShape{3, 3, 4, 7, 5, 3, true, Dataflow::is, true},
+                    FoldedShape{4, 2, 3, 5, 3, 2, false, Dataflow::is, true},
+                    FoldedShape{1, 1, 2, 3, 2, 1, false, Dataflow::is, true}),
     [](const auto& s) {
-      return fmt::format("{}r{}c{}m{}k{}n{}p{}{}", to_string(s.param.dataflow), s.param.rows,
-                         s.param.columns, s.param.m, s.param.k, s.param.n, s.param.partial_rows,
+      return fmt::format("{}{}r{}c{}m{}k{}n{}p{}{}", to_string(s.param.dataflow),
+                         s.param.overlap ? "Overlap" : "", s.param.rows, s.param.columns, s.param.m,
+                         s.param.k, s.param.n, s.param.partial_rows,
                          s.param.checksum ? "checksum" : "");
     });
-
-class ChecksumFolds : public testing::TestWithParam<Dataflow> {
- protected:
-  Random random_{12};
-  // Four lanes and three; folds of three taps and two; parts of 2 and 1.
-  GemmCase gemm_ = GetParam() == Dataflow::is ? make(7, 3) : make(3, 7);
-
-  GemmCase make(int m, int n) {
-    return {random_, m, 5, n, {3, 4, GetParam()}, FoldedProduct::checksum(true), 2};
-  }
-
-  // Strikes, and expects the results and a flag for each row whose changes do not cancel.
-  static void expect(FoldedProduct& x, const std::vector<Fault>& faults,
-                     const FoldedProduct::Result& expected, int flags) {
-    ASSERT_TRUE(x.runs.run(faults));
-    ASSERT_EQ(x.runs.machine().raw_output(), expected);
-    ASSERT_EQ(x.runs.machine().cycle(), x.runs.cycles());
-    ASSERT_EQ(x.runs.machine().mismatches(), flags);
-  }
-};
-
-INSTANTIATE_TEST_SUITE_P(Dataflows, ChecksumFolds, testing::Values(Dataflow::ws, Dataflow::is),
-                         [](const auto& d) { return std::string(to_string(d.param)); });
-
-// A moving operand is shared by the columns to its right: its flip escapes when the stationary ones
-// that it meets there sum to zero, and only then.
-TEST_P(ChecksumFolds, AFlipOfAMovingOperandEscapesExactlyWhenTheTouchedOnesCancel) {
-  FoldedProduct x(FoldedProduct::with_units(random_, gemm_));
-  int escapes = 0, caught = 0;
-  for (const TileRecord& t : x.tiles()) {
-    for (int r = 0; r < x.taps(t); ++r) {
-      for (int c = 0; c < x.lanes(t); ++c) {
-        int touched = 0;
-        for (int n = c; n < x.lanes(t); ++n) touched += x.resting(t, r, n);
-        Site site = x.runs.site(fmt::format("array.pe[{}][{}].{}:0", r, c, x.moves()));
-        for (int p = 0; p < x.pixels(t); ++p) {
-          for (site.bit = 0; site.bit < 8; ++site.bit) {
-            const std::int64_t cycle = t.start_cycle + p + r + c;
-            auto expected = x.runs.clean_raw();
-            x.flip_moving(expected, cycle, r + c, r, c, site.bit);
-            ASSERT_EQ(x.changed(expected), x.lanes(t) - c);
-            SCOPED_TRACE(fmt::format("{}@{}", x.runs.sites().path(site), cycle));
-            ASSERT_NO_FATAL_FAILURE(expect(x, {{site, cycle}}, expected, touched == 0 ? 0 : 1));
-            ++(touched == 0 ? escapes : caught);
-          }
-        }
-      }
-    }
-  }
-  EXPECT_GT(escapes, 50);
-  EXPECT_GT(caught, 100);
-}
-
-// Two sums of one pixel, flipped in the same bit: one rises by as much as the other falls, or both
-// change by the same, which is caught except in bit 31, where they add up to 2^32.
-TEST_P(ChecksumFolds, TwoSumFlipsOfARowEscapeExactlyWhenTheyCancel) {
-  FoldedProduct x(gemm_);
-  int escapes = 0, caught = 0;
-  for (const TileRecord& t : x.tiles()) {
-    for (int p = 0; p < x.pixels(t); ++p) {
-      for (int c = 1; c < x.lanes(t); ++c) {
-        for (int bit = 0; bit < 32; ++bit) {
-          // In rows of their own, so that the flips are of different registers and cycles.
-          const int first = (bit + p) % x.rows, second = (bit + c) % x.rows;
-          const std::array rows{first, second};
-          const std::array columns{c - 1, c};
-          std::vector<Fault> faults;
-          auto expected = x.runs.clean_raw();
-          std::uint32_t ones = 0;
-          for (std::size_t i = 0; i < 2; ++i) {
-            const int delay = rows[i] + columns[i] + 1;
-            const std::int64_t cycle = t.start_cycle + p + delay;
-            faults.push_back(
-                {x.runs.site(fmt::format("array.pe[{}][{}].acc:{}", rows[i], columns[i], bit)),
-                 cycle});
-            x.flip_sum(expected, cycle, delay, rows[i], columns[i], bit);
-            ones += test::bits_of(x.sum(t, p, rows[i], columns[i])) >> bit & 1U;
-          }
-          ASSERT_EQ(x.changed(expected), 2);
-          const bool cancels = ones == 1 || bit == 31;
-          SCOPED_TRACE(fmt::format("pixel {} column {} bit {}", t.row + p, t.column + c, bit));
-          ASSERT_NO_FATAL_FAILURE(expect(x, faults, expected, cancels ? 0 : 1));
-          ++(cancels ? escapes : caught);
-        }
-      }
-    }
-  }
-  EXPECT_GT(escapes, 100);
-  EXPECT_GT(caught, 100);
-}
 
 }  // namespace
 }  // namespace sagitta

@@ -41,12 +41,14 @@ Protection random_protection(Random& random) {
 
 TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
   std::map<std::string, int> kinds;
-  for (int seed = 0; seed < 900; ++seed) {
+  for (int seed = 0; seed < 1200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
-    const Network network = test::random_network(random, seed % 2 == 0 ? 4 : 8);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9),
-                           test::kDataflows[seed % std::size(test::kDataflows)]};
+    const Network network = test::random_network(random, seed % 4 < 2 ? 4 : 8);
+    const auto& variant =
+        test::kVariants[static_cast<std::size_t>(seed) % std::size(test::kVariants)];
+    const int rows = random.between(1, 9);
+    const ArrayShape array = variant.shape(rows, random.between(1, 9));
     MemoryShape memory;
     memory.dram_latency = random.between(0, 20);
     memory.dram_bytes_per_cycle = random.between(1, 40);

@@ -145,12 +145,12 @@ MemoryShape memory(Dataflow dataflow) {
 // What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
 // and once more with checksums that are off by one in every row.
 std::vector<std::string> without_effect(const std::string& title, const Protection& p,
-                                        Dataflow dataflow = Dataflow::os) {
+                                        Dataflow dataflow = Dataflow::os, bool overlap = false) {
   Random random(2);
   const Network net = network(random);
   constexpr int kBatch = 2;
   const auto image = random.int8s(kBatch * net.input.elements());
-  Program program = compile(net, {3, 3, dataflow}, memory(dataflow), p, "test", kBatch);
+  Program program = compile(net, {3, 3, dataflow, overlap}, memory(dataflow), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
     for (Transfer& t : program.transfers) {
@@ -218,6 +218,17 @@ TEST(RegisterEffects, InputStationaryRangeThenGradientBehindTheRowGate) {
   p.range = checker(Granularity::channel, Gate::row, 10'000);
   p.gradient = checker(Granularity::channel, Gate::row, 12'000);
   EXPECT_EQ(without_effect("range, then gradient, row gate, is", p, Dataflow::is), Names{});
+}
+
+TEST(RegisterEffects, Overlap) {
+  Protection p;
+  p.tmr_pe = true;
+  p.checksum = true;
+  for (const Dataflow dataflow : test::kDataflows) {
+    const std::string name = std::string("overlap, ") + to_string(dataflow);
+    EXPECT_EQ(without_effect(name, {}, dataflow, true), Names{});
+    EXPECT_EQ(without_effect(name + ", tmr-pe, checksum", p, dataflow, true), Names{});
+  }
 }
 
 TEST(RegisterEffects, Range) {

@@ -119,10 +119,10 @@ TEST(SiteTotals, Unprotected) {
 
 constexpr int kPartialRows = 4;
 
-Totals count_stationary(Dataflow dataflow, const Protection& p) {
+Totals count_stationary(Dataflow dataflow, const Protection& p, bool overlap = false) {
   MemoryShape m = memory();
-  m.partial_rows = kPartialRows;
-  return count(compile(tiny_network(), {2, 2, dataflow}, m, p, "test"));
+  m.partial_rows = dataflow == Dataflow::os ? 0 : kPartialRows;
+  return count(compile(tiny_network(), {2, 2, dataflow, overlap}, m, p, "test"));
 }
 Totals count_weight_stationary(const Protection& p) {
   return count_stationary(Dataflow::ws, p);
@@ -234,6 +234,62 @@ TEST(SiteTotals, InputStationaryBoundsAChannel) {
                            + 6 * 30;                             // scale: 6 cycles longer
   t["sram"] += 2 * (kPartialRows * 4) * 32;
   compare(t, count_input_stationary(p));
+}
+
+// What overlap adds; the checksum column has the same for its two PEs.
+Totals output_overlap(Totals t) {
+  t["array.pe"] += 2 * 2 * (32 + 1);   // drain, swap
+  t["array.skew_swap"] = 1;            // row 1 waits one cycle
+  t["control.sequencer"] += 1 + 9 + 9  // swap1, drain_wait, drain_left
+                            - 2 * 2;   // mode
+  return t;
+}
+Totals stationary_overlap(Totals t) {
+  t["array.pe"] += 2 * 2 * (8 + 1);  // next, swap
+  t["array.skew_swap"] = 1;
+  t["control.sequencer"] += 1 + 9;  // swap1, ahead
+  return t;
+}
+Totals weight_stationary_overlap() {
+  Totals t = stationary_overlap(weight_stationary_by_hand());
+  t["control.next_row"] = t["control.row"];
+  return t;
+}
+
+TEST(SiteTotals, Overlap) {
+  compare(output_overlap(by_hand()), count_stationary(Dataflow::os, {}, true));
+  compare(weight_stationary_overlap(), count_stationary(Dataflow::ws, {}, true));
+  compare(stationary_overlap(input_stationary_by_hand()), count_stationary(Dataflow::is, {}, true));
+}
+
+TEST(SiteTotals, OverlapTmr) {
+  Protection p;
+  p.tmr_pe = true;
+  for (const auto& [dataflow, totals] :
+       {std::pair{Dataflow::os, output_overlap(by_hand())},
+        {Dataflow::ws, weight_stationary_overlap()},
+        {Dataflow::is, stationary_overlap(input_stationary_by_hand())}}) {
+    Totals t = totals;
+    t["array.pe"] *= 3;
+    compare(t, count_stationary(dataflow, p, true));
+  }
+}
+
+TEST(SiteTotals, OverlapChecksum) {
+  Protection p;
+  p.checksum = true;
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+    const Totals single = count_stationary(dataflow, p);
+    Totals t = count_stationary(dataflow, {}, true);
+    const std::int64_t second = dataflow == Dataflow::os ? 32 : 9;
+    t.erase("flip_flop");
+    t["resilience.checksum"] = single.at("resilience.checksum") + 1   // skew_swap
+                               + 2 * (second + 1)                     // drain or next, swap
+                               + (dataflow == Dataflow::is ? 1 : 0);  // late_swap
+    t["memory.parameter"] = single.at("memory.parameter");
+    t["sram"] = single.at("sram");
+    compare(t, count_stationary(dataflow, p, true));
+  }
 }
 
 TEST(SiteTotals, TmrTriplesThePeRegistersOnly) {

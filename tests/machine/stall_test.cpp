@@ -45,7 +45,8 @@ TEST(Stalls, ChangeNoValueAndNoCountButTime) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(60'000 + seed);
     const ArrayShape array{random.between(1, 9), random.between(1, 9),
-                           test::kDataflows[seed % std::size(test::kDataflows)]};
+                           test::kVariants[seed % std::size(test::kVariants)].dataflow,
+                           test::kVariants[seed % std::size(test::kVariants)].overlap};
     const test::MachineCase c = test::random_case(random, array);
     Machine steady(c.program);
     steady.reset(c.image.data());

@@ -19,8 +19,9 @@ MemoryShape fast_memory() {
   return memory;
 }
 
-Dataflow dataflow_of(std::uint64_t seed) {
-  return test::kDataflows[seed % std::size(test::kDataflows)];
+ArrayShape random_array(Random& random, std::uint64_t seed) {
+  const int rows = random.between(1, 9);
+  return test::kVariants[seed % std::size(test::kVariants)].shape(rows, random.between(1, 9));
 }
 
 Layer gemm_layer(int m, int k, int n) {
@@ -106,7 +107,7 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(100 + seed);
     const Network network = test::random_network(random);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9), dataflow_of(seed)};
+    const ArrayShape array = random_array(random, seed);
     const Protection p = test::random_scheme(random, network);
     const int batch = random.chance(70) ? 1 : random.between(2, 4);
     const auto image = random.int8s(batch * network.input.elements());
@@ -128,10 +129,10 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
 }
 
 TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
-  for (std::uint64_t seed = 0; seed < 800; ++seed) {
+  for (std::uint64_t seed = 0; seed < 900; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(7000 + seed);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9), dataflow_of(seed)};
+    const ArrayShape array = random_array(random, seed);
     const bool product = random.chance(30);
     Network network;
     if (product) {

@@ -73,31 +73,50 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
   for (int row = 0; row < m; row += most) {
     const int stream = ws ? std::min(most, m - row) : channels;
     for (int fold = 0; fold < count; ++fold) {
-      now += array.rows;
+      if (fold == 0 || !array.overlap) now += array.rows;
       // The last one's sums pass R rows and C columns.
       tiles.push_back(
           {0, row, 0, fold, now + 2, now + 2 + stream + array.rows + array.columns - 2});
-      now += stream + (fold + 1 < count ? array.rows - 1 : 0);
+      const bool last = fold + 1 == count;
+      if (array.overlap) {  // the next fold loads from R - 1 cycles after this one's start on
+        now += last ? stream : std::max({stream, 2 * array.rows - 1, 2});
+      } else {
+        now += stream + (last ? 0 : array.rows - 1);
+      }
     }
     now += flush(p, array);
   }
   return now;
 }
 
-// A column tile of a gemm layer without its wait.
-inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
-                                       const MemoryShape& memory, int lanes_used,
-                                       const Protection& p, int batch) {
-  if (folds(array)) {
-    std::vector<TileTiming> tiles;
-    return folded_tile(layer, array, memory, lanes_used, p, batch, tiles);
-  }
+// An output-stationary column tile, likewise.
+inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int lanes_used,
+                                const Protection& p, int batch, std::vector<TileTiming>& tiles) {
   const int m = batch * layer.rows();
-  std::int64_t cycles = std::max(std::min(array.rows, m), lanes_used);  // setup
+  std::int64_t feed = std::max(std::min(array.rows, m), lanes_used);  // setup
+  std::int64_t leaves = 0;  // overlap: when the last row of the tile before leaves
   for (int row = 0; row < m; row += array.rows) {
-    cycles += tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes_used);
+    const int rows = std::min(array.rows, m - row);
+    if (!array.overlap) {
+      const std::int64_t cycles = tile_cycles(layer.depth(), rows, lanes_used);
+      tiles.push_back({0, row, 0, 0, feed + 2, feed + 2 + cycles - 1});
+      feed += cycles;
+      continue;
+    }
+    const std::int64_t hand_over = std::max(feed + layer.depth(), leaves);
+    leaves = hand_over + 2 * rows + lanes_used - 2;
+    tiles.push_back({0, row, 0, 0, feed + 2, leaves + 2});
+    feed = hand_over;
   }
-  return cycles + flush(p, array);
+  return (array.overlap ? leaves + 1 : feed) + flush(p, array);
+}
+
+// A column tile of a gemm layer without its wait. Appends its tiles.
+inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
+                                       const MemoryShape& memory, int channels, const Protection& p,
+                                       int batch, std::vector<TileTiming>& tiles) {
+  return folds(array) ? folded_tile(layer, array, memory, channels, p, batch, tiles)
+                      : output_tile(layer, array, channels, p, batch, tiles);
 }
 
 // Pooling takes a cycle a tap; adding is a window of two taps.
@@ -134,8 +153,9 @@ inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
                                  const MemoryShape& memory, const Protection& p, int batch = 1) {
   std::int64_t cycles = 0;
   for (const auto& [column, lanes] : lanes_of(layer, array, memory)) {
+    std::vector<TileTiming> tiles;
     cycles += 1 + (layer.kind == LayerKind::gemm
-                       ? column_tile_cycles(layer, array, memory, lanes, p, batch)
+                       ? column_tile_cycles(layer, array, memory, lanes, p, batch, tiles)
                        : pool_tile_cycles(layer, array, p, batch));
   }
   return cycles;
@@ -220,25 +240,15 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
           std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
       stalls += leave - now;
       now = leave + 1;
-      if (gemm && folds(array)) {
+      if (gemm) {
         std::vector<TileTiming> tiles;
-        const std::int64_t cycles = folded_tile(layer, array, memory, lanes, p, batch, tiles);
+        const std::int64_t cycles =
+            column_tile_cycles(layer, array, memory, lanes, p, batch, tiles);
         for (const TileTiming& t : tiles) {
           result.tiles.push_back(
               {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
         }
         now += cycles;
-        finished.push_back(now);
-      } else if (gemm) {
-        const int m = batch * layer.rows();
-        std::int64_t feed = now + std::max(std::min(array.rows, m), lanes);
-        for (int row = 0; row < m; row += array.rows) {
-          const auto cycles = tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes);
-          result.tiles.push_back(
-              {static_cast<int>(i), row, column, 0, feed + 2, feed + 2 + cycles - 1});
-          feed += cycles;
-        }
-        now += column_tile_cycles(layer, array, memory, lanes, p, batch);
         finished.push_back(now);
       } else {
         now += pool_tile_cycles(layer, array, p, batch);

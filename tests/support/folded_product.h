@@ -26,6 +26,7 @@ struct FoldedShape {
   int rows, columns, m, k, n, partial_rows;
   bool checksum;
   Dataflow dataflow = Dataflow::ws;
+  bool overlap = false;
 };
 
 class FoldedProduct {
@@ -38,7 +39,7 @@ class FoldedProduct {
         gemm(gemm_case),
         runs(gemm.program, gemm.a) {}
   FoldedProduct(Random& random, const FoldedShape& s)
-      : FoldedProduct(GemmCase(random, s.m, s.k, s.n, {s.rows, s.columns, s.dataflow},
+      : FoldedProduct(GemmCase(random, s.m, s.k, s.n, {s.rows, s.columns, s.dataflow, s.overlap},
                                checksum(s.checksum), s.partial_rows)) {}
 
   // Stationary operands that are 1 or -1: sums of neighbouring ones are often 0.
@@ -61,6 +62,7 @@ class FoldedProduct {
   FaultyRuns runs;
 
   const std::vector<TileRecord>& tiles() const { return runs.tiles(); }
+  bool overlap() const { return gemm.program.array.overlap; }
   bool is() const { return gemm.program.array.dataflow == Dataflow::is; }
   // Registers of the operand that moves and of the one that rests.
   const char* moves() const { return is() ? "b" : "a"; }
@@ -111,8 +113,26 @@ class FoldedProduct {
   int rest(const TileRecord& t) const {
     return !is() && t.row == 0 && t.fold == 0 ? std::max(0, lanes(t) - rows) : 0;
   }
-  // The cycle in which an operand of this fold first rests in column 0.
-  std::int64_t loads(const TileRecord& t) const { return t.start_cycle - rest(t) - rows; }
+  // The cycle in which an operand of this fold first comes into column 0. With overlap that is into
+  // `next`, and for all folds but a part's first it begins R - 1 cycles after the stream before.
+  std::int64_t loads(const TileRecord& t) const {
+    if (overlap() && t.fold > 0) return (&t - 1)->start_cycle + rows - 1;
+    return t.start_cycle - rest(t) - rows;
+  }
+  // Overlap: the fold whose stationary operand pe[row][column] multiplies by; it came a cycle after
+  // the swap bit.
+  const TileRecord* swapped_at(std::int64_t cycle, int row, int column) const {
+    const TileRecord* fold = nullptr;
+    for (const TileRecord& t : tiles()) {
+      if (t.start_cycle + row + column <= cycle) fold = &t;
+    }
+    return fold;
+  }
+  // Overlap: whether the operand in `next` of pe[row][column], on its way to row r, has yet to be
+  // taken over.
+  bool waits(const TileRecord& t, std::int64_t cycle, int r, int column) const {
+    return cycle <= t.start_cycle - 1 + r + column;
+  }
   // The fold whose stationary operand for row k0 + r is in pe[row][column]. In the R cycles before
   // they are at rest, weights come in from above, the last row's first, and activations from below,
   // the first row's first; those of the fold before go out at the other end. None: an operand that
@@ -172,6 +192,17 @@ class FoldedProduct {
     int r = 0;
     const TileRecord* t = entering_at(cycle, delay, r);
     if (t != nullptr) flip_operand(expected, *t, r, column, 0, bit);
+  }
+  // Overlap: of the operand that is multiplied by, and of the one that waits.
+  void flip_swapped(Result& expected, std::int64_t cycle, int row, int column, int bit) const {
+    const TileRecord* t = swapped_at(cycle, row, column);
+    if (t == nullptr) return;
+    flip_operand(expected, *t, row, column, cycle - t->start_cycle - row - column, bit);
+  }
+  void flip_waiting(Result& expected, std::int64_t cycle, int row, int column, int bit) const {
+    int r = 0;
+    const TileRecord* t = resting_at(cycle, row, column, r);
+    if (t != nullptr && waits(*t, cycle, r, column)) flip_operand(expected, *t, r, column, 0, bit);
   }
   // A sum over rows 0 .. last.
   void flip_sum(Result& expected, std::int64_t cycle, int delay, int last, int column,

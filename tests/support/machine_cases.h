@@ -63,6 +63,17 @@ inline MemoryShape random_memory(Random& random, const ArrayShape& array) {
 
 inline constexpr Dataflow kDataflows[] = {Dataflow::os, Dataflow::ws, Dataflow::is};
 
+// What an array can be besides its size.
+struct ArrayVariant {
+  Dataflow dataflow;
+  bool overlap;
+  ArrayShape shape(int rows, int columns) const { return {rows, columns, dataflow, overlap}; }
+  std::string name() const { return std::string(to_string(dataflow)) + (overlap ? "Overlap" : ""); }
+};
+inline constexpr ArrayVariant kVariants[] = {{Dataflow::os, false}, {Dataflow::ws, false},
+                                             {Dataflow::is, false}, {Dataflow::os, true},
+                                             {Dataflow::ws, true},  {Dataflow::is, true}};
+
 // A network (or one bare matrix product), an image and the program for it.
 struct MachineCase {
   Program program;

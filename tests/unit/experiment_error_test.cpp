@@ -154,6 +154,8 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          {"\"rs\" is not known", "\"os\"", "\"ws\""});
   expect(R"({"network": "net", "array": {"dataflow": ["os", "rs"]}})", "$.array.dataflow[1]",
          {"\"rs\" is not known"});
+  expect(R"({"network": "net", "array": {"overlap": "yes"}})", "$.array.overlap",
+         {"true or false"});
   expect(R"({"network": "net", "fault": {"model": "mbu"}})", "$.fault.model", {"\"seu\""});
   expect(R"({"network": "net", "fault": {"population": "ours"}})", "$.fault.population",
          {"\"own\""});

@@ -141,6 +141,15 @@ TEST(Experiment, RowsWithoutColumnsMeanSquare) {
             (std::vector<std::string>{"1x256 os none", "4x4 os none"}));
 }
 
+TEST(Experiment, DataflowsAndOverlapMultiply) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(
+      R"({"network": "net", "array": {"rows": 4, "dataflow": ["ws", "is"], "overlap": [false, true]}})");
+  EXPECT_EQ(names(experiment), (std::vector<std::string>{"4x4 ws none", "4x4 ws overlap none",
+                                                         "4x4 is none", "4x4 is overlap none"}));
+  EXPECT_EQ(experiment.configurations[3].array, (ArrayShape{4, 4, Dataflow::is, true}));
+}
+
 TEST(Experiment, ListsOfSchemeOptionsGetNames) {
   const ExperimentFolder folder;
   const Experiment experiment = folder.load(R"({"network": "net", "scheme": [

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ Pipe<T> declare_pe_register(RegisterLayout& layout, const ArrayShape& shape, int
     c.strides.push_back(static_cast<std::int64_t>(pes));
   }
   c.width = width;
-  c.is_signed = true;
+  c.is_signed = std::is_signed_v<T>;
   c.offset = handle.offset;
   c.element_bytes = sizeof(T);
   layout.declare(std::move(c));
@@ -74,7 +75,18 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
       a_(declare_pe_register<std::int8_t>(layout, shape, copies, "a", 8)),
       b_(declare_pe_register<std::int8_t>(layout, shape, copies, "b", 8)),
       acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)),
+      overlap_(shape.overlap),
       leaving_(static_cast<std::size_t>(columns_)) {
+  if (overlap_) {
+    skew_swap_.emplace(layout, "array.skew_swap", rows_, 1);
+    swap_ = declare_pe_register<std::uint8_t>(layout, shape, copies, "swap", 1);
+    if (dataflow_ == Dataflow::os) {
+      drain_ = declare_pe_register<std::int32_t>(layout, shape, copies, "drain", 32);
+      kept_.resize(pes());
+    } else {
+      next_ = declare_pe_register<std::int8_t>(layout, shape, copies, "next", 8);
+    }
+  }
   if (dataflow_ != Dataflow::os) {
     load_ = declare_loads(layout, columns_);
     deskew_.emplace(layout, "array.deskew", columns_, 32, true);
@@ -85,15 +97,18 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
     voted_a_.resize(pes());
     voted_b_.resize(pes());
     voted_acc_.resize(pes());
+    voted_swap_.resize(swap_.count / 3);
+    voted_drain_.resize(drain_.count / 3);
+    voted_next_.resize(next_.count / 3);
     bottom_.resize(static_cast<std::size_t>(columns_));
   }
 }
 
 // Once only zeros have entered for longer than any value stays in the array, no register changes,
 // and both halves of the state are equal: the step may be left out.
-bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode,
-                  bool load) {
-  if (mode != ArrayMode::accumulate || load ||
+bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights,
+                  const ArrayControl& control) {
+  if (control.mode != ArrayMode::accumulate || control.load || control.swap || control.shift ||
       !all_zero(activations, a_moves_right() ? rows_ : columns_) ||
       !all_zero(weights, a_moves_right() ? columns_ : rows_)) {
     quiet_cycles_ = 0;
@@ -110,6 +125,9 @@ void Array::vote(const std::byte* now) {
   majority(a_.now(now), pes(), pes(), voted_a_.data());
   majority(b_.now(now), pes(), pes(), voted_b_.data());
   majority(acc_.now(now), pes(), pes(), voted_acc_.data());
+  if (swap_.count > 0) majority(swap_.now(now), pes(), pes(), voted_swap_.data());
+  if (drain_.count > 0) majority(drain_.now(now), pes(), pes(), voted_drain_.data());
+  if (next_.count > 0) majority(next_.now(now), pes(), pes(), voted_next_.data());
 }
 
 // The last row's sums, voted always: this cycle's step() may already have run and cleared
@@ -124,29 +142,39 @@ const std::int32_t* Array::bottom(const std::byte* now) {
 const std::int32_t* Array::sums(const std::byte* now) {
   if (dataflow_ != Dataflow::os) {
     deskew_->output(now, bottom(now), leaving_.data());
-  } else if (copies_ == 1) {
-    return acc_.now(now);
-  } else {
-    majority(acc_.now(now), pes(), static_cast<std::size_t>(columns_), leaving_.data());
+    return leaving_.data();
   }
+  const std::int32_t* top = (overlap_ ? drain_ : acc_).now(now);
+  if (copies_ == 1) return top;
+  majority(top, pes(), static_cast<std::size_t>(columns_), leaving_.data());
   return leaving_.data();
 }
 
-void Array::step_outputs(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
-                         const std::int8_t* a, const std::int8_t* weights, ArrayMode mode) const {
+Array::Pes Array::pes_now(const Cycle& cycle) {
+  if (copies_ > 1 && copies_may_differ_) {
+    vote(cycle.now);
+    return {voted_a_.data(),    voted_b_.data(),     voted_acc_.data(),
+            voted_swap_.data(), voted_drain_.data(), voted_next_.data()};
+  }
+  return {a_.now(cycle),    b_.now(cycle),     acc_.now(cycle),
+          swap_.now(cycle), drain_.now(cycle), next_.now(cycle)};
+}
+
+void Array::step_outputs(const Cycle& cycle, const Pes& now, const std::int8_t* weights,
+                         ArrayMode mode) {
   const std::size_t n = pes();
   const auto columns = static_cast<std::size_t>(columns_);
   std::int8_t* next_b = b_.next(cycle);
-  std::memcpy(next_b + columns, b, n - columns);
+  std::memcpy(next_b + columns, now.b, n - columns);
   skew_b_.output(cycle.now, weights, next_b);
 
   std::int32_t* next_acc = acc_.next(cycle);
   switch (mode) {
     case ArrayMode::accumulate:
-      multiply_accumulate(a, b, acc, next_acc, n);
+      multiply_accumulate(now.a, now.b, now.acc, next_acc, n);
       break;
     case ArrayMode::shift:
-      std::memcpy(next_acc, acc + columns, (n - columns) * sizeof(std::int32_t));
+      std::memcpy(next_acc, now.acc + columns, (n - columns) * sizeof(std::int32_t));
       std::memset(next_acc + (n - columns), 0, columns * sizeof(std::int32_t));
       break;
     case ArrayMode::shift_clear:
@@ -154,6 +182,28 @@ void Array::step_outputs(const Cycle& cycle, const std::int8_t* b, const std::in
       std::memset(next_acc, 0, n * sizeof(std::int32_t));
       break;
   }
+}
+
+// Where the swap bit stands a sum is handed over and acc starts from this cycle's product; all
+// other drain registers take the one below, zero in the last row, while rows leave.
+void Array::step_drain(const Cycle& cycle, const Pes& now, bool shift) {
+  const std::size_t n = pes();
+  const auto columns = static_cast<std::size_t>(columns_);
+  std::int32_t* next_drain = drain_.next(cycle);
+  if (shift) {
+    std::memcpy(next_drain, now.drain + columns, (n - columns) * sizeof(std::int32_t));
+    std::memset(next_drain + (n - columns), 0, columns * sizeof(std::int32_t));
+  } else {
+    std::memcpy(next_drain, now.drain, n * sizeof(std::int32_t));
+  }
+  if (std::memchr(now.swap, 1, n) == nullptr) return;
+  std::memcpy(kept_.data(), now.acc, n * sizeof(std::int32_t));
+  for (std::size_t i = 0; i < n; ++i) {
+    if (now.swap[i] == 0) continue;
+    next_drain[i] = now.acc[i];
+    kept_[i] = 0;
+  }
+  multiply_accumulate(now.a, now.b, kept_.data(), acc_.next(cycle), n);
 }
 
 // Where `load` and `loads` (of columns 1 and up) say so, a column's stationary operands move by one
@@ -175,16 +225,28 @@ void Array::load_stationary(const std::int8_t* stays, std::int8_t* next,
   }
 }
 
-void Array::step_stationary(const Cycle& cycle, const std::int8_t* stays, const std::int32_t* acc,
-                            const std::int8_t* moves, const std::int8_t* entering,
+void Array::step_stationary(const Cycle& cycle, const Pes& now, const std::int8_t* entering,
                             bool load) const {
   const std::size_t n = pes();
   const auto columns = static_cast<std::size_t>(columns_);
-  std::int8_t* next = (a_moves_right() ? b_ : a_).next(cycle);
-  std::memcpy(next, stays, n);
+  const std::int8_t* moves = a_moves_right() ? now.a : now.b;
+  const std::int8_t* stays = a_moves_right() ? now.b : now.a;
+  std::int8_t* next_stays = (a_moves_right() ? b_ : a_).next(cycle);
+  std::memcpy(next_stays, stays, n);
+  // What loads: the stationary operand itself, or the one that is to follow it.
+  const std::int8_t* loading = stays;
+  std::int8_t* next_loading = next_stays;
+  if (overlap_) {
+    for (std::size_t i = 0; i < n; ++i) {
+      if (now.swap[i] != 0) next_stays[i] = now.next[i];
+    }
+    loading = now.next;
+    next_loading = next_.next(cycle);
+    std::memcpy(next_loading, loading, n);
+  }
   const std::uint8_t* loads = load_.now(cycle);
   if (load || std::any_of(loads, loads + columns - 1, [](std::uint8_t l) { return l != 0; })) {
-    load_stationary(stays, next, entering, loads, load);
+    load_stationary(loading, next_loading, entering, loads, load);
   }
   if (columns > 1) {
     std::uint8_t* next_load = load_.next(cycle);
@@ -193,44 +255,54 @@ void Array::step_stationary(const Cycle& cycle, const std::int8_t* stays, const 
   }
   std::int32_t* next_acc = acc_.next(cycle);
   multiply_accumulate(moves, stays, zeros_.data(), next_acc, columns);
-  multiply_accumulate(moves + columns, stays + columns, acc, next_acc + columns, n - columns);
-  deskew_->step(cycle, acc + (n - columns));
+  multiply_accumulate(moves + columns, stays + columns, now.acc, next_acc + columns, n - columns);
+  deskew_->step(cycle, now.acc + (n - columns));
+}
+
+// The first copy's next state to the others.
+void Array::copy_registers(const Cycle& cycle) const {
+  const auto copy = [&](const auto& registers) {
+    const std::size_t n = registers.count / static_cast<std::size_t>(copies_);
+    auto* next = registers.next(cycle);
+    for (int i = 1; i < copies_; ++i) {
+      std::memcpy(next + n * static_cast<std::size_t>(i), next, n * sizeof *next);
+    }
+  };
+  copy(a_);
+  copy(b_);
+  copy(acc_);
+  copy(swap_);
+  copy(drain_);
+  copy(next_);
 }
 
 void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
-                 ArrayMode mode, bool load) {
-  if (quiet(activations, weights, mode, load)) return;
+                 const ArrayControl& control) {
+  if (quiet(activations, weights, control)) return;
   const std::size_t n = pes();
   const auto columns = static_cast<std::size_t>(columns_);
-  const std::int8_t* a = a_.now(cycle);
-  const std::int8_t* b = b_.now(cycle);
-  const std::int32_t* acc = acc_.now(cycle);
-  if (copies_ > 1 && copies_may_differ_) {
-    vote(cycle.now);
-    a = voted_a_.data();
-    b = voted_b_.data();
-    acc = voted_acc_.data();
-  }
+  const Pes now = pes_now(cycle);
 
   const bool a_moves = a_moves_right();
-  const std::int8_t* moves = a_moves ? a : b;
   std::int8_t* next_moves = (a_moves ? a_ : b_).next(cycle);
-  std::memcpy(next_moves + 1, moves, n - 1);
+  std::memcpy(next_moves + 1, a_moves ? now.a : now.b, n - 1);
   (a_moves ? skew_a_ : skew_b_)
       .output(cycle.now, a_moves ? activations : weights, next_moves, columns);
+  if (overlap_) {
+    swap_in_.assign(static_cast<std::size_t>(rows_), control.swap ? 1 : 0);
+    std::memcpy(swap_.next(cycle) + 1, now.swap, n - 1);
+    skew_swap_->output(cycle.now, swap_in_.data(), swap_.next(cycle), columns);
+    skew_swap_->step(cycle, swap_in_.data());
+  }
   if (dataflow_ == Dataflow::os) {
-    step_outputs(cycle, b, acc, a, weights, mode);
+    step_outputs(cycle, now, weights, overlap_ ? ArrayMode::accumulate : control.mode);
+    if (overlap_) step_drain(cycle, now, control.shift);
   } else {
     (a_moves ? skew_b_ : skew_a_)
         .output(cycle.now, a_moves ? weights : activations, entering_.data());
-    step_stationary(cycle, a_moves ? b : a, acc, moves, entering_.data(), load);
+    step_stationary(cycle, now, entering_.data(), control.load);
   }
-  for (int copy = 1; copy < copies_; ++copy) {
-    const auto at = n * static_cast<std::size_t>(copy);
-    std::memcpy(a_.next(cycle) + at, a_.next(cycle), n);
-    std::memcpy(b_.next(cycle) + at, b_.next(cycle), n);
-    std::memcpy(acc_.next(cycle) + at, acc_.next(cycle), n * sizeof(std::int32_t));
-  }
+  if (copies_ > 1) copy_registers(cycle);
   copies_may_differ_ = false;
 
   skew_a_.step(cycle, activations);

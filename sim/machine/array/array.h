@@ -7,6 +7,12 @@
 //  - Input stationary: the same with a and b exchanged. a stays, except while activations rise from
 //    below; b moves right.
 //
+// With overlap every PE has a second register and a `swap` bit, which moves right beside the
+// operand that does. Output stationary it comes with product 0 of the next tile: the finished sum
+// goes to `drain`, acc starts from the product, and the drain registers shift upwards behind it.
+// Weight and input stationary it comes a cycle ahead of product 0: what has been loaded into `next`
+// becomes the stationary operand.
+//
 // With `copies` = 3 every PE has three copies of its registers and of its MAC, and a voter a
 // register: the voted values feed the next state of all copies, so that a single upset lasts one
 // cycle and is never seen.
@@ -29,10 +35,8 @@ class Array {
 
   // `activations` and `weights` come from the scratchpads' read registers: one a row of what moves
   // right, one a column of the other. The skew registers are part of the array.
-  // `mode` acts where outputs are stationary; `load`, where an operand is, says that it is to enter
-  // column 0 (column c as many cycles later).
   void step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
-            ArrayMode mode, bool load = false);
+            const ArrayControl& control);
 
   // The row of sums that leaves in this cycle: `columns` of them, voted where there are copies.
   const std::int32_t* sums(const std::byte* now);
@@ -44,11 +48,24 @@ class Array {
   }
 
  private:
-  bool quiet(const std::int8_t* activations, const std::int8_t* weights, ArrayMode mode, bool load);
-  void step_outputs(const Cycle& cycle, const std::int8_t* b, const std::int32_t* acc,
-                    const std::int8_t* a, const std::int8_t* weights, ArrayMode mode) const;
-  void step_stationary(const Cycle& cycle, const std::int8_t* stays, const std::int32_t* acc,
-                       const std::int8_t* moves, const std::int8_t* entering, bool load) const;
+  // A cycle's registers of all PEs, voted where there are copies.
+  struct Pes {
+    const std::int8_t *a, *b;
+    const std::int32_t* acc;
+    // With overlap.
+    const std::uint8_t* swap;
+    const std::int32_t* drain;  // os
+    const std::int8_t* next;    // ws, is
+  };
+  Pes pes_now(const Cycle& cycle);
+
+  bool quiet(const std::int8_t* activations, const std::int8_t* weights,
+             const ArrayControl& control);
+  void step_outputs(const Cycle& cycle, const Pes& now, const std::int8_t* weights, ArrayMode mode);
+  void step_drain(const Cycle& cycle, const Pes& now, bool shift);
+  void step_stationary(const Cycle& cycle, const Pes& now, const std::int8_t* entering,
+                       bool load) const;
+  void copy_registers(const Cycle& cycle) const;
   void load_stationary(const std::int8_t* stays, std::int8_t* next, const std::int8_t* entering,
                        const std::uint8_t* loads, bool load) const;
   // Activations move right (os, ws), or stay and rise from below (is).
@@ -65,6 +82,12 @@ class Array {
   Skew<std::int8_t> skew_b_;
   Pipe<std::int8_t> a_, b_;
   Pipe<std::int32_t> acc_;
+  // Overlap.
+  bool overlap_;
+  std::optional<Skew<std::uint8_t>> skew_swap_;
+  Pipe<std::uint8_t> swap_;
+  Pipe<std::int32_t> drain_;
+  Pipe<std::int8_t> next_;
   // Weight or input stationary.
   Pipe<std::uint8_t> load_;  // of columns 1 and up
   std::optional<Skew<std::int32_t>> deskew_;
@@ -72,8 +95,11 @@ class Array {
   // Host-side bookkeeping that changes speed only, never values.
   int quiet_cycles_ = 0;           // cycles in which nothing but zeros entered
   bool copies_may_differ_ = true;  // a flip may have separated the copies
-  std::vector<std::int8_t> voted_a_, voted_b_;
-  std::vector<std::int32_t> voted_acc_;
+  std::vector<std::int8_t> voted_a_, voted_b_, voted_next_;
+  std::vector<std::uint8_t> voted_swap_;
+  std::vector<std::int32_t> voted_acc_, voted_drain_;
+  std::vector<std::uint8_t> swap_in_;  // one a row
+  std::vector<std::int32_t> kept_;     // accumulators, but zero where a sum is handed over
   std::vector<std::int32_t> bottom_;   // the last row, voted
   std::vector<std::int32_t> leaving_;  // the row that leaves, voted or aligned
   std::vector<std::int32_t> zeros_;

@@ -74,14 +74,56 @@ void ActivationPe::on_clock() {
   registers.write(now_);
 }
 
-LoadEnable::LoadEnable(const sc_core::sc_module_name& name) : sc_module(name) {
+DrainPe::DrainPe(const sc_core::sc_module_name& name) : sc_module(name) {
   SC_METHOD(on_clock);
   sensitive << clock.pos();
   dont_initialize();
 }
 
-void LoadEnable::on_clock() {
-  enable.write(left.read());
+void DrainPe::on_clock() {
+  if (swap.read()) {
+    second_.acc = now_.acc;
+    now_.acc = 0;
+  } else if (shift.read()) {
+    second_.acc = below.read().acc;
+  }
+  now_.acc = add_product(now_.acc, now_);
+  now_.a = left.read().a;
+  now_.b = above.read().b;
+  registers.write(now_);
+  second.write(second_);
+}
+
+ShadowPe::ShadowPe(const sc_core::sc_module_name& name, Dataflow dataflow)
+    : sc_module(name), ws_(dataflow == Dataflow::ws) {
+  SC_METHOD(on_clock);
+  sensitive << clock.pos();
+  dont_initialize();
+}
+
+void ShadowPe::on_clock() {
+  now_.acc = add_product(above.read().acc, now_);
+  if (ws_) {
+    now_.a = left.read().a;
+    if (swap.read()) now_.b = second_.b;
+    if (load.read()) second_.b = before.read().b;
+  } else {
+    now_.b = left.read().b;
+    if (swap.read()) now_.a = second_.a;
+    if (load.read()) second_.a = before.read().a;
+  }
+  registers.write(now_);
+  second.write(second_);
+}
+
+LatchedBit::LatchedBit(const sc_core::sc_module_name& name) : sc_module(name) {
+  SC_METHOD(on_clock);
+  sensitive << clock.pos();
+  dont_initialize();
+}
+
+void LatchedBit::on_clock() {
+  bit.write(left.read());
 }
 
 DelayLine::DelayLine(const sc_core::sc_module_name& name, int stages)
@@ -117,10 +159,13 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
   wire_edge(skew_a_, enter_a_, delayed_a_);
   wire_edge(skew_b_, enter_b_, delayed_b_);
 
-  if (shape.dataflow == Dataflow::os) {
+  if (shape.dataflow != Dataflow::os) wire_loads_and_deskew();
+  if (shape.overlap) {
+    wire_swaps();
+    shape.dataflow == Dataflow::os ? wire_drain_pes() : wire_shadow_pes();
+  } else if (shape.dataflow == Dataflow::os) {
     wire_output_pes();
   } else {
-    wire_loads_and_deskew();
     is() ? wire_activation_pes() : wire_weight_pes();
   }
 
@@ -178,7 +223,7 @@ void PeArray::wire_loads_and_deskew() {
   for (std::size_t c = 1; c < columns; ++c) {
     load_enables_[c - 1].clock(clock_);
     load_enables_[c - 1].left(load_[c - 1]);
-    load_enables_[c - 1].enable(load_[c]);
+    load_enables_[c - 1].bit(load_[c]);
   }
 
   // Column c finishes c cycles after column 0, so it waits that much less for the last one.
@@ -222,7 +267,72 @@ void PeArray::wire_activation_pes() {
   }
 }
 
+// Row r's swap bit waits r cycles, then goes from PE to PE.
+void PeArray::wire_swaps() {
+  swap_.init(pe_.size());
+  second_.init(pe_.size());
+  swap_bits_.init(pe_.size());
+  const auto delays = index(shape_.rows * (shape_.rows - 1) / 2);
+  swap_delay_.init(delays);
+  swap_delays_.init(delays);
+  std::size_t d = 0;
+  for (int r = 0; r < shape_.rows; ++r) {
+    PeSignal<bool>* enters = &swap_in_;
+    for (int stage = 0; stage < r; ++stage, ++d) {
+      swap_delays_[d].clock(clock_);
+      swap_delays_[d].left(*enters);
+      swap_delays_[d].bit(swap_delay_[d]);
+      enters = &swap_delay_[d];
+    }
+    for (int c = 0; c < shape_.columns; ++c) {
+      LatchedBit& bit = swap_bits_[pe(r, c)];
+      bit.clock(clock_);
+      bit.left(c > 0 ? swap_[pe(r, c - 1)] : *enters);
+      bit.bit(swap_[pe(r, c)]);
+    }
+  }
+}
+
+void PeArray::wire_drain_pes() {
+  drain_pes_.init(pe_.size());
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      DrainPe& p = drain_pes_[pe(r, c)];
+      p.clock(clock_);
+      p.swap(swap_[pe(r, c)]);
+      p.shift(shift_);
+      p.left(left(r, c));
+      p.above(above(r, c));
+      p.below(r + 1 < shape_.rows ? second_[pe(r + 1, c)] : zero_);
+      p.registers(pe_[pe(r, c)]);
+      p.second(second_[pe(r, c)]);
+    }
+  }
+}
+
+void PeArray::wire_shadow_pes() {
+  shadow_pes_.init(pe_.size(), [this](const char* pe_name, std::size_t) {
+    return new ShadowPe(pe_name, shape_.dataflow);
+  });
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      ShadowPe& p = shadow_pes_[pe(r, c)];
+      p.clock(clock_);
+      p.swap(swap_[pe(r, c)]);
+      p.load(load_[index(c)]);
+      p.left(left(r, c));
+      p.above(r > 0 ? pe_[pe(r - 1, c)] : zero_);
+      const int before = is() ? r + 1 : r - 1;
+      const bool edge = before < 0 || before == shape_.rows;
+      p.before(!edge ? second_[pe(before, c)] : is() ? below(r, c) : above(r, c));
+      p.registers(pe_[pe(r, c)]);
+      p.second(second_[pe(r, c)]);
+    }
+  }
+}
+
 std::int32_t PeArray::sum(int column) const {
+  if (shape_.dataflow == Dataflow::os && shape_.overlap) return drain(0, column);
   if (shape_.dataflow == Dataflow::os) return acc(0, column);
   if (column + 1 < shape_.columns) return aligned_[index(column)].read().acc;
   return acc(shape_.rows - 1, column);
@@ -236,6 +346,9 @@ void PeArray::on_clock() {
   for (std::size_t i = 0; i < enter_b_.size(); ++i) enter_b_[i].write({.b = operands_.weights[i]});
   mode_ = static_cast<std::uint8_t>(operands_.mode);
   if (shape_.dataflow != Dataflow::os) load_[0].write(operands_.load);
+  if (!shape_.overlap) return;
+  swap_in_.write(operands_.swap);
+  shift_.write(operands_.shift);
 }
 
 void PeArray::run(std::int64_t cycles) {

@@ -91,15 +91,60 @@ class ActivationPe : public sc_core::sc_module {
   PeRegisters now_;  // what `registers` shows
 };
 
-// One column's load enable: the column to its left's, a cycle later.
-class LoadEnable : public sc_core::sc_module {
+// With overlap a PE has a second register, which it shows apart: `second` carries drain as acc, or
+// next as b (ws) or a (is). Its swap bit is a LatchedBit of its own.
+//
+// Output stationary: where the bit stands, the sum is handed over and acc starts anew.
+class DrainPe : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+  sc_core::sc_in<bool> swap{"swap"};
+  sc_core::sc_in<bool> shift{"shift"};  // rows leave
+  sc_core::sc_in<PeRegisters> left{"left"};
+  sc_core::sc_in<PeRegisters> above{"above"};
+  sc_core::sc_in<PeRegisters> below{"below"};  // its drain comes next while rows leave, or 0
+  sc_core::sc_out<PeRegisters> registers{"registers"};
+  sc_core::sc_out<PeRegisters> second{"second"};
+
+  SC_HAS_PROCESS(DrainPe);
+  explicit DrainPe(const sc_core::sc_module_name& name);
+
+ private:
+  void on_clock();
+  PeRegisters now_, second_;
+};
+
+// Weight or input stationary: where the bit stands, next becomes the stationary operand.
+class ShadowPe : public sc_core::sc_module {
+ public:
+  sc_core::sc_in<bool> clock{"clock"};
+  sc_core::sc_in<bool> swap{"swap"};
+  sc_core::sc_in<bool> load{"load"};             // its column's enable
+  sc_core::sc_in<PeRegisters> left{"left"};      // the moving operand
+  sc_core::sc_in<PeRegisters> above{"above"};    // its acc is added to, or 0
+  sc_core::sc_in<PeRegisters> before{"before"};  // the second register above (ws) or below (is), or
+                                                 // what enters the column
+  sc_core::sc_out<PeRegisters> registers{"registers"};
+  sc_core::sc_out<PeRegisters> second{"second"};
+
+  SC_HAS_PROCESS(ShadowPe);
+  ShadowPe(const sc_core::sc_module_name& name, Dataflow dataflow);
+
+ private:
+  void on_clock();
+  bool ws_;
+  PeRegisters now_, second_;
+};
+
+// One bit that moves right: a column's load enable, or a swap bit.
+class LatchedBit : public sc_core::sc_module {
  public:
   sc_core::sc_in<bool> clock{"clock"};
   sc_core::sc_in<bool> left{"left"};
-  sc_core::sc_out<bool> enable{"enable"};
+  sc_core::sc_out<bool> bit{"bit"};
 
-  SC_HAS_PROCESS(LoadEnable);
-  explicit LoadEnable(const sc_core::sc_module_name& name);
+  SC_HAS_PROCESS(LatchedBit);
+  explicit LatchedBit(const sc_core::sc_module_name& name);
 
  private:
   void on_clock();
@@ -128,6 +173,8 @@ struct ArrayOperands {
   std::vector<std::int8_t> weights;      // one a column (is: a row)
   ArrayMode mode = ArrayMode::accumulate;
   bool load = false;
+  bool swap = false;  // overlap
+  bool shift = false;
 };
 
 class PeArray : public sc_core::sc_module {
@@ -153,6 +200,16 @@ class PeArray : public sc_core::sc_module {
   std::int32_t deskew(int column, int stage) const {
     return deskew_[index(column)].stage(stage).acc;
   }
+  // Overlap.
+  bool swap(int row, int column) const { return swap_[pe(row, column)].read(); }
+  std::int32_t drain(int row, int column) const { return second_[pe(row, column)].read().acc; }
+  std::int8_t next(int row, int column) const {
+    const PeRegisters& second = second_[pe(row, column)].read();
+    return is() ? second.a : second.b;
+  }
+  bool skew_swap(int lane, int stage) const {
+    return swap_delay_[index(lane * (lane - 1) / 2 + stage)].read();
+  }
   // The sum that leaves the column in this cycle.
   std::int32_t sum(int column) const;
   const ArrayOperands& entering() const { return operands_; }  // what stands at the edge now
@@ -167,6 +224,9 @@ class PeArray : public sc_core::sc_module {
   void wire_weight_pes();
   void wire_activation_pes();
   void wire_loads_and_deskew();
+  void wire_swaps();
+  void wire_drain_pes();
+  void wire_shadow_pes();
   // What a PE's ports of these names read.
   PeSignal<PeRegisters>& left(int row, int column);
   PeSignal<PeRegisters>& above(int row, int column);
@@ -188,10 +248,17 @@ class PeArray : public sc_core::sc_module {
   // An operand is stationary.
   sc_core::sc_vector<PeSignal<bool>> load_;  // column 0's stands beside the read registers
   Signals aligned_;                          // sums of all columns but the last
-  sc_core::sc_vector<LoadEnable> load_enables_;
+  sc_core::sc_vector<LatchedBit> load_enables_;
   sc_core::sc_vector<DelayLine> deskew_;
   sc_core::sc_vector<WeightPe> weight_pes_;
   sc_core::sc_vector<ActivationPe> activation_pes_;
+  // Overlap.
+  PeSignal<bool> swap_in_{"swap_in"}, shift_{"shift"};
+  sc_core::sc_vector<PeSignal<bool>> swap_, swap_delay_;  // of the PEs; in front of rows 1 and up
+  Signals second_;
+  sc_core::sc_vector<LatchedBit> swap_bits_, swap_delays_;
+  sc_core::sc_vector<DrainPe> drain_pes_;
+  sc_core::sc_vector<ShadowPe> shadow_pes_;
 };
 
 }  // namespace sagitta

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -25,7 +26,7 @@ class Skew {
       c.path = fmt::format("{}[{}][]", path, place(lane));
       c.extents = {lane};
       c.width = width;
-      c.is_signed = true;
+      c.is_signed = std::is_signed_v<T>;
       c.offset = registers_.offset + sizeof(T) * first(lane);
       c.element_bytes = sizeof(T);
       layout.declare(std::move(c));

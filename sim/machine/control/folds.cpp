@@ -1,6 +1,7 @@
 // The sequencer where an operand is stationary: parts (ws) or tiles of pixels (is), and their
 // folds.
 #include <algorithm>
+#include <cstring>
 
 #include "base/wrap.h"
 #include "machine/control/sequencer.h"
@@ -42,54 +43,127 @@ bool Sequencer::next_part(const SequencerState& now, SequencerState& s, const Cy
   return true;
 }
 
-// Weight stationary: each row in turn takes the position of its tap; the lanes take their
-// parameters beside the first fold. Input stationary: the columns read one tap after the other.
+bool Sequencer::last_fold(const SequencerState& s) const {
+  return wrap_add(s.first_depth, rows_) >= s.config.depth;
+}
+
+int Sequencer::loading(const SequencerState& s) const {
+  const auto phase = static_cast<Phase>(s.phase);
+  if (phase == Phase::preload) return s.count < rows_ ? s.count : -1;
+  if (!overlap() || (phase != Phase::stream && phase != Phase::settle) || last_fold(s)) return -1;
+  // The swap bit has passed the last row of column 0 R - 1 cycles after the stream began.
+  const int step = s.ahead - (rows_ - 1);
+  return step >= 0 && step < rows_ ? step : -1;
+}
+
+std::int32_t Sequencer::loading_depth(const SequencerState& s) const {
+  const bool behind = static_cast<Phase>(s.phase) != Phase::preload;
+  return behind ? wrap_add(s.first_depth, rows_) : s.first_depth;
+}
+
+// One step of what moves stationary operands into the array. Weight stationary each row in turn
+// takes the position of its tap; input stationary the columns read one tap after the other.
+void Sequencer::load_stationary(const SequencerState& now, SequencerState& s,
+                                const Cycle& cycle) const {
+  const int step = loading(now);
+  if (step < 0) return;
+  s.load1 = 1;
+  if (dataflow() == Dataflow::ws) {
+    (overlap() ? next_y_ : row_y_).next(cycle)[step] = now.tap_y;
+    (overlap() ? next_x_ : row_x_).next(cycle)[step] = now.tap_x;
+    (overlap() ? next_address_ : row_address_).next(cycle)[step] = now.tap_address;
+  }
+  next_tap(s);
+}
+
+// The fold that has been loaded begins in the next cycle.
+void Sequencer::start_stream(const SequencerState& now, SequencerState& s,
+                             const Cycle& cycle) const {
+  s.count = 0;
+  s.pixel = 0;
+  s.phase = static_cast<std::uint8_t>(Phase::stream);
+  if (overlap()) {
+    s.swap1 = 1;
+    s.ahead = 0;
+  }
+  if (dataflow() != Dataflow::ws) return;
+  s.walk_y = now.part_y;
+  s.walk_x = now.part_x;
+  s.walk_address = now.part_address;
+  if (!overlap()) return;
+  const auto take = [&](const Pipe<std::int32_t>& row, const Pipe<std::int32_t>& next) {
+    std::memcpy(row.next(cycle), next.next(cycle), sizeof(std::int32_t) * row.count);
+  };
+  take(row_y_, next_y_);
+  take(row_x_, next_x_);
+  take(row_address_, next_address_);
+}
+
+// Weight stationary the lanes take their parameters beside the first fold.
 void Sequencer::step_preload(const SequencerState& now, SequencerState& s,
                              const Cycle& cycle) const {
-  const bool ws = dataflow() == Dataflow::ws;
-  if (now.count < rows_) {
-    if (ws) {
-      row_y_.next(cycle)[now.count] = now.tap_y;
-      row_x_.next(cycle)[now.count] = now.tap_x;
-      row_address_.next(cycle)[now.count] = now.tap_address;
-    }
-    next_tap(s);
-    s.load1 = 1;
-  }
+  load_stationary(now, s, cycle);
   int cycles = rows_;
-  if (ws) {
+  if (dataflow() == Dataflow::ws) {
     s.param1 = parameter_lane(now) >= 0 ? 1 : 0;
     s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
     if (now.first_depth == 0 && now.first_row == 0) cycles = std::max(rows_, lanes(now));
   }
   s.count = (now.count + 1) & 0xFFFFFF;
-  if (now.count + 1 < cycles) return;
-  s.count = 0;
-  s.pixel = 0;
-  if (ws) {
-    s.walk_y = now.part_y;
-    s.walk_x = now.part_x;
-    s.walk_address = now.part_address;
-  }
-  s.phase = static_cast<std::uint8_t>(Phase::stream);
+  if (now.count + 1 >= cycles) start_stream(now, s, cycle);
 }
 
-void Sequencer::step_stream(const SequencerState& now, SequencerState& s) const {
-  const bool last_fold = wrap_add(now.first_depth, rows_) >= now.config.depth;
+void Sequencer::step_stream(const SequencerState& now, SequencerState& s,
+                            const Cycle& cycle) const {
+  const bool last = last_fold(now);
   const bool end = now.pixel + 1 >= stream_length(now);
   s.tag1 = static_cast<std::uint8_t>(kTagValid | (now.first_depth == 0 ? kTagFirstFold : 0) |
-                                     (last_fold ? kTagLastFold : 0) | (end ? kTagEnd : 0));
+                                     (last ? kTagLastFold : 0) | (end ? kTagEnd : 0));
   if (dataflow() == Dataflow::ws) walk(s);
   if (dataflow() == Dataflow::is) s.weight_row = (now.weight_row + 1) & 0xFFFFFF;
   s.pixel = (now.pixel + 1) & 0xFFFFFF;
+  if (overlap()) {
+    load_stationary(now, s, cycle);
+    s.ahead = std::min(now.ahead + 1, 2 * rows_ - 1);
+  }
   if (!end) return;
   s.count = 0;
-  if (last_fold) {
+  if (last) {
     s.phase = static_cast<std::uint8_t>(Phase::flush);
+    return;
+  }
+  if (overlap()) {
+    s.phase = static_cast<std::uint8_t>(Phase::settle);
+    end_settle(now, s, cycle);
     return;
   }
   s.first_depth = wrap_add(now.first_depth, rows_) & 0xFFFFFF;
   s.phase = static_cast<std::uint8_t>(rows_ > 1 ? Phase::settle : Phase::preload);
+}
+
+// Without overlap until the last one has passed the last row; with it until the next fold is
+// loaded.
+void Sequencer::step_settle(const SequencerState& now, SequencerState& s,
+                            const Cycle& cycle) const {
+  if (overlap()) {
+    load_stationary(now, s, cycle);
+    s.ahead = std::min(now.ahead + 1, 2 * rows_ - 1);
+    end_settle(now, s, cycle);
+    return;
+  }
+  s.count = (now.count + 1) & 0xFFFFFF;
+  if (now.count + 1 < rows_ - 1) return;
+  s.count = 0;
+  s.phase = static_cast<std::uint8_t>(Phase::preload);
+}
+
+// Overlap: the last of the next fold's operands is read 2 R - 2 cycles after the stream of this one
+// began. A fold's partial sum has to be written before the next one reads it, so that no fold may
+// follow in the next cycle.
+void Sequencer::end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
+  if (now.ahead < std::max(1, 2 * rows_ - 2)) return;
+  s.first_depth = wrap_add(now.first_depth, rows_) & 0xFFFFFF;
+  start_stream(now, s, cycle);
 }
 
 }  // namespace sagitta

@@ -19,9 +19,66 @@ void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const C
   if (os) s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
   s.count = (now.count + 1) & 0xFFFFFF;
   if (now.count + 1 >= cycles) {
-    if (os) s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
+    if (os && !overlap()) s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
     s.count = 0;
     s.phase = static_cast<std::uint8_t>(os ? Phase::feed : Phase::preload);
+  }
+}
+
+// With overlap a tile's first product takes the swap bit along, which hands over the sums of the
+// tile before. Those leave before the next are handed over: bubbles wait for that.
+void Sequencer::step_feed(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
+  if (overlap() && now.weight_row == 0) {
+    s.swap1 = 1;
+    if (now.first_row > 0) hand_over(now, s, rows_);
+  }
+  if (!next_tap(s)) return;
+  s.count = 0;
+  if (!overlap()) {
+    const int bubbles = rows(now) + lanes(now) - 2;
+    s.phase = static_cast<std::uint8_t>(bubbles > 0 ? Phase::bubble : Phase::drain);
+    return;
+  }
+  const std::int32_t next_row = wrap_add(now.first_row, rows_) & 0xFFFFFF;
+  if (next_row >= now.config.rows) {
+    s.phase = static_cast<std::uint8_t>(Phase::drain);
+    return;
+  }
+  s.first_row = next_row;
+  advance_positions(cycle, now.config);
+  if (!drain_ends(s)) s.phase = static_cast<std::uint8_t>(Phase::bubble);
+}
+
+// The sums in the array go to the drain registers, where the wavefront meets them; when it has
+// passed the last PE in use, `rows` rows leave.
+void Sequencer::hand_over(const SequencerState& now, SequencerState& s, int rows) const {
+  s.swap1 = 1;
+  s.drain_left = rows;
+  s.drain_wait = std::max(0, rows + lanes(now) - 2);
+}
+
+// Overlap: what was handed over leaves, whatever else the sequencer does.
+void Sequencer::step_drain_behind(const SequencerState& now, SequencerState& s) const {
+  if (now.drain_left == 0) return;
+  if (now.drain_wait > 0) {
+    s.drain_wait = now.drain_wait - 1;
+    return;
+  }
+  s.drain1 = 1;
+  s.drain_address1 = now.output_address;
+  s.output_address = wrap_add(now.output_address, now.config.columns);
+  s.drain_left = now.drain_left - 1;
+}
+
+// Overlap: no products follow the last tile's, so the swap bit goes alone.
+void Sequencer::step_last_drain(const SequencerState& now, SequencerState& s) const {
+  if (now.count == 0) {
+    if (!drain_ends(now)) return;
+    hand_over(now, s, rows(now));
+    s.count = 1;
+  } else if (s.drain_left == 0) {
+    s.count = 0;
+    s.phase = static_cast<std::uint8_t>(Phase::flush);
   }
 }
 

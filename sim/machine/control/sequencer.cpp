@@ -34,15 +34,22 @@ int Sequencer::rows(const SequencerState& s) const {
 int Sequencer::activations_read(const SequencerState& s) const {
   if (dataflow() != Dataflow::is) return issues_rows(s) ? rows(s) : 0;
   // Rows beyond K load zeros.
-  return s.phase == static_cast<std::uint8_t>(Phase::preload) && s.count < rows(s) ? lanes(s) : 0;
+  const int step = loading(s);
+  return step >= 0 && wrap_add(loading_depth(s), step) < s.config.depth ? lanes(s) : 0;
 }
 
 std::int32_t Sequencer::weight_row(const SequencerState& s) const {
   if (dataflow() != Dataflow::ws) return issues_rows(s) ? s.weight_row : -1;
-  if (s.phase != static_cast<std::uint8_t>(Phase::preload) || s.count >= rows_) return -1;
+  const int step = loading(s);
+  if (step < 0) return -1;
   // Weights sink through the array, so the last row's go first.
-  const std::int32_t k = wrap_add(s.first_depth, rows_ - 1 - s.count);
+  const std::int32_t k = wrap_add(loading_depth(s), rows_ - 1 - step);
   return k < s.config.depth ? k : -1;
+}
+
+ArrayControl Sequencer::array_control(const SequencerState& s) const {
+  return {static_cast<ArrayMode>(s.mode2), s.load1 != 0, s.swap1 != 0,
+          overlap() && dataflow() == Dataflow::os && s.drain2 != 0};
 }
 
 int Sequencer::parameter_lane(const SequencerState& s) const {
@@ -127,7 +134,14 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
   s.pool_address2 = now.pool_address1;
   s.store1 = 0;
   s.load1 = 0;
+  s.swap1 = 0;
   s.tag1 = 0;
+  if (next_y_.count > 0) {
+    const std::size_t bytes = sizeof(std::int32_t) * next_y_.count;
+    std::memcpy(next_y_.next(cycle), next_y_.now(cycle), bytes);
+    std::memcpy(next_x_.next(cycle), next_x_.now(cycle), bytes);
+    std::memcpy(next_address_.next(cycle), next_address_.now(cycle), bytes);
+  }
   if (tags_.count > 0) {
     std::memcpy(tags_.next(cycle) + 1, tags_.now(cycle), tags_.count - 1);
     tags_.next(cycle)[0] = now.tag1;
@@ -135,6 +149,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
 
   const bool os = dataflow() == Dataflow::os;
   const bool ws = dataflow() == Dataflow::ws;
+  if (os && overlap()) step_drain_behind(now, s);
   const bool gemm = now.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   switch (static_cast<Phase>(now.phase)) {
     case Phase::load:
@@ -161,14 +176,14 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       if (!ws) step_setup(now, s, cycle);
       break;
     case Phase::feed:
-      if (os && next_tap(s)) {
-        s.count = 0;
-        const int bubbles = rows(now) + lanes(now) - 2;
-        s.phase = static_cast<std::uint8_t>(bubbles > 0 ? Phase::bubble : Phase::drain);
-      }
+      if (os) step_feed(now, s, cycle);
       break;
     case Phase::bubble:
       if (!os) break;
+      if (overlap()) {
+        if (drain_ends(s)) s.phase = static_cast<std::uint8_t>(Phase::feed);
+        break;
+      }
       s.count = (now.count + 1) & 0xFFFFFF;
       if (now.count + 1 >= rows(now) + lanes(now) - 2) {
         s.count = 0;
@@ -176,7 +191,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       }
       break;
     case Phase::drain:
-      if (os) step_drain(now, s, cycle);
+      if (os) overlap() ? step_last_drain(now, s) : step_drain(now, s, cycle);
       break;
     case Phase::pool:
       step_pool(now, s);
@@ -191,15 +206,10 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       if (!os) step_preload(now, s, cycle);
       break;
     case Phase::stream:
-      if (!os) step_stream(now, s);
+      if (!os) step_stream(now, s, cycle);
       break;
     case Phase::settle:
-      if (os) break;
-      s.count = (now.count + 1) & 0xFFFFFF;
-      if (now.count + 1 >= rows_ - 1) {
-        s.count = 0;
-        s.phase = static_cast<std::uint8_t>(Phase::preload);
-      }
+      if (!os) step_settle(now, s, cycle);
       break;
     case Phase::store:
       step_store(now, s);

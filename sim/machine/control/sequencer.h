@@ -25,6 +25,10 @@
 
 namespace sagitta {
 
+// With overlap the drain (os) or the next fold's preload (ws, is) goes on behind `feed` or
+// `stream`, with a counter of its own; a swap bit, issued beside the operands, tells the PEs where
+// the next tile or fold begins.
+
 enum class Phase : std::uint8_t {
   load = 0,  // take the next layer descriptor, or go to `store` after the last
   wait = 1,  // until DMA has delivered what the layer needs
@@ -48,6 +52,14 @@ enum class ArrayMode : std::uint8_t {
   shift = 1,        // a row leaves at the top, acc[r] <= acc[r + 1]
   shift_clear = 2,  // the last row of a tile leaves, acc <= 0
   clear = 3,        // acc <= 0
+};
+
+// What the sequencer tells the array in a cycle.
+struct ArrayControl {
+  ArrayMode mode = ArrayMode::accumulate;  // outputs stationary, no overlap
+  bool load = false;   // an operand is stationary: one is to enter column 0 (c: c cycles later)
+  bool swap = false;   // overlap: the swap bit that enters row 0 (r: r cycles later)
+  bool shift = false;  // outputs stationary, overlap: a row of drain registers leaves
 };
 
 struct SequencerState {
@@ -75,6 +87,12 @@ struct SequencerState {
   std::int32_t part_y, part_x, part_address;  // the walker at the part's first pixel
   std::uint8_t load1;                         // stationary operands enter column 0
   std::uint8_t tag1;                          // what was issued to the rows: kTag*
+
+  // Overlap.
+  std::uint8_t swap1;       // the swap bit enters row 0
+  std::int32_t drain_wait;  // os: cycles until the tile that was handed over may leave
+  std::int32_t drain_left;  // ... and its rows that have yet to
+  std::int32_t ahead;       // ws, is: cycles since the stream began, at most 2 x rows - 1
 
   // What was issued one and two cycles ago.
   std::uint8_t mode1, mode2;    // ArrayMode
@@ -115,11 +133,25 @@ class Sequencer {
   int lanes(const SequencerState& s) const;
   int rows(const SequencerState& s) const;
   Dataflow dataflow() const { return program_->array.dataflow; }
+  bool overlap() const { return program_->array.overlap; }
   // How far apart the lanes of a vector lie in the result: a lane is a channel, or (is) a pixel.
   std::int32_t lane_step(const SequencerState& s) const {
     return pixels_in_lanes(s) ? s.config.columns : 1;
   }
 
+  // What the array is to do in this cycle.
+  ArrayControl array_control(const SequencerState& s) const;
+  // Where an operand is stationary: which of a fold's R taps or weight rows is being read for the
+  // array in this cycle, in the order of reading, or -1; and the fold's k0.
+  int loading(const SequencerState& s) const;
+  std::int32_t loading_depth(const SequencerState& s) const;
+
+  // Output stationary: the last row of a tile leaves the array: now, or with overlap two cycles
+  // from now.
+  bool ends_tile(const SequencerState& s) const {
+    return overlap() ? s.drain_left == 1 && s.drain_wait == 0
+                     : static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear;
+  }
   // The moving operand is being issued to the array: the cycles in which it multiplies.
   bool issues_rows(const SequencerState& s) const {
     const Phase issuing = dataflow() == Dataflow::os ? Phase::feed : Phase::stream;
@@ -188,8 +220,21 @@ class Sequencer {
   void step_pool(const SequencerState& now, SequencerState& s) const;
   void step_store(const SequencerState& now, SequencerState& s) const;
   void step_drain(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_feed(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_drain_behind(const SequencerState& now, SequencerState& s) const;
+  void step_last_drain(const SequencerState& now, SequencerState& s) const;
+  void hand_over(const SequencerState& now, SequencerState& s, int rows) const;
+  void load_stationary(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void start_stream(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  bool last_fold(const SequencerState& s) const;
+  // Overlap, os: the drain registers are empty, or their last row leaves in this cycle.
+  static bool drain_ends(const SequencerState& s) {
+    return s.drain_left == 0 || (s.drain_left == 1 && s.drain_wait == 0);
+  }
   void step_preload(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
-  void step_stream(const SequencerState& now, SequencerState& s) const;
+  void step_stream(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   void end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   bool next_part(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   int stream_length(const SequencerState& s) const;
@@ -206,7 +251,8 @@ class Sequencer {
   int store_beat_cycles_;
   Pipe<SequencerState> state_;
   Pipe<std::int32_t> row_y_, row_x_, row_address_;
-  Pipe<std::uint8_t> tags_;  // none in an output-stationary machine
+  Pipe<std::int32_t> next_y_, next_x_, next_address_;  // ws, overlap: of the fold that loads
+  Pipe<std::uint8_t> tags_;                            // none in an output-stationary machine
 };
 
 }  // namespace sagitta

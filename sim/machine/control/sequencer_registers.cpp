@@ -25,6 +25,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   const bool os = dataflow() == Dataflow::os;
   const bool ws = dataflow() == Dataflow::ws;
   const bool is = dataflow() == Dataflow::is;
+  const bool modes = os && !overlap();
 #define SAGITTA_FIELD_OF(flows, name, width, is_signed) \
   if (flows) SAGITTA_FIELD(name, width, is_signed)
 #define SAGITTA_CONFIG_OF(flows, name, width, is_signed) \
@@ -96,8 +97,8 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD(walk_x, kAddressBits, true);
   SAGITTA_FIELD(walk_address, kAddressBits, true);
   SAGITTA_FIELD(pixel, 24, false);
-  SAGITTA_FIELD_OF(os, mode1, 2, false);
-  SAGITTA_FIELD_OF(os, mode2, 2, false);
+  SAGITTA_FIELD_OF(modes, mode1, 2, false);
+  SAGITTA_FIELD_OF(modes, mode2, 2, false);
   SAGITTA_FIELD_OF(os, drain1, 1, false);
   SAGITTA_FIELD_OF(os, drain2, 1, false);
   SAGITTA_FIELD_OF(os, drain_address1, kAddressBits, true);
@@ -115,6 +116,10 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(ws, part_address, kAddressBits, true);
   SAGITTA_FIELD_OF(ws || is, load1, 1, false);
   SAGITTA_FIELD_OF(ws || is, tag1, 4, false);
+  SAGITTA_FIELD_OF(overlap(), swap1, 1, false);
+  SAGITTA_FIELD_OF(os && overlap(), drain_wait, 9, false);
+  SAGITTA_FIELD_OF(os && overlap(), drain_left, 9, false);
+  SAGITTA_FIELD_OF(!os && overlap(), ahead, 9, false);
   // NOLINTEND(bugprone-sizeof-expression)
 #undef SAGITTA_FIELD_OF
 #undef SAGITTA_CONFIG_OF
@@ -124,6 +129,12 @@ void Sequencer::declare(RegisterLayout& layout) {
   row_y_ = layout.pipe<std::int32_t>(position + "y", {positions_}, kAddressBits);
   row_x_ = layout.pipe<std::int32_t>(position + "x", {positions_}, kAddressBits);
   row_address_ = layout.pipe<std::int32_t>(position + "address", {positions_}, kAddressBits);
+  if (ws && overlap()) {
+    next_y_ = layout.pipe<std::int32_t>("control.next_row[].y", {positions_}, kAddressBits);
+    next_x_ = layout.pipe<std::int32_t>("control.next_row[].x", {positions_}, kAddressBits);
+    next_address_ =
+        layout.pipe<std::int32_t>("control.next_row[].address", {positions_}, kAddressBits);
+  }
   // What is issued in cycle t is in tag1 in t + 1 and aligned below the array in t + R + C + 1.
   if (!os) {
     tags_ = layout.pipe<std::uint8_t>("control.tag[]", {rows_ + columns_}, 4);

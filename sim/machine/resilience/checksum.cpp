@@ -33,12 +33,24 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
           is_ ? "resilience.checksum.pe[].a" : "resilience.checksum.pe[].b", {rows_},
           WeightScratchpad::checksum_width(columns_))),
       acc_(layout.pipe<std::int32_t>("resilience.checksum.pe[].acc", {rows_}, 32)),
+      overlap_(program.array.overlap),
       bias_sum_(layout.held<std::int32_t>("resilience.checksum.bias_sum", {}, 32)),
       partial_rows_(program.memory.partial_rows),
       expected_(layout.pipe<std::int32_t>("resilience.checksum.expected[0]", {}, 32)),
       output_(layout, "resilience.checksum.output", columns_, true) {
   const std::string path = "resilience.checksum.";
   const int levels = latency(columns_) - 1;
+  if (overlap_) {
+    skew_swap_.emplace(layout, path + "skew_swap", rows_, 1);
+    swap_ = layout.pipe<std::uint8_t>(path + "pe[].swap", {rows_}, 1);
+    if (partial_sums_ == nullptr) {
+      drain_ = layout.pipe<std::int32_t>(path + "pe[].drain", {rows_}, 32);
+    } else {
+      next_ = layout.pipe<std::int16_t>(path + "pe[].next", {rows_},
+                                        WeightScratchpad::checksum_width(columns_));
+    }
+    swap_in_.resize(static_cast<std::size_t>(rows_));
+  }
   if (partial_sums_ != nullptr) {
     const int wait = columns_ - 1 - (is_ ? levels : 0);
     if (wait > 0) wait_ = layout.pipe<std::int32_t>(path + "wait[]", {wait}, 32);
@@ -56,6 +68,7 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
     }
     late_weights_ = layout.pipe<std::int8_t>(path + "late_weight[][]", {levels, rows_}, 8);
     late_load_ = layout.pipe<std::uint8_t>(path + "late_load[]", {levels}, 1);
+    if (overlap_) late_swap_ = layout.pipe<std::uint8_t>(path + "late_swap[]", {levels}, 1);
   }
   int entries = columns_;
   for (int level = 1; level < latency(columns_); ++level) {
@@ -68,7 +81,28 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
   }
 }
 
-void ChecksumDetector::step_outputs(const Cycle& cycle, ArrayMode mode, std::int16_t weight) const {
+// The swap bit moves down the column's edge as in the array.
+void ChecksumDetector::step_swap(const Cycle& cycle, bool swap) {
+  if (!overlap_) return;
+  swap_in_.assign(swap_in_.size(), swap ? 1 : 0);
+  skew_swap_->output(cycle.now, swap_in_.data(), swap_.next(cycle));
+  skew_swap_->step(cycle, swap_in_.data());
+}
+
+// Overlap: as Array::step_drain; acc starts from the sum of the biases.
+void ChecksumDetector::step_drain(const Cycle& cycle, bool shift) const {
+  const std::int32_t* drain = drain_.now(cycle);
+  for (std::size_t r = 0; r < acc_.count; ++r) {
+    const bool hands_over = swap_.now(cycle)[r] != 0;
+    const std::int32_t below = r + 1 < acc_.count ? drain[r + 1] : 0;
+    const std::int32_t product = moves_.now(cycle)[r] * stays_.now(cycle)[r];
+    drain_.next(cycle)[r] = hands_over ? acc_.now(cycle)[r] : shift ? below : drain[r];
+    acc_.next(cycle)[r] = wrap_add(hands_over ? *bias_sum_.at(cycle) : acc_.now(cycle)[r], product);
+  }
+}
+
+void ChecksumDetector::step_outputs(const Cycle& cycle, const ArrayControl& control,
+                                    std::int16_t weight) const {
   const std::int8_t* a = moves_.now(cycle);
   const std::int16_t* b = stays_.now(cycle);
   const std::int32_t* acc = acc_.now(cycle);
@@ -76,7 +110,11 @@ void ChecksumDetector::step_outputs(const Cycle& cycle, ArrayMode mode, std::int
   const auto rows = static_cast<std::size_t>(rows_);
   std::memcpy(stays_.next(cycle) + 1, b, (rows - 1) * sizeof(std::int16_t));
   *stays_.next(cycle) = weight;
-  switch (mode) {
+  if (overlap_) {
+    step_drain(cycle, control.shift);
+    return;
+  }
+  switch (control.mode) {
     case ArrayMode::accumulate:
       for (std::size_t r = 0; r < rows; ++r) next[r] = wrap_add(acc[r], a[r] * b[r]);
       break;
@@ -95,12 +133,14 @@ void ChecksumDetector::step_outputs(const Cycle& cycle, ArrayMode mode, std::int
 void ChecksumDetector::step_stationary(const Cycle& cycle, bool load, std::int16_t entering) const {
   const std::int8_t* moves = moves_.now(cycle);
   const std::int16_t* stays = stays_.now(cycle);
+  const std::int16_t* loads = (overlap_ ? next_ : stays_).now(cycle);
   const std::int32_t* acc = acc_.now(cycle);
   const auto rows = static_cast<std::size_t>(rows_);
   for (std::size_t r = 0; r < rows; ++r) {
     const bool edge = r == (is_ ? rows - 1 : 0);
-    const std::int16_t before = edge ? entering : is_ ? stays[r + 1] : stays[r - 1];
-    stays_.next(cycle)[r] = load ? before : stays[r];
+    const std::int16_t before = edge ? entering : is_ ? loads[r + 1] : loads[r - 1];
+    if (overlap_) stays_.next(cycle)[r] = swap_.now(cycle)[r] != 0 ? loads[r] : stays[r];
+    (overlap_ ? next_ : stays_).next(cycle)[r] = load ? before : loads[r];
     acc_.next(cycle)[r] = wrap_add(r > 0 ? acc[r - 1] : 0, moves[r] * stays[r]);
   }
   if (wait_.count > 0) {
@@ -112,7 +152,7 @@ void ChecksumDetector::step_stationary(const Cycle& cycle, bool load, std::int16
 // Input stationary: the activations of the tile's pixels are added up; weights and load enable wait
 // beside the tree.
 void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activations,
-                                   const std::int8_t* weights, bool load) const {
+                                   const std::int8_t* weights, const ArrayControl& control) {
   const int lanes = sequencer_->lanes(sequencer_->state(cycle.now));
   std::int16_t sum = lanes > 0 ? activations[0] : std::int16_t{0};
   for (std::size_t level = 0; level < input_tree_.size(); ++level) {
@@ -129,7 +169,8 @@ void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activa
     sum = *tree.now(cycle);
   }
   const std::int8_t* late = weights;
-  bool late_load = load;
+  bool late_load = control.load;
+  bool late_swap = control.swap;
   if (late_load_.count > 0) {
     const auto rows = static_cast<std::size_t>(rows_);
     late = late_weights_.now(cycle) + late_weights_.count - rows;
@@ -138,8 +179,14 @@ void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activa
                 late_weights_.count - rows);
     std::memcpy(late_weights_.next(cycle), weights, rows);
     std::memcpy(late_load_.next(cycle) + 1, late_load_.now(cycle), late_load_.count - 1);
-    *late_load_.next(cycle) = load ? 1 : 0;
+    *late_load_.next(cycle) = control.load ? 1 : 0;
   }
+  if (late_swap_.count > 0) {
+    late_swap = late_swap_.now(cycle)[late_swap_.count - 1] != 0;
+    std::memcpy(late_swap_.next(cycle) + 1, late_swap_.now(cycle), late_swap_.count - 1);
+    *late_swap_.next(cycle) = control.swap ? 1 : 0;
+  }
+  step_swap(cycle, late_swap);
   skew_.output(cycle.now, late, moves_.next(cycle));
   skew_.step(cycle, late);
   step_stationary(cycle, late_load, sum);
@@ -171,7 +218,8 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
 
 void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                                  const SumVector& sums) const {
-  std::int32_t column = partial_sums_ != nullptr ? *finished_.now(cycle) : *acc_.now(cycle);
+  const Pipe<std::int32_t>& top = overlap_ ? drain_ : acc_;
+  std::int32_t column = partial_sums_ != nullptr ? *finished_.now(cycle) : *top.now(cycle);
   if (is_) column = wrap_add(column, *bias_sum_.at(cycle));
   *expected_.next(cycle) = leaving ? column : *expected_.now(cycle);
 
@@ -212,15 +260,17 @@ void ChecksumDetector::step(const Cycle& cycle, const std::int8_t* activations,
                             const SumVector& sums) {
   const SequencerState& s = sequencer_->state(cycle.now);
   const std::int16_t weight = weights.checksum_read(cycle.now);
+  const ArrayControl control = sequencer_->array_control(s);
   if (is_) {
-    step_inputs(cycle, activations, weights.read(cycle.now), s.load1 != 0);
+    step_inputs(cycle, activations, weights.read(cycle.now), control);
   } else {
     skew_.output(cycle.now, activations, moves_.next(cycle));
     skew_.step(cycle, activations);
+    step_swap(cycle, control.swap);
     if (partial_sums_ == nullptr) {
-      step_outputs(cycle, static_cast<ArrayMode>(s.mode2), weight);
+      step_outputs(cycle, control, weight);
     } else {
-      step_stationary(cycle, s.load1 != 0, weight);
+      step_stationary(cycle, control.load, weight);
     }
   }
   if (partial_sums_ != nullptr) step_partial_sum(cycle);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/registers.h"
@@ -50,11 +51,13 @@ class ChecksumDetector {
     SumStage delay;
   };
 
-  void step_outputs(const Cycle& cycle, ArrayMode mode, std::int16_t weight) const;
+  void step_outputs(const Cycle& cycle, const ArrayControl& control, std::int16_t weight) const;
+  void step_drain(const Cycle& cycle, bool shift) const;
   // Where an operand is stationary: `entering` and `load` are the column's own, at its edge.
   void step_stationary(const Cycle& cycle, bool load, std::int16_t entering) const;
   void step_inputs(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
-                   bool load) const;
+                   const ArrayControl& control);
+  void step_swap(const Cycle& cycle, bool swap);
   void step_partial_sum(const Cycle& cycle) const;
   void step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                  const SumVector& sums) const;
@@ -69,6 +72,13 @@ class ChecksumDetector {
   Pipe<std::int8_t> moves_;   // a; input stationary b
   Pipe<std::int16_t> stays_;  // b, which in os moves too; input stationary a
   Pipe<std::int32_t> acc_;
+  // Overlap: the swap bits, and the second registers of the column's PEs.
+  bool overlap_;
+  std::optional<Skew<std::uint8_t>> skew_swap_;
+  Pipe<std::uint8_t> swap_;
+  Pipe<std::int32_t> drain_;           // os
+  Pipe<std::int16_t> next_;            // ws, is
+  std::vector<std::uint8_t> swap_in_;  // not part of the hardware: one a row
   Held<std::int32_t> bias_sum_;
   // Weight or input stationary: from the column's last PE to the finished sum.
   std::int64_t partial_rows_;
@@ -78,7 +88,7 @@ class ChecksumDetector {
   // Input stationary: the sums of the activations that enter, by level, and what waits for them.
   std::vector<Pipe<std::int16_t>> input_tree_;
   Pipe<std::int8_t> late_weights_;
-  Pipe<std::uint8_t> late_load_;
+  Pipe<std::uint8_t> late_load_, late_swap_;
   Pipe<std::int32_t> expected_;  // beside the biased sums
   std::vector<Level> levels_;
   SumStage output_;
