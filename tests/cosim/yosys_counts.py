@@ -11,6 +11,7 @@ latch or memory. Prints the bits of each block.
 import collections
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,11 @@ def netlist(rtl, parameters):
         return json.loads(out.read_text())["modules"]["sagitta"]
 
 
+def plain(name):
+    """Without the blocks that Yosys finds in `else if`, which have no name in the sources."""
+    return re.sub(r"genblk\d+\.", "", name)
+
+
 def block_of(path):
     """The block of a site: control.sequencer, memory.dma, array, ..."""
     parts = path.replace("[]", "").split(".")
@@ -45,8 +51,10 @@ def main():
             sys.exit(f"a storage cell that is no flip-flop: {kind}")
         if "dff" in kind:
             driven.update(cell["connections"]["Q"])
+    nets = {plain(name): net["bits"] for name, net in module["netnames"].items()}
     memories = {
-        name: memory["width"] * memory["size"] for name, memory in module["memories"].items()
+        plain(name): memory["width"] * memory["size"]
+        for name, memory in module["memories"].items()
     }
 
     errors = []
@@ -60,8 +68,7 @@ def main():
         if storage == "sram":
             size = memories.pop(name, 0)
         else:
-            nets = module["netnames"].get(name, {"bits": []})["bits"]
-            own = [b for b in nets if driven.get(b) == 1 and b not in claimed]
+            own = [b for b in nets.get(name, []) if driven.get(b) == 1 and b not in claimed]
             claimed.update(own)
             size = len(own)
         found[block_of(path), storage] += size
@@ -69,8 +76,11 @@ def main():
             errors.append(f"{path}: {bits} bits are sites, Yosys finds {size} in {name}")
     for name, size in memories.items():
         errors.append(f"memory {name} of {size} bits is no site")
-    for bit in set(driven) - claimed:
-        names = [n for n, net in module["netnames"].items() if bit in net["bits"]]
+    # Yosys makes flip-flops of loop variables and of the temporaries of memory writes as well, under
+    # names of its own, with a $. Registers have the names of the sources.
+    named = {bit for name, bits in nets.items() if "$" not in name for bit in bits}
+    for bit in (set(driven) - claimed) & named:
+        names = [name for name, bits in nets.items() if bit in bits]
         errors.append(f"a flip-flop that is no site drives {', '.join(names[:3])}")
 
     print(f"{'block':<22} {'storage':<10} {'sites':>8} {'Yosys':>8}")
