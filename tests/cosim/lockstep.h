@@ -32,9 +32,9 @@ class Lockstep {
  public:
   Lockstep(Shape shape, std::unique_ptr<RtlModel> rtl);
 
-  // Runs a case until both machines are done, they differ, or `budget` cycles have passed. `faults`,
-  // in order of their cycles, strike both machines. `watch` is called in every cycle, after the fault and before the clock
-  // edge, for waveforms.
+  // Runs a case until both machines are done, they differ, or `budget` cycles have passed.
+  // `faults`, in order of their cycles, strike both machines. `watch` is called in every cycle,
+  // after the fault and before the clock edge, for waveforms.
   using Watch = std::function<void(const Machine&, std::int64_t cycle)>;
   RunResult run(const Case& c, const std::vector<Fault>& faults, std::int64_t budget,
                 const Watch& watch = nullptr);

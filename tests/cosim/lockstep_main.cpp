@@ -1,6 +1,6 @@
 // Runs the simulator and one shape of the RTL in lockstep: random programs, then random programs
-// with one flip each, then with bursts of them. Every run has a seed of its own, counted up from --seed, and everything about
-// the run follows from it.
+// with one flip each, then with bursts of them. Every run has a seed of its own, counted up from
+// --seed, and everything about the run follows from it.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -105,8 +105,8 @@ class Session {
     for (int i = 0; i < kBursts; ++i) {
       Fault fault;
       fault.cycle = static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(cycles));
-      fault.site.register_class = any_class(
-          random, groups[static_cast<std::size_t>(random.bits() % groups.size())]);
+      fault.site.register_class =
+          any_class(random, groups[static_cast<std::size_t>(random.bits() % groups.size())]);
       const RegisterClass& r = class_of(fault);
       for (int e = random.between(1, kElements); e > 0; --e) {
         fault.site.element = any_element(random, r);
@@ -205,9 +205,10 @@ int run(const Options& options) {
   const Totals& t = session.totals();
   // The line that scripts/cosim adds up.
   const auto struck = std::min(groups.size(), static_cast<std::size_t>(flips));
-  fmt::print("{:<10} {:>8} {:>8} {:>6} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n",
-             built_shape().name, session.map().bits(), products, flips, bursts, fmt::format("{}/{}", struck, groups.size()),
-             t.layers, t.cycles, t.hangs, t.mismatches);
+  fmt::print("{:<10} {:>8} {:>8} {:>6} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n", built_shape().name,
+             session.map().bits(), products, flips, bursts,
+             fmt::format("{}/{}", struck, groups.size()), t.layers, t.cycles, t.hangs,
+             t.mismatches);
   return t.mismatches == 0 ? 0 : 1;
 }
 
