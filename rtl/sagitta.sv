@@ -11,6 +11,7 @@ module sagitta #(
     parameter int COPIES = 1,  // 3: triplicated PEs
     parameter int DRAM_BYTES = 16,  // a beat
     parameter int DMA_QUEUE = 2,  // requests at a time
+    parameter int BANKS = 2,  // of activations: as many maps as live at once
     parameter int ACTIVATION_BYTES = 1024,  // of one bank
     parameter int WEIGHT_ROWS = 64,  // of one bank
     parameter int PARTIAL_ROWS = 16,
@@ -22,7 +23,8 @@ module sagitta #(
     parameter int GRADIENT = 0,
     parameter int GRADIENT_CHANNEL = 0,
     parameter int GRADIENT_ROW_GATE = 0,
-    localparam int DESCRIPTOR_BITS = DATAFLOW == 0 ? 522 : DATAFLOW == 1 ? 466 : 602,
+    localparam int BANK_BITS = $clog2(BANKS),
+    localparam int DESCRIPTOR_BITS = (DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745) + 3 * BANK_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
     input logic clk,
@@ -87,7 +89,12 @@ module sagitta #(
   logic [31:0] output_address;
   logic [15:0] map_height;
   logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
-  logic raw, input_bank, weight_bank;
+  logic raw, weight_bank;
+  logic [BANK_BITS-1:0] positions_bank, vector_bank, results_bank;
+  logic [1:0] operation;
+  logic [23:0] tap_scale, second_scale;
+  logic [5:0] tap_shift;
+  logic [7:0] second_zero_point;
   logic [POSITIONS*32-1:0] positions_y, positions_x, positions_address;
   logic [31:0] shared_y, shared_x, shared_address;
   logic reads_weights, reads_parameters;
@@ -101,8 +108,9 @@ module sagitta #(
   logic [3:0] tag, next_tag;
   logic param1;
   logic [8:0] param_lane1;
-  logic [3:0] pool1, pool2;
-  logic [31:0] pool_address2;
+  logic [4:0] pool1;
+  logic [3:0] pool2;
+  logic [31:0] pool_address1, pool_address2;
 
   logic dma_valid, dma_image, dma_bank;
   logic [31:0] dma_address, dma_header;
@@ -135,19 +143,23 @@ module sagitta #(
         .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
         .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
         .transfers_done, .tile(column_tile), .lanes, .lane_step, .tile_first_row(first_row),
         .tile_output_address(output_address), .result_columns, .map_height, .map_width,
         .map_zero_point(input_zero_point), .result_zero_point(output_zero_point),
         .result_min(output_min), .result_max(output_max), .result_raw(raw),
-        .activation_bank(input_bank), .tile_weight_bank(weight_bank), .positions_read,
-        .positions_y, .positions_x, .positions_address, .shared_y, .shared_x, .shared_address,
-        .reads_weights, .weight_index, .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
+        .layer_operation(operation), .layer_tap_scale(tap_scale),
+        .layer_second_scale(second_scale), .layer_tap_shift(tap_shift),
+        .layer_second_zero_point(second_zero_point), .positions_bank, .vector_bank, .results_bank,
+        .tile_weight_bank(weight_bank), .positions_read, .positions_y, .positions_x,
+        .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
+        .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
         .reads_results, .array_mode(mode), .array_load(load), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
-        .parameters_lane(param_lane1), .pool_reads(pool1), .pool_takes(pool2),
+        .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
+        .pool_takes(pool2),
         .pool_takes_address(pool_address2), .result_valid
     );
   end
@@ -163,12 +175,13 @@ module sagitta #(
         .data(dma_data)
     );
     activation_scratchpad #(
-        .PORTS(POSITIONS), .COLUMNS(COLUMNS), .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0),
-        .DMA_WIDTH(DRAM_BYTES)
+        .PORTS(POSITIONS), .COLUMNS(COLUMNS), .BANKS(BANKS), .BANK_BITS(BANK_BITS),
+        .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES)
     ) activation (
-        .clk, .reset, .input_bank, .map_height, .map_width, .zero_point(input_zero_point),
-        .ports_used(positions_read), .positions_y, .positions_x, .positions_address, .shared_y,
-        .shared_x, .shared_address, .read(activations), .reads_pool, .pool_operand_address, .reads_results,
+        .clk, .reset, .positions_bank, .vector_bank, .results_bank, .map_height, .map_width,
+        .zero_point(input_zero_point), .ports_used(positions_read), .positions_y, .positions_x,
+        .positions_address, .shared_y, .shared_x, .shared_address, .read(activations), .reads_pool,
+        .pool_operand_address, .reads_results,
         .results_address(output_address), .vector(activation_vector),
         .dma_valid(dma_valid && dma_image), .dma_address, .dma_bytes, .dma_data, .write_valid,
         .lanes, .lane_step, .write_address, .write_value
@@ -223,7 +236,8 @@ module sagitta #(
       .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS)
   ) vector (
       .clk, .reset, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
-      .pool1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid, .row_address,
+      .operation, .input_zero_point, .second_zero_point, .tap_scale, .second_scale, .tap_shift,
+      .pool1, .pool_address1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid, .row_address,
       .row_sum, .checked_valid, .checked_address, .checked_sum, .pool_operand(activation_vector),
       .bias_add_valid, .bias_add_address, .bias_add_sum, .output_valid(write_valid),
       .output_address(write_address), .output_value(write_value)

@@ -11,7 +11,8 @@ module issued #(
     input logic        parameters,
     input logic        lane_moves,
     input logic [ 8:0] lane,
-    input logic [ 3:0] pool,  // bits: 0 tap under way, 1 first of its pixel, 2 last, 3 padded
+    // Bits: 0 tap under way, 1 first of its pixel, 2 last, 3 padded, 4 not of the first column.
+    input logic [ 4:0] pool,
     input logic [31:0] output_address,
     input logic        results,
     input logic [ 1:0] mode,
@@ -21,7 +22,8 @@ module issued #(
 
     output logic        param1,
     output logic [ 8:0] param_lane1,
-    output logic [ 3:0] pool1,
+    output logic [ 4:0] pool1,
+    output logic [31:0] pool_address1,
     output logic [ 3:0] pool2,
     output logic [31:0] pool_address2,
     output logic        store1,
@@ -32,14 +34,13 @@ module issued #(
     output logic [ 3:0] tag_aligned,
     output logic [ 3:0] tag_next
 );
-  logic [31:0] pool_address1;
   always_ff @(posedge clk) begin
     if (reset) begin
       {pool1, pool2, pool_address1, pool_address2, store1} <= '0;
     end else begin
       pool1 <= pool;
       if (pool[0]) pool_address1 <= output_address;
-      pool2 <= pool1;
+      pool2 <= pool1[3:0];
       pool_address2 <= pool_address1;
       store1 <= results;
     end

@@ -14,19 +14,24 @@ module pixel_walker #(
 
     input logic [31:0] origin_y,
     input logic [31:0] origin_x,
-    input logic [31:0] span_x,  // of a row of output pixels
+    input logic [31:0] span_y,  // of a map of output pixels
+    input logic [31:0] span_x,  // of a row of them
     input logic [31:0] stride_y,
     input logic [31:0] stride_x,
     input logic [31:0] pixel_step,
     input logic [31:0] line_step,
+    input logic [31:0] image_step,
 
     output logic [31:0] walk_y,
     output logic [31:0] walk_x,
     output logic [31:0] walk_address
 );
-  wire [31:0] next_x = walk_x + stride_x;
-  wire [31:0] next_address = walk_address + pixel_step;
-  wire wraps = $signed(next_x - origin_x) >= $signed(span_x);
+  wire [31:0] next_y, next_x, next_address;
+  wrap_position wrap (
+      .y(walk_y), .x(walk_x + stride_x), .address(walk_address + pixel_step), .origin_y, .origin_x,
+      .span_y, .span_x, .stride_y, .line_step, .image_step, .wrapped_y(next_y),
+      .wrapped_x(next_x), .wrapped_address(next_address)
+  );
   logic [31:0] part_y, part_x, part_address;
 
   always_ff @(posedge clk) begin
@@ -37,9 +42,7 @@ module pixel_walker #(
     end else if (returns) begin
       {walk_y, walk_x, walk_address} <= {part_y, part_x, part_address};
     end else if (advances) begin
-      walk_y <= wraps ? walk_y + stride_y : walk_y;
-      walk_x <= wraps ? next_x - span_x : next_x;
-      walk_address <= wraps ? next_address + line_step : next_address;
+      {walk_y, walk_x, walk_address} <= {next_y, next_x, next_address};
     end
   end
 

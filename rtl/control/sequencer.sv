@@ -8,7 +8,8 @@ module sequencer #(
     parameter int FLUSH_CYCLES = 5,
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
-    parameter int DESCRIPTOR_BITS = DATAFLOW == 0 ? 522 : DATAFLOW == 1 ? 466 : 602,
+    parameter int BANK_BITS = 1,  // of the number of an activation bank
+    parameter int DESCRIPTOR_BITS = (DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745) + 3 * BANK_BITS,
     localparam int POSITIONS = DATAFLOW == 2 ? COLUMNS : ROWS
 ) (
     input logic clk,
@@ -39,8 +40,19 @@ module sequencer #(
     output logic [ 7:0] result_min,
     output logic [ 7:0] result_max,
     output logic        result_raw,
-    output logic        activation_bank,
     output logic        tile_weight_bank,
+
+    // The layer's operation and, where it adds up taps, what a tap counts.
+    output logic [ 1:0] layer_operation,
+    output logic [23:0] layer_tap_scale,
+    output logic [23:0] layer_second_scale,
+    output logic [ 5:0] layer_tap_shift,
+    output logic [ 7:0] layer_second_zero_point,
+
+    // Activation banks: of the array's ports, of the wide port in this cycle, of the results.
+    output logic [BANK_BITS-1:0] positions_bank,
+    output logic [BANK_BITS-1:0] vector_bank,
+    output logic [BANK_BITS-1:0] results_bank,
 
     // Operands of the array: each row (input stationary: column) has a position, all share another.
     output logic [             8:0] positions_read,
@@ -69,7 +81,8 @@ module sequencer #(
     output logic [ 3:0] tag_next,
     output logic        parameters_read,
     output logic [ 8:0] parameters_lane,
-    output logic [ 3:0] pool_reads,
+    output logic [ 4:0] pool_reads,
+    output logic [31:0] pool_reads_address,
     output logic [ 3:0] pool_takes,
     output logic [31:0] pool_takes_address,
     output logic        result_valid
@@ -85,9 +98,11 @@ module sequencer #(
 
   logic [3:0] phase;
   logic [7:0] layer;
-  logic input_bank, weight_bank;
+  logic weight_bank;
   logic [15:0] column_tile;
   logic [23:0] first_column, first_row, count;
+  logic [23:0] group_column;
+  logic [31:0] group_address;
   logic [31:0] output_address;
   logic [23:0] tap_y, tap_x, channel;
   logic [7:0] kernel_y, kernel_x;
@@ -101,34 +116,42 @@ module sequencer #(
   // verilator lint_on UNUSEDSIGNAL
 
   // The layer descriptor. The host's word has the fields of this dataflow, the first one lowest.
-  localparam int LOW_BITS = 408;
+  localparam int LOW_BITS = 488;
   localparam int FLOW_BITS = OS ? 80 : WS ? 24 : 160;
   wire take_descriptor = phase == LOAD && layer < layers;
   if (1) begin : config_
     logic [15:0] height;
-    logic [23:0] width, rows, columns;
+    logic [23:0] width, rows, columns, group_columns;
     logic [15:0] origin_y, origin_x, stride_y, stride_x;
-    logic [23:0] span_x;
+    logic [23:0] span_x, span_y;
     logic [15:0] dilation_y, dilation_x;
     logic [7:0] kernel_h, kernel_w;
     logic [23:0] tap_channels;
-    logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step;
+    logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step, image_step;
     logic [23:0] tile_y, tile_x, depth, tile_channels;
     logic [31:0] tile_address, tile_output;
     logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
-    logic operation, raw;
+    logic [1:0] operation;
+    logic raw;
+    logic [BANK_BITS-1:0] input_bank, second_bank, output_bank;
+    logic [23:0] tap_scale, second_scale;
+    logic [5:0] tap_shift;
+    logic [7:0] second_zero_point;
     always_ff @(posedge clk) begin
       if (reset) begin
-        {line_step, pixel_step, origin_address, tap_step_y, tap_step_x} <= '0;
-        {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_x} <= '0;
-        {stride_x, stride_y, origin_x, origin_y, columns, rows, width, height} <= '0;
+        {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x} <= '0;
+        {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x} <= '0;
+        {stride_x, stride_y, origin_x, origin_y, group_columns, columns, rows, width} <= '0;
+        {second_zero_point, tap_shift, second_scale, tap_scale, height} <= '0;
+        {output_bank, second_bank, input_bank} <= '0;
         {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <= '0;
       end else if (take_descriptor) begin
-        {line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels, kernel_w,
-         kernel_h, dilation_x, dilation_y, span_x, stride_x, stride_y, origin_x, origin_y, columns,
-         rows, width, height} <= next_descriptor[LOW_BITS-1:0];
-        {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
-            next_descriptor[LOW_BITS+FLOW_BITS+:34];
+        {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels,
+         kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x, stride_x, stride_y, origin_x,
+         origin_y, group_columns, columns, rows, width, height} <= next_descriptor[LOW_BITS-1:0];
+        {second_zero_point, tap_shift, second_scale, tap_scale, output_bank, second_bank,
+         input_bank, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
+            next_descriptor[DESCRIPTOR_BITS-1:LOW_BITS+FLOW_BITS];
       end
     end
     if (WS) begin : no_tiles
@@ -156,12 +179,12 @@ module sequencer #(
       assign {tile_output, tile_channels} = '0;
     end
   end
-  wire gemm = !config_.operation;
+  wire gemm = config_.operation == 0;
 
   wire pixels_in_lanes = IS && gemm;
 
   // How much of the array the tile uses.
-  wire signed [24:0] channels_left = {1'b0, config_.columns} - {1'b0, first_column};
+  wire signed [24:0] channels_left = {1'b0, config_.group_columns} - {1'b0, group_column};
   wire signed [24:0] pixels_left = {1'b0, config_.rows} - {1'b0, first_row};
   wire signed [24:0] depth_left = {1'b0, config_.depth} - {1'b0, first_depth};
   function automatic logic [8:0] clamped(input logic signed [24:0] left, input int most);
@@ -172,8 +195,14 @@ module sequencer #(
 
   wire [24:0] counted = {1'b0, count} + 25'd1;  // does not wrap: what the phases' ends compare
   wire [23:0] first_row_next = first_row + 24'(OS ? ROWS : WS ? PARTIAL_ROWS : COLUMNS);
-  wire [23:0] first_column_next = first_column +
+  // Input stationary, a column tile has as many channels as stream past it.
+  wire [23:0] tile_channels = channels_left < 0 ? '0 :
+                              channels_left[23:0] > config_.tile_channels ? config_.tile_channels
+                                                                          : channels_left[23:0];
+  wire [23:0] first_column_next = first_column + (pixels_in_lanes ? tile_channels : {15'b0, lanes});
+  wire [23:0] group_column_next = group_column +
                                   (pixels_in_lanes ? config_.tile_channels : 24'(COLUMNS));
+  wire group_ends = group_column_next >= config_.group_columns;
 
   // Where phases end.
   wire transfers_ready = {1'b0, transfers_done} >= {1'b0, column_tile} + (gemm ? 17'd2 : 17'd1);
@@ -219,18 +248,18 @@ module sequencer #(
   wire [31:0] origin_y = 32'($signed(config_.origin_y));
   wire [31:0] origin_x = 32'($signed(config_.origin_x));
   wire [31:0] span_x = {8'b0, config_.span_x};
+  wire [31:0] span_y = {8'b0, config_.span_y};
   wire [31:0] stride_y = {16'b0, config_.stride_y};
   pixel_walker #(
       .PARTS(WS ? 1 : 0)
   ) walker (
       .clk, .reset, .starts(phase == WAIT && transfers_ready),
-      .start_address(gemm ? config_.origin_address
-                          : config_.origin_address + {8'b0, first_column}),
+      .start_address(config_.origin_address + (gemm ? group_address : {8'b0, first_column})),
       .part_starts(next_part), .returns(WS && phase == PRELOAD && preload_ends),
       .advances(phase == (WS ? STREAM : SETUP) || (phase == POOL && taps_end)), .origin_y,
-      .origin_x, .span_x, .stride_y, .stride_x({16'b0, config_.stride_x}),
-      .pixel_step(config_.pixel_step), .line_step(config_.line_step), .walk_y, .walk_x,
-      .walk_address
+      .origin_x, .span_y, .span_x, .stride_y, .stride_x({16'b0, config_.stride_x}),
+      .pixel_step(config_.pixel_step), .line_step(config_.line_step),
+      .image_step(config_.image_step), .walk_y, .walk_x, .walk_address
   );
 
   wire next_row_tile = OS && phase == DRAIN && drain_ends && first_row_next < config_.rows;
@@ -243,8 +272,9 @@ module sequencer #(
       .taken_address(WS ? tap_address : walk_address),
       .advances(next_row_tile || (IS && next_part)),
       .step_y({8'b0, config_.tile_y}), .step_x({8'b0, config_.tile_x}),
-      .step_address(config_.tile_address), .origin_x, .span_x, .stride_y,
-      .line_step(config_.line_step), .positions_y, .positions_x, .positions_address
+      .step_address(config_.tile_address), .origin_y, .origin_x, .span_y, .span_x, .stride_y,
+      .line_step(config_.line_step), .image_step(config_.image_step), .positions_y, .positions_x,
+      .positions_address
   );
 
   // Pooling: is the tap inside of the map?
@@ -257,7 +287,8 @@ module sequencer #(
   always_ff @(posedge clk) begin
     if (reset) begin
       phase <= LOAD;
-      {layer, input_bank, weight_bank, column_tile, first_column, first_row, count} <= '0;
+      {layer, weight_bank, column_tile, first_column, first_row, count} <= '0;
+      {group_column, group_address} <= '0;
       {output_address, pixel} <= '0;
     end else begin
       case (phase)
@@ -265,6 +296,8 @@ module sequencer #(
           if (take_descriptor) begin
             layer <= layer + 8'd1;
             first_column <= '0;
+            group_column <= '0;
+            group_address <= '0;
             phase <= WAIT;
           end else begin
             count <= '0;
@@ -326,12 +359,9 @@ module sequencer #(
                 weight_bank <= !weight_bank;
               end
               first_column <= first_column_next;
-              if (first_column_next < config_.columns) begin
-                phase <= WAIT;
-              end else begin
-                input_bank <= !input_bank;
-                phase <= LOAD;
-              end
+              group_column <= group_ends ? '0 : group_column_next;
+              if (group_ends) group_address <= group_address + {8'b0, config_.tap_channels};
+              phase <= first_column_next < config_.columns ? WAIT : LOAD;
             end
           end
         end
@@ -377,12 +407,12 @@ module sequencer #(
       .TAGS(ROWS + COLUMNS)
   ) issued (
       .clk, .reset, .parameters(reads_parameters), .lane_moves(phase == (WS ? PRELOAD : SETUP)),
-      .lane(count[8:0]), .pool(phase == POOL ? {!pool_inside, taps_end, pool_first, 1'b1} : 4'b0),
+      .lane(count[8:0]), .pool(phase == POOL ? {kernel_x != 0, !pool_inside, taps_end, pool_first, 1'b1} : 5'b0),
       .output_address, .results(reads_results), .mode(issued_mode), .drains(phase == DRAIN),
       .load(preloads_row),
       .tag_entering(phase == STREAM ? {stream_ends, last_fold, first_fold, 1'b1} : 4'b0),
       .param1(parameters_read), .param_lane1(parameters_lane), .pool1(pool_reads),
-      .pool2(pool_takes), .pool_address2(pool_takes_address), .store1(result_valid),
+      .pool_address1(pool_reads_address), .pool2(pool_takes), .pool_address2(pool_takes_address), .store1(result_valid),
       .mode2(array_mode), .drain2(row_leaves), .drain_address2(row_leaves_address),
       .load1(array_load), .tag_aligned, .tag_next
   );
@@ -418,7 +448,15 @@ module sequencer #(
   assign result_min = config_.output_min;
   assign result_max = config_.output_max;
   assign result_raw = config_.raw;
-  assign activation_bank = input_bank;
+  assign layer_operation = config_.operation;
+  assign layer_tap_scale = config_.tap_scale;
+  assign layer_second_scale = config_.second_scale;
+  assign layer_tap_shift = config_.tap_shift;
+  assign layer_second_zero_point = config_.second_zero_point;
+  assign positions_bank = config_.input_bank;
+  assign vector_bank = phase != POOL   ? config_.output_bank :
+                       kernel_x == 0 ? config_.input_bank : config_.second_bank;
+  assign results_bank = config_.output_bank;
   assign tile_weight_bank = weight_bank;
   assign lane_step = pixels_in_lanes ? {8'b0, config_.columns} : 32'd1;
   // Input stationary, rows beyond K load zeros.

@@ -1,6 +1,7 @@
-// First half of requantisation: the exact product of each sum with its lane's mantissa. Input
-// stationary, where a row is one channel, all lanes share one scale, whose shift accompanies the
-// products, since the next channel's follows at once.
+// First half of requantisation: the exact product of each sum with its lane's mantissa; or of a tap,
+// less the zero point, with the layer's, which adds up until the pixel's last tap. A row of sums
+// takes precedence. Input stationary, where a row is one channel, all lanes share one scale, whose
+// shift accompanies the products, since the next channel's follows at once.
 module requantise_stage #(
     parameter int DATAFLOW = 0,
     parameter int COLUMNS = 1,
@@ -13,18 +14,28 @@ module requantise_stage #(
     input  wire [COLUMNS*32-1:0] in_sum,
     input  wire [SETS*24-1:0] scale,
     input  wire [SETS*6-1:0] in_shift,
+    input  wire tap,
+    input  wire first,
+    input  wire last,
+    input  wire padded,  // the tap counts nothing
+    input  wire [31:0] tap_address,
+    input  wire [COLUMNS*8-1:0] operand,
+    input  wire [7:0] zero_point,
+    input  wire [23:0] tap_scale,
     output logic valid,
     output logic [31:0] address,
     output logic [COLUMNS*56-1:0] product,
     output wire [SETS*6-1:0] out_shift
 );
+  wire ends = !in_valid && tap && last;
   always_ff @(posedge clk) begin
     if (reset) begin
       valid <= 1'b0;
       address <= '0;
     end else begin
-      valid <= in_valid;
+      valid <= in_valid || ends;
       if (in_valid) address <= in_address;
+      else if (ends) address <= tap_address;
     end
   end
 
@@ -32,11 +43,16 @@ module requantise_stage #(
     localparam int SET = SETS == 1 ? 0 : c;
     wire signed [56:0] exact;
     wire unused = exact[56];  // the mantissa is not negative, so this repeats the sign below it
+    wire [7:0] value = operand[8*c+:8];
+    wire [8:0] steps = {value[7], value} - {zero_point[7], zero_point};
     multiply #(.A_WIDTH(32), .B_WIDTH(25)) times (
-        .a(in_sum[32*c+:32]), .b({1'b0, scale[24*SET+:24]}), .product(exact));
+        .a(in_valid ? in_sum[32*c+:32] : {{23{steps[8]}}, steps}),
+        .b({1'b0, in_valid ? scale[24*SET+:24] : tap_scale}), .product(exact));
+    wire [55:0] so_far = in_valid || first ? '0 : product[56*c+:56];
     always_ff @(posedge clk) begin
       if (reset) product[56*c+:56] <= '0;
-      else if (in_valid) product[56*c+:56] <= exact[55:0];
+      else if (in_valid || tap)
+        product[56*c+:56] <= !in_valid && padded ? so_far : so_far + exact[55:0];
     end
   end
 

@@ -1,7 +1,9 @@
 // The vector unit: bias at the head of the drain path, requantisation and activation behind the
-// resilience unit, and max pooling. One row of COLUMNS lanes a cycle, no stalls.
+// resilience unit, max pooling, and average pooling and adding, whose taps the requantiser's
+// multipliers add up. One row of COLUMNS lanes a cycle, no stalls.
 //
 //   row of sums -> bias_add -> [resilience unit] -> requantise -> output -> activation scratchpad
+//   activation scratchpad -> requantise -> output -> activation scratchpad
 //   activation scratchpad -> pool -> output -> activation scratchpad
 //
 // A lane has its own parameters. Input stationary a row is one channel, so all lanes share one set,
@@ -15,12 +17,19 @@ module vector_unit #(
     input  wire reset,
 
     // From the sequencer. Bits of pool1 and pool2: 0 tap under way, 1 first of its pixel, 2 last,
-    // 3 outside of the map.
+    // 3 outside of the map, 4 (pool1 only) of the second operand.
     input  wire raw,  // the layer leaves its sums in the accumulator buffer
     input  wire [7:0] output_zero_point,
     input  wire [7:0] output_min,
     input  wire [7:0] output_max,
-    input  wire [3:0] pool1,
+    input  wire [1:0] operation,  // 0 sums, 1 maximum, 2 sum of taps
+    input  wire [7:0] input_zero_point,
+    input  wire [7:0] second_zero_point,
+    input  wire [23:0] tap_scale,
+    input  wire [23:0] second_scale,
+    input  wire [5:0] tap_shift,
+    input  wire [4:0] pool1,
+    input  wire [31:0] pool_address1,
     input  wire [3:0] pool2,
     input  wire [31:0] pool_address2,
     input  wire param1,             // lane_words are those of a lane ...
@@ -78,21 +87,25 @@ module vector_unit #(
   wire [SETS*6-1:0] product_shift;
   requantise_stage #(.DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS)) requantise (
       .clk, .reset, .in_valid(checked_valid && !raw), .in_address(checked_address),
-      .in_sum(checked_sum), .scale, .in_shift(shift), .valid(product_valid),
+      .in_sum(checked_sum), .scale, .in_shift(shift), .tap(pool1[0] && operation == 2'd2),
+      .first(pool1[1]), .last(pool1[2]), .padded(pool1[3]), .tap_address(pool_address1),
+      .operand(pool_operand), .zero_point(pool1[4] ? second_zero_point : input_zero_point),
+      .tap_scale(pool1[4] ? second_scale : tap_scale), .valid(product_valid),
       .address(product_address), .product, .out_shift(product_shift));
 
   wire [COLUMNS*8-1:0] largest;
   max_pool #(.COLUMNS(COLUMNS)) pool (
-      .clk, .reset, .tap(pool1[0]), .first(pool1[1]), .padded(pool1[3]), .operand(pool_operand),
+      .clk, .reset, .tap(pool1[0] && operation == 2'd1), .first(pool1[1]), .padded(pool1[3]), .operand(pool_operand),
       .value(largest));
 
   output_stage #(.COLUMNS(COLUMNS), .SETS(SETS)) output_ (
       .clk, .reset, .in_valid(product_valid), .in_address(product_address),
-      .in_product(product), .shift(product_shift), .zero_point(output_zero_point), .low(output_min),
-      .high(output_max), .pooled(pool2[0] && pool2[2]), .pool_address(pool_address2),
+      .in_product(product), .shift(operation == 2'd2 ? {SETS{tap_shift}} : product_shift),
+      .zero_point(output_zero_point), .low(output_min), .high(output_max),
+      .pooled(pool2[0] && pool2[2] && operation == 2'd1), .pool_address(pool_address2),
       .pool_value(largest), .valid(output_valid), .address(output_address),
       .value(output_value));
 
   // Two bits of the word that holds the scale, and what only the other stage of pooling looks at.
-  wire unused = &{1'b0, lane_words[63:62], pool1[2], pool2[1], pool2[3]};
+  wire unused = &{1'b0, lane_words[63:62], pool2[1], pool2[3]};
 endmodule

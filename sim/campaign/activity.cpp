@@ -40,7 +40,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers, bool is) {
   if (starts("vector.bias[]") || starts("vector.scale") || starts("vector.shift")) {
     return {Kind::lane_parameter, -1};
   }
-  if (starts("vector.pool")) return {Kind::pool_lane, -1};
+  if (starts("vector.pool")) return {Kind::maximum_lane, -1};
+  if (starts("vector.requantise.product")) return {Kind::product_lane, -1};
   if (starts("resilience.checksum.bias_sum")) return {Kind::lane_parameter, -1};
   if (path.ends_with(".valid")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
@@ -56,22 +57,45 @@ Activity::Activity(const SiteMap& sites, const Program& program)
   for (const RegisterClass& c : sites.classes()) {
     places_.push_back(place_of(c, program.array.dataflow == Dataflow::is));
     Place& place = places_.back();
-    if (place.kind != Kind::stage && place.kind != Kind::stage_lane) continue;
+    if (place.kind != Kind::stage && place.kind != Kind::stage_lane &&
+        place.kind != Kind::product_lane) {
+      continue;
+    }
     place.valid = valid_of(c.path);
     if (place.valid == nullptr) place.kind = Kind::lane_parameter;  // bounds of a whole layer
   }
   for (const LayerDescriptor& c : program.layers) {
     if (c.operation != static_cast<std::uint8_t>(LayerOperation::gemm)) continue;
-    const std::int64_t depth = std::int64_t{c.kernel_h} * c.kernel_w * c.tap_channels;
-    for (int n = 0; n < c.columns; n += c.tile_channels) {
-      const int channels = std::min(c.tile_channels, c.columns - n);
+    for (const ColumnTile& tile : column_tiles(c.columns, c.group_columns, c.tile_channels)) {
+      const std::int64_t depth = c.depth;
       const int rows = program.array.rows;
       if (program.array.dataflow == Dataflow::is) {
-        tiles_.push_back({(depth + rows - 1) / rows * channels, rows, depth, channels});
+        tiles_.push_back({(depth + rows - 1) / rows * tile.lanes, rows, depth, tile.lanes});
       } else {
-        tiles_.push_back({depth, channels, depth, channels});
+        tiles_.push_back({depth, tile.lanes, depth, tile.lanes});
       }
     }
+  }
+  find_live_maps();
+}
+
+// Backwards: a layer needs its operands, and no longer what its output bank held before.
+void Activity::find_live_maps() {
+  const auto banks = static_cast<std::size_t>(program_->activation_banks);
+  std::vector<std::int64_t> live(banks, 0);
+  live[program_->layers.back().output_bank] = program_->raw_output ? 0 : program_->logits;
+  live_before_.assign(program_->layers.size() + 1, live);
+  live_during_.resize(program_->layers.size());
+  for (std::size_t i = program_->layers.size(); i-- > 0;) {
+    const LayerDescriptor& c = program_->layers[i];
+    const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+    const std::int64_t channels =
+        gemm ? std::int64_t{c.tap_channels} * (c.columns / c.group_columns) : c.columns;
+    live[c.output_bank] = 0;
+    live[c.input_bank] = live[c.second_bank] =
+        std::int64_t{program_->batch} * c.height * c.width * channels;
+    live_before_[i] = live_during_[i] = live;
+    live_during_[i][c.output_bank] = std::int64_t{c.rows} * c.columns;
   }
 }
 
@@ -149,15 +173,11 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::detector_row:
       return array && (place.lane >= 0 ? place.lane : last) < rows;
     case Kind::activation_bank: {
-      if (phase == Phase::load || phase == Phase::store) {
-        return index[0] == s.input_bank && (phase == Phase::load || last < program_->logits);
-      }
-      const std::int64_t channels =
-          c.tap_channels > 1 || c.operation == 0 ? c.tap_channels : c.columns;
-      const std::int64_t used = index[0] == s.input_bank
-                                    ? std::int64_t{c.height} * c.width * channels
-                                    : std::int64_t{c.rows} * c.columns;
-      return last < used;
+      const auto layers = program_->layers.size();
+      const bool between = phase == Phase::load || phase == Phase::store;
+      const std::size_t layer = std::min<std::size_t>(s.layer, layers);
+      const auto& used = between || layer == 0 ? live_before_[layer] : live_during_[layer - 1];
+      return last < used[static_cast<std::size_t>(index[0])];
     }
     case Kind::weight_bank:
       return weight_in_use(machine, s, index);
@@ -181,6 +201,15 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       const std::byte* valid = machine.state().now() + place.valid->offset;
       return *valid != std::byte{0} && (place.kind == Kind::stage || last < lanes);
     }
+    case Kind::product_lane: {
+      const bool adding =
+          pooling && c.operation == static_cast<std::uint8_t>(LayerOperation::accumulate);
+      const bool valid = *(machine.state().now() + place.valid->offset) != std::byte{0};
+      return (valid || adding) && last < lanes;
+    }
+    case Kind::maximum_lane:
+      return pooling && last < lanes &&
+             c.operation == static_cast<std::uint8_t>(LayerOperation::max_pool);
     case Kind::pool_lane:
       return phase == Phase::store || (pooling && last < lanes);
   }

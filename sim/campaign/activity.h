@@ -33,6 +33,8 @@ class Activity {
     lane_parameter,
     stage_lane,  // a stage of the drain path: at work while its valid bit is set
     stage,
+    product_lane,  // ... or while the layer adds up taps
+    maximum_lane,
     pool_lane,
     detector_row
   };
@@ -51,6 +53,7 @@ class Activity {
   };
 
   static Place place_of(const RegisterClass& registers, bool is);
+  void find_live_maps();
   const RegisterClass* valid_of(const std::string& path) const;
   bool weight_in_use(const Machine& machine, const SequencerState& s,
                      const std::vector<int>& index) const;
@@ -59,6 +62,9 @@ class Activity {
   const Program* program_;
   std::vector<Place> places_;  // by register class
   std::vector<WeightTile> tiles_;
+  // Elements of each activation bank that are still needed: [layer] before it starts, the last
+  // entry after the last layer; and while it runs.
+  std::vector<std::vector<std::int64_t>> live_before_, live_during_;
 };
 
 }  // namespace sagitta

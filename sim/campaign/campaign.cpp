@@ -28,6 +28,7 @@ std::string machine_digest(const MachinePlan& plan, const Network& network) {
   if (plan.array.dataflow != Dataflow::os) {
     text += fmt::format(" {}", plan.program.memory.partial_rows);
   }
+  if (plan.program.batch != 1) text += fmt::format(" batch {}", plan.program.batch);
   for (const Transfer& t : plan.program.transfers) {
     text.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
   }
@@ -62,6 +63,13 @@ void Campaign::load() {
                                  images_.count(), folder_.test.images),
                      fmt::format("use at most {}, or leave it out to use all", images_.count()));
   }
+  if (images_.count() % batch() != 0) {
+    throw InputError(
+        experiment_.file, "$.batch",
+        fmt::format("{} images are no whole number of batches of {}", images_.count(), batch()),
+        fmt::format("set images to {}, or batch to a divisor of {}",
+                    std::max(1, images_.count() / batch()) * batch(), images_.count()));
+  }
   thresholds_ = experiment_.thresholds_path.empty()
                     ? calibrate(experiment_, folder_)
                     : read_thresholds(experiment_.thresholds_path, folder_);
@@ -88,10 +96,8 @@ void Campaign::compile_machines() {
       MachinePlan plan;
       plan.array = c.array;
       plan.scheme = c.scheme;
-      plan.program =
-          compile(network(), c.array, experiment_.memory,
-                  protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path),
-                  experiment_.file);
+      plan.program = compile_for(
+          c.array, protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path));
       plan.digest = machine_digest(plan, network());
       plan.registers = Machine(plan.program).layout().classes();
       machines_.push_back(std::move(plan));
@@ -102,8 +108,21 @@ void Campaign::compile_machines() {
   }
 }
 
+Program Campaign::compile_for(const ArrayShape& array, const Protection& protection) const {
+  return compile(network(), array, experiment_.memory, protection, experiment_.file, batch());
+}
+
+std::vector<std::int8_t> Campaign::pass(int first) const {
+  std::vector<std::int8_t> images;
+  for (int i = 0; i < batch(); ++i) {
+    const auto image = images_.image(first + i);
+    images.insert(images.end(), image.begin(), image.end());
+  }
+  return images;
+}
+
 std::int64_t Campaign::clean_units() const {
-  return static_cast<std::int64_t>(machines_.size()) * images_.count();
+  return static_cast<std::int64_t>(machines_.size()) * (images_.count() / batch());
 }
 
 std::int64_t Campaign::trial_units() const {
@@ -115,20 +134,20 @@ std::int64_t Campaign::trial_units() const {
 void Campaign::run_clean(int workers, const Progress& progress) {
   // SystemC elaborates once a process, so each machine has workers of its own.
   std::int64_t units_before = 0;
+  const std::int64_t passes = images_.count() / batch();
   for (std::size_t m = 0; m < machines_.size(); ++m) {
     const auto work = [&](WorkQueue& queue, Buffer& buffer) {
       Accelerator accelerator("sagitta", machines_[m].program);
       Machine& machine = accelerator.machine();
       for (std::int64_t i = queue.next(); i >= 0; i = queue.next()) {
-        const auto image = images_.image(static_cast<int>(i));
-        machine.reset(image.data());
+        const auto images = pass(static_cast<int>(i) * batch());
+        machine.reset(images.data());
         if (!accelerator.run(INT64_MAX / 4))
           throw std::runtime_error("a fault-free run did not end");
         check_conservation(machines_[m].program, machine.counters(), machine.cycle());
         CleanResult c;
-        c.image = static_cast<int>(i);
+        c.image = static_cast<int>(i) * batch();
         c.logits = machine.logits();
-        c.correct = top1(c.logits) == images_.labels[static_cast<std::size_t>(i)];
         c.cycles = machine.cycle();
         c.mismatches = machine.mismatches();
         c.suppressed = static_cast<std::int64_t>(machine.suppressions().size());
@@ -137,11 +156,10 @@ void Campaign::run_clean(int workers, const Progress& progress) {
         queue.report(1);
       }
     };
-    auto buffers =
-        run_workers(workers, images_.count(), work, [&](std::int64_t units, double seconds) {
-          if (progress) progress(units_before + units, seconds);
-        });
-    units_before += images_.count();
+    auto buffers = run_workers(workers, passes, work, [&](std::int64_t units, double seconds) {
+      if (progress) progress(units_before + units, seconds);
+    });
+    units_before += passes;
     take_results(buffers);
   }
   finish();
@@ -215,10 +233,16 @@ void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& sou
 }
 
 Program Campaign::unprotected(const ArrayShape& array) const {
-  return compile(network(), array, experiment_.memory, Protection{}, experiment_.file);
+  return compile_for(array, Protection{});
 }
 
 void Campaign::plan_trials() {
+  with_origin(experiment_, [this] {
+    if (batch() == 1) return;
+    throw InputError(experiment_.file, "$.batch",
+                     fmt::format("trials strike one image at a time, not a batch of {}", batch()),
+                     "leave batch out; sagitta run takes it");
+  });
   read_plans();
   for (const MachinePlan& plan : machines_) {
     TrialEngine engine(plan.program, network());
@@ -315,13 +339,18 @@ void Campaign::add_clean(int machine, const CleanResult& clean) {
     for (LayerCounters& c : r.counters) c.mismatches = c.suppressed = 0;
     r.logits.resize(static_cast<std::size_t>(images_.count()));
   }
-  ++r.images;
-  r.correct += clean.correct ? 1 : 0;
-  r.cycles_per_image = clean.cycles;
-  r.alarmed_images += clean.mismatches > 0 || clean.suppressed > 0 ? 1 : 0;
+  ++r.passes;
+  r.images += batch();
+  r.cycles_per_pass = clean.cycles;
+  r.alarmed_passes += clean.mismatches > 0 || clean.suppressed > 0 ? 1 : 0;
   r.false_alarms += clean.mismatches;
   r.clean_suppressed += clean.suppressed;
-  r.logits[static_cast<std::size_t>(clean.image)] = clean.logits;
+  for (int i = 0; i < batch(); ++i) {
+    const auto image = static_cast<std::size_t>(clean.image) + static_cast<std::size_t>(i);
+    const auto first = clean.logits.begin() + std::ptrdiff_t{i} * network().classes();
+    r.logits[image].assign(first, first + network().classes());
+    r.correct += top1(r.logits[image]) == images_.labels[image] ? 1 : 0;
+  }
   for (std::size_t l = 0; l < r.counters.size(); ++l) {
     r.counters[l].mismatches += clean.counters[l].mismatches;
     r.counters[l].suppressed += clean.counters[l].suppressed;
@@ -345,7 +374,7 @@ void Campaign::finish() {
     MachineResult& r = results_[m];
     const MachinePlan& plan = machines_[m];
     r.area = area_of(plan.program, plan.registers, technology_);
-    r.energy = energy_of(plan.program, plan.registers, r.counters, r.cycles_per_image,
+    r.energy = energy_of(plan.program, plan.registers, r.counters, r.cycles_per_pass,
                          experiment_.clock_mhz, r.area, technology_);
     r.clean_values = 0;
     for (const Layer& layer : network().layers) {
@@ -360,8 +389,8 @@ const Campaign::Baseline& Campaign::baseline(const ArrayShape& array) const {
   }
   const Program program = unprotected(array);
   Machine machine(program);
-  const auto image = images_.image(0);
-  machine.reset(image.data());
+  const auto images = pass(0);
+  machine.reset(images.data());
   while (!machine.done()) machine.step();
   const AreaBill area = area_of(program, machine.layout().classes(), technology_);
   const EnergyBill energy = energy_of(program, machine.layout().classes(), machine.counters(),
@@ -374,7 +403,7 @@ Overhead Campaign::overhead(int machine) const {
   const Baseline& b = baseline(machines_[static_cast<std::size_t>(machine)].array);
   const MachineResult& r = result(machine);
   return {r.area.total_um2 / b.area - 1, r.energy.total_pj / b.energy - 1,
-          static_cast<double>(r.cycles_per_image) / static_cast<double>(b.cycles) - 1};
+          static_cast<double>(r.cycles_per_pass) / static_cast<double>(b.cycles) - 1};
 }
 
 FaultList Campaign::fault_list(int configuration) const {

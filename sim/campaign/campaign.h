@@ -30,16 +30,17 @@ struct MachinePlan {
 // Fault-free figures of a machine.
 struct MachineResult {
   std::int64_t images = 0;
+  std::int64_t passes = 0;  // runs of the machine, a batch of images each
   std::int64_t correct = 0;
-  std::int64_t cycles_per_image = 0;    // the schedule does not depend on data
-  std::vector<LayerCounters> counters;  // of one image; suppressed and mismatches summed over all
-  std::int64_t alarmed_images = 0;      // images with a flagged row or a suppressed value
+  std::int64_t cycles_per_pass = 0;     // the schedule does not depend on data
+  std::vector<LayerCounters> counters;  // of one pass; suppressed and mismatches summed over all
+  std::int64_t alarmed_passes = 0;      // with a flagged row or a suppressed value
   std::int64_t false_alarms = 0;        // flagged rows
   std::int64_t clean_suppressed = 0;    // values suppressed on clean data
   std::int64_t clean_values = 0;        // values that passed the drain path
   std::vector<std::vector<std::int8_t>> logits;  // by image
   AreaBill area;
-  EnergyBill energy;
+  EnergyBill energy;  // of one pass
 };
 
 struct Overhead {
@@ -132,6 +133,10 @@ class Campaign {
   void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
+  int batch() const { return experiment_.batch; }
+  // The images from `first` on that go through the machine together.
+  std::vector<std::int8_t> pass(int first) const;
+  Program compile_for(const ArrayShape& array, const Protection& protection) const;
   void take_results(std::vector<Buffer>& buffers);
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);

@@ -63,6 +63,7 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   ordered_json all;
   all["network"] = experiment.network_path;
   all["images"] = null_if(experiment.images == 0, experiment.images);
+  all["batch"] = experiment.batch;
   all["array"] = expansion.array;
   all["scheme"] = expansion.scheme;
   all["fault"] = expansion.fault;
@@ -91,6 +92,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   experiment.overridden = source.overridden();
   experiment.network_path = document["network"].get<std::string>();
   experiment.images = value_or(document, "images", 0);
+  experiment.batch = value_or(document, "batch", experiment.batch);
   const json memory = document.value("memory", json::object());
   MemoryShape& shape = experiment.memory;
   shape.activation_bytes = value_or(memory, "activation_bytes", shape.activation_bytes);

@@ -63,6 +63,7 @@ struct Experiment {
   std::vector<Overridden> overridden;
   std::string network_path;  // absolute
   int images = 0;            // 0: all of the test set
+  int batch = 1;             // images that go through the machine together
   MemoryShape memory;        // zeros: sized to fit
   double clock_mhz = 500.0;
   std::string technology_path;  // absolute

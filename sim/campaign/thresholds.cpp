@@ -85,8 +85,7 @@ void collect(const Layer& layer, const std::vector<std::int32_t>& sums, const Sc
       for (int c = 0; c < n; ++c) add(c, row[c]);
       continue;
     }
-    for (int first = 0; first < n; first += columns) {
-      const int lanes = std::min(columns, n - first);
+    for (const auto& [first, lanes] : column_tiles(n, n / layer.groups, columns)) {
       if (lanes < 3) continue;  // the unit passes such tiles
       for (int c = 0; c < lanes; ++c) {
         const int before = c > 0 ? c - 1 : lanes - 1;

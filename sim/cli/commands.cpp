@@ -164,11 +164,11 @@ void add_check(CLI::App& app) {
                                {"activation_bytes", memory.activation_bytes},
                                {"weight_rows", memory.weight_rows}});
       text += fmt::format(
-          "  {}x{} {}: {} bits of state; activation banks 2 x {} bytes, weight banks 2 x {} rows, "
+          "  {}x{} {}: {} bits of state; activation banks {} x {} bytes, weight banks 2 x {} rows, "
           "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
-          m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
-          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle, memory.dma_queue,
-          memory.dma_queue == 1 ? "" : "s");
+          m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_banks,
+          memory.activation_bytes, memory.weight_rows, memory.dram_latency,
+          memory.dram_bytes_per_cycle, memory.dma_queue, memory.dma_queue == 1 ? "" : "s");
     }
     print(options->json ? document(j) : text + "OK\n");
   });

@@ -21,11 +21,10 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
   }
   at(Event::cycle) = static_cast<double>(cycles);
   for (std::size_t i = 0; i < counters.size(); ++i) {
-    const bool inside = i < program.layers.size();
-    const int pixels = inside ? program.layers[i].rows : 0;
+    const LayerDescriptor* layer = i < program.layers.size() ? &program.layers[i] : nullptr;
+    const int pixels = layer != nullptr ? layer->rows : 0;
     const auto tiles = static_cast<double>(ceil_div(pixels, program.array.columns));
-    add_layer(counters[i], program.array.dataflow, inside && program.layers[i].raw != 0,
-              ratio(pixels, tiles));
+    add_layer(counters[i], program.array.dataflow, layer, ratio(pixels, tiles));
   }
 
   double bytes = 0;
@@ -44,7 +43,11 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
       inferences_ * static_cast<double>(ceil_div(program.logits, program.array.columns));
 }
 
-void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw, double pixels) {
+void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerDescriptor* layer,
+                         double pixels) {
+  const bool raw = layer != nullptr && layer->raw != 0;
+  const bool accumulates =
+      layer != nullptr && layer->operation == static_cast<std::uint8_t>(LayerOperation::accumulate);
   const auto reads = static_cast<double>(c.activation_reads);
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);
@@ -53,7 +56,8 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw, do
   at(Event::output) += static_cast<double>(c.activation_writes);
   at(Event::pool_tap) += static_cast<double>(c.pool_taps);
   if (c.feed_cycles == 0) {  // a pooling layer: its reads are lanes of taps
-    at(Event::pool_lane) += reads;
+    at(accumulates ? Event::tap_lane : Event::pool_lane) += reads;
+    if (accumulates) at(Event::rounded) += static_cast<double>(c.activation_writes);
     return;
   }
   // Every row tile of a layer is fed K cycles, so means over feed cycles are means over tiles.
@@ -67,6 +71,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, bool raw, do
   at(Event::vector) += vectors;
   at(Event::lane) += vectors * lanes;
   at(raw ? Event::raw : Event::requantised) += vectors * lanes;
+  if (!raw) at(Event::rounded) += vectors * lanes;
   if (is) {
     // Every fold of a column tile streams its channels.
     const double channels = ratio(macs, reads);

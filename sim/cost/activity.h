@@ -30,10 +30,12 @@ enum class Event : std::uint8_t {
   partial_write,  // ... that waits for the next fold
   vector,         // a row of sums on the drain path
   lane,           // a valid lane of such a row
-  requantised,    // ... that becomes int8
+  requantised,    // ... that is multiplied by its scale
   raw,            // ... that goes to the accumulator buffer
   pool_tap,
-  pool_lane,   // a valid lane of a tap
+  pool_lane,   // a valid lane of a tap of max pooling
+  tap_lane,    // ... of average pooling or an add, multiplied and added up
+  rounded,     // a product, or a sum of taps, that becomes int8
   output,      // an element written back
   beat,        // a DMA beat
   store_beat,  // a row of results on its way to the host
@@ -53,8 +55,10 @@ class Activity {
 
  private:
   double& at(Event event) { return counts_[static_cast<std::size_t>(event)]; }
-  // `lanes`: input stationary, the mean over the layer's tiles of the columns in use.
-  void add_layer(const LayerCounters& c, Dataflow dataflow, bool raw, double lanes);
+  // `layer`: null for what is outside of layers. `lanes`: input stationary, the mean over the
+  // layer's tiles of the columns in use.
+  void add_layer(const LayerCounters& c, Dataflow dataflow, const LayerDescriptor* layer,
+                 double lanes);
 
   std::array<double, kEvents> counts_{};
   double dma_bytes_ = 0;

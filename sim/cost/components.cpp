@@ -113,8 +113,8 @@ class Composer {
     s.add("kernel end", lib_.comparator(8), 2, Event::pool_tap);
     s.add("dilated position", lib_.adder(kCounter), 2, Event::pool_tap);
     // The walker over output pixels, and its start.
-    s.add("walker", lib_.adder(kWord), 6, Event::setup_lane, 6);
-    s.add("walker row end", lib_.comparator(kWord), 1, Event::setup_lane);
+    s.add("walker", lib_.adder(kWord), 8, Event::setup_lane, 8);
+    s.add("walker row and map end", lib_.comparator(kWord), 2, Event::setup_lane, 2);
     s.add("first address", lib_.adder(kWord), 1, Event::column_tile);
     // Phases: the cycle counter, tile positions, valid rows and lanes.
     s.add("cycle count", lib_.adder(kCounter), 1, Event::active_cycle);
@@ -129,6 +129,9 @@ class Composer {
     s.add("lane valid", lib_.comparator(ceil_log2(columns_) + 1), columns_, Event::column_tile,
           columns_);
     s.add("layer and column tile", lib_.adder(16), 2, Event::column_tile);
+    s.add("next group", lib_.adder(kCounter), 1, Event::column_tile);
+    s.add("next group", lib_.adder(kWord), 1, Event::column_tile);
+    s.add("next group", lib_.comparator(kCounter), 1, Event::column_tile);
     s.add("transfers needed", lib_.comparator(16), 1, Event::column_tile);
     if (ws()) {
       s.add("weight row", lib_.adder(kCounter), 1, Event::lane_feed, 1.0 / columns_);
@@ -170,23 +173,25 @@ class Composer {
     const Event step = is() ? Event::row_tile : Event::vector;
     const double each = is() ? n : 1;
     r.add("tile step", lib_.adder(kWord), 3.0 * n, step, 3 * each);
-    r.add("row end", lib_.adder(kWord), n, step, each);
-    r.add("row end", lib_.comparator(kWord), n, step, each);
-    r.add("wrap", lib_.adder(kWord), 3.0 * n, step, 3 * each);
-    r.add("wrap select", lib_.mux2(kWord), 3.0 * n, step, 3 * each);
+    r.add("row and map end", lib_.adder(kWord), 2.0 * n, step, 2 * each);
+    r.add("row and map end", lib_.comparator(kWord), 2.0 * n, step, 2 * each);
+    r.add("wrap", lib_.adder(kWord), 5.0 * n, step, 5 * each);
+    r.add("wrap select", lib_.mux2(kWord), 5.0 * n, step, 5 * each);
     r.add("load from walker", lib_.mux2(kWord), 3.0 * n, step, 3 * each);
   }
 
   void memory() {
     Unit a(list_, "memory", "activation");
     const int ports = program_.array.activation_lanes();
-    a.add("bank select", lib_.mux2(kElement), ports, activation());
+    const int selects = program_.activation_banks - 1;  // in front of each port
+    a.add("bank select", lib_.mux2(kElement), selects * ports, activation(), selects);
     a.add("padding", lib_.mux2(kElement), ports, activation());
     a.add("invalid row", lib_.and_mask(kElement), ports, activation());
     // Lanes that are pixels lie N elements apart.
     if (is()) a.add("lane address", lib_.adder(kWord), columns_, Event::output);
     a.add("wide port address", lib_.adder(kWord), 1, Event::pool_tap);
-    a.add("wide port bank select", lib_.mux2(kElement), columns_, Event::pool_tap, columns_);
+    a.add("wide port bank select", lib_.mux2(kElement), selects * columns_, Event::pool_tap,
+          selects * columns_);
     Unit w(list_, "memory", "weight");
     const int weights = program_.array.weight_lanes();
     w.add("bank select", lib_.mux2(kElement), weights, Event::feed, weights);
@@ -247,15 +252,23 @@ class Composer {
     const int product = width("vector.requantise.product[]");
     const int stages = width("vector.shift[]");
     v.add("bias", lib_.adder(kWord), columns_, Event::lane);
-    v.add("scale", lib_.multiplier(kWord, width("vector.scale[]")), columns_, Event::requantised);
-    v.add("shift", lib_.mux2(product), static_cast<double>(stages) * columns_, Event::requantised,
+    const int mantissa = width("vector.scale[]");
+    v.add("scale", lib_.multiplier(kWord, mantissa), columns_, Event::requantised);
+    // A tap goes through the same multiplier and is added to what the product register holds.
+    v.add("tap less zero point", lib_.adder(kElement + 1), columns_, Event::tap_lane);
+    v.add("sum or tap", lib_.mux2(kWord + mantissa), columns_, Event::tap_lane);
+    v.add("scale a tap", pass(lib_.multiplier(kWord, mantissa)), columns_, Event::tap_lane);
+    v.add("add up taps", lib_.adder(product), columns_, Event::tap_lane);
+    v.add("first tap", lib_.and_mask(product), columns_, Event::tap_lane);
+    v.add("shift of lane or layer", lib_.mux2(stages), columns_, Event::rounded);
+    v.add("shift", lib_.mux2(product), static_cast<double>(stages) * columns_, Event::rounded,
           stages);
     // What the shift drops is compared with one half: a mask and an OR tree beside the shifter.
-    v.add("remainder", lib_.equality(product), columns_, Event::requantised);
-    v.add("round and zero point", lib_.adder(product), columns_, Event::requantised);
-    v.add("saturation", lib_.equality(product - kElement), columns_, Event::requantised);
-    v.add("clamp", lib_.comparator(kElement), 2.0 * columns_, Event::requantised, 2);
-    v.add("clamp select", lib_.mux2(kElement), 2.0 * columns_, Event::requantised, 2);
+    v.add("remainder", lib_.equality(product), columns_, Event::rounded);
+    v.add("round and zero point", lib_.adder(product), columns_, Event::rounded);
+    v.add("saturation", lib_.equality(product - kElement), columns_, Event::rounded);
+    v.add("clamp", lib_.comparator(kElement), 2.0 * columns_, Event::rounded, 2);
+    v.add("clamp select", lib_.mux2(kElement), 2.0 * columns_, Event::rounded, 2);
     v.add("pool maximum", lib_.comparator(kElement), columns_, Event::pool_lane);
     v.add("pool select", lib_.mux2(kElement), 3.0 * columns_, Event::pool_lane, 3);
     v.add("product or pool", lib_.mux2(kElement), columns_, Event::output);

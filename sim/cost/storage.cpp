@@ -27,6 +27,7 @@ enum class Loads : std::uint8_t {
   column_sums,  // the checksum column's accumulators
   folded,       // valid lanes of a fold's sums
   vectors,      // valid lanes of a vector on the drain path
+  products,     // ... and of the taps that an accumulating layer adds up
   outputs,
   pool,
   feed,
@@ -72,7 +73,8 @@ constexpr Rule kRules[] = {
     {"memory.dma.data", Loads::beat, true},
     {"memory.dma", Loads::control, true},
     {"vector.bias_add", Loads::vectors, true},
-    {"vector.requantise", Loads::vectors, true},
+    {"vector.requantise.product", Loads::products, true},
+    {"vector.requantise", Loads::outputs, true},
     {"vector.output", Loads::outputs, true},
     {"vector.pool", Loads::pool, true},
     {"vector.bias", Loads::column_tile, true},
@@ -133,6 +135,8 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
       return of(Event::folded) / columns;
     case Loads::vectors:
       return of(Event::lane) / columns;
+    case Loads::products:
+      return (of(Event::requantised) + of(Event::tap_lane)) / columns;
     case Loads::outputs:
       return of(Event::output) / columns;
     case Loads::pool:

@@ -10,25 +10,45 @@
 namespace sagitta {
 namespace {
 
-constexpr std::array<std::string_view, 18> kOperators = {
-    "Add",         "ArgMax",        "Clip",           "Conv",       "DequantizeLinear", "Dropout",
-    "Flatten",     "Gemm",          "Identity",       "LogSoftmax", "MatMul",           "MaxPool",
-    "QLinearConv", "QLinearMatMul", "QuantizeLinear", "Relu",       "Reshape",          "Softmax"};
+constexpr auto kOperators =
+    std::to_array<std::string_view>({"Add",
+                                     "ArgMax",
+                                     "AveragePool",
+                                     "Clip",
+                                     "Conv",
+                                     "DequantizeLinear",
+                                     "Dropout",
+                                     "Flatten",
+                                     "Gemm",
+                                     "GlobalAveragePool",
+                                     "GlobalMaxPool",
+                                     "Identity",
+                                     "LogSoftmax",
+                                     "MatMul",
+                                     "MaxPool",
+                                     "QLinearConv",
+                                     "QLinearMatMul",
+                                     "QuantizeLinear",
+                                     "ReduceMean",
+                                     "Relu",
+                                     "Reshape",
+                                     "Softmax",
+                                     "com.microsoft.QLinearAdd",
+                                     "com.microsoft.QLinearAveragePool",
+                                     "com.microsoft.QLinearGlobalAveragePool"});
 
 // Why the node cannot be imported; empty if it can, as far as the node alone tells.
 std::string problem(const OnnxGraph& graph, const OnnxNode& node) {
   if (std::find(kOperators.begin(), kOperators.end(), node.op) == kOperators.end()) {
     return "operator";
   }
-  if (node.op == "Conv" || node.op == "QLinearConv") {
-    const std::int64_t group = node.int_or("group", 1);
-    if (group != 1) return "group " + std::to_string(group);
-  }
-  if (node.op == "MaxPool") {
+  if (node.op.ends_with("Pool")) {
     if (node.int_or("ceil_mode", 0) != 0) return "ceil_mode 1";
+    if (node.int_or("channels_last", 0) != 0) return "channels_last 1";
     if (node.outputs.size() > 1 && !node.outputs[1].empty()) return "output Indices";
   }
-  if (node.op == "Add" || node.op == "MatMul") {
+  if (node.op == "Add" && node.inputs.size() != 2) return "other than two inputs";
+  if (node.op == "MatMul") {
     const auto constants =
         std::count_if(node.inputs.begin(), node.inputs.end(),
                       [&](const std::string& input) { return graph.is_constant(input); });
@@ -56,9 +76,10 @@ void check_supported(const OnnxGraph& graph) {
     if (text != "operator") list += " with " + text;
   }
   if (list.empty()) return;
-  throw InputError(graph.file, "", "these nodes are not supported: " + list,
-                   "Sagitta imports chains of quantised Conv (group 1), Gemm, MatMul, MaxPool, "
-                   "Relu, Clip, Flatten and Reshape");
+  throw InputError(
+      graph.file, "", "these nodes are not supported: " + list,
+      "Sagitta imports quantised Conv, Gemm, MatMul, Add, MaxPool, AveragePool, global "
+      "pooling, ReduceMean, Relu, Clip, Flatten and Reshape");
 }
 
 }  // namespace sagitta

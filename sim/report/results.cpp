@@ -38,11 +38,10 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
   for (std::size_t l = 0; l < campaign.network().layers.size(); ++l) {
     const Layer& layer = campaign.network().layers[l];
     const LayerCounters& c = r.counters[l];
-    const bool gemm = layer.kind == LayerKind::gemm;
     layers.push_back(
         {{"name", layer.name},
-         {"operation", gemm ? "gemm" : "max_pool"},
-         {"M", layer.rows()},
+         {"operation", to_string(layer.kind)},
+         {"M", plan.program.batch * layer.rows()},
          {"K", layer.depth()},
          {"N", layer.columns()},
          {"cycles", c.cycles},
@@ -62,7 +61,14 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   const Overhead o = campaign.overhead(machine);
   const LayerCounters total = sum(r.counters);
   const double pes = static_cast<double>(plan.array.rows) * plan.array.columns;
-  const auto cycles = static_cast<double>(r.cycles_per_image);
+  const auto cycles = static_cast<double>(r.cycles_per_pass);
+  const int batch = plan.program.batch;
+  // A share of a pass; a whole number where a pass is one image.
+  const auto per_image = [batch](std::int64_t count) {
+    return batch == 1 ? ordered_json(count) : ordered_json(static_cast<double>(count) / batch);
+  };
+  auto blocks = r.energy.block_pj;
+  for (auto& [block, pj] : blocks) pj /= batch;
   std::int64_t bits = 0;
   for (const RegisterClass& c : plan.registers) bits += c.bits();
   ordered_json j;
@@ -74,9 +80,10 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["scheme_kind"] = plan.scheme.kind;
   j["network"] = campaign.network().name;
   j["images"] = r.images;
+  j["batch"] = batch;
   j["accuracy"] = proportion(r.correct, r.images);
-  j["cycles_per_image"] = r.cycles_per_image;
-  j["stall_cycles_per_image"] = total.stall_cycles;
+  j["cycles_per_image"] = per_image(r.cycles_per_pass);
+  j["stall_cycles_per_image"] = per_image(total.stall_cycles);
   j["utilization"] = static_cast<double>(total.macs) / (cycles * pes);
   j["clock_mhz"] = campaign.experiment().clock_mhz;
   j["latency_us"] = cycles / campaign.experiment().clock_mhz;
@@ -85,10 +92,10 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["state_bits"] = bits;
   j["area_um2"] = r.area.total_um2;
   j["area_blocks_um2"] = r.area.block_um2;
-  j["energy_pj_per_image"] = r.energy.total_pj;
-  j["energy_blocks_pj"] = r.energy.block_pj;
+  j["energy_pj_per_image"] = r.energy.total_pj / batch;
+  j["energy_blocks_pj"] = blocks;
   j["overhead"] = {{"area", o.area}, {"energy", o.energy}, {"cycles", o.cycles}};
-  j["false_alarms"] = {{"images", proportion(r.alarmed_images, r.images)},
+  j["false_alarms"] = {{"images", proportion(r.alarmed_passes, r.passes)},
                        {"rows", r.false_alarms},
                        {"suppressed_values", proportion(r.clean_suppressed, r.clean_values)}};
   j["machine_digest"] = plan.digest;

@@ -115,8 +115,8 @@ std::string clean_table(const ordered_json& results, bool colour) {
     const auto& o = c.at("overhead");
     table.add({array_name(c), c.at("scheme").get<std::string>(), with_interval(c.at("accuracy")),
                percent(c.at("false_alarms").at("images").at("value").get<double>()),
-               std::to_string(c.at("cycles_per_image").get<std::int64_t>()),
-               std::to_string(c.at("stall_cycles_per_image").get<std::int64_t>()),
+               fmt::format("{:.0f}", c.at("cycles_per_image").get<double>()),
+               fmt::format("{:.0f}", c.at("stall_cycles_per_image").get<double>()),
                percent(c.at("utilization").get<double>()),
                fmt::format("{:.1f}", c.at("latency_us").get<double>()),
                fmt::format("{:.3f}", c.at("area_um2").get<double>() / 1e6),

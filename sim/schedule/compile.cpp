@@ -15,25 +15,46 @@ int ceil_div(int a, int b) {
   return (a + b - 1) / b;
 }
 
-LayerDescriptor describe(const Layer& layer, const ArrayShape& array) {
-  const Window& w = layer.window;
+LayerOperation operation_of(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::gemm:
+      return LayerOperation::gemm;
+    case LayerKind::max_pool:
+      return LayerOperation::max_pool;
+    case LayerKind::average_pool:
+    case LayerKind::add:
+      break;
+  }
+  return LayerOperation::accumulate;
+}
+
+// The banks come from assign_banks().
+LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch) {
+  Window w = layer.window;
+  if (layer.kind == LayerKind::add) {  // two taps at the same place, of one map and of the other
+    w.kernel_w = 2;
+    w.dilation_w = 0;
+  }
   const int channels = layer.input.channels;
+  const bool gemm = layer.kind == LayerKind::gemm;
   LayerDescriptor d{};
   d.height = layer.input.height;
   d.width = layer.input.width;
-  d.rows = layer.rows();
+  d.rows = batch * layer.rows();
   d.columns = layer.columns();
-  d.depth = layer.kind == LayerKind::gemm ? layer.depth() : 0;
+  d.group_columns = layer.columns() / layer.groups;
+  d.depth = gemm ? layer.depth() : 0;
   d.origin_y = -w.pad_top;
   d.origin_x = -w.pad_left;
   d.stride_y = w.stride_h;
   d.stride_x = w.stride_w;
   d.span_x = w.stride_w * layer.output.width;
+  d.span_y = w.stride_h * layer.output.height;
   d.dilation_y = w.dilation_h;
   d.dilation_x = w.dilation_w;
   d.kernel_h = w.kernel_h;
   d.kernel_w = w.kernel_w;
-  d.tap_channels = layer.kind == LayerKind::gemm ? channels : 1;
+  d.tap_channels = gemm ? channels / layer.groups : 1;
   // A step to the next kernel column starts from the last channel of the tap, a step to the next
   // kernel row from the last channel of the last column.
   d.tap_step_x = w.dilation_w * channels - (d.tap_channels - 1);
@@ -42,16 +63,60 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array) {
   d.origin_address = (d.origin_y * layer.input.width + d.origin_x) * channels;
   d.pixel_step = w.stride_w * channels;
   d.line_step = (w.stride_h * layer.input.width - d.span_x) * channels;
-  d.tile_y = (array.activation_lanes() / layer.output.width) * w.stride_h;
-  d.tile_x = (array.activation_lanes() % layer.output.width) * w.stride_w;
-  d.tile_address = (d.tile_y * layer.input.width + d.tile_x) * channels;
+  const std::int64_t image = layer.input.elements();
+  d.image_step =
+      static_cast<std::int32_t>(image - std::int64_t{d.span_y} * layer.input.width * channels);
+  // As many pixels on as the array takes at once: whole maps, rows of a map, pixels of a row.
+  const int step = array.activation_lanes();
+  d.tile_y = (step / layer.output.width) % layer.output.height * w.stride_h;
+  d.tile_x = (step % layer.output.width) * w.stride_w;
+  d.tile_address =
+      static_cast<std::int32_t>((std::int64_t{d.tile_y} * layer.input.width + d.tile_x) * channels +
+                                step / layer.rows() * image);
   d.input_zero_point = static_cast<std::int8_t>(layer.input_zero_point);
   d.output_zero_point = static_cast<std::int8_t>(layer.output_zero_point);
   d.output_min = static_cast<std::int8_t>(layer.output_min);
   d.output_max = static_cast<std::int8_t>(layer.output_max);
-  d.operation = static_cast<std::uint8_t>(layer.kind == LayerKind::gemm ? LayerOperation::gemm
-                                                                        : LayerOperation::max_pool);
+  d.operation = static_cast<std::uint8_t>(operation_of(layer.kind));
+  d.tap_scale = layer.tap_scale.first;
+  d.second_scale = layer.tap_scale.second;
+  d.tap_shift = layer.tap_scale.shift;
+  d.second_zero_point = static_cast<std::int8_t>(
+      layer.kind == LayerKind::add ? layer.second_zero_point : layer.input_zero_point);
   return d;
+}
+
+// A map occupies a bank from the layer that writes it to the last one that reads it; the image, in
+// bank 0, from the start, and the logits to the end. Each layer writes the lowest bank that is
+// free; a chain of layers takes two.
+void assign_banks(const Network& network, Program& program) {
+  const int count = static_cast<int>(network.layers.size());
+  std::vector<int> last_read(static_cast<std::size_t>(count) + 1, -1);  // [map + 1]
+  const auto operands = [&](int layer) {
+    return network.layers[static_cast<std::size_t>(layer)].kind == LayerKind::add ? 2U : 1U;
+  };
+  const auto source = [&](int layer, unsigned operand) {
+    return static_cast<std::size_t>(network.source(static_cast<std::size_t>(layer), operand) + 1);
+  };
+  for (int i = 0; i < count; ++i) {
+    for (unsigned o = 0; o < operands(i); ++o) last_read[source(i, o)] = i;
+  }
+  std::vector<int> bank_of{0};               // [map + 1]
+  std::vector<int> free_from{last_read[0]};  // by bank: the last layer that needs what it holds
+  for (int i = 0; i < count; ++i) {
+    LayerDescriptor& d = program.layers[static_cast<std::size_t>(i)];
+    d.input_bank = static_cast<std::uint8_t>(bank_of[source(i, 0)]);
+    d.second_bank = static_cast<std::uint8_t>(bank_of[source(i, operands(i) - 1)]);
+    const auto free =
+        std::find_if(free_from.begin(), free_from.end(), [i](int last) { return last < i; });
+    const auto bank = free - free_from.begin();
+    if (free == free_from.end()) free_from.push_back(0);
+    free_from[static_cast<std::size_t>(bank)] =
+        std::max(i, last_read[static_cast<std::size_t>(i) + 1]);
+    bank_of.push_back(static_cast<int>(bank));
+    d.output_bank = static_cast<std::uint8_t>(bank);
+  }
+  program.activation_banks = std::max<int>(2, static_cast<int>(free_from.size()));
 }
 
 ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
@@ -66,9 +131,11 @@ ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
 }
 
 // The DRAM image of one column tile; see Transfer.
-Transfer column_tile(const Layer& layer, int gemm_index, int first_column, const Program& program) {
+Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
+                     const Program& program) {
   const int lanes = program.array.columns;
-  const int valid = std::min(lanes, layer.columns() - first_column);
+  const int first_column = tile.first;
+  const int valid = tile.lanes;
   const Protection& p = program.protection;
   Transfer t;
   const auto word = [&t](std::uint32_t value) {
@@ -135,15 +202,15 @@ std::int64_t fit(std::int64_t requested, std::int64_t needed, std::int64_t least
 }
 
 std::int64_t partial_rows(const Network& network, const ArrayShape& array,
-                          const MemoryShape& memory) {
+                          const MemoryShape& memory, int batch) {
   constexpr std::int64_t kUsual = 1024;
   if (array.dataflow == Dataflow::os) return 0;
   if (memory.partial_rows != 0) return memory.partial_rows;
   std::int64_t most = 1;
   for (const Layer& layer : network.layers) {
     if (layer.kind != LayerKind::gemm) continue;
-    most = std::max<std::int64_t>(most,
-                                  array.dataflow == Dataflow::is ? layer.columns() : layer.rows());
+    most = std::max(most, array.dataflow == Dataflow::is ? std::int64_t{layer.columns()}
+                                                         : std::int64_t{batch} * layer.rows());
   }
   return std::min(kUsual,
                   static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
@@ -151,18 +218,19 @@ std::int64_t partial_rows(const Network& network, const ArrayShape& array,
 
 // The layer configuration registers have the widths that machine/control/sequencer_registers.cpp
 // declares; what does not fit them is refused here, before it could wrap in the machine.
-void check_register_widths(const Layer& layer, const ArrayShape& array, const std::string& where) {
+void check_register_widths(const Layer& layer, const ArrayShape& array, int batch,
+                           const std::string& where) {
   const auto check = [&](const char* what, std::int64_t value, int bits) {
     if (value >= 0 && value < (std::int64_t{1} << bits)) return;
     throw InputError(
         where, "layer " + layer.name,
         fmt::format("{} is {}, more than the {} bits of its register hold", what, value, bits),
-        "use a smaller layer");
+        batch > 1 ? "use a smaller layer or a smaller batch" : "use a smaller layer");
   };
   const Window& w = layer.window;
   check("input height", layer.input.height, 16);
   check("input width", layer.input.width, 24);
-  check("M (output pixels)", layer.rows(), 23);
+  check("M (output pixels)", std::int64_t{batch} * layer.rows(), 23);
   check("N (output channels)", layer.columns(), 23);
   check("input channels", layer.input.channels, 23);
   check("padding", std::max(w.pad_top, w.pad_left), 15);
@@ -170,18 +238,30 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, const st
   check("dilation", std::max(w.dilation_h, w.dilation_w), 16);
   check("kernel height or width", std::max(w.kernel_h, w.kernel_w), 8);
   check("one output row's span", std::int64_t{w.stride_w} * layer.output.width, 23);
+  check("one output map's span", std::int64_t{w.stride_h} * layer.output.height, 23);
   check("one array height's step",
         std::int64_t{array.activation_lanes()} * std::max(w.stride_h, w.stride_w), 23);
   check("input elements",
-        std::int64_t{layer.input.height} * layer.input.width * layer.input.channels, 30);
-  check("output elements", std::int64_t{layer.rows()} * layer.columns(), 30);
+        std::int64_t{batch} * layer.input.height * layer.input.width * layer.input.channels, 30);
+  check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);
 }
 
 }  // namespace
 
+std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most) {
+  std::vector<ColumnTile> tiles;
+  for (int group = 0; group < columns; group += group_columns) {
+    for (int first = 0; first < group_columns; first += most) {
+      tiles.push_back({group + first, std::min(most, group_columns - first)});
+    }
+  }
+  return tiles;
+}
+
 Program compile(const Network& network, const ArrayShape& array, const MemoryShape& memory,
-                const Protection& protection, const std::string& where) {
+                const Protection& protection, const std::string& where, int batch) {
   Program program;
+  program.batch = batch;
   program.array = array;
   program.memory = memory;
   program.protection = protection;
@@ -199,7 +279,7 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
                      fmt::format("{} is too long", memory.dram_latency),
                      fmt::format("use at most {}", kMostLatency));
   }
-  for (const Layer& layer : network.layers) check_register_widths(layer, array, where);
+  for (const Layer& layer : network.layers) check_register_widths(layer, array, batch, where);
 
   std::int64_t largest_map = 1;
   std::string largest_map_layer = "the input";
@@ -207,10 +287,13 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
   std::string deepest_layer = "any layer";
   for (const Layer& layer : network.layers) {
     for (const FeatureShape& shape : {layer.input, layer.output}) {
-      if (shape.elements() > largest_map) {
-        largest_map = shape.elements();
-        largest_map_layer = fmt::format("layer {} ({} x {} x {})", layer.name, shape.height,
-                                        shape.width, shape.channels);
+      const std::int64_t elements = std::int64_t{batch} * shape.elements();
+      if (elements > largest_map) {
+        largest_map = elements;
+        largest_map_layer =
+            fmt::format("layer {} ({}{} x {} x {})", layer.name,
+                        batch > 1 ? fmt::format("{} images of ", batch) : std::string(),
+                        shape.height, shape.width, shape.channels);
       }
     }
     if (layer.kind == LayerKind::gemm && layer.depth() > deepest) {
@@ -218,7 +301,7 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
       deepest_layer = fmt::format("a column tile of layer {} (K = {})", layer.name, layer.depth());
     }
   }
-  program.memory.partial_rows = partial_rows(network, array, memory);
+  program.memory.partial_rows = partial_rows(network, array, memory, batch);
   if (array.dataflow == Dataflow::is) {
     // Of each channel a row of weights a fold; as many channels as there are partial sums for.
     deepest = ceil_div(static_cast<int>(deepest), array.rows);
@@ -232,32 +315,32 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
 
   Transfer image;
   image.is_image = true;
-  image.size = network.input.elements();
+  image.size = std::int64_t{batch} * network.input.elements();
   program.transfers.push_back(image);
   int gemm_index = 0;
   for (const Layer& layer : network.layers) {
     program.layer_names.push_back(layer.name);
-    program.layers.push_back(describe(layer, array));
+    program.layers.push_back(describe(layer, array, batch));
     LayerDescriptor& d = program.layers.back();
     d.tile_channels = tile_channels(layer, program);
     d.tile_output = static_cast<std::int32_t>(static_cast<std::uint32_t>(array.columns) *
                                               static_cast<std::uint32_t>(layer.columns()));
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
-    for (int first = 0; first < layer.columns(); first += d.tile_channels) {
-      program.transfers.push_back(
-          array.dataflow == Dataflow::is
-              ? channel_tile(layer, gemm_index, first, d.tile_channels, program)
-              : column_tile(layer, gemm_index, first, program));
+    for (const ColumnTile& tile : column_tiles(d.columns, d.group_columns, d.tile_channels)) {
+      program.transfers.push_back(array.dataflow == Dataflow::is
+                                      ? channel_tile(layer, gemm_index, tile, program)
+                                      : column_tile(layer, gemm_index, tile, program));
     }
     ++gemm_index;
   }
+  assign_banks(network, program);
   if (program.transfers.size() > kMostTransfers) {
     throw InputError(where, "$.array.cols",
                      fmt::format("the network needs {} column tiles", program.transfers.size() - 1),
                      fmt::format("the counters hold {}: use more columns", kMostTransfers - 1));
   }
-  program.logits = network.layers.back().output.elements();
+  program.logits = batch * network.layers.back().output.elements();
   return program;
 }
 

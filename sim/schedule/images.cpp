@@ -40,11 +40,12 @@ std::int64_t most_weight_rows(const Network& network, const Program& program) {
   return most;
 }
 
-Transfer channel_tile(const Layer& layer, int gemm_index, int first, int channels,
+Transfer channel_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
                       const Program& program) {
   const ArrayShape& array = program.array;
   const Protection& p = program.protection;
-  const int end = std::min(first + channels, layer.columns());
+  const int first = tile.first;
+  const int end = first + tile.lanes;
   Transfer t;
   const auto word = [&t](std::uint32_t value) {
     for (int i = 0; i < 4; ++i) t.bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
@@ -56,7 +57,8 @@ Transfer channel_tile(const Layer& layer, int gemm_index, int first, int channel
   for (const Checker* c : {&p.range, &p.gradient}) {
     if (c->present && c->granularity == Granularity::layer) pair(bounds_of(*c, gemm_index, 0));
   }
-  const auto last = static_cast<std::uint32_t>((layer.rows() - 1) % array.columns + 1);
+  const int pixels = program.batch * layer.rows();
+  const auto last = static_cast<std::uint32_t>((pixels - 1) % array.columns + 1);
   for (int column = first; column < end; ++column) {
     const auto n = static_cast<std::size_t>(column);
     const auto bias = static_cast<std::uint32_t>(layer.bias[n]);

@@ -17,8 +17,8 @@ int tile_channels(const Layer& layer, const Program& program);
 // channels as there are partial sums for.
 std::int64_t most_weight_rows(const Network& network, const Program& program);
 
-// Input stationary: the image of the column tile of `channels` (at most) from `first` on.
-Transfer channel_tile(const Layer& layer, int gemm_index, int first, int channels,
+// Input stationary: the image of a column tile.
+Transfer channel_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
                       const Program& program);
 
 }  // namespace sagitta

@@ -55,27 +55,34 @@ struct MemoryShape {
   bool operator==(const MemoryShape&) const = default;
 };
 
-enum class LayerOperation : std::uint8_t { gemm = 0, max_pool = 1 };
+enum class LayerOperation : std::uint8_t {
+  gemm = 0,
+  max_pool = 1,
+  accumulate = 2,  // average pooling and residual add; the fourth code writes nothing
+};
 
 // The layer configuration registers. One struct serves as the descriptor in host memory and as the
 // registers' state; field widths are declared where the registers are
 // (machine/control/sequencer_registers.cpp).
 struct LayerDescriptor {
   std::int32_t height, width;       // input map
-  std::int32_t rows;                // M: output pixels
+  std::int32_t rows;                // M: output pixels of all images of a batch
   std::int32_t columns;             // N: output channels
-  std::int32_t depth;               // K: kernel taps times input channels
+  std::int32_t group_columns;       // output channels of a group; without groups N
+  std::int32_t depth;               // K: kernel taps times input channels of a group
   std::int32_t origin_y, origin_x;  // input position of the first window: minus the padding
   std::int32_t stride_y, stride_x;  // to the next output row, column
   std::int32_t span_x;              // stride_x * output width: one output row
+  std::int32_t span_y;              // stride_y * output height: one output map
   std::int32_t dilation_y, dilation_x;
   std::int32_t kernel_h, kernel_w;
-  std::int32_t tap_channels;    // gemm: input channels; pooling: 1
+  std::int32_t tap_channels;    // gemm: input channels of a group; otherwise 1
   std::int32_t tap_step_x;      // address step to the next kernel column
   std::int32_t tap_step_y;      // address step to the next kernel row
   std::int32_t origin_address;  // element address of the first window; may be negative
   std::int32_t pixel_step;      // address step of one output column
   std::int32_t line_step;       // address step when an output row ends (after pixel_step)
+  std::int32_t image_step;      // address step when an output map ends (after line_step)
   std::int32_t tile_y, tile_x;  // position step of a tile's output pixels, before wrap
   std::int32_t tile_address;    // address step that goes with it
   std::int32_t tile_channels;   // of a column tile: `array columns`, or (is) what the memories hold
@@ -83,7 +90,21 @@ struct LayerDescriptor {
   std::int8_t input_zero_point, output_zero_point, output_min, output_max;
   std::uint8_t operation;  // LayerOperation
   std::uint8_t raw;        // 1: int32 sums go to the accumulator buffer
+  // Activation banks. Taps of a pooling window's first column are read from the first one, others
+  // from the second: an add is a window of one row and two columns, in two maps.
+  std::uint8_t input_bank, second_bank, output_bank;
+  // accumulate: what a tap counts, likewise; mantissas over one shift.
+  std::uint32_t tap_scale, second_scale;
+  std::uint8_t tap_shift;
+  std::int8_t second_zero_point;
 };
+
+// A column tile: output channels of one group, `most` of them but for the group's last tile.
+struct ColumnTile {
+  int first;  // output channel
+  int lanes;  // channels; but for input stationary one a lane
+};
+std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most);
 
 // A column tile's parameters and weights, in the order in which DMA delivers them:
 // [lane words: columns x lane_words x 4 bytes][tile words x 4 bytes]
@@ -116,18 +137,21 @@ struct Program {
   std::vector<LayerDescriptor> layers;
   std::vector<Transfer> transfers;  // [0] is the image, then every column tile of every gemm layer
   std::vector<int> first_column_tile;  // of each layer, counted over the program
+  int activation_banks = 2;            // as many maps as live at once
+  int batch = 1;                       // images of a pass, one behind the other in every map
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums
-  FeatureShape input;
+  FeatureShape input;                  // of one image
 
   // Sets of parameter registers on the drain path: one a lane, or (is) one for all lanes.
   int parameter_sets() const { return array.dataflow == Dataflow::is ? 1 : array.columns; }
 };
 
 // Throws InputError when the memories named cannot hold a layer, with the smallest size that can.
-// `where` names the experiment for messages.
+// `where` names the experiment for messages. `batch` images go through together: each weight is
+// then read once for all of them.
 Program compile(const Network& network, const ArrayShape& array, const MemoryShape& memory,
-                const Protection& protection, const std::string& where);
+                const Protection& protection, const std::string& where, int batch = 1);
 
 // One int8 matrix product as a program: A is M x K, B is K x N, both row-major.
 Program compile_gemm(int m, int k, int n, const std::vector<std::int8_t>& b,

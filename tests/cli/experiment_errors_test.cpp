@@ -130,6 +130,23 @@ TEST_F(CliExperiment, MoreImagesThanThereAre) {
       {}, {"experiment.json: $.images: 1001 is more than the 1000 test images", "at most 1000"});
 }
 
+TEST_F(CliExperiment, ImagesThatAreNoWholeBatches) {
+  with("/batch", 3);
+  machines_refuse({}, {"experiment.json: $.batch: 4 images are no whole number of batches of 3",
+                       "set images to 3", "divisor of 4"});
+}
+
+TEST_F(CliExperiment, TrialsOnABatch) {
+  with("/batch", 2);
+  for (const std::string command : {"inject", "sweep", "compare"}) {
+    refuses({command, "experiment.json"},
+            {"experiment.json: $.batch: trials strike one image at a time, not a batch of 2",
+             "sagitta run"});
+  }
+  done({"check", "experiment.json"});
+  done({"sites", "experiment.json"});
+}
+
 // The smallest size that fits is named, and it does fit.
 TEST_F(CliExperiment, ActivationMemoryTooSmall) {
   with("/memory", {{"activation_bytes", 4703}});

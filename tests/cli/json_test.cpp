@@ -48,6 +48,27 @@ class CliJson : public CommandLine {
   }
 };
 
+// A batch changes no answer; each weight is fetched once for all of its images. Per image the two
+// runs move the same pixels and results, and 1 and 1/10 of the weights.
+TEST_F(CliJson, RunInBatches) {
+  const Arguments one = {"run", shipped(), "--set", "images=50", "--set", "scheme=none"};
+  const auto single = document(one).at("configurations")[0];
+  const auto batched = document(one + Arguments{"--set", "batch=10"}).at("configurations")[0];
+  EXPECT_EQ(single.at("batch"), 1);
+  EXPECT_EQ(batched.at("batch"), 10);
+  EXPECT_EQ(batched.at("images"), 50);
+  EXPECT_EQ(batched.at("accuracy"), single.at("accuracy"));
+  EXPECT_EQ(batched.at("false_alarms").at("images").at("n"), 5);
+  EXPECT_LT(batched.at("cycles_per_image").get<double>(), single.at("cycles_per_image"));
+  EXPECT_LT(batched.at("energy_blocks_pj").at("dram").get<double>(),
+            single.at("energy_blocks_pj").at("dram").get<double>() / 5);
+  for (std::size_t l = 0; l < 7; ++l) {
+    const auto& layer = batched.at("layers")[l];
+    EXPECT_EQ(layer.at("M"), 10 * single.at("layers")[l].at("M").get<int>());
+    EXPECT_EQ(layer.at("macs"), 10 * single.at("layers")[l].at("macs").get<int>());
+  }
+}
+
 TEST_F(CliJson, RunEqualsTheReferenceExecutor) {
   const auto json = document({"run", shipped(), "--set", "images=50"});
   const NetworkFolder folder = open_network(lenet());

@@ -33,40 +33,42 @@ def quietly(command, what):
         sys.exit(f"{what}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
 
+def lockstep(build, shape):
+    """Builds and runs; what it printed, and its exit status."""
+    target = f"lockstep_{shape}"
+    quietly(["cmake", "--build", str(build), "--target", target], f"building {target}")
+    command = [str(build / "tests/cosim" / target), *LOCKSTEP, "--waves", str(build)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    return run.stdout, run.returncode
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     numbers = {int(n) for n in sys.argv[2:]}
-    everything = mutants()
-    chosen = [(i, m) for i, m in enumerate(everything, 1) if not numbers or i in numbers]
+    chosen = [(i, m) for i, m in enumerate(mutants(), 1) if not numbers or i in numbers]
     rtl = build / "rtl"
-    shapes = sorted({m[0] for _, m in chosen})
-    shutil.rmtree(rtl, ignore_errors=True)
-    shutil.copytree(ROOT / "rtl", rtl)
-    configure = ["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
-                 "-DSAGITTA_BENCH=OFF", f"-DSAGITTA_RTL={rtl}",
-                 "-DSAGITTA_COSIM_SHAPES=" + ";".join(shapes)]
-    quietly([str(c) for c in configure], "configuring")
-    targets = [f"lockstep_{shape}" for shape in shapes]
-    quietly(["cmake", "--build", str(build), "--target", *targets], "building the original")
-    for target in targets:
-        quietly([str(build / "tests/cosim" / target), *LOCKSTEP], f"{target}, not mutated")
-
     survivors = 0
-    for number, (shape, name, before, after) in chosen:
-        file = rtl / name
-        original = file.read_text()
-        file.write_text(original.replace(before, after))
-        target = f"lockstep_{shape}"
-        quietly(["cmake", "--build", str(build), "--target", target], f"mutant {number}")
-        run = subprocess.run(
-            [str(build / "tests/cosim" / target), *LOCKSTEP, "--waves", str(build)],
-            capture_output=True, text=True)
-        first = next((l for l in run.stdout.splitlines() if l.startswith("MISMATCH")), "")
-        found = run.returncode == 1 and first
-        survivors += not found
-        print(f"{number:>2} {name:<32} {shape}: {before}  ->  {after}")
-        print(f"   {first if found else 'SURVIVES'}", flush=True)
-        file.write_text(original)
+    for shape in sorted({m[0] for _, m in chosen}):  # one at a time: a change builds all there are
+        shutil.rmtree(rtl, ignore_errors=True)
+        shutil.copytree(ROOT / "rtl", rtl)
+        configure = ["cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
+                     "-DSAGITTA_BENCH=OFF", f"-DSAGITTA_RTL={rtl}",
+                     f"-DSAGITTA_COSIM_SHAPES={shape}"]
+        quietly([str(c) for c in configure], "configuring")
+        output, status = lockstep(build, shape)
+        if status:
+            sys.exit(f"{shape} fails without a mutation:\n{output}")
+        for number, (_, name, before, after) in (c for c in chosen if c[1][0] == shape):
+            file = rtl / name
+            original = file.read_text()
+            file.write_text(original.replace(before, after))
+            output, status = lockstep(build, shape)
+            first = next((l for l in output.splitlines() if l.startswith("MISMATCH")), "")
+            found = status == 1 and first
+            survivors += not found
+            print(f"{number:>2} {name}: {before}  ->  {after}")
+            print(f"   {first if found else 'SURVIVES'}", flush=True)
+            file.write_text(original)
     print(f"{len(chosen) - survivors} of {len(chosen)} mutants found")
     sys.exit(1 if survivors else 0)
 

@@ -62,22 +62,32 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
   draw_bounds(random, network, p.range);
   draw_bounds(random, network, p.gradient);
   Case c;
-  c.image = random.int8s(network.input.elements());
-  c.program = compile(network, shape.array, memory, p, "cosim");
+  const int batch = random.chance(75) ? 1 : random.between(2, 3);
+  c.image = random.int8s(batch * network.input.elements());
+  c.program = compile(network, shape.array, memory, p, "cosim", batch);
   return c;
 }
 
 }  // namespace
 
 Shape parse_shape(const std::string& name, const std::string& parameters) {
-  std::map<std::string, int> values{{"DATAFLOW", 0},         {"ROWS", 0},
-                                    {"COLUMNS", 0},          {"COPIES", 1},
-                                    {"DMA_QUEUE", 0},        {"DRAM_BYTES", 0},
-                                    {"ACTIVATION_BYTES", 0}, {"WEIGHT_ROWS", 0},
-                                    {"PARTIAL_ROWS", 0},     {"RAW_WORDS", 0},
-                                    {"CHECKSUM", 0},         {"RANGE", 0},
-                                    {"RANGE_CHANNEL", 0},    {"RANGE_ROW_GATE", 0},
-                                    {"GRADIENT", 0},         {"GRADIENT_CHANNEL", 0},
+  std::map<std::string, int> values{{"DATAFLOW", 0},
+                                    {"ROWS", 0},
+                                    {"COLUMNS", 0},
+                                    {"BANKS", 2},
+                                    {"COPIES", 1},
+                                    {"DMA_QUEUE", 0},
+                                    {"DRAM_BYTES", 0},
+                                    {"ACTIVATION_BYTES", 0},
+                                    {"WEIGHT_ROWS", 0},
+                                    {"PARTIAL_ROWS", 0},
+                                    {"RAW_WORDS", 0},
+                                    {"CHECKSUM", 0},
+                                    {"RANGE", 0},
+                                    {"RANGE_CHANNEL", 0},
+                                    {"RANGE_ROW_GATE", 0},
+                                    {"GRADIENT", 0},
+                                    {"GRADIENT_CHANNEL", 0},
                                     {"GRADIENT_ROW_GATE", 0}};
   std::istringstream in(parameters);
   for (std::string pair; in >> pair;) {
@@ -106,6 +116,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.protection.range = checker("RANGE");
   s.protection.gradient = checker("GRADIENT");
   s.raw_words = values.at("RAW_WORDS");
+  s.banks = values.at("BANKS");
   return s;
 }
 
@@ -126,6 +137,8 @@ Case random_case(const Shape& shape, std::uint64_t seed) {
     try {
       Case c = shape.raw_words > 0 ? random_product(shape, memory, random)
                                    : random_layers(shape, memory, random);
+      if (c.program.activation_banks > shape.banks) continue;
+      c.program.activation_banks = shape.banks;  // the others stay empty
       c.stall_seed = seed;
       c.ready_percent = ready;
       return c;

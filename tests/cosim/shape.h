@@ -15,6 +15,7 @@ struct Shape {
   ArrayShape array;
   MemoryShape memory;     // dram_latency is drawn with the program
   Protection protection;  // without bounds, which are drawn too
+  int banks = 2;          // of activations, whether a program needs as many or not
   int raw_words = 0;      // 32-bit results; 0: networks, whose results are activations
 };
 
@@ -32,7 +33,7 @@ struct Case {
 };
 
 // A random program that fits the shape: a bare product with as many results as there are raw words,
-// or a network of up to four layers. Everything follows from `seed`.
+// or a network of up to four layers on one image or several. Everything follows from `seed`.
 Case random_case(const Shape& shape, std::uint64_t seed);
 
 }  // namespace sagitta::cosim

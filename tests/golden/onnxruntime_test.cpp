@@ -2,10 +2,13 @@
 // tests/onnxruntime/golden (see the README there).
 //
 // Every layer is run on ONNX Runtime's own input of that layer, so that a difference belongs to the
-// layer that shows it. The only accepted difference is a code that is off by one: ONNX Runtime
-// rounds the product of sum and scale to float32 before it rounds to a code, Sagitta does not.
+// layer that shows it. The only accepted difference is a code that is off by one where the exact
+// value is a tie, or so close to one that float32 cannot tell: ONNX Runtime computes with float32
+// before it rounds to a code, and some of its poolings add the zero point before they do.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -46,6 +49,48 @@ int count_differences(const std::vector<std::int8_t>& ours, const std::int8_t* t
     differing += distance != 0 ? 1 : 0;
   }
   return differing;
+}
+
+// How far the value before rounding lies from a tie, in steps of the output.
+double from_tie(std::int64_t product, int shift) {
+  const double value = std::ldexp(static_cast<double>(product), -shift);
+  return std::abs(value - std::floor(value) - 0.5);
+}
+
+// An accumulating layer's sum of products for output element `i`, by its definition.
+std::int64_t taps_of(const Layer& layer, const std::vector<std::int8_t>& a,
+                     const std::vector<std::int8_t>& b, int i) {
+  if (layer.kind == LayerKind::add) {
+    return std::int64_t{a[i] - layer.input_zero_point} * layer.tap_scale.first +
+           std::int64_t{b[i] - layer.second_zero_point} * layer.tap_scale.second;
+  }
+  const Window& w = layer.window;
+  const FeatureShape& in = layer.input;
+  const int x = i / in.channels % layer.output.width * w.stride_w - w.pad_left;
+  const int y = i / in.channels / layer.output.width * w.stride_h - w.pad_top;
+  std::int64_t sum = 0;
+  for (int ty = std::max(y, 0); ty < std::min(y + w.kernel_h, in.height); ++ty) {
+    for (int tx = std::max(x, 0); tx < std::min(x + w.kernel_w, in.width); ++tx) {
+      sum += a[(ty * in.width + tx) * in.channels + i % in.channels] - layer.input_zero_point;
+    }
+  }
+  return sum * layer.tap_scale.first;
+}
+
+// Every difference of an accumulating layer lies at a tie: its scales are off by 2^-24 of
+// themselves, and so are the float32 terms and sums of ONNX Runtime, for up to 255 steps a tap.
+void expect_ties(const Layer& layer, const std::vector<std::int8_t>& a,
+                 const std::vector<std::int8_t>& b, const std::vector<std::int8_t>& ours,
+                 const std::int8_t* theirs) {
+  const int taps = layer.kind == LayerKind::add ? 2 : layer.window.kernel_h * layer.window.kernel_w;
+  const double larger =
+      std::ldexp(std::max(layer.tap_scale.first, layer.tap_scale.second), -layer.tap_scale.shift);
+  const double reach = 4 * 0x1p-24 * 255 * taps * larger;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    if (ours[i] == theirs[i]) continue;
+    const std::int64_t product = taps_of(layer, a, b, static_cast<int>(i));
+    EXPECT_LE(from_tie(product, layer.tap_scale.shift), reach) << layer.name << " element " << i;
+  }
 }
 
 class OnnxRuntime : public testing::TestWithParam<Model> {
@@ -91,21 +136,40 @@ TEST_P(OnnxRuntime, LayersAgreeOnTheirOwnInputs) {
     ASSERT_EQ(layer.name, entry.at("layer").get<std::string>());
     ASSERT_EQ(layer.output_tensor, entry.at("output_tensor").get<std::string>());
     // A dense layer's input may be the flattened map of the layer before.
-    const FeatureShape map = i == 0 ? network.input : network.layers[i - 1].output;
+    const int from = network.source(i);
+    const FeatureShape map = from < 0 ? network.input : network.layers[from].output;
     const Codes input = read_codes(golden(entry.at("input")), map);
     const Codes expected = read_codes(golden(entry.at("output")), layer.output);
     ASSERT_EQ(input.samples, expected.samples);
+    Codes second;
+    ASSERT_EQ(entry.contains("second_input"), layer.kind == LayerKind::add);
+    if (layer.kind == LayerKind::add) {
+      second = read_codes(golden(entry.at("second_input")), layer.input);
+    }
     int differing = 0;
     for (int sample = 0; sample < input.samples; ++sample) {
-      const auto start = input.values.begin() + std::ptrdiff_t{sample} * map.elements();
-      const LayerValues values = run_layer(layer, {start, start + map.elements()});
-      differing += count_differences(
-          values.output, expected.values.data() + std::ptrdiff_t{sample} * layer.output.elements());
+      const auto sample_of = [&](const Codes& codes) {
+        if (codes.samples == 0) return std::vector<std::int8_t>();
+        const auto start = codes.values.begin() + std::ptrdiff_t{sample} * map.elements();
+        return std::vector<std::int8_t>(start, start + map.elements());
+      };
+      const std::vector<std::int8_t> a = sample_of(input);
+      const std::vector<std::int8_t> b = sample_of(second);
+      const std::vector<std::int8_t> ours = run_layer(layer, a, b).output;
+      const std::int8_t* theirs =
+          expected.values.data() + std::ptrdiff_t{sample} * layer.output.elements();
+      differing += count_differences(ours, theirs);
+      const bool adds = layer.kind == LayerKind::add || layer.kind == LayerKind::average_pool;
+      if (adds) expect_ties(layer, a, b, ours, theirs);
     }
     std::cout << GetParam().name << " " << layer.name << ": " << differing << " of "
               << expected.values.size() << " elements differ by 1\n";
-    // Measured over 9.3 million elements of LeNet-5: one. None of the stored ones differs.
-    EXPECT_EQ(differing, 0);
+    // Measured over 9.3 million elements of LeNet-5: one. None of the stored ones differs, but for
+    // ties of averages: those of one pooling with an odd zero point and a scale that does not
+    // change.
+    EXPECT_EQ(differing, layer.name == "pool1" && GetParam().name == std::string("residual_qlinear")
+                             ? 150
+                             : 0);
   }
 }
 
@@ -140,7 +204,9 @@ TEST_P(OnnxRuntime, EndToEnd) {
 
 INSTANTIATE_TEST_SUITE_P(Models, OnnxRuntime,
                          testing::Values(Model{"lenet5-mnist", true}, Model{"qlinear", false},
-                                         Model{"perchannel", false}, Model{"asymmetric", false}),
+                                         Model{"perchannel", false}, Model{"asymmetric", false},
+                                         Model{"residual", false},
+                                         Model{"residual_qlinear", false}),
                          [](const testing::TestParamInfo<Model>& model) {
                            std::string name = model.param.name;
                            std::erase(name, '-');

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "network/reference.h"
 #include "support/machine_cases.h"
 
@@ -37,24 +40,38 @@ Protection random_protection(Random& random) {
 }
 
 TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
+  std::map<std::string, int> kinds;
   for (int seed = 0; seed < 900; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
-    const Network network = test::random_network(random);
+    const Network network = test::random_network(random, seed % 2 == 0 ? 4 : 8);
     const ArrayShape array{random.between(1, 9), random.between(1, 9),
                            test::kDataflows[seed % std::size(test::kDataflows)]};
     MemoryShape memory;
     memory.dram_latency = random.between(0, 20);
     memory.dram_bytes_per_cycle = random.between(1, 40);
     if (random.chance(50)) memory.partial_rows = random.between(1, 12);
-    const Program program = compile(network, array, memory, random_protection(random), "test");
+    const int batch = random.chance(60) ? 1 : random.between(2, 5);
+    const Program program =
+        compile(network, array, memory, random_protection(random), "test", batch);
+    for (const Layer& layer : network.layers) {
+      ++kinds[layer.kind == LayerKind::gemm && layer.groups > 1 ? "groups" : to_string(layer.kind)];
+    }
+    ++kinds[batch > 1 ? "batch" : "single"];
+    ++kinds[std::to_string(program.activation_banks) + " banks"];
     Machine machine(program);
     for (int repeat = 0; repeat < 2; ++repeat) {
-      const auto image = random.int8s(network.input.elements());
-      machine.reset(image.data());
+      std::vector<std::int8_t> images;
+      std::vector<std::int8_t> expected;
+      for (int i = 0; i < batch; ++i) {
+        const auto image = random.int8s(network.input.elements());
+        images.insert(images.end(), image.begin(), image.end());
+        const auto output = run_network(network, image).back().output;
+        expected.insert(expected.end(), output.begin(), output.end());
+      }
+      machine.reset(images.data());
       ASSERT_TRUE(machine.run(kBudget));
-      const auto expected = run_network(network, image);
-      ASSERT_EQ(machine.logits(), expected.back().output);
+      ASSERT_EQ(machine.logits(), expected);
       ASSERT_EQ(machine.mismatches(), 0) << "false alarm";
       std::int64_t macs = 0;
       std::int64_t cycles = 0;
@@ -64,10 +81,14 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
         ASSERT_GE(c.stall_cycles, 0);
       }
       std::int64_t expected_macs = 0;
-      for (const auto& layer : network.layers) expected_macs += layer.macs();
+      for (const auto& layer : network.layers) expected_macs += batch * layer.macs();
       ASSERT_EQ(macs, expected_macs);
       ASSERT_EQ(cycles, machine.cycle());
     }
+  }
+  for (const char* kind : {"gemm", "groups", "max_pool", "average_pool", "add", "batch", "single",
+                           "2 banks", "3 banks", "4 banks"}) {
+    EXPECT_GE(kinds[kind], 10) << kind;
   }
 }
 

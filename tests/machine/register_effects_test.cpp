@@ -17,12 +17,13 @@ using test::Random;
 constexpr int kTries = 4000;
 
 // Layers that between them use every field of the layer descriptor: stride, dilation, padding,
-// several row tiles and column tiles, pooling with padding, a dense layer.
+// several row tiles and column tiles, groups, both poolings with padding, an add, a dense layer.
 Network network(Random& random) {
-  const auto gemm = [&](const FeatureShape& input, const FeatureShape& output,
-                        const Window& window) {
+  const auto gemm = [&](const FeatureShape& input, const FeatureShape& output, const Window& window,
+                        int groups = 1) {
     Layer l;
     l.name = "gemm";
+    l.groups = groups;
     l.input = input;
     l.output = output;
     l.window = window;
@@ -52,10 +53,29 @@ Network network(Random& random) {
   pool.window.pad_top = 1;
   pool.output = {3, 2, 4};
   net.layers.push_back(pool);
+  net.layers.push_back(gemm({3, 2, 4}, {3, 2, 4}, {}, 2));
+  Layer add;
+  add.kind = LayerKind::add;
+  add.sources = {1, 2};
+  add.input = add.output = {3, 2, 4};
+  add.tap_scale = to_tap_scale(0.7, 0.4, "test");
+  add.input_zero_point = -20;
+  add.second_zero_point = -21;
+  add.output_zero_point = 5;
+  net.layers.push_back(add);
+  Layer average = add;
+  average.kind = LayerKind::average_pool;
+  average.sources.clear();
+  average.window.kernel_h = 2;
+  average.window.kernel_w = 2;
+  average.window.pad_left = 1;
+  average.output = {2, 2, 4};
+  average.tap_scale = to_tap_scale(0.3, 0.3, "test");
+  net.layers.push_back(average);
   Window s;
   s.stride_h = 2;
-  net.layers.push_back(gemm({3, 2, 4}, {2, 2, 3}, s));
-  net.layers.push_back(gemm({1, 1, 12}, {1, 1, 4}, {}));
+  net.layers.push_back(gemm({2, 2, 4}, {1, 2, 3}, s));
+  net.layers.push_back(gemm({1, 1, 6}, {1, 1, 4}, {}));
   return net;
 }
 
@@ -113,12 +133,12 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
 
 MemoryShape memory(Dataflow dataflow) {
   MemoryShape m;
-  m.activation_bytes = 96;
+  m.activation_bytes = 160;
   // Input stationary few enough that most layers have several column tiles.
   m.weight_rows = dataflow == Dataflow::is ? 9 : 16;
   m.dram_latency = 3;
   m.dram_bytes_per_cycle = 8;
-  m.partial_rows = 8;  // the first layer has 20 pixels: three parts
+  m.partial_rows = 16;  // the first layer has 20 pixels an image: three parts
   return m;
 }
 
@@ -128,8 +148,9 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
                                         Dataflow dataflow = Dataflow::os) {
   Random random(2);
   const Network net = network(random);
-  const auto image = random.int8s(net.input.elements());
-  Program program = compile(net, {3, 3, dataflow}, memory(dataflow), p, "test");
+  constexpr int kBatch = 2;
+  const auto image = random.int8s(kBatch * net.input.elements());
+  Program program = compile(net, {3, 3, dataflow}, memory(dataflow), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
     for (Transfer& t : program.transfers) {
@@ -157,7 +178,7 @@ Checker checker(Granularity granularity, Gate gate, std::int32_t reach) {
   c.present = true;
   c.granularity = granularity;
   c.gate = gate;
-  for (int layer = 0; layer < 3; ++layer) {
+  for (int layer = 0; layer < 4; ++layer) {
     c.layers.push_back({"gemm", std::vector<Bounds>(granularity == Granularity::layer ? 1 : 4,
                                                     Bounds{-reach, reach})});
   }

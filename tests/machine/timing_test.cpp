@@ -108,8 +108,9 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
     const Network network = test::random_network(random);
     const ArrayShape array{random.between(1, 9), random.between(1, 9), dataflow_of(seed)};
     const Protection p = test::random_scheme(random, network);
-    const auto image = random.int8s(network.input.elements());
-    const Program program = compile(network, array, fast_memory(), p, "test");
+    const int batch = random.chance(70) ? 1 : random.between(2, 4);
+    const auto image = random.int8s(batch * network.input.elements());
+    const Program program = compile(network, array, fast_memory(), p, "test", batch);
     const Outcome r = run(program, image);
     const auto count = static_cast<std::int64_t>(network.layers.size());
     std::int64_t total = count + 1;  // loads
@@ -118,10 +119,10 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
       const std::int64_t first_wait = i > 0 ? 0 : layer.kind == LayerKind::gemm ? 2 : 1;
       ASSERT_EQ(r.counters[i].stall_cycles, first_wait);
       ASSERT_EQ(r.counters[i].cycles,
-                first_wait + test::layer_cycles(layer, array, program.memory, p));
+                first_wait + test::layer_cycles(layer, array, program.memory, p, batch));
       total += r.counters[i].cycles;
     }
-    total += test::store_cycles(network.classes(), 1, array, fast_memory());
+    total += test::store_cycles(batch * network.classes(), 1, array, fast_memory());
     ASSERT_EQ(r.cycles, total);
   }
 }
@@ -153,13 +154,14 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
     }
     if (seed % 4 == 0) memory.dma_queue = random.between(4, 8);
     const Protection p = product ? Protection{} : test::random_scheme(random, network);
+    const int batch = product || random.chance(70) ? 1 : random.between(2, 4);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),
                                random.int8s(l.depth() * l.columns()), array, memory, p)
-                : compile(network, array, memory, p, "test");
-    const auto image = random.int8s(network.input.elements());
+                : compile(network, array, memory, p, "test", batch);
+    const auto image = random.int8s(batch * network.input.elements());
     const Outcome r = run(program, image);
-    const test::Timing t = test::timing(network.layers, array, program.memory, p, product);
+    const test::Timing t = test::timing(network.layers, array, program.memory, p, product, batch);
 
     ASSERT_EQ(r.cycles, t.total);
     std::int64_t sum = 0;

@@ -39,7 +39,7 @@ if (images.dims[0] !== labels.length) throw new Error('as many labels as images 
 const session = await openModel(model, args.level);
 const output = session.outputNames[0];
 let correct = 0;
-await forEachSample(session, images, (result, i) => {
+await forEachSample(session, [images], (result, i) => {
   const scores = result[output].data;
   // The first of equal scores wins, as in numpy.argmax.
   if (scores.indexOf(Math.max(...scores)) === labels[i]) ++correct;

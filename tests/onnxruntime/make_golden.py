@@ -64,10 +64,11 @@ def main():
     args.output_dir.mkdir(parents=True, exist_ok=True)
     # Reshaping changes no value, so it is run but needs no golden of its own.
     computed = [layer for layer in layers if not layer.reshapes]
-    for tensor in {t: None for layer in computed for t in (layer.input, layer.output)}:
+    for tensor in {t: None for layer in computed for t in (*layer.inputs, layer.output)}:
         np.save(args.output_dir / file_name(tensor), tensors[tensor])
     index = [{"layer": layer.name, "input_tensor": layer.input, "output_tensor": layer.output,
               "input": file_name(layer.input), "output": file_name(layer.output),
+              **({"second_input": file_name(layer.inputs[1])} if layer.inputs[1:] else {}),
               "level": LEVEL} for layer in computed]
     (args.output_dir / "golden.json").write_text(json.dumps(index, indent=2) + "\n")
     # End to end, for all samples: the quantised logits, the output, the class.

@@ -31,6 +31,7 @@ class Builder:
         self.nodes = []
         self.initialisers = []
         self.quantisation = {}   # tensor -> (scale, zero point)
+        self.shapes = []         # of what ONNX's own shape inference does not know
 
     # -- pieces
 
@@ -112,6 +113,40 @@ class Builder:
         tensor = self.node(op, name, [tensor, *extra], f"{name}_output", **attributes)
         return self.quantise(tensor, name, *self.quantisation[quantised])
 
+    def add(self, name, a, b, scale, zero_point, relu=False):
+        """A residual addition of two quantised tensors, given as (tensor, name) pairs."""
+        inputs = [self.node("DequantizeLinear", f"{name}_{of}_dequantize",
+                            [tensor, f"{of}_scale", f"{of}_zero_point"],
+                            f"{name}_{of}_dequantized") for tensor, of in (a, b)]
+        tensor = self.node("Add", name, inputs, f"{name}_output")
+        if relu:
+            tensor = self.node("Relu", f"{name}_relu", [tensor], f"{name}_relu_output")
+        return self.quantise(tensor, name, scale, zero_point)
+
+    def qlinear_conv(self, name, tensor, of, shape, scale, zero_point, **attributes):
+        """QLinearConv; `of` names the constants of the input's quantisation."""
+        fan_in = int(np.prod(shape[1:]))
+        codes, w_scale = self.weight(shape, None)
+        scale = self.output_scale(scale, w_scale, fan_in)
+        output = f"{name}_quantized"
+        self.quantisation[output] = (scale, zero_point)
+        return self.node("QLinearConv", name, [
+            tensor, f"{of}_scale", f"{of}_zero_point",
+            self.constant(f"{name}_weight_quantized", codes),
+            *self.qparams(f"{name}_weight", w_scale, np.int8(0)),
+            *self.qparams(name, scale, zero_point),
+            self.constant(f"{name}_bias_quantized", self.bias(shape[0], fan_in)),
+        ], output, **attributes)
+
+    def contributed(self, op, name, inputs, scale, zero_point, shape, **attributes):
+        """An operator of com.microsoft; `inputs` are (tensor, constants' name) pairs."""
+        operands = [x for tensor, of in inputs for x in (tensor, f"{of}_scale", f"{of}_zero_point")]
+        output = f"{name}_quantized"
+        self.quantisation[output] = (np.float32(scale), zero_point)
+        self.shapes.append(helper.make_tensor_value_info(output, TensorProto.UINT8, shape))
+        return self.node(op, name, operands + self.qparams(name, np.float32(scale), zero_point),
+                         output, domain="com.microsoft", **attributes)
+
     # -- result
 
     def save(self, folder, output, output_shape):
@@ -119,9 +154,11 @@ class Builder:
             self.nodes, self.name,
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, self.input_shape)],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, output_shape)],
-            self.initialisers)
-        model = helper.make_model(graph, producer_name="sagitta",
-                                  opset_imports=[helper.make_opsetid("", OPSET)])
+            self.initialisers, value_info=self.shapes)
+        domains = [helper.make_opsetid("", OPSET)]
+        if any(node.domain for node in self.nodes):
+            domains.append(helper.make_opsetid("com.microsoft", 1))
+        model = helper.make_model(graph, producer_name="sagitta", opset_imports=domains)
         model.ir_version = IR_VERSION
         onnx.checker.check_model(model, full_check=True)
         onnx.save(model, folder / f"{self.name}.onnx")
@@ -208,6 +245,66 @@ def asymmetric(folder):
     b.save_input(folder)
 
 
+def residual(folder):
+    """QDQ: additions of maps of different scales, groups, poolings that average."""
+    b = Builder("residual", 106, [1, 6, 11, 9])
+    x = b.quantise("input", "input", 0.0213, np.int8(9))
+    y = b.qdq_layer("Conv", "conv1", b.dequantise(x, "input"), x, (8, 6, 3, 3), 54,
+                    relu=True, zero_point=np.int8(-128), per_channel_axis=0,
+                    kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    d = b.qdq_layer("Conv", "depthwise", b.dequantise(y, "conv1"), y, (8, 1, 3, 3), 9,
+                    zero_point=np.int8(5), per_channel_axis=0, group=8,
+                    kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    scale = (b.quantisation[y][0] + b.quantisation[d][0]) * 0.6
+    s = b.add("add1", (d, "depthwise"), (y, "conv1"), scale, np.int8(-31), relu=True)
+    p = b.node("AveragePool", "pool1", [b.dequantise(s, "add1")], "pool1_output",
+               kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1], count_include_pad=1)
+    p = b.quantise(p, "pool1", scale * 0.7, np.int8(-60))
+    g = b.qdq_layer("Conv", "grouped", b.dequantise(p, "pool1"), p, (8, 4, 1, 1), 4,
+                    zero_point=np.int8(17), group=2, kernel_shape=[1, 1])
+    scale = (b.quantisation[p][0] + b.quantisation[g][0]) * 0.55
+    s = b.add("add2", (p, "pool1"), (g, "grouped"), scale, np.int8(-3))
+    m = b.node("GlobalAveragePool", "mean", [b.dequantise(s, "add2")],
+               "mean_output")
+    m = b.quantise(m, "mean", scale * 0.11, np.int8(12))
+    m = b.keep("Flatten", "flatten", b.dequantise(m, "mean"), m, axis=1)
+    m = b.qdq_layer("Gemm", "fc1", b.dequantise(m, "flatten"), m, (10, 8), 8,
+                    zero_point=np.int8(-9), transB=1)
+    b.dequantise(m, "fc1", "output")
+    b.save(folder, "output", [1, 10])
+    b.save_input(folder)
+
+
+def residual_qlinear(folder):
+    """The operators of com.microsoft on uint8, with equal scales around one pooling."""
+    b = Builder("residual_qlinear", 107, [1, 3, 12, 10])
+    x = b.quantise("input", "input", 0.0131, np.uint8(117))
+    y = b.qlinear_conv("conv1", x, "input", (6, 3, 3, 3), 0.0131, np.uint8(90),
+                       kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    y_scale = b.quantisation[y][0]
+    d = b.qlinear_conv("depthwise", y, "conv1", (6, 1, 3, 3), y_scale, np.uint8(140), group=6,
+                       kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    scale = (y_scale + b.quantisation[d][0]) * 0.6
+    s = b.contributed("QLinearAdd", "add1", [(d, "depthwise"), (y, "conv1")], scale,
+                      np.uint8(101), [1, 6, 12, 10])
+    p = b.contributed("QLinearAveragePool", "pool1", [(s, "add1")], scale, np.uint8(101),
+                      [1, 6, 6, 5], kernel_shape=[2, 2], strides=[2, 2])
+    m = b.contributed("QLinearGlobalAveragePool", "mean", [(p, "pool1")], scale * 0.09,
+                      np.uint8(120), [1, 6, 1, 1])
+    m = b.node("Flatten", "flatten", [m], "flatten_quantized", axis=1)
+    w, w_scale = b.weight((6, 10), None)
+    z_scale = b.output_scale(scale * 0.09, w_scale, 6)
+    z = b.node("QLinearMatMul", "matmul1", [
+        m, "mean_scale", "mean_zero_point",
+        b.constant("matmul1_weight_quantized", w),
+        *b.qparams("matmul1_weight", w_scale, np.int8(0)),
+        *b.qparams("matmul1", z_scale, np.uint8(131)),
+    ], "matmul1_quantized")
+    b.dequantise(z, "matmul1", "output")
+    b.save(folder, "output", [1, 10])
+    b.save_input(folder)
+
+
 def unsupported(folder):
     """Valid ONNX with two operators that Sagitta does not implement."""
     b = Builder("unsupported", 104, [1, 1, 4, 4])
@@ -241,7 +338,8 @@ def main():
     parser.add_argument("--output-dir", type=pathlib.Path, default=HERE / "models")
     folder = parser.parse_args().output_dir
     folder.mkdir(parents=True, exist_ok=True)
-    for make in (qlinear, perchannel, asymmetric, unsupported, weight_zero_point):
+    for make in (qlinear, perchannel, asymmetric, residual, residual_qlinear, unsupported,
+                 weight_zero_point):
         make(folder)
 
 

@@ -8,6 +8,10 @@ integer reference executor uses:
   scale        x_scale * w_scale / y_scale, in float32, product first
   requantise   accumulator * scale as an exact product, rounded half to even,
                plus y_zero_point, saturated to the output type
+  add up       poolings that average, and additions: the sum of (x - x_zero_point)
+               * mantissa over the taps, where the scales x_scale / y_scale (over
+               the number of taps) are rounded to mantissas of one common shift,
+               24 bits for the larger; then rounded half to even as above
 
 ONNX Runtime rounds the accumulator and the product to float32 before it rounds
 to an integer. The comparison is made with both forms, so that any difference
@@ -58,31 +62,49 @@ def scaled_float32(accumulator, scale):
     return np.rint(accumulator.astype(np.float32) * scale).astype(np.int64)
 
 
-def convolve(x, w, strides, pads, dilations):
-    """im2col and one integer matrix product; x is already free of its zero point."""
+def taps_exact(terms, scales):
+    """round_half_even(sum of term * scale), the scales being mantissas of one shift."""
+    shift = 24 - int(np.frexp(max(scales))[1])
+    total = sum(term * int(np.rint(np.ldexp(scale, shift))) for term, scale in zip(terms, scales))
+    floor = total >> shift
+    remainder = total - (floor << shift)
+    half = 1 << (shift - 1)
+    return floor + ((remainder > half) | ((remainder == half) & (floor & 1 == 1)))
+
+
+def taps_float32(terms, scales):
+    """The same in float32; ONNX Runtime's kernels add in an order of their own."""
+    return np.rint(sum(term.astype(np.float32) * np.float32(scale)
+                       for term, scale in zip(terms, scales))).astype(np.int64)
+
+
+def window_taps(x, kernel, strides, pads, dilations=(1, 1), padding=0):
+    """One array a tap of the window: what each output pixel sees there."""
     top, left, bottom, right = pads
-    # The zero point is subtracted, so padding with it means padding with 0.
-    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    (kh, kw), (sh, sw), (dh, dw) = w.shape[2:], strides, dilations
+    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=padding)
+    (kh, kw), (sh, sw), (dh, dw) = kernel, strides, dilations
     height = (x.shape[2] - dh * (kh - 1) - 1) // sh + 1
     width = (x.shape[3] - dw * (kw - 1) - 1) // sw + 1
-    columns = np.stack([
-        x[:, :, i * dh:i * dh + sh * (height - 1) + 1:sh,
-          j * dw:j * dw + sw * (width - 1) + 1:sw]
-        for i in range(kh) for j in range(kw)], axis=2)
+    return [x[:, :, i * dh:i * dh + sh * (height - 1) + 1:sh,
+              j * dw:j * dw + sw * (width - 1) + 1:sw]
+            for i in range(kh) for j in range(kw)]
+
+
+def convolve(x, w, strides, pads, dilations, groups=1):
+    """im2col and one integer matrix product; x is already free of its zero point."""
+    if groups > 1:
+        return np.concatenate([
+            convolve(part, kernels, strides, pads, dilations)
+            for part, kernels in zip(np.split(x, groups, axis=1), np.split(w, groups))], axis=1)
+    # The zero point is subtracted, so padding with it means padding with 0.
+    columns = np.stack(window_taps(x, w.shape[2:], strides, pads, dilations), axis=2)
+    height, width = columns.shape[3:]
     columns = columns.reshape(len(x), -1, height * width)
     return (w.reshape(len(w), -1) @ columns).reshape(len(x), len(w), height, width)
 
 
 def max_pool(x, kernel, strides, pads):
-    top, left, bottom, right = pads
-    x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)),
-               constant_values=np.iinfo(x.dtype).min)
-    height = (x.shape[2] - kernel[0]) // strides[0] + 1
-    width = (x.shape[3] - kernel[1]) // strides[1] + 1
-    return np.max([x[:, :, i:i + strides[0] * (height - 1) + 1:strides[0],
-                     j:j + strides[1] * (width - 1) + 1:strides[1]]
-                   for i in range(kernel[0]) for j in range(kernel[1])], axis=0)
+    return np.max(window_taps(x, kernel, strides, pads, padding=np.iinfo(x.dtype).min), axis=0)
 
 
 def quantise(x, scale, zero_point):
@@ -92,14 +114,15 @@ def quantise(x, scale, zero_point):
 # --- model -------------------------------------------------------------------
 
 class Reference:
-    def __init__(self, model, scaled=scaled_exact):
+    def __init__(self, model, scaled=scaled_exact, taps=taps_exact):
         self.model = model
         self.scaled = scaled
+        self.taps = taps
         self.layers = find_layers(model)
         self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
 
     def quantise_input(self, x):
-        node = next(n for n in self.model.graph.node if n.output[0] == self.layers[0].input)
+        node = next(n for n in self.model.graph.node if n.op_type == "QuantizeLinear")
         return quantise(x, *(self.constants[name] for name in node.input[1:]))
 
     def _operands(self, layer):
@@ -123,7 +146,33 @@ class Reference:
             raise ValueError(f"{layer.name}: weight zero points must be 0")
         return xs, xz, w.astype(np.int64), np.atleast_1d(ws), bias, ys, yz
 
-    def run_layer(self, layer, x):
+    def _parameters(self, layer):
+        """[(scale, zero point)] of the inputs and the output of a layer without weights."""
+        names = list(layer.operator.input)
+        if layer.operator.op_type.startswith("QLinear"):
+            # Every tensor is followed by its scale and zero point; the output's come last.
+            pairs = [names[i + 1:i + 3] for i in range(0, 3 * len(layer.inputs), 3)]
+            pairs.append(names[-2:])
+        else:
+            made_by = {n.output[0]: n for n in layer.nodes}
+            pairs = [made_by[name].input[1:] for name in names] + [layer.nodes[-1].input[1:]]
+        return [[self.constants[name] for name in pair] for pair in pairs]
+
+    def _add_up(self, layer, inputs, attributes):
+        """An average over windows or over the map, or the sum of two maps."""
+        *sources, (ys, yz) = self._parameters(layer)
+        terms = [x.astype(np.int64) - int(zero) for x, (_, zero) in zip(inputs, sources)]
+        scales = [np.float64(scale) / np.float64(ys) for scale, _ in sources]
+        if len(terms) == 1:
+            kernel = attributes.get("kernel_shape", terms[0].shape[2:])   # global: all of the map
+            terms = window_taps(terms[0], kernel, attributes.get("strides", [1, 1]),
+                                attributes.get("pads", [0, 0, 0, 0]))
+            scales = [scales[0] / len(terms)] * len(terms)
+        y = saturate(self.taps(terms, scales) + int(yz), yz.dtype)
+        return np.maximum(y, yz) if layer.relu else y
+
+    def run_layer(self, layer, *inputs):
+        x = inputs[0]
         attributes = {a.name: helper.get_attribute_value(a) for a in layer.operator.attribute}
         op = layer.operator.op_type
         if layer.reshapes:
@@ -131,12 +180,15 @@ class Reference:
         if op == "MaxPool":
             return max_pool(x, attributes["kernel_shape"], attributes.get("strides", [1, 1]),
                             attributes.get("pads", [0, 0, 0, 0]))
+        if op.endswith("Add") or op.endswith("AveragePool"):
+            return self._add_up(layer, inputs, attributes)
         xs, xz, w, ws, bias, ys, yz = self._operands(layer)
         x = x.astype(np.int64) - int(xz)
         if op in ("Conv", "QLinearConv"):
             accumulator = convolve(x, w, attributes.get("strides", [1, 1]),
                                    attributes.get("pads", [0, 0, 0, 0]),
-                                   attributes.get("dilations", [1, 1]))
+                                   attributes.get("dilations", [1, 1]),
+                                   attributes.get("group", 1))
         else:
             accumulator = x @ (w.T if attributes.get("transB", 0) else w)
         if bias is not None:
@@ -151,7 +203,7 @@ class Reference:
         """All quantised tensors of the model, for a float32 input."""
         tensors = {self.layers[0].input: self.quantise_input(x)}
         for layer in self.layers:
-            tensors[layer.output] = self.run_layer(layer, tensors[layer.input])
+            tensors[layer.output] = self.run_layer(layer, *(tensors[i] for i in layer.inputs))
         return tensors
 
 
@@ -184,7 +236,7 @@ def main():
     floats = preprocess(samples, args.network) if args.network else samples
     alone = ort_runner.run_layers(model, samples, args.level, args.network)
     whole = ort_runner.run(model, samples, args.level, "all-quantized", args.network)
-    exact, rounded = Reference(model), Reference(model, scaled_float32)
+    exact, rounded = Reference(model), Reference(model, scaled_float32, taps_float32)
 
     print(f"{args.model.name}, {len(samples)} samples, level {args.level}: elements that "
           "differ from ONNX Runtime, and the largest difference")
@@ -193,8 +245,10 @@ def main():
     first = exact.layers[0].input
     chain = exact.run(floats)
     rows = [(first, chain[first], rounded.quantise_input(floats))]
-    rows += [(layer.output, exact.run_layer(layer, alone[layer.input]),
-              rounded.run_layer(layer, alone[layer.input])) for layer in exact.layers]
+    for layer in exact.layers:
+        inputs = [alone[name] for name in layer.inputs]
+        rows.append((layer.output, exact.run_layer(layer, *inputs),
+                     rounded.run_layer(layer, *inputs)))
     totals = np.zeros((3, 2), np.int64)
     for name, with_exact, with_float32 in rows:
         results = [difference(with_exact, alone[name]), difference(with_float32, alone[name]),

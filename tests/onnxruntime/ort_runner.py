@@ -13,14 +13,21 @@ from qlayers import find_layers, submodel
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def run(model, array, level, outputs=None, network=None):
-    """{tensor name: array} of the named outputs, or of the model's own."""
+def run(model, arrays, level, outputs=None, network=None):
+    """{tensor name: array} of the named outputs, or of the model's own.
+
+    `arrays`: one for each input of the model; a single one may stand alone.
+    """
+    if isinstance(arrays, np.ndarray):
+        arrays = [arrays]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         onnx.save(model, folder / "model.onnx")
-        np.save(folder / "input.npy", array)
         command = ["node", HERE / "run_model.mjs", "--model", folder / "model.onnx",
-                   "--input", folder / "input.npy", "--level", level, "--output-dir", folder]
+                   "--level", level, "--output-dir", folder]
+        for i, array in enumerate(arrays):
+            np.save(folder / f"input{i}.npy", array)
+            command += ["--input", folder / f"input{i}.npy"]
         if outputs:
             command += ["--outputs", outputs]
         if network:
@@ -39,6 +46,6 @@ def run_layers(model, array, level, network=None):
     first = layers[0].input
     tensors = run(model, array, level, outputs=first, network=network)
     for layer in layers:
-        result = run(submodel(model, layer), tensors[layer.input], level)
+        result = run(submodel(model, layer), [tensors[name] for name in layer.inputs], level)
         tensors[layer.output] = result[layer.output]
     return tensors

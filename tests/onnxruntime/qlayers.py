@@ -1,6 +1,6 @@
 """Splits a quantised ONNX model into its layers.
 
-A layer takes one quantised tensor to the next. In a QDQ model that is
+A layer takes one or two quantised tensors to the next. In a QDQ model that is
 DequantizeLinear -> operator [-> Relu] -> QuantizeLinear, with the
 DequantizeLinear nodes of the constants; with the QLinear operators, and with
 operators that only move quantised values, it is a single node.
@@ -11,8 +11,10 @@ import dataclasses
 import onnx
 from onnx import helper, shape_inference
 
-QDQ_OPERATORS = {"Conv", "Gemm", "MatMul", "MaxPool", "Flatten", "Reshape"}
-QLINEAR_OPERATORS = {"QLinearConv", "QLinearMatMul"}
+QDQ_OPERATORS = {"Conv", "Gemm", "MatMul", "Add", "MaxPool", "AveragePool",
+                 "GlobalAveragePool", "Flatten", "Reshape"}
+QLINEAR_OPERATORS = {"QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearAveragePool",
+                     "QLinearGlobalAveragePool"}
 MOVING_OPERATORS = {"MaxPool", "Flatten", "Reshape"}
 # These change the shape of a tensor but none of its values.
 RESHAPING_OPERATORS = {"Flatten", "Reshape"}
@@ -22,10 +24,14 @@ RESHAPING_OPERATORS = {"Flatten", "Reshape"}
 class Layer:
     name: str
     operator: onnx.NodeProto    # Conv, Gemm, QLinearConv, ...
-    input: str                  # quantised input tensor
+    inputs: list                # quantised input tensors: one, of an addition two
     output: str                 # quantised output tensor
     relu: bool
     nodes: list                 # everything the layer consists of, in order
+
+    @property
+    def input(self):
+        return self.inputs[0]
 
     @property
     def reshapes(self):
@@ -55,7 +61,8 @@ def find_layers(model):
         elif node.op_type in QLINEAR_OPERATORS or (
                 node.op_type in MOVING_OPERATORS and node.input[0] in quantised):
             quantised.add(node.output[0])
-            layers.append(Layer(node.name, node, node.input[0], node.output[0], False, [node]))
+            inputs = [node.input[i] for i in ((0, 3) if node.op_type == "QLinearAdd" else (0,))]
+            layers.append(Layer(node.name, node, inputs, node.output[0], False, [node]))
         elif node.op_type in QDQ_OPERATORS:
             before = [producer[name] for name in node.input if name not in constants]
             if any(n.op_type != "DequantizeLinear" for n in before):
@@ -67,7 +74,8 @@ def find_layers(model):
             quantise = _single(consumers, tail[-1].output[0], "QuantizeLinear")
             if quantise is None:
                 raise ValueError(f"{node.name}: the output is not quantised")
-            layers.append(Layer(node.name, node, before[0].input[0], quantise.output[0],
+            inputs = [n.input[0] for n in before if n.input[0] not in constants]
+            layers.append(Layer(node.name, node, inputs, quantise.output[0],
                                 relu is not None, before + tail + [quantise]))
         elif node.op_type not in ("DequantizeLinear", "Relu"):
             raise ValueError(f"{node.name}: {node.op_type} is not part of any known layer")
@@ -75,13 +83,13 @@ def find_layers(model):
 
 
 def submodel(model, layer):
-    """The layer as a model of its own, from quantised input to quantised output."""
+    """The layer as a model of its own, from quantised inputs to quantised output."""
     inferred = shape_inference.infer_shapes(model)
     info = {value.name: value for value in
             list(inferred.graph.value_info) + list(inferred.graph.output)}
     used = {name for node in layer.nodes for name in node.input}
     graph = helper.make_graph(
-        layer.nodes, layer.name, [info[layer.input]], [info[layer.output]],
+        layer.nodes, layer.name, [info[name] for name in layer.inputs], [info[layer.output]],
         [tensor for tensor in model.graph.initializer if tensor.name in used])
     result = helper.make_model(graph, opset_imports=model.opset_import)
     result.ir_version = model.ir_version

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs a model in ONNX Runtime, sample by sample, and stores tensors as .npy.
 //
-//   node run_model.mjs --model M.onnx --input X.npy --output-dir D
+//   node run_model.mjs --model M.onnx --input X.npy [--input Y.npy] --output-dir D
 //        [--network N.json]   preprocess uint8 images as this file says
 //        [--level LEVEL]      disabled, basic, extended or all (default)
 //        [--outputs LIST]     comma-separated tensors, or "all-quantized";
@@ -22,7 +22,7 @@ import { readTensor, writeNpy } from './lib/tensors.mjs';
 const { values: args } = parseArgs({
   options: {
     model: { type: 'string' },
-    input: { type: 'string' },
+    input: { type: 'string', multiple: true },
     'output-dir': { type: 'string' },
     network: { type: 'string' },
     level: { type: 'string', default: 'all' },
@@ -41,14 +41,14 @@ let names = [];
 if (args.outputs === 'all-quantized') names = quantisedTensors(fs.readFileSync(args.model));
 else if (args.outputs) names = args.outputs.split(',');
 
-let input = readTensor(args.input);
-if (args.network) input = preprocess(input, args.network);
+let inputs = args.input.map(readTensor);
+if (args.network) inputs = inputs.map((input) => preprocess(input, args.network));
 
 const session = await openModel(args.model, args.level, names, args.verbose);
 if (!args.outputs) names = [...session.outputNames];
 
 const results = Object.fromEntries(names.map((name) => [name, []]));
-await forEachSample(session, input, (result) => {
+await forEachSample(session, inputs, (result) => {
   for (const name of names) results[name].push(result[name]);
 });
 

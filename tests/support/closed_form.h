@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "network/network.h"
@@ -61,15 +62,16 @@ struct TileTiming {
 // column tile. Appends its tiles.
 inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
                                 const MemoryShape& memory, int channels, const Protection& p,
-                                std::vector<TileTiming>& tiles) {
+                                int batch, std::vector<TileTiming>& tiles) {
   const bool ws = array.dataflow == Dataflow::ws;
   const int most = ws ? static_cast<int>(memory.partial_rows) : array.columns;
   const auto count = static_cast<int>(ceil_div(layer.depth(), array.rows));
+  const int m = batch * layer.rows();
   // Setup: the columns take their pixels' positions. Weight stationary the lanes take their
   // parameters beside the first preload.
-  std::int64_t now = ws ? std::max(0, channels - array.rows) : std::min(most, layer.rows());
-  for (int row = 0; row < layer.rows(); row += most) {
-    const int stream = ws ? std::min(most, layer.rows() - row) : channels;
+  std::int64_t now = ws ? std::max(0, channels - array.rows) : std::min(most, m);
+  for (int row = 0; row < m; row += most) {
+    const int stream = ws ? std::min(most, m - row) : channels;
     for (int fold = 0; fold < count; ++fold) {
       now += array.rows;
       // The last one's sums pass R rows and C columns.
@@ -85,12 +87,12 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
 // A column tile of a gemm layer without its wait.
 inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
                                        const MemoryShape& memory, int lanes_used,
-                                       const Protection& p) {
+                                       const Protection& p, int batch) {
   if (folds(array)) {
     std::vector<TileTiming> tiles;
-    return folded_tile(layer, array, memory, lanes_used, p, tiles);
+    return folded_tile(layer, array, memory, lanes_used, p, batch, tiles);
   }
-  const int m = layer.rows();
+  const int m = batch * layer.rows();
   std::int64_t cycles = std::max(std::min(array.rows, m), lanes_used);  // setup
   for (int row = 0; row < m; row += array.rows) {
     cycles += tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes_used);
@@ -98,10 +100,25 @@ inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& arr
   return cycles + flush(p, array);
 }
 
+// Pooling takes a cycle a tap; adding is a window of two taps.
 inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array,
-                                     const Protection& p) {
-  return std::int64_t{layer.rows()} * layer.window.kernel_h * layer.window.kernel_w +
-         flush(p, array);
+                                     const Protection& p, int batch) {
+  const int taps = layer.kind == LayerKind::add ? 2 : layer.window.kernel_h * layer.window.kernel_w;
+  return std::int64_t{batch} * layer.rows() * taps + flush(p, array);
+}
+
+// First channel and channels of every column tile: no tile spans two groups.
+inline std::vector<std::pair<int, int>> lanes_of(const Layer& layer, const ArrayShape& array,
+                                                 const MemoryShape& memory) {
+  std::vector<std::pair<int, int>> tiles;
+  const int width = layer.columns() / layer.groups;
+  for (int group = 0; group < layer.groups; ++group) {
+    const int most = tile_channels(layer, array, memory);
+    for (int column = 0; column < width; column += most) {
+      tiles.emplace_back(group * width + column, std::min(most, width - column));
+    }
+  }
+  return tiles;
 }
 
 inline std::int64_t store_cycles(int elements, int element_bytes, const ArrayShape& array,
@@ -114,14 +131,12 @@ inline std::int64_t store_cycles(int elements, int element_bytes, const ArraySha
 
 // A layer where no wait is longer than the one cycle that it always takes.
 inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
-                                 const MemoryShape& memory, const Protection& p) {
+                                 const MemoryShape& memory, const Protection& p, int batch = 1) {
   std::int64_t cycles = 0;
-  const int most = tile_channels(layer, array, memory);
-  for (int column = 0; column < layer.columns(); column += most) {
-    const int lanes = std::min(most, layer.columns() - column);
-    cycles +=
-        1 + (layer.kind == LayerKind::gemm ? column_tile_cycles(layer, array, memory, lanes, p)
-                                           : pool_tile_cycles(layer, array, p));
+  for (const auto& [column, lanes] : lanes_of(layer, array, memory)) {
+    cycles += 1 + (layer.kind == LayerKind::gemm
+                       ? column_tile_cycles(layer, array, memory, lanes, p, batch)
+                       : pool_tile_cycles(layer, array, p, batch));
   }
   return cycles;
 }
@@ -138,9 +153,9 @@ struct Timing {
 class DmaTiming {
  public:
   DmaTiming(const std::vector<Layer>& layers, const ArrayShape& array, const MemoryShape& memory,
-            const Protection& p)
+            const Protection& p, int batch)
       : memory_(memory) {
-    sizes_.push_back(layers.front().input.elements());
+    sizes_.push_back(std::int64_t{batch} * layers.front().input.elements());
     int lane_words = 2;
     int tile_words = p.checksum ? 1 : 0;
     for (const Checker* c : {&p.range, &p.gradient}) {
@@ -153,9 +168,8 @@ class DmaTiming {
     }
     for (const Layer& layer : layers) {
       if (layer.kind != LayerKind::gemm) continue;
-      const int most = tile_channels(layer, array, memory);
-      for (int c = 0; c < layer.columns(); c += most) {
-        const int channels = is ? std::min(most, layer.columns() - c) : array.columns;
+      for (const auto& tile : lanes_of(layer, array, memory)) {
+        const int channels = is ? tile.second : array.columns;
         const std::int64_t weights =
             is ? ceil_div(layer.depth(), array.rows) * array.rows * channels
                : std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
@@ -190,9 +204,9 @@ class DmaTiming {
 };
 
 inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
-                     const MemoryShape& memory, const Protection& p, bool raw) {
+                     const MemoryShape& memory, const Protection& p, bool raw, int batch = 1) {
   Timing result;
-  DmaTiming dma(layers, array, memory, p);
+  DmaTiming dma(layers, array, memory, p, batch);
   std::vector<std::int64_t> finished;  // gemm column tiles
   std::int64_t now = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -201,16 +215,14 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
     ++now;  // load
     std::int64_t stalls = 0;
     const std::int64_t begin = now;
-    const int most = tile_channels(layer, array, memory);
-    for (int column = 0; column < layer.columns(); column += most) {
-      const int lanes = std::min(most, layer.columns() - column);
+    for (const auto& [column, lanes] : lanes_of(layer, array, memory)) {
       const std::int64_t leave =
           std::max(now, dma.complete(finished.size() + (gemm ? 1 : 0), finished));
       stalls += leave - now;
       now = leave + 1;
       if (gemm && folds(array)) {
         std::vector<TileTiming> tiles;
-        const std::int64_t cycles = folded_tile(layer, array, memory, lanes, p, tiles);
+        const std::int64_t cycles = folded_tile(layer, array, memory, lanes, p, batch, tiles);
         for (const TileTiming& t : tiles) {
           result.tiles.push_back(
               {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
@@ -218,25 +230,26 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
         now += cycles;
         finished.push_back(now);
       } else if (gemm) {
-        std::int64_t feed = now + std::max(std::min(array.rows, layer.rows()), lanes);
-        for (int row = 0; row < layer.rows(); row += array.rows) {
-          const auto cycles =
-              tile_cycles(layer.depth(), std::min(array.rows, layer.rows() - row), lanes);
+        const int m = batch * layer.rows();
+        std::int64_t feed = now + std::max(std::min(array.rows, m), lanes);
+        for (int row = 0; row < m; row += array.rows) {
+          const auto cycles = tile_cycles(layer.depth(), std::min(array.rows, m - row), lanes);
           result.tiles.push_back(
               {static_cast<int>(i), row, column, 0, feed + 2, feed + 2 + cycles - 1});
           feed += cycles;
         }
-        now += column_tile_cycles(layer, array, memory, lanes, p);
+        now += column_tile_cycles(layer, array, memory, lanes, p, batch);
         finished.push_back(now);
       } else {
-        now += pool_tile_cycles(layer, array, p);
+        now += pool_tile_cycles(layer, array, p, batch);
       }
     }
     result.layer_cycles.push_back(now - begin);
     result.layer_stalls.push_back(stalls);
   }
   ++now;  // load finds no further layer
-  result.total = now + store_cycles(layers.back().output.elements(), raw ? 4 : 1, array, memory);
+  result.total =
+      now + store_cycles(batch * layers.back().output.elements(), raw ? 4 : 1, array, memory);
   return result;
 }
 

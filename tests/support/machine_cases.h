@@ -66,8 +66,8 @@ inline constexpr Dataflow kDataflows[] = {Dataflow::os, Dataflow::ws, Dataflow::
 // A network (or one bare matrix product), an image and the program for it.
 struct MachineCase {
   Program program;
-  Network network;  // no layers for a matrix product
-  std::vector<std::int8_t> image;
+  Network network;                 // no layers for a matrix product
+  std::vector<std::int8_t> image;  // as many as the program's batch, one behind the other
 };
 
 inline MachineCase random_case(Random& random, const ArrayShape& array) {
@@ -84,9 +84,10 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     return c;
   }
   c.network = random_network(random);
-  c.image = random.int8s(c.network.input.elements());
+  const int batch = random.chance(80) ? 1 : random.between(2, 3);
+  c.image = random.int8s(batch * c.network.input.elements());
   c.program = compile(c.network, array, random_memory(random, array),
-                      random_scheme(random, c.network), "test");
+                      random_scheme(random, c.network), "test", batch);
   return c;
 }
 

@@ -62,13 +62,11 @@ TEST(OnnxRefusal, AllUnsupportedOperatorsAreListedAtOnce) {
                  {"Softplus 'act7'", "Einsum 'mix8'"});
   expect_refusal(
       [](Sample& s) {
-        Sample::attribute(find_node(s, "conv"), "group", std::int64_t{2});
-        find_node(s, "pool").set_op_type("AveragePool");
-        s.node("Add", "residual", {"relu_out", "conv_out"}, "residual_out");
-        s.node("Fused", "exotic", {"residual_out"}, "exotic_out").set_domain("com.example");
+        find_node(s, "pool").set_op_type("LpPool");
+        s.node("MatMul", "attention", {"relu_out", "conv_out"}, "attention_out");
+        s.node("Fused", "exotic", {"attention_out"}, "exotic_out").set_domain("com.example");
       },
-      {"Conv 'conv' with group 2", "AveragePool 'pool'", "Add 'residual' with two data inputs",
-       "com.example.Fused 'exotic'"});
+      {"LpPool 'pool'", "MatMul 'attention' with two data inputs", "com.example.Fused 'exotic'"});
 }
 
 TEST(OnnxRefusal, WeightZeroPoints) {
@@ -83,6 +81,18 @@ TEST(OnnxRefusal, Operators) {
   expect_refusal(
       [](Sample& s) { Sample::attribute(find_node(s, "pool"), "ceil_mode", std::int64_t{1}); },
       {"MaxPool 'pool' with ceil_mode 1"});
+  expect_refusal(
+      [](Sample& s) {
+        find_node(s, "pool").set_op_type("AveragePool");
+        Sample::attribute(find_node(s, "pool"), "ceil_mode", std::int64_t{1});
+      },
+      {"AveragePool 'pool' with ceil_mode 1"});
+  expect_refusal(
+      [](Sample& s) { Sample::attribute(find_node(s, "conv"), "group", std::int64_t{3}); },
+      {"Conv 'conv'", "groups do not divide"});
+  expect_refusal(
+      [](Sample& s) { Sample::attribute(find_node(s, "conv"), "group", std::int64_t{2}); },
+      {"Conv 'conv'", "do not have the channels"});
   expect_refusal([](Sample& s) { Sample::attribute(find_node(s, "dense"), "alpha", 0.5F); },
                  {"Gemm 'dense' with alpha"});
   expect_refusal(
@@ -152,6 +162,58 @@ TEST(OnnxRefusal, Structure) {
       },
       {"input 'input'", "fixed dimensions"});
   expect_refusal(Sample({.tail = "Softmax,Relu"}).bytes(), {"Relu 'Relu'", "follows Softmax"});
+}
+
+TEST(OnnxRefusal, PaddingThatAnAverageDoesNotCount) {
+  const auto padded = [](Sample& s) {
+    find_node(s, "pool").set_op_type("AveragePool");
+    Sample::attribute(find_node(s, "pool"), "pads", Dims{0, 1, 0, 1});
+  };
+  expect_refusal(padded, {"AveragePool 'pool'", "count_include_pad 0", "count_include_pad 1"});
+  // The same where it counts; the network ends in a dense layer of another size.
+  expect_refusal(
+      [&](Sample& s) {
+        padded(s);
+        Sample::attribute(find_node(s, "pool"), "count_include_pad", std::int64_t{1});
+      },
+      {"Gemm 'dense'", "features of its input"});
+}
+
+TEST(OnnxRefusal, MeansOverOtherAxes) {
+  expect_refusal(
+      [](Sample& s) {
+        find_node(s, "pool").set_op_type("ReduceMean");
+        Sample::attribute(find_node(s, "pool"), "axes", Dims{1, 2});
+      },
+      {"ReduceMean 'pool'", "height and width"});
+}
+
+TEST(OnnxRefusal, ResidualAdds) {
+  // Before the last node, since what follows the output is not looked at.
+  const auto add = [](Sample& s, const std::string& a, const std::string& b) {
+    s.node("Add", "residual", {a, b}, "residual_out");
+    auto& nodes = *s.graph().mutable_node();
+    nodes.SwapElements(nodes.size() - 1, nodes.size() - 2);
+  };
+  // Shapes: the input has 2 channels, the convolution 4.
+  expect_refusal([&](Sample& s) { add(s, "x_q_dq", "y_q_dq"); },
+                 {"Add 'residual'", "differ in shape", "broadcasting"});
+  expect_refusal([&](Sample& s) { add(s, "y_q_dq", "dense_out"); },
+                 {"tensor 'dense_out'", "branches", "Add 'residual'"});
+  expect_refusal([&](Sample& s) { add(s, "y_q", "y_q_dq"); },
+                 {"Add 'residual'", "not a dequantised tensor"});
+  expect_refusal([&](Sample& s) { add(s, "y_q_dq", "y_q_dq"); },
+                 {"tensor 'residual_out'", "no node reads it"});
+}
+
+TEST(OnnxRefusal, ImagesQuantisedTwice) {
+  test::OnnxBuilder b({1, 1, 4, 4}, Sample::kInt8);
+  b.parameters("x", 0.5F, 3, Sample::kInt8);
+  b.parameters("y", 0.25F, 3, Sample::kInt8);
+  b.node("DequantizeLinear", "one", {"input", "x_scale", "x_zero"}, "one");
+  b.node("DequantizeLinear", "two", {"input", "y_scale", "y_zero"}, "two");
+  b.node("Add", "residual", {"one", "two"}, "sum");
+  expect_refusal(b.bytes("sum"), {"DequantizeLinear 'two'", "image differ"});
 }
 
 TEST(OnnxRefusal, Constants) {

@@ -10,7 +10,7 @@ namespace sagitta {
 // What streams past a fold: the pixels of the part (ws), the channels of the column tile (is).
 int Sequencer::stream_length(const SequencerState& s) const {
   if (dataflow() == Dataflow::is) {
-    return std::clamp(wrap_sub(s.config.columns, s.first_column), 0, s.config.tile_channels);
+    return std::clamp(wrap_sub(s.config.group_columns, s.group_column), 0, s.config.tile_channels);
   }
   return static_cast<int>(std::clamp<std::int64_t>(wrap_sub(s.config.rows, s.first_row), 0,
                                                    program_->memory.partial_rows));

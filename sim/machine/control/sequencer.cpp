@@ -21,7 +21,7 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
 
 int Sequencer::lanes(const SequencerState& s) const {
   const std::int32_t left = pixels_in_lanes(s) ? wrap_sub(s.config.rows, s.first_row)
-                                               : wrap_sub(s.config.columns, s.first_column);
+                                               : wrap_sub(s.config.group_columns, s.group_column);
   return std::clamp(left, 0, columns_);
 }
 
@@ -62,9 +62,8 @@ void Sequencer::start_column_tile(SequencerState& s) const {
   s.output_address = s.first_column;
   s.walk_y = c.origin_y;
   s.walk_x = c.origin_x;
-  s.walk_address = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm)
-                       ? c.origin_address
-                       : wrap_add(c.origin_address, s.first_column);
+  const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  s.walk_address = wrap_add(c.origin_address, gemm ? s.group_address : s.first_column);
   start_taps(s);
   if (dataflow() != Dataflow::ws) s.weight_row = 0;
   if (dataflow() == Dataflow::os) return;
@@ -81,14 +80,14 @@ void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cyc
     s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
     s.weight_bank = now.weight_bank ^ 1;
   }
-  const std::int32_t channels = pixels_in_lanes(s) ? c.tile_channels : columns_;
-  s.first_column = wrap_add(now.first_column, channels) & 0xFFFFFF;
-  if (s.first_column < c.columns) {
-    s.phase = static_cast<std::uint8_t>(Phase::wait);
-  } else {
-    s.input_bank = now.input_bank ^ 1;
-    s.phase = static_cast<std::uint8_t>(Phase::load);
+  const bool pixels = pixels_in_lanes(now);
+  s.first_column = (now.first_column + (pixels ? stream_length(now) : lanes(now))) & 0xFFFFFF;
+  s.group_column = wrap_add(now.group_column, pixels ? c.tile_channels : columns_) & 0xFFFFFF;
+  if (s.group_column >= c.group_columns) {  // the next group has input channels of its own
+    s.group_column = 0;
+    s.group_address = wrap_add(now.group_address, c.tap_channels);
   }
+  s.phase = static_cast<std::uint8_t>(s.first_column < c.columns ? Phase::wait : Phase::load);
 }
 
 // One beat of `columns` values every store_beat_cycles_, then the DRAM latency.
@@ -124,7 +123,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
   s.drain_address2 = now.drain_address1;
   s.param1 = 0;
   s.pool1 = 0;
-  s.pool2 = now.pool1;
+  s.pool2 = now.pool1 & 0xF;
   s.pool_address2 = now.pool_address1;
   s.store1 = 0;
   s.load1 = 0;
@@ -149,6 +148,8 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       s.config = program_->layers[now.layer];
       s.layer = static_cast<std::uint8_t>(now.layer + 1);
       s.first_column = 0;
+      s.group_column = 0;
+      s.group_address = 0;
       s.phase = static_cast<std::uint8_t>(Phase::wait);
       break;
     case Phase::wait:

@@ -32,7 +32,7 @@ enum class Phase : std::uint8_t {
   feed = 3,
   bubble = 4,
   drain = 5,
-  pool = 6,  // one tap of one output pixel a cycle, `columns` channels at a time
+  pool = 6,  // one tap of one output pixel a cycle, `columns` channels at a time; add: two taps
   flush = 7,
   store = 8,  // hand the result to the host
   done = 9,
@@ -53,11 +53,12 @@ enum class ArrayMode : std::uint8_t {
 struct SequencerState {
   LayerDescriptor config;
   std::uint8_t phase;
-  std::uint8_t layer;       // the next descriptor to load
-  std::uint8_t input_bank;  // activation bank that the layer reads; it writes the other
+  std::uint8_t layer;  // the next descriptor to load
   std::uint8_t weight_bank;
   std::uint16_t column_tile;    // counted over the program: DMA runs at most one ahead
   std::int32_t first_column;    // n0
+  std::int32_t group_column;    // n0 within its group
+  std::int32_t group_address;   // the group's first input channel
   std::int32_t first_row;       // m0
   std::int32_t count;           // cycles spent in this phase
   std::int32_t output_address;  // of the next output pixel's first lane
@@ -81,13 +82,15 @@ struct SequencerState {
   std::int32_t drain_address1, drain_address2;
   std::uint8_t param1, param2;  // a lane's parameters are under way
   std::uint16_t param_lane1;
-  std::uint8_t pool1, pool2;  // bits: 1 tap under way, 2 first of a pixel, 4 last, 8 padded
+  std::uint8_t pool1, pool2;  // kPool*
   std::int32_t pool_address1, pool_address2;
   std::uint8_t store1;  // a beat for the host is under way
 };
 
-// Bits of pool1, pool2.
+// Bits of pool1, pool2: a tap is under way, it is the first or the last of its pixel, it lies in
+// the padding, it does not lie in the window's first column (pool1 only).
 inline constexpr std::uint8_t kPoolTap = 1, kPoolFirst = 2, kPoolLast = 4, kPoolPadded = 8;
+inline constexpr std::uint8_t kPoolSecond = 16;
 
 // Bits of tag1 and of the tags that accompany a pixel (ws) or a channel (is) through the array.
 inline constexpr std::uint8_t kTagValid = 1;
@@ -178,6 +181,8 @@ class Sequencer {
   void start_part(SequencerState& s) const;
   void advance_positions(const Cycle& cycle, const LayerDescriptor& c) const;
   bool next_tap(SequencerState& s) const;
+  static void wrap_position(const LayerDescriptor& c, std::int32_t& y, std::int32_t& x,
+                            std::int32_t& address);
   void walk(SequencerState& s) const;
   void step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   void step_pool(const SequencerState& now, SequencerState& s) const;

@@ -1,4 +1,5 @@
 // The sequencer's registers: which of its state each dataflow has, under which names.
+#include <bit>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -36,11 +37,13 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG(width, 24, false);
   SAGITTA_CONFIG(rows, 24, false);
   SAGITTA_CONFIG(columns, 24, false);
+  SAGITTA_CONFIG(group_columns, 24, false);
   SAGITTA_CONFIG(origin_y, 16, true);
   SAGITTA_CONFIG(origin_x, 16, true);
   SAGITTA_CONFIG(stride_y, 16, false);
   SAGITTA_CONFIG(stride_x, 16, false);
   SAGITTA_CONFIG(span_x, 24, false);
+  SAGITTA_CONFIG(span_y, 24, false);
   SAGITTA_CONFIG(dilation_y, 16, false);
   SAGITTA_CONFIG(dilation_x, 16, false);
   SAGITTA_CONFIG(kernel_h, 8, false);
@@ -51,6 +54,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG(origin_address, kAddressBits, true);
   SAGITTA_CONFIG(pixel_step, kAddressBits, true);
   SAGITTA_CONFIG(line_step, kAddressBits, true);
+  SAGITTA_CONFIG(image_step, kAddressBits, true);
   SAGITTA_CONFIG_OF(os || is, tile_y, 24, false);
   SAGITTA_CONFIG_OF(os || is, tile_x, 24, false);
   SAGITTA_CONFIG_OF(os || is, tile_address, kAddressBits, true);
@@ -61,14 +65,23 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG(output_zero_point, 8, true);
   SAGITTA_CONFIG(output_min, 8, true);
   SAGITTA_CONFIG(output_max, 8, true);
-  SAGITTA_CONFIG(operation, 1, false);
+  SAGITTA_CONFIG(operation, 2, false);
   SAGITTA_CONFIG(raw, 1, false);
+  const int bank_bits = std::bit_width(static_cast<unsigned>(program_->activation_banks - 1));
+  SAGITTA_CONFIG(input_bank, bank_bits, false);
+  SAGITTA_CONFIG(second_bank, bank_bits, false);
+  SAGITTA_CONFIG(output_bank, bank_bits, false);
+  SAGITTA_CONFIG(tap_scale, kMantissaBits, false);
+  SAGITTA_CONFIG(second_scale, kMantissaBits, false);
+  SAGITTA_CONFIG(tap_shift, kShiftBits, false);
+  SAGITTA_CONFIG(second_zero_point, 8, true);
   SAGITTA_FIELD(phase, 4, false);
   SAGITTA_FIELD(layer, 8, false);
-  SAGITTA_FIELD(input_bank, 1, false);
   SAGITTA_FIELD(weight_bank, 1, false);
   SAGITTA_FIELD(column_tile, 16, false);
   SAGITTA_FIELD(first_column, 24, false);
+  SAGITTA_FIELD(group_column, 24, false);
+  SAGITTA_FIELD(group_address, kAddressBits, true);
   SAGITTA_FIELD(first_row, 24, false);
   SAGITTA_FIELD(count, 24, false);
   SAGITTA_FIELD(output_address, kAddressBits, true);
@@ -91,7 +104,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(os, drain_address2, kAddressBits, true);
   SAGITTA_FIELD_OF(!is || program_->parameters.tile_words > 0, param1, 1, false);
   SAGITTA_FIELD_OF(!is, param_lane1, 9, false);
-  SAGITTA_FIELD(pool1, 4, false);
+  SAGITTA_FIELD(pool1, 5, false);
   SAGITTA_FIELD(pool2, 4, false);
   SAGITTA_FIELD(pool_address1, kAddressBits, true);
   SAGITTA_FIELD(pool_address2, kAddressBits, true);

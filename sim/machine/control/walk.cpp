@@ -1,5 +1,5 @@
-// How the sequencer walks over output pixels and over the taps of their windows, and pooling,
-// which is nothing but that.
+// How the sequencer walks over output pixels and over the taps of their windows, and pooling and
+// adding, which are nothing but that.
 #include "base/wrap.h"
 #include "machine/control/sequencer.h"
 
@@ -39,16 +39,27 @@ bool Sequencer::next_tap(SequencerState& s) const {
   return true;
 }
 
+// A position that has left its output row moves to the next one, and from the last one to the first
+// of the next image.
+void Sequencer::wrap_position(const LayerDescriptor& c, std::int32_t& y, std::int32_t& x,
+                              std::int32_t& address) {
+  if (wrap_sub(x, c.origin_x) >= c.span_x) {
+    x = wrap_sub(x, c.span_x);
+    y = wrap_add(y, c.stride_y);
+    address = wrap_add(address, c.line_step);
+  }
+  if (wrap_sub(y, c.origin_y) >= c.span_y) {
+    y = wrap_sub(y, c.span_y);
+    address = wrap_add(address, c.image_step);
+  }
+}
+
 // Moves the walker to the next output pixel in raster order.
 void Sequencer::walk(SequencerState& s) const {
   const LayerDescriptor& c = s.config;
   s.walk_x = wrap_add(s.walk_x, c.stride_x);
   s.walk_address = wrap_add(s.walk_address, c.pixel_step);
-  if (wrap_sub(s.walk_x, c.origin_x) >= c.span_x) {
-    s.walk_x = wrap_sub(s.walk_x, c.span_x);
-    s.walk_y = wrap_add(s.walk_y, c.stride_y);
-    s.walk_address = wrap_add(s.walk_address, c.line_step);
-  }
+  wrap_position(c, s.walk_y, s.walk_x, s.walk_address);
 }
 
 // A tile's pixels lie as far behind those of the tile before as the array takes at once.
@@ -57,11 +68,7 @@ void Sequencer::advance_positions(const Cycle& cycle, const LayerDescriptor& c) 
     std::int32_t y = wrap_add(row_y_.now(cycle)[i], c.tile_y);
     std::int32_t x = wrap_add(row_x_.now(cycle)[i], c.tile_x);
     std::int32_t address = wrap_add(row_address_.now(cycle)[i], c.tile_address);
-    if (wrap_sub(x, c.origin_x) >= c.span_x) {
-      x = wrap_sub(x, c.span_x);
-      y = wrap_add(y, c.stride_y);
-      address = wrap_add(address, c.line_step);
-    }
+    wrap_position(c, y, x, address);
     row_y_.next(cycle)[i] = y;
     row_x_.next(cycle)[i] = x;
     row_address_.next(cycle)[i] = address;
@@ -75,8 +82,9 @@ void Sequencer::step_pool(const SequencerState& now, SequencerState& s) const {
   const bool inside = y >= 0 && y < c.height && x >= 0 && x < c.width;
   const bool first = now.kernel_y == 0 && now.kernel_x == 0;
   const bool last = next_tap(s);
-  s.pool1 = static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) | (last ? kPoolLast : 0) |
-                                      (inside ? 0 : kPoolPadded));
+  s.pool1 =
+      static_cast<std::uint8_t>(kPoolTap | (first ? kPoolFirst : 0) | (last ? kPoolLast : 0) |
+                                (inside ? 0 : kPoolPadded) | (now.kernel_x != 0 ? kPoolSecond : 0));
   s.pool_address1 = now.output_address;
   if (!last) return;
   walk(s);

@@ -10,11 +10,12 @@ ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program
     : sequencer_(&sequencer),
       ports_(sequencer.positions()),
       columns_(program.array.columns),
+      bank_count_(program.activation_banks),
       logits_(program.logits),
       raw_(program.raw_output),
       bytes_(program.memory.activation_bytes) {
   banks_ = layout.held<std::int8_t>("memory.activation.bank[].word[]",
-                                    {2, static_cast<int>(bytes_)}, 8, Storage::sram);
+                                    {bank_count_, static_cast<int>(bytes_)}, 8, Storage::sram);
   read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {ports_}, 8);
   vector_ = layout.pipe<std::int8_t>("memory.activation.vector[]", {columns_}, 8);
 }
@@ -24,7 +25,7 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
   std::memset(read, 0, static_cast<std::size_t>(ports_));
   const int ports = sequencer_->activations_read(s);
   if (ports == 0) return;
-  const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
+  const std::int8_t* bank = banks_.at(cycle) + s.config.input_bank * bytes_;
   const std::int32_t* row_y = sequencer_->row_y(cycle.now);
   const std::int32_t* row_x = sequencer_->row_x(cycle.now);
   const std::int32_t* row_address = sequencer_->row_address(cycle.now);
@@ -42,7 +43,7 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
     const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + shared_address;
     if (!inside) {
       read[r] = s.config.input_zero_point;
-    } else if (address < static_cast<std::uint64_t>(bytes_)) {
+    } else if (holds(s.config.input_bank, address)) {
       read[r] = bank[address];
     }  // else: beyond the memory, which reads as zero
   }
@@ -55,13 +56,16 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     std::memcpy(vector, vector_.now(cycle), static_cast<std::size_t>(columns_));
     return;
   }
-  const std::int8_t* bank = banks_.at(cycle) + s.input_bank * bytes_;
+  const int which = !pool             ? s.config.output_bank
+                    : s.kernel_x == 0 ? s.config.input_bank
+                                      : s.config.second_bank;
+  const std::int8_t* bank = banks_.at(cycle) + which * bytes_;
   const std::uint32_t first =
       pool ? static_cast<std::uint32_t>(s.walk_address) + static_cast<std::uint32_t>(s.tap_address)
            : static_cast<std::uint32_t>(s.output_address);
   for (int c = 0; c < columns_; ++c) {
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
-    vector[c] = address < static_cast<std::uint64_t>(bytes_) ? bank[address] : std::int8_t{0};
+    vector[c] = holds(which, address) ? bank[address] : std::int8_t{0};
   }
 }
 
@@ -76,7 +80,7 @@ void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteB
   read_rows(cycle, s);
   read_vector(cycle, s);
 
-  // Writes come last: a read in the same cycle sees the old word.
+  // Writes come last: a read in the same cycle sees the old word. The image goes to bank 0.
   const DmaState& d = dma.state(cycle.now);
   if (d.data_valid != 0 && d.data_image != 0) {
     const std::uint8_t* data = dma.data(cycle.now);
@@ -88,13 +92,13 @@ void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteB
     }
   }
   if (write.valid) {
-    std::int8_t* bank = banks_.at(cycle) + (s.input_bank ^ 1) * bytes_;
+    std::int8_t* bank = banks_.at(cycle) + s.config.output_bank * bytes_;
     const int lanes = sequencer_->lanes(s);
     const auto step = static_cast<std::uint32_t>(sequencer_->lane_step(s));
     for (int c = 0; c < lanes; ++c) {
       const std::uint32_t address =
           static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c) * step;
-      if (address < static_cast<std::uint64_t>(bytes_)) bank[address] = write.value[c];
+      if (holds(s.config.output_bank, address)) bank[address] = write.value[c];
     }
   }
 }

@@ -1,6 +1,7 @@
-// Two banks of feature maps: a layer reads one and writes the other. One read port a row of the
-// array, or (is) a column (im2col addressing: the sequencer's position registers plus the tap
-// address); one port of `columns` consecutive elements for pooling and for the host.
+// Banks of feature maps, as many as live at once: a layer reads one, or two to add them, and writes
+// another. One read port a row of the array, or (is) a column (im2col addressing: the sequencer's
+// position registers plus the tap address); one port of `columns` consecutive elements for pooling,
+// adding and the host. A bank that does not exist reads as zero and takes nothing.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class ActivationScratchpad {
 
   // Read registers: one element a port, towards the skew registers.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
-  // Read register of the wide port: pooling operands, or logits on their way to the host.
+  // Read register of the wide port: taps for the vector unit, or logits on their way to the host.
   const std::int8_t* vector(const std::byte* now) const { return vector_.now(now); }
   // Contents, for tests and reports.
   const std::int8_t* bank(const std::byte* held, int which) const {
@@ -40,10 +41,14 @@ class ActivationScratchpad {
  private:
   void read_rows(const Cycle& cycle, const SequencerState& s);
   void read_vector(const Cycle& cycle, const SequencerState& s) const;
+  bool holds(int bank, std::uint32_t address) const {
+    return bank < bank_count_ && address < static_cast<std::uint64_t>(bytes_);
+  }
 
   const Sequencer* sequencer_;
   int ports_;
   int columns_;
+  int bank_count_;
   int logits_;
   bool raw_;
   std::int64_t bytes_;

@@ -6,6 +6,19 @@
 #include "network/fixed_scale.h"
 
 namespace sagitta {
+namespace {
+
+bool operation_is(const SequencerState& s, LayerOperation operation) {
+  return s.config.operation == static_cast<std::uint8_t>(operation);
+}
+
+// The product register has 56 bits, whatever a fault has left in it.
+std::int64_t wrap_product(std::int64_t value) {
+  constexpr int kUnused = 64 - VectorUnit::kProductBits;
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(value) << kUnused) >> kUnused;
+}
+
+}  // namespace
 
 VectorUnit::VectorUnit(RegisterLayout& layout, const Program& program, const Sequencer& sequencer)
     : sequencer_(&sequencer),
@@ -38,31 +51,47 @@ void VectorUnit::step_sum(const Cycle& cycle, const SumVector& row) const {
   }
 }
 
-void VectorUnit::step_product(const Cycle& cycle, const SequencerState& s,
-                              const SumVector& checked) const {
-  const bool valid = checked.valid && s.config.raw == 0;
-  *product_valid_.next(cycle) = valid ? 1 : 0;
-  *product_address_.next(cycle) = valid ? checked.address : *product_address_.now(cycle);
+// One multiplier a lane: of a sum and its scale, or of a tap and the layer's scale, which adds up
+// until the pixel's last tap. Sums go first, should a fault bring both.
+void VectorUnit::step_product(const Cycle& cycle, const SequencerState& s, const SumVector& checked,
+                              const std::int8_t* operand) const {
+  const bool sums = checked.valid && s.config.raw == 0;
+  const bool tap =
+      !sums && operation_is(s, LayerOperation::accumulate) && (s.pool1 & kPoolTap) != 0;
+  const bool last = tap && (s.pool1 & kPoolLast) != 0;
+  *product_valid_.next(cycle) = sums || last ? 1 : 0;
+  *product_address_.next(cycle) = sums   ? checked.address
+                                  : last ? s.pool_address1
+                                         : *product_address_.now(cycle);
+  const std::int64_t* now = product_.now(cycle);
   std::int64_t* next = product_.next(cycle);
   if (product_shift_.count > 0) {
-    *product_shift_.next(cycle) = valid ? *shift_.at(cycle) : *product_shift_.now(cycle);
+    *product_shift_.next(cycle) = sums ? *shift_.at(cycle) : *product_shift_.now(cycle);
   }
-  if (!valid) {
-    std::memcpy(next, product_.now(cycle),
-                sizeof(std::int64_t) * static_cast<std::size_t>(columns_));
+  if (sums) {
+    const std::uint32_t* mantissa = mantissa_.at(cycle);
+    const std::size_t set = mantissa_.count > 1 ? 1 : 0;
+    for (std::size_t c = 0; c < static_cast<std::size_t>(columns_); ++c) {
+      next[c] = std::int64_t{checked.value[c]} * std::int64_t{mantissa[c * set]};
+    }
     return;
   }
-  const std::uint32_t* mantissa = mantissa_.at(cycle);
-  const std::size_t set = mantissa_.count > 1 ? 1 : 0;
-  for (std::size_t c = 0; c < static_cast<std::size_t>(columns_); ++c) {
-    next[c] = std::int64_t{checked.value[c]} * std::int64_t{mantissa[c * set]};
+  const bool first = (s.pool1 & kPoolFirst) != 0;
+  const bool second = (s.pool1 & kPoolSecond) != 0;
+  const bool padded = (s.pool1 & kPoolPadded) != 0;
+  const std::int64_t scale = second ? s.config.second_scale : s.config.tap_scale;
+  const int zero_point = second ? s.config.second_zero_point : s.config.input_zero_point;
+  for (int c = 0; c < columns_; ++c) {
+    const std::int64_t before = tap && first ? 0 : now[c];
+    next[c] = tap && !padded ? wrap_product(before + (operand[c] - zero_point) * scale) : before;
   }
 }
 
 void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const {
   const auto bytes = static_cast<std::size_t>(columns_);
   std::int8_t* next = output_.next(cycle);
-  const bool pooled = (s.pool2 & kPoolTap) != 0 && (s.pool2 & kPoolLast) != 0;
+  const bool pooled = operation_is(s, LayerOperation::max_pool) && (s.pool2 & kPoolTap) != 0 &&
+                      (s.pool2 & kPoolLast) != 0;
   *output_valid_.next(cycle) = pooled || *product_valid_.now(cycle) != 0 ? 1 : 0;
   if (pooled) {
     *output_address_.next(cycle) = s.pool_address2;
@@ -70,6 +99,7 @@ void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const 
   } else if (*product_valid_.now(cycle) != 0) {
     *output_address_.next(cycle) = *product_address_.now(cycle);
     const std::int64_t* product = product_.now(cycle);
+    const bool accumulated = operation_is(s, LayerOperation::accumulate);
     const bool own = product_shift_.count == 0;
     const std::uint8_t* shift = own ? shift_.at(cycle) : product_shift_.now(cycle);
     const std::size_t set = own && shift_.count > 1 ? 1 : 0;
@@ -77,8 +107,8 @@ void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const 
     const std::int64_t low = s.config.output_min;
     const std::int64_t high = s.config.output_max;
     for (std::size_t c = 0; c < static_cast<std::size_t>(columns_); ++c) {
-      const std::int64_t q =
-          round_half_even(product[c], shift[c * set]) + s.config.output_zero_point;
+      const int bits = accumulated ? s.config.tap_shift : shift[c * set];
+      const std::int64_t q = round_half_even(product[c], bits) + s.config.output_zero_point;
       next[c] = static_cast<std::int8_t>(std::min(std::max(q, low), high));
     }
   } else {
@@ -91,7 +121,7 @@ void VectorUnit::step_pool(const Cycle& cycle, const SequencerState& s,
                            const std::int8_t* operand) const {
   const std::int8_t* now = pool_.now(cycle);
   std::int8_t* next = pool_.next(cycle);
-  if ((s.pool1 & kPoolTap) == 0) {
+  if (!operation_is(s, LayerOperation::max_pool) || (s.pool1 & kPoolTap) == 0) {
     std::memcpy(next, now, static_cast<std::size_t>(columns_));
     return;
   }
@@ -122,7 +152,7 @@ void VectorUnit::step(const Cycle& cycle, const SumVector& row, const SumVector&
                     sum_.view(cycle.now).valid;
   if (!idle_.skip(busy)) {
     step_sum(cycle, row);
-    step_product(cycle, s, checked);
+    step_product(cycle, s, checked, pool_operand);
     step_output(cycle, s);
     step_pool(cycle, s, pool_operand);
   }

@@ -1,8 +1,10 @@
 // The vector unit: bias at the head of the drain path, requantisation and activation behind the
-// resilience unit, and max pooling. One vector of `columns` lanes a cycle, no stalls. A lane has
-// its own parameters; input stationary, where a vector is one channel, all lanes share one set.
+// resilience unit; max pooling; average pooling and residual add, whose taps the requantiser's
+// multipliers add up. One vector of `columns` lanes a cycle, no stalls. A lane has its own
+// parameters; input stationary, where a vector is one channel, all lanes share one set.
 //
 //   array row -> sum (bias added) -> [resilience unit] -> product -> output -> scratchpad
+//   scratchpad -> product (accumulates a pixel's taps) -> output -> scratchpad
 //   scratchpad -> pool -> output -> scratchpad
 #pragma once
 
@@ -23,7 +25,7 @@ class VectorUnit {
 
   // `row`: the sums that leave the array, or, where folds add up, the partial-sum memory;
   // `checked`: what leaves the resilience unit, or sums() where there is none;
-  // `pool_operand`: the activation scratchpad's wide read register.
+  // `pool_operand`: the activation scratchpad's wide read register, a tap of each lane.
   void step(const Cycle& cycle, const SumVector& row, const SumVector& checked,
             const std::int8_t* pool_operand, const WeightScratchpad& weights);
 
@@ -37,7 +39,8 @@ class VectorUnit {
 
  private:
   void step_sum(const Cycle& cycle, const SumVector& row) const;
-  void step_product(const Cycle& cycle, const SequencerState& s, const SumVector& checked) const;
+  void step_product(const Cycle& cycle, const SequencerState& s, const SumVector& checked,
+                    const std::int8_t* operand) const;
   void step_output(const Cycle& cycle, const SequencerState& s) const;
   void step_pool(const Cycle& cycle, const SequencerState& s, const std::int8_t* operand) const;
   void load_parameters(const Cycle& cycle, const SequencerState& s,

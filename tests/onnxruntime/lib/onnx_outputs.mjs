@@ -58,7 +58,8 @@ function message(number, payload) {
 
 // Operators whose outputs are quantised tensors. MaxPool, Flatten and Reshape
 // are decided by their input: they also run on float tensors.
-const QUANTISED = new Set(['QuantizeLinear', 'QLinearConv', 'QLinearMatMul']);
+const QUANTISED = new Set(['QuantizeLinear', 'QLinearConv', 'QLinearMatMul', 'QLinearAdd',
+  'QLinearAveragePool', 'QLinearGlobalAveragePool']);
 const TRANSPARENT = new Set(['MaxPool', 'Flatten', 'Reshape']);
 const NODE_INPUT = 1;
 

@@ -39,13 +39,16 @@ export function preprocess(images, networkPath) {
   return { type: 'float32', dims, data };
 }
 
-/** Runs the samples (first axis) one at a time; the callback gets each result. */
-export async function forEachSample(session, input, callback) {
-  const [count, ...rest] = input.dims;
+function sampleOf({ type, dims: [, ...rest], data }, i) {
   const size = rest.reduce((a, b) => a * b, 1);
-  for (let i = 0; i < count; ++i) {
-    const sample = new ort.Tensor(
-      input.type, input.data.slice(i * size, (i + 1) * size), [1, ...rest]);
-    callback(await session.run({ [session.inputNames[0]]: sample }), i);
+  return new ort.Tensor(type, data.slice(i * size, (i + 1) * size), [1, ...rest]);
+}
+
+/** Runs the samples (first axis) one at a time; the callback gets each result. */
+export async function forEachSample(session, inputs, callback) {
+  for (let i = 0; i < inputs[0].dims[0]; ++i) {
+    const feeds = Object.fromEntries(
+      session.inputNames.map((name, n) => [name, sampleOf(inputs[n], i)]));
+    callback(await session.run(feeds), i);
   }
 }
