@@ -35,6 +35,11 @@ std::string machine_digest(const MachinePlan& plan, const Network& network) {
   return sha256(text);
 }
 
+Experiment with_network(Experiment experiment) {
+  require_network(experiment);
+  return experiment;
+}
+
 // Does `work`. An error in it about the experiment blames the override that gave the value.
 template <typename Work>
 void with_origin(const Experiment& experiment, Work work) {
@@ -49,7 +54,7 @@ void with_origin(const Experiment& experiment, Work work) {
 }  // namespace
 
 Campaign::Campaign(Experiment experiment)
-    : experiment_(std::move(experiment)),
+    : experiment_(with_network(std::move(experiment))),
       folder_(open_network(experiment_.network_path)),
       images_(folder_.load_test(experiment_.images)),
       technology_(load_technology(experiment_.technology_path)) {

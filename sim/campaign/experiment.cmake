@@ -2,15 +2,18 @@
 find_package(nlohmann_json REQUIRED)
 find_package(valijson CONFIG REQUIRED)
 
-# The published schema is compiled in, so that the tool validates wherever it is installed.
-set(schema ${PROJECT_SOURCE_DIR}/configs/schema/experiment.schema.json)
-set_property(
-  DIRECTORY
-  APPEND
-  PROPERTY CMAKE_CONFIGURE_DEPENDS ${schema})
-file(READ ${schema} SAGITTA_EXPERIMENT_SCHEMA)
-configure_file(${CMAKE_CURRENT_LIST_DIR}/experiment_schema.cpp.in
-               ${CMAKE_CURRENT_BINARY_DIR}/experiment_schema.cpp @ONLY)
+# The published schemas are compiled in, so that the tool validates wherever it is installed.
+foreach(name IN ITEMS EXPERIMENT WORKLOAD)
+  string(TOLOWER ${name} file)
+  set(schema ${PROJECT_SOURCE_DIR}/configs/schema/${file}.schema.json)
+  set_property(
+    DIRECTORY
+    APPEND
+    PROPERTY CMAKE_CONFIGURE_DEPENDS ${schema})
+  file(READ ${schema} SAGITTA_${name}_SCHEMA)
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/schemas.cpp.in ${CMAKE_CURRENT_BINARY_DIR}/schemas.cpp
+               @ONLY)
 
 add_library(
   sagitta_experiment STATIC
@@ -19,10 +22,11 @@ add_library(
   experiment_source.cpp
   json_schema.cpp
   json_text.cpp
-  ${CMAKE_CURRENT_BINARY_DIR}/experiment_schema.cpp)
+  workload_file.cpp
+  ${CMAKE_CURRENT_BINARY_DIR}/schemas.cpp)
 target_link_libraries(
   sagitta_experiment
-  PUBLIC sagitta_options sagitta_base nlohmann_json::nlohmann_json
-  PRIVATE valijson)
+  PUBLIC sagitta_options sagitta_base sagitta_workload nlohmann_json::nlohmann_json
+  PRIVATE fmt::fmt valijson)
 target_compile_definitions(sagitta_experiment
                            PRIVATE SAGITTA_DATA_DIR="${PROJECT_SOURCE_DIR}/configs")

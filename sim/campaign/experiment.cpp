@@ -4,8 +4,10 @@
 #include <system_error>
 #include <utility>
 
+#include "base/error.h"
 #include "campaign/experiment_expand.h"
 #include "campaign/experiment_source.h"
+#include "campaign/json_text.h"
 
 namespace sagitta {
 namespace {
@@ -36,12 +38,46 @@ void require_file(const ExperimentSource& source, const std::string& where, cons
                   ", those in --set to the current folder");
 }
 
+// Which keys make sense together; the schema knows each on its own.
+void check_keys(const ExperimentSource& source, const Experiment& experiment) {
+  const json& document = source.document();
+  if (experiment.network_path.empty() && experiment.workload_path.empty()) {
+    source.fail("$.network", "this key is missing",
+                "add \"network\": a network folder; or \"workload\": layers that are only timed");
+  }
+  if (experiment.workload_path.empty()) {
+    if (experiment.timing == Timing::real) return;
+    source.fail("$.timing", "only a workload can be timed by SCALE-Sim's conventions",
+                "remove the key, or name a \"workload\" in place of the network");
+  }
+  if (!experiment.network_path.empty()) {
+    source.fail("$.workload", "there is a network too", "name one of them");
+  }
+  for (const char* key : {"images", "batch", "fault", "thresholds", "calibration_images"}) {
+    if (!document.contains(key) || document[key].is_null()) continue;
+    source.fail(json_place("$", key), "this key does not apply to a workload, which has no values",
+                "remove it, or name a \"network\"");
+  }
+  if (experiment.timing == Timing::real) return;
+  for (const Configuration& configuration : experiment.configurations) {
+    if (configuration.scheme.kind == "none") continue;
+    source.fail("$.scheme",
+                "SCALE-Sim's conventions know no " + configuration.scheme.kind + " scheme",
+                "use \"none\", or \"timing\": \"real\"");
+  }
+}
+
 void require_files(const ExperimentSource& source, const Experiment& experiment) {
   std::error_code error;
   const std::string& network = experiment.network_path;
   const bool folder = fs::is_directory(network, error);
-  require_file(source, "$.network", folder ? network + "/network.json" : network,
-               "name a network folder; ");
+  if (!network.empty()) {
+    require_file(source, "$.network", folder ? network + "/network.json" : network,
+                 "name a network folder; ");
+  } else {
+    require_file(source, "$.workload", experiment.workload_path,
+                 "name a workload file (.json) or a topology (.csv); ");
+  }
   require_file(source, "$.technology", experiment.technology_path, "");
   if (!experiment.thresholds_path.empty()) {
     require_file(source, "$.thresholds", experiment.thresholds_path,
@@ -60,13 +96,19 @@ ordered_json null_if(bool absent, const Value& value) {
 }
 
 ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
+  const bool timed = !experiment.workload_path.empty();
   ordered_json all;
-  all["network"] = experiment.network_path;
-  all["images"] = null_if(experiment.images == 0, experiment.images);
-  all["batch"] = experiment.batch;
+  if (timed) {
+    all["workload"] = experiment.workload_path;
+    all["timing"] = to_string(experiment.timing);
+  } else {
+    all["network"] = experiment.network_path;
+    all["images"] = null_if(experiment.images == 0, experiment.images);
+    all["batch"] = experiment.batch;
+  }
   all["array"] = expansion.array;
   all["scheme"] = expansion.scheme;
-  all["fault"] = expansion.fault;
+  if (!timed) all["fault"] = expansion.fault;
   all["memory"] = {{"activation_bytes", experiment.memory.activation_bytes},
                    {"weight_rows", experiment.memory.weight_rows},
                    {"partial_rows", experiment.memory.partial_rows},
@@ -75,6 +117,7 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
                    {"dma_queue", experiment.memory.dma_queue}};
   all["technology"] = experiment.technology_path;
   all["clock_mhz"] = experiment.clock_mhz;
+  if (timed) return all;
   all["thresholds"] = null_if(experiment.thresholds_path.empty(), experiment.thresholds_path);
   all["calibration_images"] =
       null_if(experiment.calibration_images == 0, experiment.calibration_images);
@@ -83,6 +126,17 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
 
 }  // namespace
 
+const char* to_string(Timing timing) {
+  return timing == Timing::real ? "real" : "scale-sim";
+}
+
+void require_network(const Experiment& experiment) {
+  if (experiment.workload_path.empty()) return;
+  throw InputError(origin_of("$.workload", experiment.overridden, experiment.file), "$.workload",
+                   "a workload has shapes and no values: it can only be timed",
+                   "time it with sagitta run, or name a \"network\" in its place");
+}
+
 Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides) {
   const ExperimentSource source(path, overrides);
   const json& document = source.document();
@@ -90,7 +144,9 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   Experiment experiment;
   experiment.file = path;
   experiment.overridden = source.overridden();
-  experiment.network_path = document["network"].get<std::string>();
+  experiment.network_path = value_or(document, "network", std::string());
+  experiment.workload_path = value_or(document, "workload", std::string());
+  if (document.value("timing", "real") == "scale-sim") experiment.timing = Timing::scale_sim;
   experiment.images = value_or(document, "images", 0);
   experiment.batch = value_or(document, "batch", experiment.batch);
   const json memory = document.value("memory", json::object());
@@ -111,6 +167,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   Expansion expansion = expand(source);
   experiment.resolved = resolve(experiment, expansion);
   experiment.configurations = std::move(expansion.configurations);
+  check_keys(source, experiment);
   require_files(source, experiment);
   return experiment;
 }

@@ -46,6 +46,10 @@ struct Configuration {
   FaultPlan fault;
 };
 
+// How a workload is timed: by the machine, or by SCALE-Sim's conventions (docs/scale-sim.md).
+enum class Timing : std::uint8_t { real, scale_sim };
+const char* to_string(Timing timing);
+
 // A place in the experiment that an override of the command line has set.
 struct Overridden {
   std::string where;   // "$.array.rows"
@@ -61,10 +65,13 @@ std::string origin_of(const std::string& where, const std::vector<Overridden>& o
 struct Experiment {
   std::string file;  // for messages; empty when built in memory
   std::vector<Overridden> overridden;
-  std::string network_path;  // absolute
-  int images = 0;            // 0: all of the test set
-  int batch = 1;             // images that go through the machine together
-  MemoryShape memory;        // zeros: sized to fit
+  // Absolute paths of which one is empty: a network, or a list of layers that is only timed.
+  std::string network_path;
+  std::string workload_path;
+  Timing timing = Timing::real;
+  int images = 0;      // 0: all of the test set
+  int batch = 1;       // images that go through the machine together
+  MemoryShape memory;  // zeros: sized to fit
   double clock_mhz = 500.0;
   std::string technology_path;  // absolute
   std::string thresholds_path;  // absolute; empty: calibrated before the run
@@ -73,6 +80,9 @@ struct Experiment {
   std::vector<Configuration> configurations;
   nlohmann::ordered_json resolved;  // everything above as a file that would give the same again
 };
+
+// Throws InputError for a workload, which has no values to work on.
+void require_network(const Experiment& experiment);
 
 // Reads and checks `path`; `overrides` are "key.path=value" (value as JSON, or else as a string).
 // Throws InputError with file, JSON path, value and remedy; an unknown key names the nearest known.

@@ -56,7 +56,7 @@ void make_paths_absolute(json& document, const std::string& folder) {
     const auto path = value.get<std::string>();
     if (!path.empty()) value = absolute_path(path, folder);
   };
-  for (const char* key : {"network", "technology", "thresholds"}) {
+  for (const char* key : {"network", "workload", "technology", "thresholds"}) {
     if (document.contains(key)) for_each_string(document[key], key, change);
   }
   if (!document.contains("fault")) return;

@@ -374,8 +374,7 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
   return file;
 }
 
-Protection protection_of(const Scheme& scheme, const ArrayShape& array,
-                         const ThresholdFile& thresholds, const std::string& thresholds_path) {
+Protection blocks_of(const Scheme& scheme) {
   Protection p;
   p.name = scheme.name;
   p.tmr_pe = scheme.kind == "tmr-pe";
@@ -385,6 +384,14 @@ Protection protection_of(const Scheme& scheme, const ArrayShape& array,
   checker.present = true;
   checker.gate = scheme.gate;
   checker.granularity = scheme.granularity;
+  return p;
+}
+
+Protection protection_of(const Scheme& scheme, const ArrayShape& array,
+                         const ThresholdFile& thresholds, const std::string& thresholds_path) {
+  Protection p = blocks_of(scheme);
+  if (!scheme.needs_thresholds()) return p;
+  Checker& checker = scheme.kind == "gradient" ? p.gradient : p.range;
   for (const ThresholdFit& fit : thresholds.fits) {
     if (!fits(fit, scheme, array)) continue;
     for (const LayerFit& layer : fit.layers) checker.layers.push_back({layer.layer, layer.bounds});

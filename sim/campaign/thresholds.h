@@ -55,6 +55,8 @@ void write_thresholds(const ThresholdFile& file, const std::string& path);
 // Throws InputError when the file was changed by hand or does not belong to the network.
 ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& folder);
 
+// The machine's view of a scheme without bounds: which blocks there are.
+Protection blocks_of(const Scheme& scheme);
 // The machine's view of a scheme. Throws InputError when the file holds no fit for it.
 Protection protection_of(const Scheme& scheme, const ArrayShape& array,
                          const ThresholdFile& thresholds, const std::string& thresholds_path);

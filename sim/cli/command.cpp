@@ -128,6 +128,15 @@ void write_results(const std::string& folder, const Campaign& campaign,
   write_file(folder + "/results.json", document(results));
 }
 
+void check_overwrite(const ExperimentOptions& options, const std::string& resolved) {
+  const std::string target = options.output + "/experiment.json";
+  std::error_code error;
+  if (options.output.empty() || !std::filesystem::equivalent(target, options.file, error)) return;
+  if (read_file(target) == resolved) return;
+  throw InputError(target, "", "is the experiment itself, and results go beside a resolved copy",
+                   "give another folder with -o DIR");
+}
+
 std::string document(const nlohmann::ordered_json& json) {
   // File names need not be UTF-8; JSON must be.
   return json.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

@@ -61,6 +61,8 @@ std::vector<std::string> left_over(const std::string& folder,
 // Writes results.json, results.csv, the resolved experiment and the thresholds used.
 void write_results(const std::string& folder, const Campaign& campaign,
                    const nlohmann::ordered_json& results);
+// The resolved experiment, of this text, must not replace the one that the user wrote.
+void check_overwrite(const ExperimentOptions& options, const std::string& resolved);
 // The text of a JSON document.
 std::string document(const nlohmann::ordered_json& json);
 // Standard output, with an error when it cannot be written (a closed pipe, a full disk).
@@ -75,5 +77,6 @@ void add_sweep(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_counters(CLI::App& app);
 void add_gemm(CLI::App& app);
+void add_scale_sim(CLI::App& app);
 
 }  // namespace sagitta::cli

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/command.h"
+#include "cli/workload.h"
 #include "fault/site.h"
 #include "report/counter_report.h"
 #include "report/results.h"
@@ -20,33 +21,23 @@ namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
 
-// The resolved experiment must not replace the one that the user wrote.
-void check_overwrite(const ExperimentOptions& options, const Campaign& campaign) {
-  const std::string target = options.output + "/experiment.json";
-  std::error_code error;
-  if (options.output.empty() || !std::filesystem::equivalent(target, options.file, error)) return;
-  if (read_file(target) == document(campaign.experiment().resolved)) return;
-  throw InputError(target, "", "is the experiment itself, and results go beside a resolved copy",
-                   "give another folder with -o DIR");
-}
-
 // Adds a command that loads an experiment, works for a while and may leave a folder of results.
-Options add_experiment_command(CLI::App& app, const std::string& name,
-                               const std::string& description, const std::string& footer,
-                               const std::function<void(const Options&, Campaign&)>& work,
-                               const std::vector<std::string>& set = {}) {
+void add_experiment_command(CLI::App& app, const std::string& name, const std::string& description,
+                            const std::string& footer,
+                            const std::function<void(const Options&, Campaign&)>& work,
+                            const std::vector<std::string>& set = {}) {
   auto* command = app.add_subcommand(name, description);
   command->footer(footer);
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
   command->callback([options, work, set] {
     check_output(options->output);
+    if (!set.empty()) require_network(options->load());  // before keys that only networks take
     options->set.insert(options->set.end(), set.begin(), set.end());
     Campaign campaign(options->load());
-    check_overwrite(*options, campaign);
+    check_overwrite(*options, document(campaign.experiment().resolved));
     work(options, campaign);
   });
-  return options;
 }
 
 // `more`: other files that the command has put into the output folder.
@@ -144,7 +135,12 @@ void add_check(CLI::App& app) {
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command, false);
   command->callback([options] {
-    Campaign campaign(options->load());
+    Experiment experiment = options->load();
+    if (!experiment.workload_path.empty()) {
+      check_workload(*options, std::move(experiment));
+      return;
+    }
+    Campaign campaign(std::move(experiment));
     campaign.read_plans();
     nlohmann::ordered_json j;
     j["experiment"] = campaign.experiment().resolved;
@@ -175,24 +171,37 @@ void add_check(CLI::App& app) {
 }
 
 void add_run(CLI::App& app) {
-  const auto options_of_run = add_experiment_command(
-      app, "run",
-      "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy",
+  auto* command = app.add_subcommand(
+      "run",
+      "Put every image through the SystemC machine, fault-free: accuracy, cycles, area, energy; "
+      "or time a workload");
+  command->footer(
       "Examples: sagitta run configs/lenet5.json --set array.rows=[8,16] -o out/run\n"
-      "          sagitta run configs/lenet5.json --set scheme=none --counters",
-      [](const Options& options, Campaign& campaign) {
-        {
-          ProgressLine line("inferences", campaign.clean_units(), options->quiet);
-          campaign.run_clean(options->worker_count(), line.callback());
-        }
-        const auto results = clean_results(campaign);
-        std::string text = clean_table(results, colour_wanted());
-        if (options->counters) text += counters_of_machines(campaign);
-        finish(options, campaign, results, text);
-      });
-  app.get_subcommand("run")->add_flag(
-      "--counters", options_of_run->counters,
+      "          sagitta run configs/lenet5.json --set scheme=none --counters\n"
+      "          sagitta run configs/resnet50.json");
+  auto options = std::make_shared<ExperimentOptions>();
+  options->add_to(*command);
+  command->add_flag(
+      "--counters", options->counters,
       "Print what was counted, layer by layer; `sagitta counters` says what each count means");
+  command->callback([options] {
+    check_output(options->output);
+    Experiment experiment = options->load();
+    if (!experiment.workload_path.empty()) {
+      run_workload(*options, std::move(experiment));
+      return;
+    }
+    Campaign campaign(std::move(experiment));
+    check_overwrite(*options, document(campaign.experiment().resolved));
+    {
+      ProgressLine line("inferences", campaign.clean_units(), options->quiet);
+      campaign.run_clean(options->worker_count(), line.callback());
+    }
+    const auto results = clean_results(campaign);
+    std::string text = clean_table(results, colour_wanted());
+    if (options->counters) text += counters_of_machines(campaign);
+    finish(options, campaign, results, text);
+  });
 }
 
 void add_calibrate(CLI::App& app) {
@@ -220,6 +229,7 @@ void add_calibrate(CLI::App& app) {
     }
     options->set.emplace_back("thresholds=null");  // the file that is about to be made
     const Experiment experiment = options->load();
+    require_network(experiment);
     const NetworkFolder folder = open_network(experiment.network_path);
     const ThresholdFile file = calibrate(experiment, folder);
     if (file.fits.empty()) {

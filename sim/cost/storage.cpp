@@ -202,10 +202,12 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
   const bool is = program.array.dataflow == Dataflow::is;
   const auto finds = [&path](const Rule& rule) { return path.starts_with(rule.prefix); };
   const Rule* found = std::find_if(std::begin(kInputRules), std::end(kInputRules), finds);
-  if (!is || found == std::end(kInputRules)) {
+  bool known = is && found != std::end(kInputRules);
+  if (!known) {
     found = std::find_if(std::begin(kRules), std::end(kRules), finds);
+    known = found != std::end(kRules);
   }
-  if (found != std::end(kRules)) {
+  if (known) {
     const Rule& rule = *found;
     // A valid bit is new in every cycle; it has nothing to hold. A stationary operand has.
     const std::string stays = is ? ".pe.a" : ".pe.b";

@@ -3,6 +3,29 @@
 #include <algorithm>
 
 namespace sagitta {
+namespace {
+
+// One lane and one row: the others are out of range, which has a defined behaviour. The scratchpads
+// keep their size, which costs nothing as long as they are not stepped.
+std::optional<Program> narrowed(const Program& program, DataPath data_path) {
+  if (data_path == DataPath::whole) return std::nullopt;
+  Program narrow;
+  narrow.array = program.array;
+  narrow.array.rows = narrow.array.columns = 1;
+  narrow.memory = program.memory;
+  narrow.memory.partial_rows = 1;
+  return narrow;
+}
+
+std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
+  std::vector<SumStage> delay;
+  for (int i = 0; i < stages; ++i) {
+    delay.emplace_back(layout, "resilience.delay[" + std::to_string(i) + "]", 1, false);
+  }
+  return delay;
+}
+
+}  // namespace
 
 int Machine::unit_latency(const Program& program) {
   const Protection& p = program.protection;
@@ -28,8 +51,9 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   return waits;
 }
 
-Machine::Machine(const Program& program)
+Machine::Machine(const Program& program, DataPath data_path)
     : program_(&program),
+      narrow_(narrowed(program, data_path)),
       sequencer_(layout_, program, unit_latency(program)),
       dma_(layout_, program),
       activations_(layout_, program, sequencer_),
@@ -37,38 +61,42 @@ Machine::Machine(const Program& program)
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
                                        : std::nullopt),
-      array_(layout_, program.array, program.protection.tmr_pe ? 3 : 1),
-      partial_sums_(program.array.dataflow != Dataflow::os
-                        ? std::optional<PartialSums>(std::in_place, layout_, program, sequencer_)
-                        : std::nullopt),
-      vector_(layout_, program, sequencer_),
-      checksum_(program.protection.checksum
+      array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
+      partial_sums_(
+          program.array.dataflow != Dataflow::os
+              ? std::optional<PartialSums>(std::in_place, layout_, built_for(), sequencer_)
+              : std::nullopt),
+      vector_(layout_, built_for(), sequencer_),
+      checksum_(built_for().protection.checksum
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,
                                                       partial_sums())
                     : std::nullopt),
       checkers_([&] {
         // Parameter words lie in the order in which the compiler packs them (schedule/compile.cpp).
+        const Protection& protection = built_for().protection;
         std::vector<std::unique_ptr<SumChecker>> checkers;
         const bool is = program.array.dataflow == Dataflow::is;
-        int lane_word = 2 + (program.protection.checksum && is ? 2 : 0);
-        int tile_word = program.protection.checksum && !is ? 1 : 0;
+        int lane_word = 2 + (protection.checksum && is ? 2 : 0);
+        int tile_word = protection.checksum && !is ? 1 : 0;
         const auto word = [&](const Checker& c) {
           int& next = c.granularity == Granularity::channel ? lane_word : tile_word;
           next += 2;
           return next - 2;
         };
-        if (program.protection.range.present) {
-          checkers.push_back(std::make_unique<RangeChecker>(layout_, program, sequencer_,
-                                                            word(program.protection.range)));
+        if (protection.range.present) {
+          checkers.push_back(
+              std::make_unique<RangeChecker>(layout_, program, sequencer_, word(protection.range)));
         }
-        if (program.protection.gradient.present) {
+        if (protection.gradient.present) {
           checkers.push_back(std::make_unique<GradientChecker>(layout_, program, sequencer_,
-                                                               word(program.protection.gradient)));
+                                                               word(protection.gradient)));
         }
         return checkers;
       }()),
+      unit_delay_(delay_stages(layout_, narrow_ ? unit_latency(program) : 0)),
       state_(layout_),
       counters_(program.layers.size() + 1) {
+  if (narrow_) return;  // no result reaches the host
   logits_.resize(static_cast<std::size_t>(program.logits));
   if (program.raw_output) raw_output_.resize(static_cast<std::size_t>(program.logits));
 }
@@ -115,6 +143,7 @@ std::int32_t Machine::parameter_channel() const {
 
 SumVector Machine::checked() const {
   const std::byte* now = state_.now();
+  if (!unit_delay_.empty()) return unit_delay_.back().view(now);
   if (!checkers_.empty()) return checkers_.back()->output(now);
   if (checksum_) return checksum_->output(now);
   return vector_.sums(now);
@@ -255,6 +284,11 @@ void Machine::step() {
 
   sequencer_.step(cycle, dma_.state(now).done);
   dma_.step(cycle, s);
+  if (narrow_) {
+    step_drain_path(cycle);
+    commit();
+    return;
+  }
   activations_.step(cycle, dma_, vector_.output(now));
   weights_.step(cycle, dma_, parameter_channel());
   const SumVector row = drained();
@@ -273,6 +307,20 @@ void Machine::step() {
     sums = checker->output(now);
   }
   commit();
+}
+
+// Without a data path: whether something is on its way from the array to the scratchpad, and where
+// to.
+void Machine::step_drain_path(const Cycle& cycle) {
+  const std::byte* now = state_.now();
+  const SumVector row = drained();
+  if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
+  vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
+  SumVector sums = vector_.sums(now);
+  for (const SumStage& stage : unit_delay_) {
+    stage.load(cycle, sums);
+    sums = stage.view(now);
+  }
 }
 
 void Machine::commit() {

@@ -51,14 +51,23 @@ class MachineObserver {
   virtual void observe(const Machine& machine) = 0;
 };
 
+// Whether a machine has its data path, or only what decides when things happen.
+//  - whole: every register.
+//  - none: sequencer, DMA and the valid bits, tags and addresses of the drain path, stepped by the
+//    same cores. Array, scratchpads and resilience unit stand still; the other registers of the
+//    drain path are one lane wide and hold nothing of meaning. Cycles, tiles and counters equal the
+//    whole machine's, but for what values decide: mismatches and suppressions are 0, and no result
+//    reaches the host.
+enum class DataPath : std::uint8_t { whole, none };
+
 class Machine {
  public:
-  explicit Machine(const Program& program);
+  explicit Machine(const Program& program, DataPath data_path = DataPath::whole);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
   // Reset, with a new image (program.input.elements() values, HWC) in DRAM. The image must outlive
-  // the run.
+  // the run; without one (nullptr) DRAM holds zeros.
   void reset(const std::int8_t* image);
 
   // One clock cycle without the SystemC kernel.
@@ -137,6 +146,8 @@ class Machine {
   static std::vector<int> parameter_waits(const Program& program);
 
  private:
+  const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
+  void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
   void count_dma(const SequencerState& s, LayerCounters& c) const;
@@ -144,6 +155,7 @@ class Machine {
   void record_tile(const SequencerState& s);
 
   const Program* program_;
+  std::optional<Program> narrow_;  // what the drain path is elaborated for, without a data path
   RegisterLayout layout_;
   Sequencer sequencer_;
   Dma dma_;
@@ -155,6 +167,7 @@ class Machine {
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
+  std::vector<SumStage> unit_delay_;  // without a data path, in place of the resilience unit
   MachineState state_;
 
   std::int64_t cycle_ = 0;

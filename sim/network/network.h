@@ -58,7 +58,7 @@ struct Layer {
   FeatureShape output;
   Window window;
 
-  // kind == gemm only.
+  // kind == gemm only; without values (no weights) in a network of shapes, which is only timed.
   int groups = 1;
   std::vector<std::int8_t> weights;  // [K][N]; k runs over (kernel row, kernel column, channel)
   std::vector<std::int32_t> bias;    // [N]; includes -input_zero_point * sum_k weights[k][n],
@@ -77,6 +77,7 @@ struct Layer {
   int output_max = 127;
   float output_scale = 1.0F;  // real value of one step of the output
 
+  bool has_values() const { return kind != LayerKind::gemm || !weights.empty(); }
   int rows() const { return output.height * output.width; }                                  // M
   int depth() const { return window.kernel_h * window.kernel_w * input.channels / groups; }  // K
   int columns() const { return output.channels; }                                            // N

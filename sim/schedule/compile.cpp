@@ -187,6 +187,15 @@ Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
   return t;
 }
 
+// Zeros in place of the values that a layer does not have.
+Layer with_zeros(Layer layer) {
+  const auto columns = static_cast<std::size_t>(layer.columns());
+  layer.weights.resize(static_cast<std::size_t>(layer.depth()) * columns);
+  layer.bias.resize(columns);
+  layer.scale.resize(columns);
+  return layer;
+}
+
 std::int64_t fit(std::int64_t requested, std::int64_t needed, std::int64_t least,
                  const std::string& where, const std::string& key, const std::string& what) {
   if (requested == 0) {
@@ -327,10 +336,13 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
                                               static_cast<std::uint32_t>(layer.columns()));
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
+    const Layer zeros = layer.has_values() ? Layer{} : with_zeros(layer);
+    const Layer& source = layer.has_values() ? layer : zeros;
     for (const ColumnTile& tile : column_tiles(d.columns, d.group_columns, d.tile_channels)) {
       program.transfers.push_back(array.dataflow == Dataflow::is
-                                      ? channel_tile(layer, gemm_index, tile, program)
-                                      : column_tile(layer, gemm_index, tile, program));
+                                      ? channel_tile(source, gemm_index, tile, program)
+                                      : column_tile(source, gemm_index, tile, program));
+      if (!layer.has_values()) program.transfers.back().bytes = {};  // as long, but without bytes
     }
     ++gemm_index;
   }

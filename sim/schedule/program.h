@@ -115,7 +115,8 @@ std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most);
 struct Transfer {
   bool is_image = false;
   std::int64_t header = 0;          // bytes of parameters, before the weights
-  std::vector<std::uint8_t> bytes;  // empty for the image, which the host supplies
+  std::vector<std::uint8_t> bytes;  // empty for the image, which the host supplies, and for layers
+                                    // without values
   std::int64_t size = 0;
 };
 

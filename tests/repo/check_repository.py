@@ -18,13 +18,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAY_INCLUDE = {
     "base": set(),
     "network": {"base"},
+    "workload": {"base", "network"},
     "schedule": {"base", "network"},
     "machine": {"base", "network", "schedule"},
     "fault": {"base"},
     "cost": {"base", "schedule"},  # counts and programs, no simulation
-    "campaign": {"base", "network", "schedule", "machine", "fault", "cost"},
+    "campaign": {"base", "network", "workload", "schedule", "machine", "fault", "cost"},
     "report": {"base", "campaign"},  # a campaign's records
-    "cli": {"base", "network", "schedule", "machine", "fault", "cost", "campaign", "report"},
+    "cli": {"base", "network", "workload", "schedule", "machine", "fault", "cost", "campaign",
+            "report"},
 }
 # Where SystemC may be seen, included directly or through other headers.
 SYSTEMC = re.compile(r"machine/|cli/|campaign/campaign\.cpp$")
@@ -103,7 +105,7 @@ def check_length():
 def check_schemas():
     seen = 0
     for path in files():
-        described = (path.startswith(("configs/", "docs/examples/"))
+        described = (path.startswith(("configs/", "docs/examples/", "traces/workloads/"))
                      or path.endswith("/network.json"))
         if not (described and path.endswith(".json")):
             continue

@@ -112,20 +112,21 @@ TEST(CostEnergyItems, RowPositionsAreLoadedInSetupAndWithEveryRowTile) {
   EXPECT_EQ(count_of(c, "control", "row", "flip-flop toggle"), 0.5 * 2 * 96 * (2 * 3 + 2));
 }
 
-// docs/machine.md: with 64 cycles of latency the image is there in cycle 1 + 64 + 1 = 66 and the
-// weights 1 + 64 + 2 later, so the wait that begins in cycle 1 ends with cycle 133, a stall of 132.
-// Setup is 2 cycles, the tile 2 + 2 x 2 + 2 - 2, flush 5, loads 2, the store 2 beats and 64.
+// docs/machine.md: with 64 cycles of latency the image is there in cycle 1 + 64 + 1 = 66. The
+// weights are asked for a cycle after it, and their two beats follow its one: the wait that begins
+// in cycle 1 ends with cycle 68, a stall of 67. Setup is 2 cycles, the tile 2 + 2 x 2 + 2 - 2,
+// flush 5, loads 2, the store 2 beats and 64.
 TEST(CostEnergyItems, ControlRestsInAStall) {
   const Costed c(gemm(2, 2, 2, {2, 2}, {}));
-  constexpr int kStall = 132;
+  constexpr int kStall = 67;
   constexpr int kActive = 1 + 2 + 6 + 5 + 2 + 2 + 64;
   ASSERT_EQ(c.machine.cycle(), kActive + kStall);
   EXPECT_EQ(count_of(c, "control", "sequencer", "cycle count: 24-bit adder"), kActive);
-  // 83 bits of the DMA's control (state 2, transfer, done and wait 16 each, position 32, bank 1)
-  // take new data in an eighth of them, half of which changes; three beats of 16 bytes come with a
-  // tag of 51 bits (three flags, address 32, count 16).
+  // 131 bits of the DMA's control (transfer, done 16 each, two requests of valid 1, transfer and
+  // wait 16, position 32, bank 1) take new data in an eighth of them, half of which changes; three
+  // beats of 16 bytes come with a tag of 51 bits (three flags, address 32, count 16).
   EXPECT_EQ(count_of(c, "memory", "dma", "flip-flop toggle"),
-            0.5 * (83 * kActive / 8.0 + (128 + 51) * 3));
+            0.5 * (131 * kActive / 8.0 + (128 + 51) * 3));
 }
 
 // From 1 KB on, the price of a bit depends on the banks: more than 16 are dear. Only the activation

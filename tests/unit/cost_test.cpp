@@ -60,11 +60,12 @@ TEST(CostArea, ArrayOfTwoByTwoByHand) {
 
 TEST(CostArea, ControlOfTwoByTwoByHand) {
   const Costed c = two_by_two({});
-  EXPECT_EQ(count_of(c.area, "control", "sequencer", "flip-flop bit"), 522 + 551);
+  EXPECT_EQ(count_of(c.area, "control", "sequencer", "flip-flop bit"), 668 + 607);
   EXPECT_EQ(count_of(c.area, "control", "row", "flip-flop bit"), 2 * 96);
-  // A row: three sums and three comparisons for im2col; three steps, one span, three wraps, one
-  // comparison and six selects from tile to tile; 96 enables.
-  const double row = 3 * kAdd32 + 3 * 32 * kCompare + 7 * kAdd32 + 32 * kCompare + 6 * 32 * kMux;
+  // A row: three sums and three comparisons for im2col; from tile to tile three steps, two spans,
+  // five wraps, two comparisons and eight selects; 96 enables.
+  const double row =
+      3 * kAdd32 + 3 * 32 * kCompare + 10 * kAdd32 + 2 * 32 * kCompare + 8 * 32 * kMux;
   EXPECT_NEAR(c.area.unit_um2("control", "row"), 2 * (row + 96 * (kFlipFlop + kMux)), 0.05);
 }
 
@@ -74,7 +75,7 @@ TEST(CostArea, MemoryOfTwoByTwoByHand) {
   EXPECT_EQ(count_of(c.area, "memory", "weight", "SRAM bit"), 2 * 64 * 2 * 8);
   EXPECT_EQ(count_of(c.area, "memory", "parameter", "SRAM bit"), 2 * 4 * 32);
   EXPECT_EQ(count_of(c.area, "memory", "accumulator", "SRAM bit"), 4 * 32);
-  EXPECT_EQ(count_of(c.area, "memory", "dma", "flip-flop bit"), 134 + 128);
+  EXPECT_EQ(count_of(c.area, "memory", "dma", "flip-flop bit"), 182 + 128);
   // 2 KB in 4 banks, then three memories under 1 KB.
   EXPECT_NEAR(area_of_kind(c.area, "memory", CostKind::sram),
               16384 * 0.379562 + (2048 + 256 + 128) * 0.46224, 0.01);
@@ -87,7 +88,9 @@ TEST(CostArea, VectorUnitOfTwoByTwoByHand) {
   EXPECT_NEAR(area_of_kind(c.area, "vector", CostKind::flip_flop), bits * kFlipFlop, 0.01);
   const double lane = kAdd32 + multiply(32, 24) + 6 * 56 * kMux + 56 * kEqual + add(56) +
                       48 * kEqual + 2 * 8 * kCompare + 2 * 8 * kMux + 8 * kCompare + 3 * 8 * kMux +
-                      8 * kMux;
+                      8 * kMux +
+                      // Taps: less the zero point, sum or tap, add up, first, whose shift.
+                      add(9) + (32 + 24) * kMux + add(56) + 56 * kAnd + 6 * kMux;
   EXPECT_NEAR(area_of_kind(c.area, "vector", CostKind::logic), 2 * lane + (bits - 3) * kMux, 0.05);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -66,8 +67,13 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
   const Experiment experiment = folder.load(R"({"network": "net"})");
   const json schema = json::parse(read_file(configs + "/schema/experiment.schema.json"));
   const json resolved = experiment.resolved;
+  folder.write("w.json", "{}");
+  const json timed = folder.load(R"({"workload": "w.json"})").resolved;
+  EXPECT_EQ(timed["timing"], schema["properties"]["timing"]["default"]);
+  const std::set<std::string> others = {"$schema", "network",    "workload",
+                                        "timing",  "technology", "scheme"};
   for (const auto& [key, property] : schema["properties"].items()) {
-    if (key == "$schema" || key == "network" || key == "technology" || key == "scheme") continue;
+    if (others.count(key) > 0) continue;
     EXPECT_EQ(resolved[key], property["default"]) << key;
     if (!property.contains("properties")) continue;
     for (const auto& [name, part] : property["properties"].items()) {
@@ -217,9 +223,16 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
 TEST(Experiment, ResolvedHasEveryKey) {
   const ExperimentFolder folder;
   const json resolved = folder.load(R"({"network": "net"})").resolved;
+  folder.write("w.json", "{}");
+  const json timed = folder.load(R"({"workload": "w.json"})").resolved;
   const json schema = json::parse(read_file(configs + "/schema/experiment.schema.json"));
   for (const auto& [key, property] : schema["properties"].items()) {
-    EXPECT_TRUE(resolved.contains(key) || key == "$schema") << key;
+    const bool written =
+        key == "workload" || key == "timing" ? timed.contains(key) : resolved.contains(key);
+    EXPECT_TRUE(written || key == "$schema") << key;
+  }
+  for (const char* key : {"network", "images", "fault", "thresholds", "calibration_images"}) {
+    EXPECT_FALSE(timed.contains(key)) << key;
   }
 }
 

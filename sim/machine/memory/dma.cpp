@@ -52,7 +52,8 @@ void Dma::declare(RegisterLayout& layout) {
 
 const std::uint8_t* Dma::source(std::uint16_t transfer) const {
   const Transfer& t = program_->transfers[transfer];
-  return t.is_image ? reinterpret_cast<const std::uint8_t*>(image_) : t.bytes.data();
+  if (t.is_image) return reinterpret_cast<const std::uint8_t*>(image_);
+  return t.bytes.empty() ? nullptr : t.bytes.data();
 }
 
 std::uint32_t Dma::count(const std::byte* now) const {
@@ -70,8 +71,11 @@ bool Dma::receive(const DmaState& now, DmaState& s, const Cycle& cycle) const {
   const bool image = exists(transfer) && program_->transfers[transfer].is_image;
   const std::int64_t size = exists(transfer) ? program_->transfers[transfer].size : 0;
   if (const std::int64_t count = delivered(cycle.now); count > 0) {
-    std::memcpy(data_.next(cycle), source(transfer) + now.position,
-                static_cast<std::size_t>(count));
+    if (const std::uint8_t* bytes = source(transfer); bytes != nullptr) {
+      std::memcpy(data_.next(cycle), bytes + now.position, static_cast<std::size_t>(count));
+    } else {
+      std::memset(data_.next(cycle), 0, static_cast<std::size_t>(count));
+    }
     s.data_valid = 1;
     s.data_image = image ? 1 : 0;
     s.data_bank = now.bank;

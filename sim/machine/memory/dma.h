@@ -35,7 +35,8 @@ class Dma {
  public:
   Dma(RegisterLayout& layout, const Program& program);
 
-  // The image that transfer 0 delivers; must outlive the run.
+  // The image that transfer 0 delivers; must outlive the run. Without one, and for weights that the
+  // program has no bytes of, DRAM holds zeros.
   void set_image(const std::int8_t* pixels) { image_ = pixels; }
   // Whether DRAM has a beat to give in this cycle: the outside world, not a register. It always has
   // unless somebody says otherwise; refresh and other masters make it late, never wrong.

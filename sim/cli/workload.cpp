@@ -1,0 +1,276 @@
+// sagitta run on a workload, and sagitta scale-sim.
+#include "cli/workload.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "campaign/timing_run.h"
+#include "report/counter_report.h"
+#include "report/results.h"
+#include "report/timing_results.h"
+#include "workload/scale_sim_reports.h"
+
+namespace sagitta::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kReports = {"COMPUTE_REPORT.csv", "BANDWIDTH_REPORT.csv",
+                                           "DETAILED_ACCESS_REPORT.csv"};
+
+void write_reports(const std::string& folder, const std::vector<ScaleSimLayer>& layers, int pes) {
+  make_output(folder);
+  write_file(folder + "/" + kReports[0], compute_report(layers, pes));
+  write_file(folder + "/" + kReports[1], bandwidth_report(layers));
+  write_file(folder + "/" + kReports[2], detailed_access_report(layers));
+}
+
+// A folder of its own for each machine where there are several.
+std::string folder_of(const std::string& output, const TimedMachine& machine,
+                      std::size_t machines) {
+  if (machines == 1) return output;
+  return fmt::format("{}/{}x{}-{}", output, machine.array.rows, machine.array.columns,
+                     to_string(machine.array.dataflow));
+}
+
+struct ScaleSimOptions {
+  std::string config, topology, form, output, exported;
+  bool traces = false;
+  bool json = false;
+};
+
+TopologyForm form_of(const ScaleSimOptions& o) {
+  if (o.form.empty()) return topology_form(o.topology);
+  return o.form == "gemm" ? TopologyForm::gemm : TopologyForm::convolution;
+}
+
+// A topology, or the products of a workload file.
+std::vector<TopologyLayer> layers_of(const ScaleSimOptions& o) {
+  if (o.topology.ends_with(".json")) return read_workload(o.topology).products;
+  return read_topology(o.topology, form_of(o)).layers;
+}
+
+void export_topology(const ScaleSimOptions& o) {
+  const TopologyForm form = o.form == "gemm" ? TopologyForm::gemm : TopologyForm::convolution;
+  std::error_code error;
+  if (fs::equivalent(o.exported, o.topology, error)) {
+    throw InputError(o.exported, "", "is the file that is read", "give another name");
+  }
+  write_file(o.exported, write_topology(layers_of(o), form, o.topology));
+  print("Written: " + o.exported + "\n");
+}
+
+// The traces of one layer, in files that get their names when they are whole.
+class TraceFiles {
+ public:
+  TraceFiles(std::string folder, const TopologyLayer& layer, const ScaleSimConfig& config)
+      : folder_(std::move(folder)) {
+    check_size(layer, config);
+    make_output(folder_);
+    for (const char* buffer : {"IFMAP", "FILTER", "OFMAP"}) {
+      files_[buffer].open(name(buffer) + ".part", std::ios::binary);
+    }
+  }
+  ~TraceFiles() {
+    std::error_code ignored;
+    for (auto& [buffer, file] : files_) fs::remove(name(buffer) + ".part", ignored);
+  }
+  TraceFiles(const TraceFiles&) = delete;
+  TraceFiles& operator=(const TraceFiles&) = delete;
+
+  void add(const char* buffer, const std::string& line) { files_.at(buffer) << line; }
+  void finish() {
+    for (auto& [buffer, file] : files_) {
+      file.close();
+      std::error_code error;
+      if (file) fs::rename(name(buffer) + ".part", name(buffer), error);
+      if (!file || error) {
+        throw InputError(name(buffer), "", "cannot be written", "check the disk");
+      }
+    }
+  }
+
+ private:
+  std::string name(const std::string& buffer) const {
+    return folder_ + "/" + buffer + "_SRAM_TRACE.csv";
+  }
+  // A line a cycle with a cell a port: more than anybody would read is a slip.
+  static void check_size(const TopologyLayer& layer, const ScaleSimConfig& config) {
+    constexpr double kMostBytes = 8e9;
+    constexpr double kBytesAPort = 3;  // ",-1"; addresses are longer
+    const FoldWalker walker(layer, config.dataflow, config.rows, config.columns);
+    const double bytes = kBytesAPort * static_cast<double>(walker.schedule_cycles()) *
+                         (config.rows + 2.0 * config.columns);
+    if (bytes <= kMostBytes) return;
+    throw InputError("--traces", "layer " + layer.name,
+                     fmt::format("its traces would have more than {:.0f} GB", bytes / 1e9),
+                     "trace a smaller layer or a smaller array");
+  }
+
+  std::string folder_;
+  std::map<std::string, std::ofstream> files_;
+};
+
+nlohmann::ordered_json to_json(const ScaleSimOptions& o, const ScaleSimConfig& config,
+                               const std::vector<ScaleSimLayer>& layers) {
+  nlohmann::ordered_json j;
+  j["config"] = o.config;
+  j["topology"] = o.topology;
+  j["run_name"] = config.run_name;
+  j["array"] = {
+      {"rows", config.rows}, {"cols", config.columns}, {"dataflow", to_string(config.dataflow)}};
+  j["layers"] = nlohmann::ordered_json::array();
+  for (const ScaleSimLayer& l : layers) {
+    j["layers"].push_back(
+        {{"name", l.name},
+         {"M", l.rows},
+         {"K", l.depth},
+         {"N", l.columns},
+         {"folds", l.folds},
+         {"total_cycles", l.last_cycle()},
+         {"total_cycles_with_prefetch", l.cycles_with_prefetch()},
+         {"stall_cycles", l.stall_cycles},
+         {"overall_utilization", l.overall_utilization(config.rows * config.columns)},
+         {"mapping_efficiency", l.mapping_efficiency},
+         {"compute_utilization", l.compute_utilization},
+         {"ifmap_reads", l.ifmap.count},
+         {"filter_reads", l.filter.count},
+         {"ofmap_writes", l.ofmap.count}});
+  }
+  return j;
+}
+
+void run_scale_sim(const ScaleSimOptions& o) {
+  if (!o.exported.empty()) {
+    export_topology(o);
+    return;
+  }
+  if (o.config.empty()) {
+    throw InputError("--config", "", "no architecture file is named",
+                     "name one with -c FILE, or say --export-topology FILE");
+  }
+  if (o.traces && o.output.empty()) {
+    throw InputError("--traces", "", "there is no folder to write them to", "name one with -o DIR");
+  }
+  check_output(o.output);
+  const ScaleSimConfig config = read_scale_sim_config(o.config);
+  if (config.user_bandwidth) {
+    throw InputError(o.config, "[run_presets] InterfaceBandwidth",
+                     "USER: waiting for DRAM is not modelled in this timing",
+                     "write CALC, or run an experiment with \"timing\": \"real\" and "
+                     "memory.dram_bytes_per_cycle");
+  }
+  const std::vector<TopologyLayer> topology = layers_of(o);
+  const std::string folder = o.output.empty() ? "" : o.output + "/" + config.run_name;
+  std::vector<ScaleSimLayer> layers;
+  for (std::size_t i = 0; i < topology.size(); ++i) {
+    if (!o.traces) {
+      layers.push_back(simulate_scale_sim(topology[i], config));
+      continue;
+    }
+    TraceFiles files(fmt::format("{}/layer{}", folder, i), topology[i], config);
+    layers.push_back(simulate_scale_sim(
+        topology[i], config,
+        [&files](const char* buffer, const std::string& line) { files.add(buffer, line); }));
+    files.finish();
+  }
+  const int pes = config.rows * config.columns;
+  if (!folder.empty()) write_reports(folder, layers, pes);
+  print(o.json ? document(to_json(o, config, layers)) : compute_report(layers, pes));
+}
+
+}  // namespace
+
+void run_workload(const ExperimentOptions& options, Experiment experiment) {
+  check_output(options.output);
+  TimingRun run(std::move(experiment));
+  const std::string resolved = document(run.experiment().resolved);
+  check_overwrite(options, resolved);
+  {
+    ProgressLine line("machines", static_cast<std::int64_t>(run.machines().size()), options.quiet);
+    run.run(line.callback());
+  }
+  const nlohmann::ordered_json results = timing_results(run);
+  std::vector<std::string> files = {"results.json", "results.csv", "experiment.json"};
+  if (!options.output.empty()) {
+    make_output(options.output);
+    write_file(options.output + "/experiment.json", resolved);
+    write_file(options.output + "/results.csv", results_csv(results));
+    if (run.experiment().timing == Timing::scale_sim) {
+      for (const TimedMachine& m : run.machines()) {
+        const std::string folder = folder_of(options.output, m, run.machines().size());
+        write_reports(folder, m.layers, m.array.rows * m.array.columns);
+      }
+      files.insert(files.end(), kReports.begin(), kReports.end());
+    }
+    write_file(options.output + "/results.json", document(results));
+  }
+  std::string text = timing_table(results, colour_wanted());
+  for (const TimedMachine& m : run.machines()) {
+    if (!options.counters || m.counters.empty()) continue;
+    text += fmt::format("\n{}\n", m.name) +
+            counters_table(m.program.layer_names, m.counters, colour_wanted());
+  }
+  print(options.json ? document(results) : text);
+  if (options.output.empty() || options.quiet || options.json) return;
+  print(fmt::format("Written to {}: {}\n", options.output, fmt::join(files, ", ")));
+}
+
+void check_workload(const ExperimentOptions& options, Experiment experiment) {
+  const TimingRun run(std::move(experiment));
+  nlohmann::ordered_json j;
+  j["experiment"] = run.experiment().resolved;
+  j["machines"] = nlohmann::ordered_json::array();
+  for (const TimedMachine& m : run.machines()) {
+    j["machines"].push_back({{"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
+                             {"scheme", m.scheme.name}});
+  }
+  print(options.json
+            ? document(j)
+            : fmt::format("{}: workload {}, {} layers, {} MACs, timing {}, {} machines\nOK\n",
+                          run.experiment().file, run.workload().name, run.workload().layers.size(),
+                          run.workload().macs(), to_string(run.experiment().timing),
+                          run.machines().size()));
+}
+
+void add_scale_sim(CLI::App& app) {
+  auto* command = app.add_subcommand(
+      "scale-sim", "Time a SCALE-Sim topology under that simulator's conventions; its reports");
+  command->footer(
+      "Options are SCALE-Sim's. -t also takes a workload file (.json).\n"
+      "Examples: sagitta scale-sim -c google.cfg -t alexnet.csv -o out\n"
+      "          sagitta scale-sim -t traces/workloads/resnet18.json --export-topology "
+      "resnet18.csv\n"
+      "What the machine itself takes: \"workload\" in an experiment, with sagitta run.");
+  auto o = std::make_shared<ScaleSimOptions>();
+  command->add_option("-c,--config", o->config, "Architecture file (.cfg)")->type_name("FILE");
+  command->add_option("-t,--topology", o->topology, "Topology (.csv) or workload file (.json)")
+      ->type_name("FILE")
+      ->required();
+  command
+      ->add_option("-i,--input-type", o->form,
+                   "Form of the topology's rows; without it the header decides")
+      ->check(CLI::IsMember({"conv", "gemm"}));
+  command
+      ->add_option("-o,-p,--output", o->output,
+                   "Folder; reports go to a folder below it that run_name names")
+      ->type_name("DIR")
+      ->check(not_empty);
+  command->add_flag("--traces", o->traces, "Also write the SRAM traces of every layer");
+  command
+      ->add_option("--export-topology", o->exported,
+                   "Write the layers as a topology of this form, and run nothing")
+      ->type_name("FILE")
+      ->check(not_empty);
+  command->add_flag("--json", o->json,
+                    "Print one JSON document on standard output and nothing else there");
+  command->callback([o] { run_scale_sim(*o); });
+}
+
+}  // namespace sagitta::cli
