@@ -228,7 +228,8 @@ module sagitta #(
   array #(
       .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES)
   ) array (
-      .clk, .reset, .activations, .weights, .mode, .load, .sums(array_sums)
+      .clk, .reset, .activations, .weights, .mode, .load, .swap_in(1'b0), .shift(1'b0),
+      .sums(array_sums)
   );
 
   vector_unit #(
@@ -258,8 +259,8 @@ module sagitta #(
           .WEIGHT_BITS(CHECKSUM_BITS)
       ) checksum (
           .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
-          .load, .tag, .next_tag, .read_row, .write_row, .lanes, .param1, .param_lane1, .bias_word,
-          .last_bias_word, .leaving_valid(row_valid), .sums_valid(bias_add_valid),
+          .load, .swap_in(1'b0), .shift(1'b0), .tag, .next_tag, .read_row, .write_row, .lanes,
+          .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid), .sums_valid(bias_add_valid),
           .sums_address(bias_add_address), .sums_sum(bias_add_sum), .output_valid(checksum_valid),
           .output_flag(checksum_flag), .output_address(checksum_address),
           .output_sum(checksum_sum)

@@ -1,10 +1,11 @@
 // The error detector: one column of PEs whose weights are the row sums of the weight tile. For each
-// row that leaves the array, the sum of the biased outputs must equal the column's, modulo 2^32; the
-// row's flag says where it does not.
+// row that leaves the array, the sum of the biased outputs must equal the column's, modulo 2^32;
+// the row's flag says where it does not.
 //
-// Input stationary the axes swap: a row is one channel of up to COLUMNS pixels, and what stays in the
-// column are the sums of the pixels' activations, which a second tree of LEVELS stages adds up as
-// they are loaded; weights and load enable wait as long. The channel's biases join at the end.
+// Input stationary the axes swap: a row is one channel of up to COLUMNS pixels, and what stays in
+// the column are the sums of the pixels' activations, which a second tree of LEVELS stages adds up
+// as they are loaded; weights, load enable and swap bit wait as long. The channel's biases join at
+// the end.
 //
 // The column has skew registers of its own. The sum of the outputs is a tree of LEVELS stages; the
 // sums and the expected value wait beside it.
@@ -14,6 +15,7 @@ module checksum #(
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1,
     parameter int WEIGHT_BITS = 8,
+    parameter int OVERLAP = 0,
     localparam int ACTIVATION_LANES = DATAFLOW == 2 ? COLUMNS : ROWS
 ) (
     input  wire clk,
@@ -23,6 +25,8 @@ module checksum #(
     input  wire [ROWS*8-1:0] weights,      // input stationary: one a row
     input  wire [1:0] mode,  // output stationary
     input  wire load,        // weight or input stationary, as are tags and rows
+    input  wire swap_in,     // overlap: as in the array
+    input  wire shift,
     input  wire [3:0] tag,
     input  wire [3:0] next_tag,
     input  wire [23:0] read_row,
@@ -30,8 +34,8 @@ module checksum #(
     input  wire [8:0] lanes,  // in use by the tile
     input  wire param1,
     input  wire [8:0] param_lane1,
-    // The sum of the biases, valid beside lane 0's parameters; input stationary, in every cycle, that
-    // of a channel's whole tile of pixels and of the layer's last one.
+    // The sum of the biases, valid beside lane 0's parameters; input stationary, in every cycle,
+    // that of a channel's whole tile of pixels and of the layer's last one.
     input  wire [31:0] bias_word,
     input  wire [31:0] last_bias_word,
     input  wire leaving_valid,     // a row of sums is on its way to the bias adder
@@ -56,6 +60,7 @@ module checksum #(
   wire [ROWS*8-1:0] moving;
   wire [WEIGHT_BITS-1:0] entering;
   wire load_now;
+  wire swap_now;
   if (DATAFLOW == 2) begin : inputs
     for (genvar l = 0; l <= LEVELS; l = l + 1) begin : input_tree
       localparam int ENTRIES = (COLUMNS + (1 << l) - 1) >> l;
@@ -89,17 +94,25 @@ module checksum #(
     if (LEVELS == 0) begin : at_once
       assign moving = weights;
       assign load_now = load;
+      assign swap_now = swap_in;
     end else begin : delayed
       delay_line #(.STAGES(LEVELS), .WIDTH(ROWS * 8)) late_weight (
           .clk, .reset, .in(weights), .out(moving));
       delay_line #(.STAGES(LEVELS), .WIDTH(1)) late_load (
           .clk, .reset, .in(load), .out(load_now));
+      if (OVERLAP != 0) begin : swaps
+        delay_line #(.STAGES(LEVELS), .WIDTH(1)) late_swap (
+            .clk, .reset, .in(swap_in), .out(swap_now));
+      end else begin : no_swaps
+        assign swap_now = swap_in;
+      end
     end
     wire unused = &{1'b0, weight, param1, param_lane1};
   end else begin : weight_sums
     assign moving = activations;
     assign entering = weight;
     assign load_now = load;
+    assign swap_now = swap_in;
     wire unused = &{1'b0, weights, last_bias_word};
   end
 
@@ -113,107 +126,66 @@ module checksum #(
     end
   end
 
-  // Weight sums come from above, sums of activations from below.
+  wire [ROWS-1:0] swaps;
+  for (genvar r = 0; r < ROWS; r = r + 1) begin : skew_swap
+    if (OVERLAP == 0 || r == 0) begin : at_once
+      assign swaps[r] = OVERLAP != 0 && swap_now;
+    end else begin : delayed
+      delay_line #(.STAGES(r), .WIDTH(1)) line (.clk, .reset, .in(swap_now), .out(swaps[r]));
+    end
+  end
+
+  // Weight sums come from above, sums of activations from below; sums leave at the top where
+  // outputs are stationary, else at the bottom.
   for (genvar r = 0; r < ROWS; r = r + 1) begin : pe
     localparam int BEFORE = DATAFLOW == 2 ? r + 1 : r - 1;
+    localparam int SUMS_FROM = DATAFLOW == 0 ? r + 1 : r - 1;
     wire [WEIGHT_BITS-1:0] from_column;
     wire [WEIGHT_BITS-1:0] onwards;
+    wire [31:0] sum_in;
+    wire [31:0] sum_out;
+    wire unused = &{1'b0, onwards};  // of the last PE
+
     if (BEFORE < 0 || BEFORE >= ROWS) begin : first
       assign from_column = entering;
     end else begin : later
       assign from_column = pe[BEFORE].onwards;
     end
-
-    logic [(DATAFLOW==2?WEIGHT_BITS:8)-1:0] a;
-    logic [(DATAFLOW==2?8:WEIGHT_BITS)-1:0] b;
-    logic [31:0] acc;
-    wire signed [WEIGHT_BITS+7:0] product;
-    multiply #(.A_WIDTH($bits(a)), .B_WIDTH($bits(b))) times (.a(a), .b(b), .product(product));
-
-    if (DATAFLOW == 0) begin : output_stationary
-      wire [31:0] below;
-      if (r + 1 == ROWS) begin : last_row
-        assign below = bias_sum;
-      end else begin : above_another
-        assign below = pe[r+1].acc;
-      end
-      always_ff @(posedge clk) begin
-        if (reset) begin
-          a <= '0;
-          b <= '0;
-          acc <= '0;
-        end else begin
-          a <= skew[r].now;
-          b <= from_column;
-          if (mode == 2'd0) acc <= acc + 32'(product);
-          else if (mode == 2'd1) acc <= below;
-          else acc <= bias_sum;
-        end
-      end
-      assign onwards = b;
-    end else begin : operand_stationary
-      wire [31:0] acc_above;
-      if (r == 0) begin : first_row
-        assign acc_above = '0;
-      end else begin : below_another
-        assign acc_above = pe[r-1].acc;
-      end
-      always_ff @(posedge clk) begin
-        if (reset) acc <= '0;
-        else acc <= acc_above + 32'(product);
-      end
-      if (DATAFLOW == 1) begin : weights_stay
-        always_ff @(posedge clk) begin
-          if (reset) begin
-            a <= '0;
-            b <= '0;
-          end else begin
-            a <= skew[r].now;
-            if (load_now) b <= from_column;
-          end
-        end
-        assign onwards = b;
-      end else begin : activations_stay
-        always_ff @(posedge clk) begin
-          if (reset) begin
-            a <= '0;
-            b <= '0;
-          end else begin
-            b <= skew[r].now;
-            if (load_now) a <= from_column;
-          end
-        end
-        assign onwards = a;
-      end
+    if (SUMS_FROM < 0 || SUMS_FROM >= ROWS) begin : sums_begin
+      assign sum_in = DATAFLOW == 0 && OVERLAP == 0 ? bias_sum : '0;
+    end else begin : sums_pass
+      assign sum_in = pe[SUMS_FROM].sum_out;
     end
-    wire unused = &{1'b0, onwards};  // of the last PE
+
+    checksum_pe #(.DATAFLOW(DATAFLOW), .WEIGHT_BITS(WEIGHT_BITS), .OVERLAP(OVERLAP)) unit (
+        .clk, .reset, .mode, .load(load_now), .swap_in(swaps[r]), .shift, .left(skew[r].now),
+        .from_column, .sum_in, .bias_sum, .onwards, .sum_out);
   end
 
   // The column's sum for the row that goes to the bias adder in this cycle.
   wire [31:0] column_sum;
   if (DATAFLOW == 0) begin : from_top
-    assign column_sum = pe[0].acc;
-    wire unused = &{1'b0, load_now, tag, next_tag, read_row, write_row};
+    assign column_sum = pe[0].sum_out;
+    wire unused = &{1'b0, tag, next_tag, read_row, write_row};
   end else begin : from_partial
     wire [31:0] aligned;
     wire [31:0] finished;
     // As long as a row of the array waits for its last column.
     localparam int STAGES = COLUMNS - 1 - (DATAFLOW == 2 ? LEVELS : 0);
     if (STAGES == 0) begin : at_once
-      assign aligned = pe[ROWS-1].acc;
+      assign aligned = pe[ROWS-1].sum_out;
     end else begin : wait_
       delay_line #(.STAGES(STAGES), .WIDTH(32)) line (
-          .clk, .reset, .in(pe[ROWS-1].acc), .out(aligned));
+          .clk, .reset, .in(pe[ROWS-1].sum_out), .out(aligned));
     end
     checksum_partial #(.PARTIAL_ROWS(PARTIAL_ROWS)) partial (
         .clk, .reset, .tag, .next_tag, .read_row, .write_row,
         .first(DATAFLOW == 2 ? '0 : bias_sum), .aligned, .finished);
     assign column_sum = DATAFLOW == 2 ? finished + bias_sum : finished;
-    wire unused = &{1'b0, mode};
   end
 
-  // Level 0 is the bias adder's output, of which lanes that are not in use count as zero. Each level
-  // of the tree adds neighbours of the one before it.
+  // Level 0 is the bias adder's output, of which lanes that are not in use count as zero. Each
+  // level of the tree adds neighbours of the one before it.
   for (genvar l = 0; l <= LEVELS; l = l + 1) begin : delay
     wire valid;
     wire [31:0] address;

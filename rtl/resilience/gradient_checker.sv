@@ -1,5 +1,5 @@
-// Replaces a sum by zero when its differences to both neighbouring lanes are out of bounds (Amarnath
-// et al., IOLTS 2022). Neighbours wrap over the lanes in use. Four stages: latch, difference,
+// Replaces a sum by zero when its differences to both neighbouring lanes are out of bounds
+// (Amarnath et al., IOLTS 2022). Neighbours wrap over the lanes in use. Four stages: latch, difference,
 // compare, result.
 module gradient_checker #(
     parameter int DATAFLOW = 0,

@@ -16,7 +16,7 @@ struct Alias {
 };
 
 // Paths whose registers lie elsewhere than the rules say; every rule that matches is applied, in
-// order. FLOW is the block of the machine's dataflow.
+// order.
 const Alias kAliases[] = {
     // Named blocks and instances between a path's components.
     {R"(^control\.(row|column)\[\])", "control.sequencer.positions.position[]"},
@@ -33,7 +33,7 @@ const Alias kAliases[] = {
      "memory.weight.parameter_.wait_[$1].waits.line.stage[]"},
     {R"(^memory\.partial\.)", "memory.sums.partial."},
     {R"(^memory\.accumulator\.)", "memory.raw_results.accumulator."},
-    {R"(^array\.pe\[\]\[\]\.)", "array.pe[].FLOW.unit."},
+    {R"(^array\.pe\[\]\[\]\.)", "array.pe[].flow.unit."},
     {R"(^array\.load\[(\d+)\])", "array.downwards.load[$1].delayed.enable"},
     {R"(^array\.deskew)", "array.downwards.deskew"},
     {R"(^resilience\.checksum\.weight\.)", "memory.weight.checksum."},
@@ -44,6 +44,9 @@ const Alias kAliases[] = {
      "resilience.checksum.inputs.input_tree[$1].later.entry"},
     {R"(^resilience\.checksum\.(late_weight|late_load))",
      "resilience.checksum.inputs.delayed.$1.stage"},
+    {R"(^resilience\.checksum\.late_swap)",
+     "resilience.checksum.inputs.delayed.swaps.late_swap.stage"},
+    {R"(^resilience\.checksum\.pe\[\]\.)", "resilience.checksum.pe[].unit."},
     {R"(^resilience\.checksum\.tree\[(\d+)\])", "resilience.checksum.tree[$1].later.entry"},
     {R"(^resilience\.checksum\.delay\[(\d+)\])", "resilience.checksum.delay[$1].later.stage"},
     {R"(^(resilience\.gradient\.(difference|compare))\.(sum|address|valid|flag))", "$1.stage.$3"},
@@ -52,14 +55,14 @@ const Alias kAliases[] = {
     {R"(^resilience\.gradient)", "resilience.neighbour_checker.gradient"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.
-    {R"((skew|skew_a|skew_b|deskew)\[(\d+)\]\[\]$)", "$1[$2].delayed.line.stage[]"},
+    {R"((skew|skew_a|skew_b|skew_swap|deskew)\[(\d+)\]\[\]$)", "$1[$2].delayed.line.stage[]"},
     // Copies of a register are one vector.
     {R"(\.copy\[\]$)", "[]"},
     // Keywords.
     {R"(\.(wait|output|config|parameter)(\.|$))", ".$1_$2"},
 };
 
-std::string rtl_path(const std::string& path, Dataflow dataflow) {
+std::string rtl_path(const std::string& path) {
   static const std::vector<std::pair<std::regex, std::string>> aliases = [] {
     std::vector<std::pair<std::regex, std::string>> compiled;
     for (const Alias& a : kAliases) compiled.emplace_back(a.pattern, a.replacement);
@@ -69,10 +72,7 @@ std::string rtl_path(const std::string& path, Dataflow dataflow) {
   for (const auto& [pattern, replacement] : aliases) {
     out = std::regex_replace(out, pattern, replacement);
   }
-  const std::string flow = dataflow == Dataflow::os   ? "output_stationary"
-                           : dataflow == Dataflow::ws ? "weight_stationary"
-                                                      : "input_stationary";
-  return std::regex_replace(out, std::regex("FLOW"), flow);
+  return out;
 }
 
 std::vector<std::string> split(const std::string& path) {
@@ -104,8 +104,8 @@ struct Place {
   std::int64_t elements = 1;
 };
 
-Place place_of(const RegisterClass& c, Dataflow dataflow) {
-  const std::vector<std::string> parts = split(rtl_path(c.path, dataflow));
+Place place_of(const RegisterClass& c) {
+  const std::vector<std::string> parts = split(rtl_path(c.path));
   Place place;
   if (c.storage == Storage::sram) {  // one memory, named after the components with an index
     for (const std::string& part : parts) {
@@ -159,7 +159,7 @@ RegisterMap::RegisterMap(const Machine& machine, RtlModel& rtl) : sites_(machine
   for (std::size_t i = 0; i < sites_.classes().size(); ++i) {
     first_.push_back(registers_.size());
     const RegisterClass& c = sites_.classes()[i];
-    const Place place = place_of(c, machine.program().array.dataflow);
+    const Place place = place_of(c);
     const std::size_t loop = place.scope.find("[]");
     RtlVariable variable;
     for (std::int64_t e = 0; e < c.elements(); ++e) {
