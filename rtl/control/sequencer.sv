@@ -115,78 +115,44 @@ module sequencer #(
   logic [23:0] first_depth;  // weight or input stationary
   // verilator lint_on UNUSEDSIGNAL
 
-  // The layer descriptor. The host's word has the fields of this dataflow, the first one lowest.
-  localparam int LOW_BITS = 488;
-  localparam int FLOW_BITS = OS ? 80 : WS ? 24 : 160;
   wire take_descriptor = phase == LOAD && layer < layers;
-  if (1) begin : config_
-    logic [15:0] height;
-    logic [23:0] width, rows, columns, group_columns;
-    logic [15:0] origin_y, origin_x, stride_y, stride_x;
-    logic [23:0] span_x, span_y;
-    logic [15:0] dilation_y, dilation_x;
-    logic [7:0] kernel_h, kernel_w;
-    logic [23:0] tap_channels;
-    logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step, image_step;
-    logic [23:0] tile_y, tile_x, depth, tile_channels;
-    logic [31:0] tile_address, tile_output;
-    logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
-    logic [1:0] operation;
-    logic raw;
-    logic [BANK_BITS-1:0] input_bank, second_bank, output_bank;
-    logic [23:0] tap_scale, second_scale;
-    logic [5:0] tap_shift;
-    logic [7:0] second_zero_point;
-    always_ff @(posedge clk) begin
-      if (reset) begin
-        {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x} <= '0;
-        {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x} <= '0;
-        {stride_x, stride_y, origin_x, origin_y, group_columns, columns, rows, width} <= '0;
-        {second_zero_point, tap_shift, second_scale, tap_scale, height} <= '0;
-        {output_bank, second_bank, input_bank} <= '0;
-        {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <= '0;
-      end else if (take_descriptor) begin
-        {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels,
-         kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x, stride_x, stride_y, origin_x,
-         origin_y, group_columns, columns, rows, width, height} <= next_descriptor[LOW_BITS-1:0];
-        {second_zero_point, tap_shift, second_scale, tap_scale, output_bank, second_bank,
-         input_bank, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
-            next_descriptor[DESCRIPTOR_BITS-1:LOW_BITS+FLOW_BITS];
-      end
-    end
-    if (WS) begin : no_tiles
-      assign {tile_address, tile_x, tile_y} = '0;
-    end else begin : tiles
-      always_ff @(posedge clk) begin
-        if (reset) {tile_address, tile_x, tile_y} <= '0;
-        else if (take_descriptor) {tile_address, tile_x, tile_y} <= next_descriptor[LOW_BITS+:80];
-      end
-    end
-    if (OS) begin : no_folds
-      assign depth = '0;
-    end else begin : folds
-      always_ff @(posedge clk) begin
-        if (reset) depth <= '0;
-        else if (take_descriptor) depth <= next_descriptor[LOW_BITS+(IS?80:0)+:24];
-      end
-    end
-    if (IS) begin : channels
-      always_ff @(posedge clk) begin
-        if (reset) {tile_output, tile_channels} <= '0;
-        else if (take_descriptor) {tile_output, tile_channels} <= next_descriptor[LOW_BITS+104+:56];
-      end
-    end else begin : no_channels
-      assign {tile_output, tile_channels} = '0;
-    end
-  end
-  wire gemm = config_.operation == 0;
+  logic [15:0] height;
+  logic [23:0] width, rows, columns, group_columns;
+  logic [15:0] origin_y, origin_x, stride_y, stride_x;
+  logic [23:0] span_x, span_y;
+  logic [15:0] dilation_y, dilation_x;
+  logic [7:0] kernel_h, kernel_w;
+  logic [23:0] tap_channels;
+  logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step, image_step;
+  logic [23:0] tile_y, tile_x, depth, tile_channels;
+  logic [31:0] tile_address, tile_output;
+  logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
+  logic [1:0] operation;
+  logic raw;
+  logic [BANK_BITS-1:0] input_bank, second_bank, output_bank;
+  logic [23:0] tap_scale, second_scale;
+  logic [5:0] tap_shift;
+  logic [7:0] second_zero_point;
+  layer_registers #(
+      .DATAFLOW(DATAFLOW), .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+  ) config_ (
+      .clk, .reset, .takes(take_descriptor), .next_descriptor,
+      .height, .width, .rows, .columns, .group_columns, .origin_y, .origin_x, .stride_y,
+      .stride_x, .span_x, .span_y, .dilation_y, .dilation_x, .kernel_h, .kernel_w,
+      .tap_channels, .tap_step_x, .tap_step_y, .origin_address, .pixel_step, .line_step,
+      .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
+      .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
+      .input_bank, .second_bank, .output_bank, .tap_scale, .second_scale, .tap_shift,
+      .second_zero_point
+  );
+  wire gemm = operation == 0;
 
   wire pixels_in_lanes = IS && gemm;
 
   // How much of the array the tile uses.
-  wire signed [24:0] channels_left = {1'b0, config_.group_columns} - {1'b0, group_column};
-  wire signed [24:0] pixels_left = {1'b0, config_.rows} - {1'b0, first_row};
-  wire signed [24:0] depth_left = {1'b0, config_.depth} - {1'b0, first_depth};
+  wire signed [24:0] channels_left = {1'b0, group_columns} - {1'b0, group_column};
+  wire signed [24:0] pixels_left = {1'b0, rows} - {1'b0, first_row};
+  wire signed [24:0] depth_left = {1'b0, depth} - {1'b0, first_depth};
   function automatic logic [8:0] clamped(input logic signed [24:0] left, input int most);
     clamped = left < 0 ? 9'd0 : 32'(left) > most ? 9'(most) : left[8:0];
   endfunction
@@ -196,13 +162,13 @@ module sequencer #(
   wire [24:0] counted = {1'b0, count} + 25'd1;  // does not wrap: what the phases' ends compare
   wire [23:0] first_row_next = first_row + 24'(OS ? ROWS : WS ? PARTIAL_ROWS : COLUMNS);
   // Input stationary, a column tile has as many channels as stream past it.
-  wire [23:0] tile_channels = channels_left < 0 ? '0 :
-                              channels_left[23:0] > config_.tile_channels ? config_.tile_channels
+  wire [23:0] channels_used = channels_left < 0 ? '0 :
+                              channels_left[23:0] > tile_channels ? tile_channels
                                                                           : channels_left[23:0];
-  wire [23:0] first_column_next = first_column + (pixels_in_lanes ? tile_channels : {15'b0, lanes});
+  wire [23:0] first_column_next = first_column + (pixels_in_lanes ? channels_used : {15'b0, lanes});
   wire [23:0] group_column_next = group_column +
-                                  (pixels_in_lanes ? config_.tile_channels : 24'(COLUMNS));
-  wire group_ends = group_column_next >= config_.group_columns;
+                                  (pixels_in_lanes ? tile_channels : 24'(COLUMNS));
+  wire group_ends = group_column_next >= group_columns;
 
   // Where phases end.
   wire transfers_ready = {1'b0, transfers_done} >= {1'b0, column_tile} + (gemm ? 17'd2 : 17'd1);
@@ -219,15 +185,15 @@ module sequencer #(
   wire preload_ends = counted >= {16'b0, preload_cycles};
   // Constant where outputs are stationary.
   // verilator lint_off UNSIGNED
-  wire last_fold = {1'b0, first_depth} + 25'(ROWS) >= {1'b0, config_.depth};
+  wire last_fold = {1'b0, first_depth} + 25'(ROWS) >= {1'b0, depth};
   // What streams past a fold: the pixels of the part, or the channels of the column tile.
   wire [24:0] streamed = {1'b0, pixel} + 25'd1;
   wire signed [24:0] stream_left = WS ? pixels_left : channels_left;
-  wire [24:0] most_streamed = WS ? 25'(PARTIAL_ROWS) : {1'b0, config_.tile_channels};
+  wire [24:0] most_streamed = WS ? 25'(PARTIAL_ROWS) : {1'b0, tile_channels};
   wire stream_ends = stream_left <= 0 || streamed >= stream_left || streamed >= most_streamed;
   // verilator lint_on UNSIGNED
-  wire pool_ends = pixel + 24'd1 >= config_.rows;
-  wire more_parts = gemm && !OS && first_row_next < config_.rows;
+  wire pool_ends = pixel + 24'd1 >= rows;
+  wire more_parts = gemm && !OS && first_row_next < rows;
   wire stored = $signed(output_address) >= $signed(results);
 
   wire preloads_row = !OS && phase == PRELOAD && 32'(count) < ROWS;
@@ -238,31 +204,31 @@ module sequencer #(
   taps taps (
       .clk, .reset, .starts(taps_start), .advances(taps_advance),
       .clears_channel(phase == LOAD && !take_descriptor), .counts_beat(phase == STORE && !stored),
-      .beat_cycles(STORE_BEAT_CYCLES), .tap_channels(config_.tap_channels),
-      .kernel_w(config_.kernel_w), .kernel_h(config_.kernel_h), .dilation_x(config_.dilation_x),
-      .dilation_y(config_.dilation_y), .tap_step_x(config_.tap_step_x),
-      .tap_step_y(config_.tap_step_y), .tap_y, .tap_x, .kernel_y, .kernel_x, .channel,
+      .beat_cycles(STORE_BEAT_CYCLES), .tap_channels(tap_channels),
+      .kernel_w(kernel_w), .kernel_h(kernel_h), .dilation_x(dilation_x),
+      .dilation_y(dilation_y), .tap_step_x(tap_step_x),
+      .tap_step_y(tap_step_y), .tap_y, .tap_x, .kernel_y, .kernel_x, .channel,
       .tap_address, .ends(taps_end)
   );
 
-  wire [31:0] origin_y = 32'($signed(config_.origin_y));
-  wire [31:0] origin_x = 32'($signed(config_.origin_x));
-  wire [31:0] span_x = {8'b0, config_.span_x};
-  wire [31:0] span_y = {8'b0, config_.span_y};
-  wire [31:0] stride_y = {16'b0, config_.stride_y};
+  wire [31:0] start_y = 32'($signed(origin_y));
+  wire [31:0] start_x = 32'($signed(origin_x));
+  wire [31:0] row_span = {8'b0, span_x};
+  wire [31:0] map_span = {8'b0, span_y};
+  wire [31:0] row_step = {16'b0, stride_y};
   pixel_walker #(
       .PARTS(WS ? 1 : 0)
   ) walker (
       .clk, .reset, .starts(phase == WAIT && transfers_ready),
-      .start_address(config_.origin_address + (gemm ? group_address : {8'b0, first_column})),
+      .start_address(origin_address + (gemm ? group_address : {8'b0, first_column})),
       .part_starts(next_part), .returns(WS && phase == PRELOAD && preload_ends),
-      .advances(phase == (WS ? STREAM : SETUP) || (phase == POOL && taps_end)), .origin_y,
-      .origin_x, .span_y, .span_x, .stride_y, .stride_x({16'b0, config_.stride_x}),
-      .pixel_step(config_.pixel_step), .line_step(config_.line_step),
-      .image_step(config_.image_step), .walk_y, .walk_x, .walk_address
+      .advances(phase == (WS ? STREAM : SETUP) || (phase == POOL && taps_end)), .origin_y(start_y),
+      .origin_x(start_x), .span_y(map_span), .span_x(row_span), .stride_y(row_step), .stride_x({16'b0, stride_x}),
+      .pixel_step(pixel_step), .line_step(line_step),
+      .image_step(image_step), .walk_y, .walk_x, .walk_address
   );
 
-  wire next_row_tile = OS && phase == DRAIN && drain_ends && first_row_next < config_.rows;
+  wire next_row_tile = OS && phase == DRAIN && drain_ends && first_row_next < rows;
   positions #(
       .COUNT(POSITIONS)
   ) positions (
@@ -271,16 +237,16 @@ module sequencer #(
       .taken_y(WS ? {8'b0, tap_y} : walk_y), .taken_x(WS ? {8'b0, tap_x} : walk_x),
       .taken_address(WS ? tap_address : walk_address),
       .advances(next_row_tile || (IS && next_part)),
-      .step_y({8'b0, config_.tile_y}), .step_x({8'b0, config_.tile_x}),
-      .step_address(config_.tile_address), .origin_y, .origin_x, .span_y, .span_x, .stride_y,
-      .line_step(config_.line_step), .image_step(config_.image_step), .positions_y, .positions_x,
+      .step_y({8'b0, tile_y}), .step_x({8'b0, tile_x}),
+      .step_address(tile_address), .origin_y(start_y), .origin_x(start_x), .span_y(map_span), .span_x(row_span), .stride_y(row_step),
+      .line_step(line_step), .image_step(image_step), .positions_y, .positions_x,
       .positions_address
   );
 
   // Pooling: is the tap inside of the map?
   wire [31:0] pool_y = walk_y + {8'b0, tap_y};
   wire [31:0] pool_x = walk_x + {8'b0, tap_x};
-  wire pool_inside = pool_y < {16'b0, config_.height} && pool_x < {8'b0, config_.width};
+  wire pool_inside = pool_y < {16'b0, height} && pool_x < {8'b0, width};
   wire pool_first = kernel_y == 0 && kernel_x == 0;
 
   // The phases, and the counters that walk over the tiles.
@@ -330,7 +296,7 @@ module sequencer #(
         end
         DRAIN:
         if (OS) begin
-          output_address <= output_address + {8'b0, config_.columns};
+          output_address <= output_address + {8'b0, columns};
           count <= drain_ends ? '0 : counted[23:0];
           if (drain_ends) begin
             first_row <= first_row_next;
@@ -339,7 +305,7 @@ module sequencer #(
         end
         POOL:
         if (taps_end) begin
-          output_address <= output_address + {8'b0, config_.columns};
+          output_address <= output_address + {8'b0, columns};
           pixel <= pixel + 24'd1;
           if (pool_ends) begin
             count <= '0;
@@ -351,7 +317,7 @@ module sequencer #(
           if (flush_ends) begin
             if (gemm && !OS) first_row <= first_row_next;
             if (more_parts) begin
-              if (IS) output_address <= output_address + config_.tile_output;
+              if (IS) output_address <= output_address + tile_output;
               phase <= PRELOAD;
             end else begin
               if (gemm) begin
@@ -360,8 +326,8 @@ module sequencer #(
               end
               first_column <= first_column_next;
               group_column <= group_ends ? '0 : group_column_next;
-              if (group_ends) group_address <= group_address + {8'b0, config_.tap_channels};
-              phase <= first_column_next < config_.columns ? WAIT : LOAD;
+              if (group_ends) group_address <= group_address + {8'b0, tap_channels};
+              phase <= first_column_next < columns ? WAIT : LOAD;
             end
           end
         end
@@ -440,25 +406,25 @@ module sequencer #(
   assign tile = column_tile;
   assign tile_first_row = first_row;
   assign tile_output_address = output_address;
-  assign result_columns = config_.columns;
-  assign map_height = config_.height;
-  assign map_width = config_.width;
-  assign map_zero_point = config_.input_zero_point;
-  assign result_zero_point = config_.output_zero_point;
-  assign result_min = config_.output_min;
-  assign result_max = config_.output_max;
-  assign result_raw = config_.raw;
-  assign layer_operation = config_.operation;
-  assign layer_tap_scale = config_.tap_scale;
-  assign layer_second_scale = config_.second_scale;
-  assign layer_tap_shift = config_.tap_shift;
-  assign layer_second_zero_point = config_.second_zero_point;
-  assign positions_bank = config_.input_bank;
-  assign vector_bank = phase != POOL   ? config_.output_bank :
-                       kernel_x == 0 ? config_.input_bank : config_.second_bank;
-  assign results_bank = config_.output_bank;
+  assign result_columns = columns;
+  assign map_height = height;
+  assign map_width = width;
+  assign map_zero_point = input_zero_point;
+  assign result_zero_point = output_zero_point;
+  assign result_min = output_min;
+  assign result_max = output_max;
+  assign result_raw = raw;
+  assign layer_operation = operation;
+  assign layer_tap_scale = tap_scale;
+  assign layer_second_scale = second_scale;
+  assign layer_tap_shift = tap_shift;
+  assign layer_second_zero_point = second_zero_point;
+  assign positions_bank = input_bank;
+  assign vector_bank = phase != POOL   ? output_bank :
+                       kernel_x == 0 ? input_bank : second_bank;
+  assign results_bank = output_bank;
   assign tile_weight_bank = weight_bank;
-  assign lane_step = pixels_in_lanes ? {8'b0, config_.columns} : 32'd1;
+  assign lane_step = pixels_in_lanes ? {8'b0, columns} : 32'd1;
   // Input stationary, rows beyond K load zeros.
   assign positions_read = IS ? phase == PRELOAD && count < {15'b0, rows_used} ? lanes : '0
                              : phase == (OS ? FEED : STREAM) ? rows_used : '0;
@@ -468,7 +434,7 @@ module sequencer #(
   // Weights sink through a weight-stationary array, so the last row's go first.
   assign weight_index = WS ? {1'b0, first_depth} + 25'(ROWS - 1) - {1'b0, count}
                            : {1'b0, weight_row};
-  assign reads_weights = WS ? preloads_row && weight_index < {1'b0, config_.depth}
+  assign reads_weights = WS ? preloads_row && weight_index < {1'b0, depth}
                             : phase == (OS ? FEED : STREAM);
   // Input stationary, lane 0 stands for the words of the whole column tile.
   assign reads_parameters = 32'(count) < (IS ? 1 : COLUMNS) &&

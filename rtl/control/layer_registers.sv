@@ -1,0 +1,102 @@
+// The layer descriptor that the sequencer works on. The host's word has the fields that this dataflow
+// has registers for, in the order of their declarations in the simulator, the first one lowest.
+module layer_registers #(
+    parameter int DATAFLOW = 0,
+    parameter int BANK_BITS = 1,
+    parameter int DESCRIPTOR_BITS = 1
+) (
+    input logic clk,
+    input logic reset,
+    input logic takes,
+    input logic [DESCRIPTOR_BITS-1:0] next_descriptor,
+
+    output logic          [15:0] height,
+    output logic          [23:0] width,
+    output logic          [23:0] rows,
+    output logic          [23:0] columns,
+    output logic          [23:0] group_columns,
+    output logic          [15:0] origin_y,
+    output logic          [15:0] origin_x,
+    output logic          [15:0] stride_y,
+    output logic          [15:0] stride_x,
+    output logic          [23:0] span_x,
+    output logic          [23:0] span_y,
+    output logic          [15:0] dilation_y,
+    output logic          [15:0] dilation_x,
+    output logic           [7:0] kernel_h,
+    output logic           [7:0] kernel_w,
+    output logic          [23:0] tap_channels,
+    output logic          [31:0] tap_step_x,
+    output logic          [31:0] tap_step_y,
+    output logic          [31:0] origin_address,
+    output logic          [31:0] pixel_step,
+    output logic          [31:0] line_step,
+    output logic          [31:0] image_step,
+    output logic          [23:0] tile_y,
+    output logic          [23:0] tile_x,
+    output logic          [23:0] depth,
+    output logic          [23:0] tile_channels,
+    output logic          [31:0] tile_address,
+    output logic          [31:0] tile_output,
+    output logic           [7:0] input_zero_point,
+    output logic           [7:0] output_zero_point,
+    output logic           [7:0] output_min,
+    output logic           [7:0] output_max,
+    output logic           [1:0] operation,
+    output logic                 raw,
+    output logic [BANK_BITS-1:0] input_bank,
+    output logic [BANK_BITS-1:0] second_bank,
+    output logic [BANK_BITS-1:0] output_bank,
+    output logic          [23:0] tap_scale,
+    output logic          [23:0] second_scale,
+    output logic           [5:0] tap_shift,
+    output logic           [7:0] second_zero_point
+);
+  localparam bit OS = DATAFLOW == 0;
+  localparam bit WS = DATAFLOW == 1;
+  localparam bit IS = DATAFLOW == 2;
+  localparam int LOW_BITS = 488;  // up to the fields of some dataflows
+  localparam int FLOW_BITS = OS ? 80 : WS ? 24 : 160;
+
+  always_ff @(posedge clk) begin
+    if (reset) begin
+      {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x} <= '0;
+      {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x} <= '0;
+      {stride_x, stride_y, origin_x, origin_y, group_columns, columns, rows, width} <= '0;
+      {second_zero_point, tap_shift, second_scale, tap_scale, height} <= '0;
+      {output_bank, second_bank, input_bank} <= '0;
+      {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <= '0;
+    end else if (takes) begin
+      {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels,
+       kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x, stride_x, stride_y, origin_x,
+       origin_y, group_columns, columns, rows, width, height} <= next_descriptor[LOW_BITS-1:0];
+      {second_zero_point, tap_shift, second_scale, tap_scale, output_bank, second_bank,
+       input_bank, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
+          next_descriptor[DESCRIPTOR_BITS-1:LOW_BITS+FLOW_BITS];
+    end
+  end
+  if (WS) begin : no_tiles
+    assign {tile_address, tile_x, tile_y} = '0;
+  end else begin : tiles
+    always_ff @(posedge clk) begin
+      if (reset) {tile_address, tile_x, tile_y} <= '0;
+      else if (takes) {tile_address, tile_x, tile_y} <= next_descriptor[LOW_BITS+:80];
+    end
+  end
+  if (OS) begin : no_folds
+    assign depth = '0;
+  end else begin : folds
+    always_ff @(posedge clk) begin
+      if (reset) depth <= '0;
+      else if (takes) depth <= next_descriptor[LOW_BITS+(IS?80:0)+:24];
+    end
+  end
+  if (IS) begin : channels
+    always_ff @(posedge clk) begin
+      if (reset) {tile_output, tile_channels} <= '0;
+      else if (takes) {tile_output, tile_channels} <= next_descriptor[LOW_BITS+104+:56];
+    end
+  end else begin : no_channels
+    assign {tile_output, tile_channels} = '0;
+  end
+endmodule
