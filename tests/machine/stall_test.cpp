@@ -58,7 +58,7 @@ TEST(Stalls, ChangeNoValueAndNoCountButTime) {
       ASSERT_EQ(machine.logits(), steady.logits());
       ASSERT_EQ(machine.raw_output(), steady.raw_output());
       ASSERT_GE(machine.cycle(), steady.cycle());
-      longer += machine.cycle() > steady.cycle() ? 1 : 0;
+      longer += percent == 90 && machine.cycle() > steady.cycle() ? 1 : 0;
       ASSERT_EQ(machine.suppressions().size(), steady.suppressions().size());
       ASSERT_EQ(dma_bytes(machine), dma_bytes(steady));
       for (std::size_t i = 0; i + 1 < steady.counters().size(); ++i) {
@@ -68,7 +68,7 @@ TEST(Stalls, ChangeNoValueAndNoCountButTime) {
       }
     }
   }
-  EXPECT_GT(longer, 700) << "pauses should show nearly always";
+  EXPECT_GT(longer, 380) << "of 400: frequent pauses should show nearly always";
 }
 
 // A machine that is never given a beat waits, and goes on when it is.
