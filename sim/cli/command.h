@@ -75,5 +75,6 @@ void add_sweep(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_counters(CLI::App& app);
 void add_gemm(CLI::App& app);
+void add_trace(CLI::App& app);
 
 }  // namespace sagitta::cli

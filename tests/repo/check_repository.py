@@ -24,7 +24,9 @@ MAY_INCLUDE = {
     "cost": {"base", "schedule"},  # counts and programs, no simulation
     "campaign": {"base", "network", "schedule", "machine", "fault", "cost"},
     "report": {"base", "campaign"},  # a campaign's records
-    "cli": {"base", "network", "schedule", "machine", "fault", "cost", "campaign", "report"},
+    "trace": {"base", "schedule", "machine", "fault"},  # a run that is watched
+    "cli": {"base", "network", "schedule", "machine", "fault", "cost", "campaign", "report",
+            "trace"},
 }
 # Where SystemC may be seen, included directly or through other headers.
 SYSTEMC = re.compile(r"machine/|cli/|campaign/campaign\.cpp$")

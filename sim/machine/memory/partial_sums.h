@@ -6,6 +6,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 
@@ -22,6 +23,9 @@ class PartialSums {
   // The row that is read for the next cycle, and the one whose sums arrive in this.
   std::uint32_t read_row(const std::byte* now) const { return *read_row_.now(now); }
   std::uint32_t row(const std::byte* now) const { return *row_.now(now); }
+
+  void accesses(const std::byte* now, const std::byte* held, const std::int32_t* aligned,
+                const MemoryVisitor& visit) const;
 
   // Finished sums on their way to the bias adder.
   SumVector output(const std::byte* now) const { return finished_.view(now); }

@@ -6,6 +6,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -29,6 +30,9 @@ class WeightScratchpad {
   // are valid while the sequencer's param1 is 1 (tile words: for lane 0).
   const std::uint32_t* lane_words(const std::byte* now) const { return lane_read_.now(now); }
   const std::uint32_t* tile_words(const std::byte* now) const { return tile_read_.now(now); }
+
+  void accesses(const std::byte* now, const std::byte* held, const Dma& dma,
+                const MemoryVisitor& visit) const;
 
   // Width of a checksum weight: a sum of `columns` int8 values.
   static int checksum_width(int columns);
