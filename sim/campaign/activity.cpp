@@ -91,9 +91,7 @@ bool Activity::weight_in_use(const Machine& machine, const SequencerState& s,
   const DmaState& dma = machine.dma().state(machine.state().now());
   const std::size_t transfer = tile + 1;  // transfer 0 is the image
   if (dma.done <= transfer) {
-    if (dma.transfer != transfer || dma.state != static_cast<std::uint8_t>(DmaPhase::burst)) {
-      return false;
-    }
+    if (machine.dma().arriving(machine.state().now()) != static_cast<int>(transfer)) return false;
     const int columns = program_->array.columns;
     const std::int64_t stride = columns + (program_->protection.checksum ? 2 : 0);
     const std::int64_t end = program_->parameters.header_bytes(columns) + (index[1] + 1) * stride;

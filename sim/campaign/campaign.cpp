@@ -20,11 +20,11 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text =
-      fmt::format("{} {}x{} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
-                  to_string(plan.array.dataflow), plan.scheme.kind,
-                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
-                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle);
+  std::string text = fmt::format(
+      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
+      to_string(plan.array.dataflow), plan.scheme.kind, plan.program.memory.activation_bytes,
+      plan.program.memory.weight_rows, plan.program.memory.dram_latency,
+      plan.program.memory.dram_bytes_per_cycle, plan.program.memory.dma_queue);
   if (plan.array.dataflow != Dataflow::os) {
     text += fmt::format(" {}", plan.program.memory.partial_rows);
   }

@@ -70,7 +70,8 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
                    {"weight_rows", experiment.memory.weight_rows},
                    {"partial_rows", experiment.memory.partial_rows},
                    {"dram_latency", experiment.memory.dram_latency},
-                   {"dram_bytes_per_cycle", experiment.memory.dram_bytes_per_cycle}};
+                   {"dram_bytes_per_cycle", experiment.memory.dram_bytes_per_cycle},
+                   {"dma_queue", experiment.memory.dma_queue}};
   all["technology"] = experiment.technology_path;
   all["clock_mhz"] = experiment.clock_mhz;
   all["thresholds"] = null_if(experiment.thresholds_path.empty(), experiment.thresholds_path);
@@ -97,6 +98,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   shape.partial_rows = value_or(memory, "partial_rows", shape.partial_rows);
   shape.dram_latency = value_or(memory, "dram_latency", shape.dram_latency);
   shape.dram_bytes_per_cycle = value_or(memory, "dram_bytes_per_cycle", shape.dram_bytes_per_cycle);
+  shape.dma_queue = value_or(memory, "dma_queue", shape.dma_queue);
   experiment.clock_mhz = value_or(document, "clock_mhz", experiment.clock_mhz);
   experiment.technology_path = document.contains("technology")
                                    ? document["technology"].get<std::string>()

@@ -165,9 +165,10 @@ void add_check(CLI::App& app) {
                                {"weight_rows", memory.weight_rows}});
       text += fmt::format(
           "  {}x{} {}: {} bits of state; activation banks 2 x {} bytes, weight banks 2 x {} rows, "
-          "DRAM {} cycles latency, {} bytes a cycle\n",
+          "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
           m.array.rows, m.array.columns, m.scheme.name, bits, memory.activation_bytes,
-          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle);
+          memory.weight_rows, memory.dram_latency, memory.dram_bytes_per_cycle, memory.dma_queue,
+          memory.dma_queue == 1 ? "" : "s");
     }
     print(options->json ? document(j) : text + "OK\n");
   });

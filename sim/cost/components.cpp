@@ -197,8 +197,12 @@ class Composer {
     d.add("position", lib_.adder(kWord), 1, Event::beat);
     d.add("transfer end", lib_.adder(kWord), 1, Event::beat);
     d.add("transfer end", lib_.comparator(kWord), 1, Event::beat);
-    d.add("latency", lib_.adder(16), 1, Event::column_tile, program_.memory.dram_latency);
-    d.add("latency end", lib_.comparator(16), 1, Event::column_tile, program_.memory.dram_latency);
+    const int slots = program_.memory.dma_queue;
+    const int latency = program_.memory.dram_latency;
+    d.add("latency", lib_.adder(16), slots, Event::column_tile, latency);
+    d.add("latency end", lib_.comparator(16), slots, Event::column_tile, latency);
+    // A slot takes a new request or what stands behind it.
+    if (slots > 1) d.add("queue", lib_.mux2(33), slots - 1, Event::column_tile, slots - 1);
     d.add("transfers", lib_.adder(16), 2, Event::column_tile, 2);
     d.add("bank free", lib_.adder(16), 1, Event::column_tile);
     d.add("bank free", lib_.comparator(16), 1, Event::column_tile);

@@ -189,8 +189,6 @@ void Machine::count_dma(const SequencerState& s, LayerCounters& c) const {
     case Dma::Activity::idle:
       ++c.dma_idle_cycles;
       break;
-    case Dma::Activity::none:
-      break;
   }
   if (dma_.state(now).data_valid == 0) return;
   c.dma_bytes += dma_.count(now);

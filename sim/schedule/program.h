@@ -36,6 +36,7 @@ struct MemoryShape {
   // largest layer, but at most 1,024. Output stationary needs none.
   std::int64_t partial_rows = 0;
   int dram_latency = 64;  // cycles from request to first beat
+  int dma_queue = 2;      // requests that DRAM works on at a time, 1 to 8
   int dram_bytes_per_cycle = 16;
   bool operator==(const MemoryShape&) const = default;
 };

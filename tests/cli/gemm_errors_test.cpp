@@ -118,7 +118,8 @@ TEST_F(CliGemmErrors, OutputThatIsAnInput) {
 
 TEST_F(CliGemmErrors, MachineThatHangs) {
   const auto before = everything();
-  const Arguments hang{"--array", "4x4", "--fault", "memory.dma.state:1@20", "-o", "C.npy"};
+  const Arguments hang{"--array", "4x4",  "--fault", "memory.dma.queue[0].valid:0@20",
+                       "-o",      "C.npy"};
   for (const Arguments& more : {Arguments{"--json"}, Arguments{}}) {
     const Result result = run(gemm(hang + more));
     EXPECT_EQ(result.code, 1);
@@ -134,7 +135,7 @@ TEST_F(CliGemmErrors, MachineThatHangs) {
   // What --explain says holds all the same.
   const Result result = run(gemm(hang + Arguments{"--explain"}));
   EXPECT_EQ(result.code, 1);
-  EXPECT_NE(result.out.find("memory.dma.state:1@20: "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("memory.dma.queue[0].valid:0@20: "), std::string::npos) << result.out;
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ TEST_F(CliGemm, ExplanationOfSkewRegisters) {
     const auto clean = document(gemm({"--array", "4x4", "--dataflow", dataflow}));
     Arguments arguments = gemm({"--array", "4x4", "--dataflow", dataflow, "--explain"});
     Random random(5);
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 100; ++i) {
       const int lane = random.between(1, 3);
       const int cycle = random.between(clean.at("tiles").front().at("start_cycle").get<int>() - 5,
                                        clean.at("cycles").get<int>() - 1);

@@ -119,8 +119,9 @@ struct Timing {
   std::int64_t total = 0;
 };
 
-// The whole run, stalls included. DMA takes one cycle to decide, the latency, and a cycle a beat;
-// it may fetch the weights of column tile j as soon as tile j - 2 is finished.
+// The whole run, stalls included. DMA asks for one transfer a cycle while its queue has room; data
+// come after the latency and after those of the transfer before, a beat a cycle. It may ask for the
+// weights of column tile j as soon as tile j - 2 is finished.
 class DmaTiming {
  public:
   DmaTiming(const std::vector<Layer>& layers, const ArrayShape& array, const MemoryShape& memory,
@@ -146,17 +147,23 @@ class DmaTiming {
   std::int64_t complete(std::size_t t, const std::vector<std::int64_t>& finished) {
     while (complete_.size() <= t) {
       const std::size_t i = complete_.size();
-      std::int64_t start = complete_.empty() ? 0 : complete_.back();
-      if (i >= 3) start = std::max(start, finished[i - 3]);
+      std::int64_t request = i == 0 ? 0 : request_ + 1;
+      if (i >= 3) request = std::max(request, finished[i - 3]);
+      const auto slots = static_cast<std::size_t>(memory_.dma_queue);
+      if (i >= slots) request = std::max(request, complete_[i - slots]);
+      request_ = request;
+      const std::int64_t due = request + 1 + memory_.dram_latency;
+      const std::int64_t first = i == 0 ? due : std::max(due, complete_.back());
       const std::int64_t beats =
           std::max<std::int64_t>(1, ceil_div(sizes_[i], memory_.dram_bytes_per_cycle));
-      complete_.push_back(start + 1 + memory_.dram_latency + beats);
+      complete_.push_back(first + beats);
     }
     return complete_[t];
   }
 
  private:
   MemoryShape memory_;
+  std::int64_t request_ = 0;  // cycle of the last transfer's
   std::vector<std::int64_t> sizes_, complete_;
 };
 

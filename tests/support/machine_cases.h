@@ -49,6 +49,7 @@ inline MemoryShape random_memory(Random& random) {
   MemoryShape memory;
   memory.dram_latency = random.between(0, 20);
   memory.dram_bytes_per_cycle = random.between(1, 40);
+  memory.dma_queue = random.between(1, 3);
   return memory;
 }
 

@@ -178,8 +178,9 @@ std::vector<DramAccess> Machine::dram_accesses() const {
   std::vector<DramAccess> all;
   const DmaState& d = dma_.state(state_.now());
   if (const std::int64_t bytes = dma_.delivered(state_.now()); bytes > 0) {
-    const bool image = program_->transfers[d.transfer].is_image;
-    all.push_back({image ? DramAccess::What::image : DramAccess::What::weights, d.transfer, false,
+    const int transfer = dma_.arriving(state_.now());
+    const bool image = program_->transfers[static_cast<std::size_t>(transfer)].is_image;
+    all.push_back({image ? DramAccess::What::image : DramAccess::What::weights, transfer, false,
                    d.position, bytes});
   }
   if (control().store1 != 0) {

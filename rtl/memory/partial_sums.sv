@@ -1,0 +1,71 @@
+// What the folds so far add up to: a row of COLUMNS sums for each output pixel of a part. A row is
+// read in the cycle before its sums arrive from the array, and written in the one in which they do;
+// the last fold's sums go on to the vector unit.
+module partial_sums #(
+    parameter int COLUMNS = 1,
+    parameter int PARTIAL_ROWS = 1
+) (
+    input  wire clk,
+    input  wire reset,
+    // Of the sums that stand aligned below the array in this cycle, and in the next. Bits: 0 valid,
+    // 1 first fold, 2 last fold, 3 last pixel of the part.
+    input  wire [3:0] tag,
+    input  wire [3:0] next_tag,
+    input  wire [COLUMNS*32-1:0] aligned,
+    input  wire [23:0] first_row,  // of the part
+    input  wire [31:0] output_address,
+    input  wire [23:0] columns,  // of the layer: N, from one pixel's results to the next one's
+    output logic [23:0] read_row,
+    output logic [23:0] write_row,
+    output wire finished_valid,
+    output wire [31:0] finished_address,
+    output wire [COLUMNS*32-1:0] finished_sum
+);
+  localparam int ROW_BITS = PARTIAL_ROWS > 1 ? $clog2(PARTIAL_ROWS) : 1;
+
+  logic [COLUMNS*32-1:0] row_lane[0:PARTIAL_ROWS-1];
+  logic [COLUMNS*32-1:0] read;
+  logic [31:0] address;
+
+  initial for (int i = 0; i < PARTIAL_ROWS; i = i + 1) row_lane[i] = '0;
+
+  wire reads = next_tag[0];
+  wire valid = tag[0];
+  wire last = tag[2];
+  wire [31:0] address_now = write_row == 0 && first_row == 0 ? output_address : address;
+  wire [COLUMNS*32-1:0] total;
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
+    assign total[32*c+:32] = aligned[32*c+:32] + read[32*c+:32];
+  end
+
+  always_ff @(posedge clk) begin
+    if (reset) begin
+      read <= '0;
+      read_row <= '0;
+      write_row <= '0;
+      address <= '0;
+    end else begin
+      if (reads && !next_tag[1] && read_row < 24'(PARTIAL_ROWS))
+        read <= row_lane[read_row[ROW_BITS-1:0]];
+      else read <= '0;
+      if (reads) begin
+        write_row <= read_row;
+        read_row <= next_tag[3] ? '0 : read_row + 24'd1;
+      end
+      if (valid && last) address <= address_now + 32'(columns);
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (valid && !last && write_row < 24'(PARTIAL_ROWS))
+      row_lane[write_row[ROW_BITS-1:0]] <= total;
+  end
+
+  wire unused_flag;
+  sum_stage #(.COLUMNS(COLUMNS)) finished (
+      .clk, .reset, .in_valid(valid && last), .in_flag(1'b0), .in_address(address_now),
+      .in_sum(total), .valid(finished_valid), .flag(unused_flag), .address(finished_address),
+      .sum(finished_sum));
+
+  wire unused = &{1'b0, tag[1], tag[3], next_tag[2]};
+endmodule

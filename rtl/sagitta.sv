@@ -1,0 +1,263 @@
+// The machine: the wiring of its blocks. Named blocks are the folders of the site paths.
+//
+// The host answers combinationally: `next_descriptor` belongs to `next_layer`, `dram_is_image`,
+// `dram_size` and `dram_data` to `dram_transfer` and `dram_position`. A beat comes in no cycle in
+// which `dram_ready` is 0. The host takes `result` in every
+// cycle in which `result_valid` is 1.
+module sagitta #(
+    parameter int DATAFLOW = 0,  // 0: output stationary, 1: weight stationary
+    parameter int ROWS = 4,
+    parameter int COLUMNS = 4,
+    parameter int COPIES = 1,  // 3: triplicated PEs
+    parameter int DRAM_BYTES = 16,  // a beat
+    parameter int DMA_QUEUE = 2,  // requests at a time
+    parameter int ACTIVATION_BYTES = 1024,  // of one bank
+    parameter int WEIGHT_ROWS = 64,  // of one bank
+    parameter int PARTIAL_ROWS = 16,
+    parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
+    parameter int CHECKSUM = 0,
+    parameter int RANGE = 0,
+    parameter int RANGE_CHANNEL = 0,
+    parameter int RANGE_ROW_GATE = 0,
+    parameter int GRADIENT = 0,
+    parameter int GRADIENT_CHANNEL = 0,
+    parameter int GRADIENT_ROW_GATE = 0,
+    localparam int DESCRIPTOR_BITS = DATAFLOW == 0 ? 522 : 466,
+    localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
+) (
+    input logic clk,
+    input logic reset,
+
+    input  logic [                7:0] layers,
+    output logic [                7:0] next_layer,
+    input  logic [DESCRIPTOR_BITS-1:0] next_descriptor,
+
+    input  logic [            15:0] dram_latency,
+    input  logic [            16:0] dram_transfers,
+    output logic [            15:0] dram_transfer,
+    output logic [            31:0] dram_position,
+    input  logic                    dram_ready,
+    input  logic                    dram_is_image,
+    input  logic [            31:0] dram_size,
+    input  logic [DRAM_BYTES*8-1:0] dram_data,
+
+    input  logic [                   31:0] results,
+    output logic                           result_valid,
+    output logic [COLUMNS*RESULT_BITS-1:0] result,
+    output logic                           done
+);
+  localparam int SUM_BITS = COLUMNS * 32;
+  localparam int CHECKSUM_BITS = 8 + $clog2(COLUMNS);
+  // Parameter words, in the order in which they are packed: bias and scale, then each checker's
+  // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first.
+  localparam int RANGE_LANE = 2;
+  localparam int RANGE_TILE = CHECKSUM;
+  localparam int GRADIENT_LANE = RANGE_LANE + (RANGE != 0 && RANGE_CHANNEL != 0 ? 2 : 0);
+  localparam int GRADIENT_TILE = RANGE_TILE + (RANGE != 0 && RANGE_CHANNEL == 0 ? 2 : 0);
+  localparam int LANE_WORDS = GRADIENT_LANE + (GRADIENT != 0 && GRADIENT_CHANNEL != 0 ? 2 : 0);
+  localparam int TILE_WORDS = GRADIENT_TILE + (GRADIENT != 0 && GRADIENT_CHANNEL == 0 ? 2 : 0);
+  localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
+  localparam int UNIT_LATENCY = (CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0) +
+                                (RANGE != 0 ? 2 : 0) + (GRADIENT != 0 ? 4 : 0);
+  localparam int FLUSH_CYCLES = 5 + UNIT_LATENCY + (DATAFLOW == 1 ? ROWS + COLUMNS : 0);
+  // A checksum flag travels only as far as a checker behind a row gate reads it.
+  localparam int RANGE_FLAG = (CHECKSUM != 0 && RANGE != 0 && RANGE_ROW_GATE != 0) ? 1 : 0;
+  localparam int GRADIENT_FLAG = (CHECKSUM != 0 && GRADIENT != 0 && GRADIENT_ROW_GATE != 0) ? 1 : 0;
+
+  // Not every configuration has a reader for each.
+  // verilator lint_off UNUSEDSIGNAL
+  logic [15:0] transfers_done, column_tile;
+  logic [8:0] lanes, rows_used;
+  logic [23:0] first_row, result_columns, map_width;
+  logic [31:0] output_address;
+  logic [15:0] map_height;
+  logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
+  logic raw, input_bank, weight_bank;
+  logic issues_rows;
+  logic [ROWS*32-1:0] rows_y, rows_x, rows_address;
+  logic [31:0] shared_y, shared_x, shared_address;
+  logic reads_weights, reads_parameters;
+  logic [24:0] weight_index;
+  logic [8:0] parameter_lane;
+  logic reads_pool, reads_results;
+  logic [31:0] pool_operand_address;
+  logic [1:0] mode;
+  logic load, row_leaves;
+  logic [31:0] row_leaves_address;
+  logic [3:0] tag, next_tag;
+  logic param1;
+  logic [8:0] param_lane1;
+  logic [3:0] pool1, pool2;
+  logic [31:0] pool_address2;
+
+  logic dma_valid, dma_image, dma_bank;
+  logic [31:0] dma_address;
+  logic [15:0] dma_bytes;
+  logic [DRAM_BYTES*8-1:0] dma_data;
+  logic [ROWS*8-1:0] activations;
+  logic [COLUMNS*8-1:0] weights, activation_vector;
+  logic [CHECKSUM_BITS-1:0] checksum_weight;
+  logic [LANE_WORDS*32-1:0] lane_words;
+  logic [TILE_PORT*32-1:0] tile_words;
+
+  logic [SUM_BITS-1:0] array_sums;
+  logic [23:0] read_row, write_row;
+  logic row_valid;
+  logic [31:0] row_address;
+  logic [SUM_BITS-1:0] row_sum;
+  // Along the resilience unit.
+  logic bias_add_valid, checksum_valid, range_valid, checked_valid;
+  logic checksum_flag, range_flag, last_flag;
+  logic [31:0] bias_add_address, checksum_address, range_address, checked_address;
+  logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, range_sum, checked_sum;
+  logic write_valid;
+  logic [31:0] write_address;
+  logic [COLUMNS*8-1:0] write_value;
+  // verilator lint_on UNUSEDSIGNAL
+
+  if (1) begin : control
+    sequencer #(
+        .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
+        .FLUSH_CYCLES(FLUSH_CYCLES),
+        .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
+        .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+    ) sequencer (
+        .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
+        .transfers_done, .tile(column_tile), .lanes, .rows_used, .tile_first_row(first_row),
+        .tile_output_address(output_address), .result_columns, .map_height, .map_width,
+        .map_zero_point(input_zero_point), .result_zero_point(output_zero_point),
+        .result_min(output_min), .result_max(output_max), .result_raw(raw),
+        .activation_bank(input_bank), .tile_weight_bank(weight_bank), .issues_rows, .rows_y,
+        .rows_x, .rows_address, .shared_y, .shared_x, .shared_address, .reads_weights,
+        .weight_index, .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
+        .reads_results, .array_mode(mode), .array_load(load), .row_leaves, .row_leaves_address,
+        .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
+        .parameters_lane(param_lane1), .pool_reads(pool1), .pool_takes(pool2),
+        .pool_takes_address(pool_address2), .result_valid
+    );
+  end
+
+  if (1) begin : memory
+    dma #(
+        .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE)
+    ) dma (
+        .clk, .reset, .dram_latency, .dram_transfers, .dram_transfer, .dram_position, .dram_ready,
+        .dram_is_image, .dram_size, .dram_data, .column_tile, .done(transfers_done),
+        .data_valid(dma_valid), .data_image(dma_image), .data_bank(dma_bank),
+        .data_address(dma_address), .data_bytes(dma_bytes), .data(dma_data)
+    );
+    activation_scratchpad #(
+        .ROWS(ROWS), .COLUMNS(COLUMNS), .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0),
+        .DMA_WIDTH(DRAM_BYTES)
+    ) activation (
+        .clk, .reset, .input_bank, .map_height, .map_width, .zero_point(input_zero_point),
+        .rows_used, .lanes, .issues_rows, .rows_y, .rows_x, .rows_address, .shared_y, .shared_x,
+        .shared_address, .read(activations), .reads_pool, .pool_operand_address, .reads_results,
+        .results_address(output_address), .vector(activation_vector),
+        .dma_valid(dma_valid && dma_image), .dma_address, .dma_bytes, .dma_data, .write_valid,
+        .write_address, .write_value
+    );
+    weight_scratchpad #(
+        .COLUMNS(COLUMNS), .ROWS(WEIGHT_ROWS), .LANE_WORDS(LANE_WORDS), .TILE_WORDS(TILE_WORDS),
+        .CHECKSUM(CHECKSUM), .CHECKSUM_BITS(CHECKSUM_BITS), .DMA_WIDTH(DRAM_BYTES)
+    ) weight (
+        .clk, .reset, .read_bank(weight_bank), .reads_weights, .weight_index, .read(weights),
+        .checksum_weight, .reads_parameters, .parameter_lane, .lane_words, .tile_words,
+        .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes, .dma_data
+    );
+    if (DATAFLOW == 1) begin : sums
+      partial_sums #(
+          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS)
+      ) partial (
+          .clk, .reset, .tag, .next_tag, .aligned(array_sums), .first_row, .output_address,
+          .columns(result_columns), .read_row, .write_row, .finished_valid(row_valid),
+          .finished_address(row_address), .finished_sum(row_sum)
+      );
+    end else begin : no_sums
+      assign {read_row, write_row} = '0;
+      assign row_valid = row_leaves;
+      assign row_address = row_leaves_address;
+      assign row_sum = array_sums;
+    end
+    if (RAW_WORDS > 0) begin : raw_results
+      accumulator_buffer #(
+          .COLUMNS(COLUMNS), .WORDS(RAW_WORDS)
+      ) accumulator (
+          .clk, .reset, .reads(reads_results), .read_address(output_address), .vector(result),
+          .write_valid(checked_valid && raw), .lanes, .write_address(checked_address),
+          .write_sum(checked_sum)
+      );
+    end else begin : results_are_activations
+      assign result = activation_vector;
+    end
+  end
+
+  array #(
+      .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES)
+  ) array (
+      .clk, .reset, .activations, .weights, .mode, .load, .sums(array_sums)
+  );
+
+  vector_unit #(
+      .COLUMNS(COLUMNS)
+  ) vector (
+      .clk, .reset, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
+      .pool1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid, .row_address,
+      .row_sum, .checked_valid, .checked_address, .checked_sum, .pool_operand(activation_vector),
+      .bias_add_valid, .bias_add_address, .bias_add_sum, .output_valid(write_valid),
+      .output_address(write_address), .output_value(write_value)
+  );
+
+  if (1) begin : resilience
+    if (CHECKSUM != 0) begin : detector
+      checksum #(
+          .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
+          .WEIGHT_BITS(CHECKSUM_BITS)
+      ) checksum (
+          .clk, .reset, .activations, .weight(checksum_weight), .mode, .load, .tag, .next_tag,
+          .read_row, .write_row, .lanes, .param1, .param_lane1, .bias_word(tile_words[31:0]),
+          .leaving_valid(row_valid), .sums_valid(bias_add_valid),
+          .sums_address(bias_add_address), .sums_sum(bias_add_sum), .output_valid(checksum_valid),
+          .output_flag(checksum_flag), .output_address(checksum_address),
+          .output_sum(checksum_sum)
+      );
+    end else begin : no_detector
+      assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
+      assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
+    end
+    if (RANGE != 0) begin : value_checker
+      wire [63:0] words;
+      if (RANGE_CHANNEL != 0) assign words = lane_words[RANGE_LANE*32+:64];
+      else assign words = tile_words[RANGE_TILE*32+:64];
+      range_checker #(
+          .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL), .ROW_GATE(RANGE_ROW_GATE),
+          .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG), .RESULT_FLAG(GRADIENT_FLAG)
+      ) range (
+          .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
+          .high_word(words[63:32]), .input_valid(checksum_valid), .input_flag(checksum_flag),
+          .input_address(checksum_address), .input_sum(checksum_sum), .result_valid(range_valid),
+          .result_flag(range_flag), .result_address(range_address), .result_sum(range_sum)
+      );
+    end else begin : no_value_checker
+      assign {range_valid, range_flag} = {checksum_valid, checksum_flag};
+      assign {range_address, range_sum} = {checksum_address, checksum_sum};
+    end
+    if (GRADIENT != 0) begin : neighbour_checker
+      wire [63:0] words;
+      if (GRADIENT_CHANNEL != 0) assign words = lane_words[GRADIENT_LANE*32+:64];
+      else assign words = tile_words[GRADIENT_TILE*32+:64];
+      gradient_checker #(
+          .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL), .ROW_GATE(GRADIENT_ROW_GATE),
+          .FLAG(GRADIENT_FLAG)
+      ) gradient (
+          .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
+          .high_word(words[63:32]), .input_valid(range_valid), .input_flag(range_flag),
+          .input_address(range_address), .input_sum(range_sum), .result_valid(checked_valid),
+          .result_flag(last_flag), .result_address(checked_address), .result_sum(checked_sum)
+      );
+    end else begin : no_neighbour_checker
+      assign {checked_valid, last_flag} = {range_valid, range_flag};
+      assign {checked_address, checked_sum} = {range_address, range_sum};
+    end
+  end
+endmodule

@@ -1,0 +1,90 @@
+// The vector unit: bias at the head of the drain path, requantisation and activation behind the
+// resilience unit, and max pooling. One row of COLUMNS lanes a cycle, no stalls.
+//
+//   row of sums -> bias_add -> [resilience unit] -> requantise -> output -> activation scratchpad
+//   activation scratchpad -> pool -> output -> activation scratchpad
+module vector_unit #(
+    parameter int COLUMNS = 1
+) (
+    input  wire clk,
+    input  wire reset,
+
+    // From the sequencer. Bits of pool1 and pool2: 0 tap under way, 1 first of its pixel, 2 last,
+    // 3 outside of the map.
+    input  wire raw,  // the layer leaves its sums in the accumulator buffer
+    input  wire [7:0] output_zero_point,
+    input  wire [7:0] output_min,
+    input  wire [7:0] output_max,
+    input  wire [3:0] pool1,
+    input  wire [3:0] pool2,
+    input  wire [31:0] pool_address2,
+    input  wire param1,             // lane_words are those of a lane ...
+    input  wire [8:0] param_lane1,  // ... of this one
+    input  wire [63:0] lane_words,  // bias; mantissa 24, shift 6
+
+    input  wire row_valid,  // from the array, or from the partial-sum memory
+    input  wire [31:0] row_address,
+    input  wire [COLUMNS*32-1:0] row_sum,
+    output wire bias_add_valid,  // towards the resilience unit
+    output wire [31:0] bias_add_address,
+    output wire [COLUMNS*32-1:0] bias_add_sum,
+    input  wire checked_valid,  // from it
+    input  wire [31:0] checked_address,
+    input  wire [COLUMNS*32-1:0] checked_sum,
+    input  wire [COLUMNS*8-1:0] pool_operand,  // from the activation scratchpad
+    output wire output_valid,                  // towards it
+    output wire [31:0] output_address,
+    output wire [COLUMNS*8-1:0] output_value
+);
+  logic [COLUMNS*32-1:0] bias;
+  logic [COLUMNS*24-1:0] scale;
+  logic [COLUMNS*6-1:0] shift;
+
+  always_ff @(posedge clk) begin
+    if (reset) begin
+      bias <= '0;
+      scale <= '0;
+      shift <= '0;
+    end else if (param1) begin
+      for (int c = 0; c < COLUMNS; c = c + 1) begin
+        if (param_lane1 == 9'(c)) begin
+          bias[32*c+:32] <= lane_words[31:0];
+          scale[24*c+:24] <= lane_words[55:32];
+          shift[6*c+:6] <= lane_words[61:56];
+        end
+      end
+    end
+  end
+
+  wire [COLUMNS*32-1:0] biased;
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
+    assign biased[32*c+:32] = row_sum[32*c+:32] + bias[32*c+:32];
+  end
+  wire unused_flag;
+  sum_stage #(.COLUMNS(COLUMNS)) bias_add (
+      .clk, .reset, .in_valid(row_valid), .in_flag(1'b0), .in_address(row_address),
+      .in_sum(biased), .valid(bias_add_valid), .flag(unused_flag), .address(bias_add_address),
+      .sum(bias_add_sum));
+
+  wire product_valid;
+  wire [31:0] product_address;
+  wire [COLUMNS*56-1:0] product;
+  requantise_stage #(.COLUMNS(COLUMNS)) requantise (
+      .clk, .reset, .in_valid(checked_valid && !raw), .in_address(checked_address),
+      .in_sum(checked_sum), .scale, .valid(product_valid), .address(product_address), .product);
+
+  wire [COLUMNS*8-1:0] largest;
+  max_pool #(.COLUMNS(COLUMNS)) pool (
+      .clk, .reset, .tap(pool1[0]), .first(pool1[1]), .padded(pool1[3]), .operand(pool_operand),
+      .value(largest));
+
+  output_stage #(.COLUMNS(COLUMNS)) output_ (
+      .clk, .reset, .in_valid(product_valid), .in_address(product_address),
+      .in_product(product), .shift, .zero_point(output_zero_point), .low(output_min),
+      .high(output_max), .pooled(pool2[0] && pool2[2]), .pool_address(pool_address2),
+      .pool_value(largest), .valid(output_valid), .address(output_address),
+      .value(output_value));
+
+  // Two bits of the word that holds the scale, and what only the other stage of pooling looks at.
+  wire unused = &{1'b0, lane_words[63:62], pool1[2], pool2[1], pool2[3]};
+endmodule

@@ -1,0 +1,136 @@
+#include "cosim/shape.h"
+
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "support/machine_cases.h"
+#include "support/random_network.h"
+
+namespace sagitta::cosim {
+namespace {
+
+void draw_bounds(test::Random& random, const Network& network, Checker& checker) {
+  if (!checker.present) return;
+  checker.layers.clear();
+  for (const Layer& layer : network.layers) {
+    if (layer.kind != LayerKind::gemm) continue;
+    LayerBounds b{layer.name, {}};
+    const int count = checker.granularity == Granularity::layer ? 1 : layer.columns();
+    for (int i = 0; i < count; ++i) b.bounds.push_back(test::random_bounds(random));
+    checker.layers.push_back(b);
+  }
+}
+
+Case random_product(const Shape& shape, const MemoryShape& memory, test::Random& random) {
+  std::vector<int> divisors;
+  for (int m = 1; m <= shape.raw_words; ++m) {
+    if (shape.raw_words % m == 0) divisors.push_back(m);
+  }
+  const int m =
+      divisors[static_cast<std::size_t>(random.between(0, static_cast<int>(divisors.size()) - 1))];
+  const int n = shape.raw_words / m;
+  const int k = random.between(1, 24);
+  Network one;  // for the bounds of its only layer
+  one.layers.emplace_back();
+  one.layers.back().name = "gemm";
+  one.layers.back().output.channels = n;
+  Protection p = shape.protection;
+  draw_bounds(random, one, p.range);
+  draw_bounds(random, one, p.gradient);
+  Case c;
+  c.image = random.int8s(m * k);
+  c.program = compile_gemm(m, k, n, random.int8s(k * n), shape.array, memory, p);
+  return c;
+}
+
+// Some scales are powers of two: other sums than theirs hardly ever lie halfway between two values.
+void round_scales(test::Random& random, Network& network) {
+  for (Layer& layer : network.layers) {
+    for (FixedScale& scale : layer.scale) {
+      if (!random.chance(30)) continue;
+      scale = to_fixed_scale(std::ldexp(1.0F, -random.between(1, 8)), "cosim");
+    }
+  }
+}
+
+Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& random) {
+  Network network = test::random_network(random);
+  round_scales(random, network);
+  Protection p = shape.protection;
+  draw_bounds(random, network, p.range);
+  draw_bounds(random, network, p.gradient);
+  Case c;
+  c.image = random.int8s(network.input.elements());
+  c.program = compile(network, shape.array, memory, p, "cosim");
+  return c;
+}
+
+}  // namespace
+
+Shape parse_shape(const std::string& name, const std::string& parameters) {
+  std::map<std::string, int> values{
+      {"DATAFLOW", 0},         {"ROWS", 0},         {"COLUMNS", 0},
+      {"COPIES", 1},           {"DRAM_BYTES", 0},   {"ACTIVATION_BYTES", 0},
+      {"WEIGHT_ROWS", 0},      {"PARTIAL_ROWS", 0}, {"RAW_WORDS", 0},
+      {"CHECKSUM", 0},         {"RANGE", 0},        {"RANGE_CHANNEL", 0},
+      {"RANGE_ROW_GATE", 0},   {"GRADIENT", 0},     {"GRADIENT_CHANNEL", 0},
+      {"GRADIENT_ROW_GATE", 0}};
+  std::istringstream in(parameters);
+  for (std::string pair; in >> pair;) {
+    const std::size_t equals = pair.find('=');
+    const auto it = values.find(pair.substr(0, equals));
+    if (it == values.end()) throw std::runtime_error(name + ": what is " + pair + "?");
+    it->second = std::stoi(pair.substr(equals + 1));
+  }
+  const auto checker = [&](const std::string& which) {
+    Checker c;
+    c.present = values.at(which) != 0;
+    c.granularity = values.at(which + "_CHANNEL") != 0 ? Granularity::channel : Granularity::layer;
+    c.gate = values.at(which + "_ROW_GATE") != 0 ? Gate::row : Gate::always;
+    return c;
+  };
+  Shape s;
+  s.name = name;
+  s.array = {values.at("ROWS"), values.at("COLUMNS"), static_cast<Dataflow>(values.at("DATAFLOW"))};
+  s.memory.activation_bytes = values.at("ACTIVATION_BYTES");
+  s.memory.weight_rows = values.at("WEIGHT_ROWS");
+  s.memory.partial_rows = values.at("PARTIAL_ROWS");
+  s.memory.dram_bytes_per_cycle = values.at("DRAM_BYTES");
+  s.memory.dma_queue = values.at("DMA_QUEUE");
+  s.protection.tmr_pe = values.at("COPIES") == 3;
+  s.protection.checksum = values.at("CHECKSUM") != 0;
+  s.protection.range = checker("RANGE");
+  s.protection.gradient = checker("GRADIENT");
+  s.raw_words = values.at("RAW_WORDS");
+  return s;
+}
+
+// A pure function of seed and cycle, so that every machine that runs the case sees the same DRAM.
+bool Case::dram_ready(std::int64_t cycle) const {
+  if (ready_percent == 100) return true;
+  Stream stream(stall_seed, static_cast<std::uint64_t>(cycle), Purpose::test);
+  return stream.below(100) < static_cast<std::uint64_t>(ready_percent);
+}
+
+Case random_case(const Shape& shape, std::uint64_t seed) {
+  constexpr int kReadyPercents[] = {100, 100, 90, 50, 20};
+  test::Random random(seed);
+  for (;;) {
+    MemoryShape memory = shape.memory;
+    memory.dram_latency = random.between(0, 20);
+    const int ready = kReadyPercents[random.between(0, 4)];
+    try {
+      Case c = shape.raw_words > 0 ? random_product(shape, memory, random)
+                                   : random_layers(shape, memory, random);
+      c.stall_seed = seed;
+      c.ready_percent = ready;
+      return c;
+    } catch (const InputError&) {
+      // Does not fit the shape's memories: another draw.
+    }
+  }
+}
+
+}  // namespace sagitta::cosim
