@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/nearest.h"
 #include "cli/command.h"
 #include "cli/gemm.h"
@@ -155,13 +156,12 @@ void check_outputs(const TraceOptions& o) {
   }
 }
 
-// A slip in the scope must not fill the disk.
-void check_size(const TraceOptions& o, const SiteMap& sites, const SiteSelection& scope,
+// A slip must not fill the disk.
+void check_size(const TraceOptions& o, const char* option, double bytes,
                 const CycleWindow& window) {
-  const double bytes = Waveform::estimate(sites, scope, o.faults.empty() ? 1 : 2, window.cycles());
   if (bytes <= o.limit_mb * 1e6) return;
   throw InputError(
-      "--vcd", "",
+      option, "",
       fmt::format("would take about {:.0f} MB for {} cycles, more than --limit-mb {:.0f}",
                   bytes / 1e6, window.cycles(), o.limit_mb),
       "choose a smaller --scope, fewer --cycles or one --layer, or raise --limit-mb");
@@ -174,6 +174,7 @@ std::unique_ptr<OutputFile> open(const std::string& path) {
 void run_trace(const TraceOptions& o) {
   check_outputs(o);
   const Subject subject = load(o);
+  const InterruptGuard guard;
   const auto vcd = open(o.vcd);
   const auto sram = open(o.sram);
   const auto dram = open(o.dram);
@@ -189,12 +190,20 @@ void run_trace(const TraceOptions& o) {
   TraceOutputs outputs;
   if (vcd) {
     const SiteSelection scope = sites.select(o.scope, "--scope", "");
-    check_size(o, sites, scope, window);
+    const double bytes = Waveform::estimate(sites, scope, faults.empty() ? 1 : 2, window.cycles());
+    check_size(o, "--vcd", bytes, window);
     using Names = std::vector<std::string>;
     waveform.emplace(*vcd, sites, scope,
                      faults.empty() ? Names{"sagitta"} : Names{"golden", "faulty"},
                      subject.clock_mhz);
     outputs.waveform = &*waveform;
+  }
+  if (sram) {
+    const double share =
+        static_cast<double>(window.cycles()) / static_cast<double>(schedule.cycles);
+    const double bytes =
+        share * MemoryTrace::estimate(schedule.counters, subject.program.array.columns, o.values);
+    check_size(o, "--sram", bytes, window);
   }
   if (sram) outputs.memories = &memories.emplace(*sram, o.values);
   if (dram) outputs.dram = &dram_trace.emplace(*dram);
@@ -291,7 +300,7 @@ void add_trace(CLI::App& app) {
   command->add_option("--fault", o->faults, "A bit flip; may be given several times")
       ->type_name("SITE@CYCLE")
       ->allow_extra_args(false);
-  command->add_option("--limit-mb", o->limit_mb, "Refuse a waveform that may grow beyond this")
+  command->add_option("--limit-mb", o->limit_mb, "Refuse a file that may grow beyond this")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   auto* experiment = command->get_option("experiment");

@@ -26,6 +26,16 @@ MemoryTrace::MemoryTrace(OutputFile& file, bool values) : file_(file), values_(v
                      : "cycle,memory,bank,access,address,count\n");
 }
 
+double MemoryTrace::estimate(const LayerCounters& run, int columns, bool values) {
+  constexpr double kRow = 34;     // "1234567,activation,0,read,12345,16"
+  constexpr double kElement = 4;  // "-12 "
+  const auto wide = static_cast<double>(run.weight_row_reads + run.vectors + run.pool_taps +
+                                        run.store_beats + run.dma_burst_cycles) +
+                    static_cast<double>(run.partial_reads + run.partial_writes) / columns;
+  const auto narrow = static_cast<double>(run.activation_reads);  // an element a row and cycle
+  return (narrow + wide) * kRow + (values ? (narrow + wide * columns) * kElement : 0);
+}
+
 void MemoryTrace::sample(Machine& machine) {
   machine.visit_memories([&](const MemoryAccess& a) {
     std::string line = fmt::format("{},{},{},{},{},{}", machine.cycle(), a.memory, a.bank,

@@ -10,6 +10,8 @@ class MemoryTrace {
  public:
   // `values`: whether each row lists the elements that it reads or writes.
   MemoryTrace(OutputFile& file, bool values);
+  // Bytes of the trace of a whole run that counted this much.
+  static double estimate(const LayerCounters& run, int columns, bool values);
   // To be called before the machine's step.
   void sample(Machine& machine);
   std::int64_t rows() const { return rows_; }

@@ -14,7 +14,6 @@ Schedule schedule_of(const Program& program, const std::int8_t* image) {
   Machine machine(program);
   machine.record_tiles(true);
   machine.reset(image);
-  const InterruptGuard guard;
   Schedule schedule;
   schedule.layers.resize(program.layers.size(), {-1, -1});
   while (!machine.done()) {
@@ -30,6 +29,7 @@ Schedule schedule_of(const Program& program, const std::int8_t* image) {
   check_conservation(program, machine.counters(), machine.cycle());
   schedule.cycles = machine.cycle();
   schedule.tiles = machine.tiles();
+  for (const LayerCounters& c : machine.counters()) schedule.counters += c;
   return schedule;
 }
 
@@ -43,7 +43,6 @@ TracedRun trace(const Program& program, const std::int8_t* image, const std::vec
   Machine& watched = *runs.back();
   const SiteMap sites(watched.layout());
   Injector injector(sites, faults);
-  const InterruptGuard guard;
   TracedRun result;
   result.last = window.first - 1;
   for (std::int64_t cycle = 0; cycle <= window.last; ++cycle) {

@@ -24,7 +24,9 @@ struct Schedule {
   std::int64_t cycles = 0;
   std::vector<CycleWindow> layers;
   std::vector<TileRecord> tiles;
+  LayerCounters counters;  // of the run
 };
+// Throws Interrupted as trace() does.
 Schedule schedule_of(const Program& program, const std::int8_t* image);
 
 // Where the trace goes; null: not asked for. Memories and DRAM are those of the run under faults,
@@ -46,7 +48,8 @@ struct TracedRun {
 
 // Runs from reset to the end of the window or of both runs. Without faults there is one run and the
 // waveform has one; with faults it has two, the fault-free one first. A run that has ended keeps
-// its state. Nothing that is traced changes a run. Throws Interrupted on Ctrl-C.
+// its state. Nothing that is traced changes a run. Throws Interrupted when an
+// InterruptGuard of the caller has noted Ctrl-C.
 TracedRun trace(const Program& program, const std::int8_t* image, const std::vector<Fault>& faults,
                 const CycleWindow& window, const TraceOutputs& outputs);
 
