@@ -102,7 +102,8 @@ TEST_F(CliTrace, MemoriesAndDram) {
   EXPECT_EQ(count(",weight,1,read,"), 2 * 20) << "the second column tile has the other bank";
   EXPECT_EQ(count(",activation,0,read,"), 2 * 20 * 12) << "a row and cycle each";
   EXPECT_EQ(count(",accumulator,0,write,"), 2 * 12);
-  EXPECT_EQ(count(",write,0,16"), 2) << "the image's and the first parameters' first beat";
+  EXPECT_EQ(count(",write,0,16"), 1 + 2 + 2)
+      << "the first beat of the image, and those of parameters and weights of both banks";
   // Elements are listed only on request.
   done(product({"--sram", "v.csv", "--values"}));
   const auto values = lines(contents(path("v.csv")));
