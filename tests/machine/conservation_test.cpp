@@ -193,15 +193,22 @@ TEST(Conservation, StatesOfAProductEqualTheClosedForm) {
       ASSERT_EQ(outside.store_cycles, test::store_cycles(m * n, 4, array, program.memory));
       ASSERT_EQ(outside.busy_cycles() + outside.stall_cycles, 0);
 
-      // DMA decides in a cycle, waits for DRAM and takes a cycle a beat.
+      // A beat takes a cycle. One request at a time, DMA decides in a cycle and waits for DRAM;
+      // with more, part of that passes behind the beats of others.
       std::int64_t beats = 0;
       for (const Transfer& t : program.transfers) {
         beats += test::ceil_div(t.size, program.memory.dram_bytes_per_cycle);
       }
       const auto transfers = static_cast<std::int64_t>(program.transfers.size());
+      const std::int64_t uncovered = transfers * (1 + program.memory.dram_latency);
+      const std::int64_t latency = total(machine, &LayerCounters::dma_latency_cycles);
       ASSERT_EQ(total(machine, &LayerCounters::dma_burst_cycles), beats);
-      ASSERT_EQ(total(machine, &LayerCounters::dma_latency_cycles),
-                transfers * (1 + program.memory.dram_latency));
+      if (program.memory.dma_queue == 1) {
+        ASSERT_EQ(latency, uncovered);
+      } else {
+        ASSERT_LE(latency, uncovered);
+        ASSERT_GE(latency, 1 + program.memory.dram_latency) << "nothing covers the image's";
+      }
     }
   }
 }
@@ -221,11 +228,13 @@ TEST(Conservation, DmaIsBlockedUntilABankIsFree) {
     return total(machine, &LayerCounters::dma_blocked_cycles);
   };
   EXPECT_EQ(run(4), 0) << "two column tiles, two banks";
-  // Image, then weights 0 and 1: each decided in a cycle, 4 of latency, one beat (30 bytes, and
-  // 26 of a tile: 2 lanes x 8 bytes + 5 x 2), so DMA asks for weights 2 from cycle 18 on. Column
-  // tile 0 waits until it sees transfer 1 complete in cycle 12, then takes 3 of setup, twice
-  // 5 + 2 x 3 + 2 - 2 and 5 of flush, and ends with cycle 12 + 3 + 22 + 5 = 42.
-  EXPECT_EQ(run(6), 43 - 18);
+  // Two requests at a time, 4 cycles of latency, one beat each (30 bytes, and 26 of a tile: 2 lanes
+  // x 8 bytes + 5 x 2). The image, asked for in cycle 0, comes in 5; weights 0, asked for in 1,
+  // come in 6; weights 1 find room in the queue in 6 and come in 11, so from cycle 12 on weights 2
+  // are all that is left, and blocked. Column tile 0 waits until it sees transfer 1 complete in
+  // cycle 7, then takes 3 of setup, twice 5 + 2 x 3 + 2 - 2 and 5 of flush, and ends with cycle 7 +
+  // 3 + 22 + 5 = 37.
+  EXPECT_EQ(run(6), 38 - 12);
 }
 
 TEST(CounterTable, NamesEveryMemberOnce) {
