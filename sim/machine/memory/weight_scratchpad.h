@@ -9,6 +9,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -41,6 +42,9 @@ class WeightScratchpad {
     return waiting_[w].now(now)[waiting_[w].count - 1];
   }
   const std::uint32_t* tile_words(const std::byte* now) const { return tile_read_.now(now); }
+
+  void accesses(const std::byte* now, const std::byte* held, const Dma& dma,
+                const MemoryVisitor& visit) const;
 
   // Width of a checksum weight: a sum of `columns` int8 values.
   static int checksum_width(int columns);
