@@ -29,7 +29,8 @@ struct TraceOptions {
   std::vector<std::string> faults;
 };
 
-// What is run: an experiment's one machine on one image, or a product.
+// What is run: an experiment's one machine on one image (or the batch that it belongs to), or a
+// product.
 struct Subject {
   Program program;
   std::vector<std::int8_t> image;
@@ -58,8 +59,8 @@ Subject load(const TraceOptions& o) {
                                  campaign.images().count()),
                      "images are counted from 0");
   }
-  return {campaign.machines()[0].program, campaign.images().image(o.image),
-          campaign.experiment().clock_mhz};
+  const int first = o.image / campaign.batch() * campaign.batch();
+  return {campaign.machines()[0].program, campaign.pass(first), campaign.experiment().clock_mhz};
 }
 
 // "100..200" or "150".
@@ -202,7 +203,7 @@ void run_trace(const TraceOptions& o) {
     const double share =
         static_cast<double>(window.cycles()) / static_cast<double>(schedule.cycles);
     const double bytes =
-        share * MemoryTrace::estimate(schedule.counters, subject.program.array.columns, o.values);
+        share * MemoryTrace::estimate(schedule.counters, subject.program.array, o.values);
     check_size(o, "--sram", bytes, window);
   }
   if (sram) outputs.memories = &memories.emplace(*sram, o.values);

@@ -1,5 +1,6 @@
 #include "trace/access_trace.h"
 
+#include <algorithm>
 #include <string>
 
 #include <fmt/format.h>
@@ -26,14 +27,19 @@ MemoryTrace::MemoryTrace(OutputFile& file, bool values) : file_(file), values_(v
                      : "cycle,memory,bank,access,address,count\n");
 }
 
-double MemoryTrace::estimate(const LayerCounters& run, int columns, bool values) {
+double MemoryTrace::estimate(const LayerCounters& run, const ArrayShape& array, bool values) {
   constexpr double kRow = 34;     // "1234567,activation,0,read,12345,16"
   constexpr double kElement = 4;  // "-12 "
+  const int width = std::max(array.columns, array.weight_lanes());
   const auto wide = static_cast<double>(run.weight_row_reads + run.vectors + run.pool_taps +
                                         run.store_beats + run.dma_burst_cycles) +
-                    static_cast<double>(run.partial_reads + run.partial_writes) / columns;
-  const auto narrow = static_cast<double>(run.activation_reads);  // an element a row and cycle
-  return (narrow + wide) * kRow + (values ? (narrow + wide * columns) * kElement : 0);
+                    static_cast<double>(run.partial_reads + run.partial_writes) / array.columns;
+  // An element a port and cycle; input stationary results, too, lie apart from each other.
+  auto narrow = static_cast<double>(run.activation_reads);
+  if (array.dataflow == Dataflow::is) {
+    narrow += static_cast<double>(run.activation_writes + run.accumulator_writes);
+  }
+  return (narrow + wide) * kRow + (values ? (narrow + wide * width) * kElement : 0);
 }
 
 void MemoryTrace::sample(Machine& machine) {

@@ -11,7 +11,7 @@ class MemoryTrace {
   // `values`: whether each row lists the elements that it reads or writes.
   MemoryTrace(OutputFile& file, bool values);
   // Bytes of the trace of a whole run that counted this much.
-  static double estimate(const LayerCounters& run, int columns, bool values);
+  static double estimate(const LayerCounters& run, const ArrayShape& array, bool values);
   // To be called before the machine's step.
   void sample(Machine& machine);
   std::int64_t rows() const { return rows_; }

@@ -13,34 +13,33 @@ namespace sagitta {
 void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held, const Dma& dma,
                                     const WriteBack& write, const MemoryVisitor& visit) const {
   const SequencerState& s = sequencer_->state(now);
-  const std::int8_t* read_bank = bank(held, s.input_bank);
   constexpr const char* kName = "activation";
-  if (sequencer_->issues_rows(s)) {
-    const bool os = sequencer_->dataflow() == Dataflow::os;
-    const auto shared_y = static_cast<std::uint32_t>(os ? s.tap_y : s.walk_y);
-    const auto shared_x = static_cast<std::uint32_t>(os ? s.tap_x : s.walk_x);
-    const auto shared_address = static_cast<std::uint32_t>(os ? s.tap_address : s.walk_address);
-    for (int r = 0; r < sequencer_->rows(s); ++r) {
-      const bool inside = static_cast<std::uint32_t>(sequencer_->row_y(now)[r]) + shared_y <
-                              static_cast<std::uint32_t>(s.config.height) &&
-                          static_cast<std::uint32_t>(sequencer_->row_x(now)[r]) + shared_x <
-                              static_cast<std::uint32_t>(s.config.width);
-      if (!inside) continue;  // padding is not read
-      const std::uint32_t address =
-          static_cast<std::uint32_t>(sequencer_->row_address(now)[r]) + shared_address;
-      visit_run(
-          kName, s.input_bank, false, address, 1, bytes_,
-          [&](std::size_t) { return read_bank[address]; }, visit);
-    }
-  }
-  const bool pool = s.phase == static_cast<std::uint8_t>(Phase::pool);
-  if (pool || (!raw_ && Sequencer::store_issue(s, logits_))) {
-    const std::uint32_t first = static_cast<std::uint32_t>(pool ? s.walk_address : 0) +
-                                static_cast<std::uint32_t>(pool ? s.tap_address : s.output_address);
+  const auto size = [&](int which) { return which < bank_count_ ? bytes_ : 0; };
+  const auto read = [&](int which, std::uint32_t first, int count) {
     const auto value = [&](std::size_t i) {
-      return read_bank[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
+      return bank(held, which)[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
     };
-    visit_run(kName, s.input_bank, false, first, columns_, bytes_, value, visit);
+    visit_run(kName, which, false, first, count, size(which), value, visit);
+  };
+  const bool ws = sequencer_->dataflow() == Dataflow::ws;
+  const auto shared_y = static_cast<std::uint32_t>(ws ? s.walk_y : s.tap_y);
+  const auto shared_x = static_cast<std::uint32_t>(ws ? s.walk_x : s.tap_x);
+  const auto shared_address = static_cast<std::uint32_t>(ws ? s.walk_address : s.tap_address);
+  for (int r = 0; r < sequencer_->activations_read(s); ++r) {
+    const bool inside = static_cast<std::uint32_t>(sequencer_->row_y(now)[r]) + shared_y <
+                            static_cast<std::uint32_t>(s.config.height) &&
+                        static_cast<std::uint32_t>(sequencer_->row_x(now)[r]) + shared_x <
+                            static_cast<std::uint32_t>(s.config.width);
+    if (!inside) continue;  // padding is not read
+    read(s.config.input_bank,
+         static_cast<std::uint32_t>(sequencer_->row_address(now)[r]) + shared_address, 1);
+  }
+  if (s.phase == static_cast<std::uint8_t>(Phase::pool)) {
+    read(s.kernel_x == 0 ? s.config.input_bank : s.config.second_bank,
+         static_cast<std::uint32_t>(s.walk_address) + static_cast<std::uint32_t>(s.tap_address),
+         columns_);
+  } else if (!raw_ && Sequencer::store_issue(s, logits_)) {
+    read(s.config.output_bank, static_cast<std::uint32_t>(s.output_address), columns_);
   }
   if (const DmaState& d = dma.state(now); d.data_valid != 0 && d.data_image != 0) {
     const auto value = [&](std::size_t i) { return static_cast<std::int8_t>(dma.data(now)[i]); };
@@ -48,57 +47,75 @@ void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held,
               visit);
   }
   if (write.valid) {
+    const int which = s.config.output_bank;
     visit_run(
-        kName, s.input_bank ^ 1, true, static_cast<std::uint32_t>(write.address),
-        sequencer_->lanes(s), bytes_, [&](std::size_t i) { return write.value[i]; }, visit);
+        kName, which, true, static_cast<std::uint32_t>(write.address), sequencer_->lanes(s),
+        size(which), [&](std::size_t i) { return write.value[i]; }, visit,
+        static_cast<std::uint32_t>(sequencer_->lane_step(s)));
   }
 }
 
 void WeightScratchpad::accesses(const std::byte* now, const std::byte* held, const Dma& dma,
-                                const MemoryVisitor& visit) const {
+                                std::int32_t channel, const MemoryVisitor& visit) const {
   const SequencerState& s = sequencer_->state(now);
   const int bank = s.weight_bank;
   const std::int32_t row = sequencer_->weight_row(s);
   if (row >= 0 && row < rows_) {
     const std::int64_t bank_row = bank * rows_ + row;
-    MemoryAccess read{"weight", bank, false, std::int64_t{row} * columns_, {}};
-    const std::int8_t* weights = weights_.at(held) + bank_row * columns_;
-    read.values.assign(weights, weights + columns_);
+    MemoryAccess read{"weight", bank, false, std::int64_t{row} * lanes_, {}};
+    const std::int8_t* weights = weights_.at(held) + bank_row * lanes_;
+    read.values.assign(weights, weights + lanes_);
     visit(read);
     if (has_checksum_) {
       const auto* bytes = reinterpret_cast<const std::uint8_t*>(checksum_.at(held) + bank_row);
       visit({"checksum", bank, false, std::int64_t{row} * 2, {bytes[0], bytes[1]}});
     }
   }
-  const int lane = sequencer_->parameter_lane(s);
   const auto read_words = [&](int first, int count) {
+    if (count == 0) return;
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(parameters_.at(held) +
                                                               bank * parameter_words_ + first);
     visit({"parameter", bank, false, std::int64_t{first} * 4, {bytes, bytes + 4 * count}});
   };
-  if (lane >= 0) read_words(lane * format_.lane_words, format_.lane_words);
-  if (lane == 0 && format_.tile_words > 0) {
-    read_words(columns_ * format_.lane_words, format_.tile_words);
+  const int taken = sequencer_->parameter_lane(s);
+  const std::int32_t lane = channels_ ? channel : taken;
+  if (lane >= 0 && lane < parameter_lanes_) {
+    read_words(lane_area() + lane * format_.lane_words, format_.lane_words);
   }
+  if (taken == 0) read_words(tile_area(), format_.tile_words);
 
   const DmaState& d = dma.state(now);
-  if (d.data_valid == 0 || d.data_image != 0) return;
-  const std::int64_t header = format_.header_bytes(columns_);
-  const std::int64_t stride = columns_ + (has_checksum_ ? 2 : 0);
+  if (d.data_valid != 0 && d.data_image == 0) visit_beat(now, dma, visit);
+}
+
+// A beat of the column tile's stream, byte by byte; neighbours in one memory are one access.
+void WeightScratchpad::visit_beat(const std::byte* now, const Dma& dma,
+                                  const MemoryVisitor& visit) const {
+  const DmaState& d = dma.state(now);
+  const std::int64_t header = channels_ ? d.data_header : format_.header_bytes(lanes_);
+  const std::int64_t stride = lanes_ + (has_checksum_ ? 2 : 0);
   MemoryAccess write{"", d.data_bank, true, 0, {}};
-  for (std::int64_t i = 0; i < taken(now, dma); ++i) {
-    const std::int64_t position = d.data_address + i - header;
+  for (std::int64_t i = 0; i < dma.count(now); ++i) {
+    const std::int64_t at = d.data_address + i;
+    const std::int64_t row = (at - header) / stride;
+    const std::int64_t lane = (at - header) % stride;
     const std::uint8_t byte = dma.data(now)[i];
+    if (at < header ? at >= 4 * std::int64_t{parameter_words_} : row >= rows_) continue;
     const char* memory = "parameter";
-    std::int64_t address = position + header;
+    std::int64_t address = at;
     std::int64_t value = byte;
-    if (position >= 0 && position % stride < columns_) {
+    if (at >= header && lane < lanes_) {
       memory = "weight";
-      address = position / stride * columns_ + position % stride;
+      address = row * lanes_ + lane;
       value = static_cast<std::int8_t>(byte);
-    } else if (position >= 0) {
+    } else if (at >= header) {
       memory = "checksum";
-      address = position / stride * 2 + position % stride - columns_;
+      address = row * 2 + lane - lanes_;
+      // Of the upper byte the memory has the bits that the width needs, if any; the first is the
+      // sign.
+      if (const int unused = 16 - checksum_width(lanes_); lane > lanes_ && unused < 8) {
+        value = static_cast<std::uint8_t>(static_cast<std::int8_t>(byte << unused) >> unused);
+      }
     }
     const bool next = memory == write.memory &&
                       address == write.address + static_cast<std::int64_t>(write.values.size());
@@ -144,7 +161,8 @@ void AccumulatorBuffer::accesses(const std::byte* now, const std::byte* held,
   if (!checked.valid || s.config.raw == 0) return;
   visit_run(
       "accumulator", 0, true, static_cast<std::uint32_t>(checked.address), sequencer_->lanes(s),
-      words_, [&](std::size_t i) { return checked.value[i]; }, visit);
+      words_, [&](std::size_t i) { return checked.value[i]; }, visit,
+      static_cast<std::uint32_t>(sequencer_->lane_step(s)));
 }
 
 void ChecksumDetector::accesses(const std::byte* now, const std::byte* held,
@@ -160,7 +178,7 @@ void ChecksumDetector::accesses(const std::byte* now, const std::byte* held,
   const std::uint32_t row = partial_sums_->row(now);
   if ((tag & kTagValid) == 0 || (tag & kTagLastFold) != 0 || row >= partial_rows_) return;
   const std::int32_t aligned =
-      columns_ > 1 ? wait_.now(now)[wait_.count - 1] : acc_.now(now)[rows_ - 1];
+      wait_.count > 0 ? wait_.now(now)[wait_.count - 1] : acc_.now(now)[rows_ - 1];
   visit({kName, 0, true, row, {wrap_add(aligned, *partial_read_.now(now))}});
 }
 
@@ -168,7 +186,7 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
   const std::byte* now = state_.now();
   const std::byte* held = std::as_const(state_).held();
   activations_.accesses(now, held, dma_, vector_.output(now), visit);
-  weights_.accesses(now, held, dma_, visit);
+  weights_.accesses(now, held, dma_, parameter_channel(), visit);
   if (partial_sums_) partial_sums_->accesses(now, held, array_.sums(now), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);

@@ -19,14 +19,15 @@ struct MemoryAccess {
 };
 using MemoryVisitor = std::function<void(const MemoryAccess&)>;
 
-// Calls `visit` for what of `count` addresses from `first` on (modulo 2^32) lies within `limit`
-// elements. value(i): of the element at first + i.
+// Calls `visit` for what of `count` addresses from `first` on, `step` apart (modulo 2^32), lies
+// within `limit` elements. value(i): of the i-th of them.
 template <typename Value>
 void visit_run(const char* memory, int bank, bool write, std::uint32_t first, int count,
-               std::int64_t limit, const Value& value, const MemoryVisitor& visit) {
+               std::int64_t limit, const Value& value, const MemoryVisitor& visit,
+               std::uint32_t step = 1) {
   MemoryAccess access{memory, bank, write, -1, {}};
   for (int i = 0; i <= count; ++i) {
-    const std::int64_t address = static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i));
+    const std::int64_t address = first + static_cast<std::uint32_t>(i) * step;
     const bool inside = i < count && address < limit;
     const bool next = inside && !access.values.empty() &&
                       address == access.address + static_cast<std::int64_t>(access.values.size());
