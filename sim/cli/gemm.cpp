@@ -318,7 +318,7 @@ void add_gemm(CLI::App& app) {
       "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit "
       "after\n"
       "the clock edge that starts that cycle; cycle 0 is the first after reset.\n"
-      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@190' "
+      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@125' "
       "--explain -o C.npy");
   auto o = std::make_shared<GemmOptions>();
   o->add_to(*command, true);

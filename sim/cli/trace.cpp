@@ -266,9 +266,9 @@ void add_trace(CLI::App& app) {
       "holds two scopes, golden and faulty, and the accesses are those of the run under faults.\n"
       "Examples: sagitta trace configs/lenet5.json --set scheme=none --layer conv1 --tile 3 \\\n"
       "            --scope 'array.pe[0..3][*].acc,control.**' --vcd conv1.vcd\n"
-      "          sagitta trace --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@190' "
+      "          sagitta trace --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@125' "
       "\\\n"
-      "            --scope 'array.pe**' --cycles 185..215 --vcd flip.vcd\n"
+      "            --scope 'array.pe**' --cycles 120..150 --vcd flip.vcd\n"
       "          sagitta trace configs/lenet5.json --set scheme=none --sram sram.csv --dram "
       "dram.csv");
   auto o = std::make_shared<TraceOptions>();

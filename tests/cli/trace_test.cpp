@@ -26,38 +26,38 @@ class CliTrace : public GemmFolder {
 // strikes, and in the neighbour a cycle later. 500 MHz: two nanoseconds a cycle.
 TEST_F(CliTrace, AFlipIsSeenAtItsCycle) {
   const auto json =
-      document(product({"--fault", "array.pe[3][4].a:5@190", "--scope", "array.pe[*][*].a",
-                        "--cycles", "185..195", "--vcd", "flip.vcd"}));
+      document(product({"--fault", "array.pe[3][4].a:5@125", "--scope", "array.pe[*][*].a",
+                        "--cycles", "120..130", "--vcd", "flip.vcd"}));
   const auto& fault = json.at("faults").at(0);
-  EXPECT_EQ(fault, document(gemm({"--array", "8x8", "--fault", "array.pe[3][4].a:5@190"}))
+  EXPECT_EQ(fault, document(gemm({"--array", "8x8", "--fault", "array.pe[3][4].a:5@125"}))
                        .at("faults")
                        .at(0)
                        .patch(nlohmann::json::parse(R"([{"op": "remove", "path": "/outputs"}])")));
-  EXPECT_EQ(json.at("cycles"), (nlohmann::json{{"first", 185}, {"last", 195}}));
+  EXPECT_EQ(json.at("cycles"), (nlohmann::json{{"first", 120}, {"last", 130}}));
   EXPECT_EQ(json.at("vcd").at("signals"), 2 * 64);
   EXPECT_FALSE(json.at("hang").get<bool>());
 
   const Vcd vcd(path("flip.vcd"));
   EXPECT_EQ(vcd.timescale(), "1ns");
-  EXPECT_EQ(vcd.times().front(), 2 * 185);
-  EXPECT_EQ(vcd.times().back(), 2 * 196);
+  EXPECT_EQ(vcd.times().front(), 2 * 120);
+  EXPECT_EQ(vcd.times().back(), 2 * 131);
   const auto at = [&](const std::string& run, int row, int column, int cycle) {
     return vcd.at(run + ".array.pe[" + std::to_string(row) + "][" + std::to_string(column) + "].a",
                   2 * cycle);
   };
   for (int row = 0; row < 8; ++row) {
     for (int column = 0; column < 8; ++column) {
-      for (int cycle = 185; cycle <= 195; ++cycle) {
+      for (int cycle = 120; cycle <= 130; ++cycle) {
         // It travels right, a column a cycle.
-        const bool hit = row == 3 && column >= 4 && cycle - 190 == column - 4;
+        const bool hit = row == 3 && column >= 4 && cycle - 125 == column - 4;
         EXPECT_EQ(at("faulty", row, column, cycle) ^ at("golden", row, column, cycle),
                   hit ? 1U << 5 : 0U)
             << row << " " << column << " " << cycle;
       }
     }
   }
-  EXPECT_EQ(at("golden", 3, 4, 190), static_cast<std::uint8_t>(fault.at("before").get<int>()));
-  EXPECT_EQ(at("faulty", 3, 4, 190), static_cast<std::uint8_t>(fault.at("after").get<int>()));
+  EXPECT_EQ(at("golden", 3, 4, 125), static_cast<std::uint8_t>(fault.at("before").get<int>()));
+  EXPECT_EQ(at("faulty", 3, 4, 125), static_cast<std::uint8_t>(fault.at("after").get<int>()));
 }
 
 TEST_F(CliTrace, TellsWhatItWrote) {
@@ -138,6 +138,27 @@ TEST_F(CliTrace, LayersAndTiles) {
   EXPECT_EQ(vcd.changes_of("sagitta.control.sequencer.layer").size(), 1U);
   EXPECT_EQ(vcd.at("sagitta.control.sequencer.layer", vcd.times().front()), 3U)
       << "the next descriptor to load";
+}
+
+// All images of a batch go through, whichever of them is named: 28 x 28 bytes each.
+TEST_F(CliTrace, Batch) {
+  auto experiment = small();
+  experiment["batch"] = 2;
+  write_json("experiment.json", experiment);
+  std::map<std::string, std::string> traces;
+  for (const std::string image : {"0", "1", "2"}) {
+    done({"trace", "experiment.json", "--image", image, "--cycles", "0..400", "--dram", "d.csv",
+          "--sram", "s.csv", "--values"});
+    traces[image] = contents(path("s.csv"));
+    std::int64_t bytes = 0;
+    for (const std::string& line : lines(contents(path("d.csv")))) {
+      if (line.find(",image,") != std::string::npos)
+        bytes += std::stoll(line.substr(line.rfind(',') + 1));
+    }
+    EXPECT_EQ(bytes, 2 * 28 * 28) << image;
+  }
+  EXPECT_EQ(traces["0"], traces["1"]);
+  EXPECT_NE(traces["0"], traces["2"]);
 }
 
 // A window that is not asked for is not traced, and files that were there are replaced whole.
