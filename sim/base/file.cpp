@@ -32,19 +32,46 @@ std::string read_file(const std::string& path) {
 }
 
 void write_file(const std::string& path, const std::string& content) {
+  OutputFile file(path);
+  file.write(content);
+  file.close();
+  file.take_name();
+}
+
+OutputFile::OutputFile(const std::string& path)
+    : path_(path), temporary_(path + ".tmp" + std::to_string(getpid())) {
   // The renaming would put a file in the place of a device, a pipe or an empty folder.
   std::error_code error;
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
     throw InputError(path, "", "cannot be written: it is not a regular file", "name a file");
   }
-  const std::string temporary = path + ".tmp" + std::to_string(getpid());
-  std::ofstream file(temporary, std::ios::binary);
-  file.write(content.data(), static_cast<std::streamsize>(content.size()));
-  file.close();
-  if (!file || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    std::remove(temporary.c_str());
-    throw InputError(path, "", "cannot be written", "check that the folder exists and has room");
-  }
+  file_ = std::fopen(temporary_.c_str(), "wb");
+  if (file_ == nullptr) fail();
+}
+
+OutputFile::~OutputFile() {
+  if (file_ != nullptr) std::fclose(file_);
+  if (!temporary_.empty()) std::remove(temporary_.c_str());
+}
+
+void OutputFile::fail() const {
+  throw InputError(path_, "", "cannot be written", "check that the folder exists and has room");
+}
+
+void OutputFile::write(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), file_) != text.size()) fail();
+  bytes_ += static_cast<std::int64_t>(text.size());
+}
+
+void OutputFile::close() {
+  std::FILE* file = file_;
+  file_ = nullptr;
+  if (std::fclose(file) != 0) fail();
+}
+
+void OutputFile::take_name() {
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail();
+  temporary_.clear();
 }
 
 }  // namespace sagitta

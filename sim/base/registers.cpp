@@ -21,6 +21,15 @@ std::int64_t RegisterClass::elements() const {
   return n;
 }
 
+std::int64_t RegisterClass::place(std::int64_t element) const {
+  std::int64_t at = 0;
+  for (std::size_t i = extents.size(); i-- > 0;) {
+    at += element % extents[i] * strides[i];
+    element /= extents[i];
+  }
+  return at;
+}
+
 std::size_t RegisterLayout::product(const std::vector<int>& extents) {
   std::size_t n = 1;
   for (const int e : extents) n *= static_cast<std::size_t>(e);

@@ -33,6 +33,8 @@ struct RegisterClass {
 
   std::int64_t elements() const;
   std::int64_t bits() const { return elements() * width; }
+  // Where an element (counted row-major) lies, in elements from the first one.
+  std::int64_t place(std::int64_t element) const;
 };
 
 // One cycle's view of the state: what a step reads and writes.

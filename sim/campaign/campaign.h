@@ -89,6 +89,10 @@ class Campaign {
     return machine_of_[static_cast<std::size_t>(configuration)];
   }
 
+  // The images that go through the machine together, one behind the other: a batch from `first` on.
+  int batch() const { return experiment_.batch; }
+  std::vector<std::int8_t> pass(int first) const;
+
   // Reads the fault lists and site globs of every configuration: what trial_units and run_trials
   // need. Throws InputError.
   void read_plans();
@@ -133,9 +137,6 @@ class Campaign {
   void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
-  int batch() const { return experiment_.batch; }
-  // The images from `first` on that go through the machine together.
-  std::vector<std::int8_t> pass(int first) const;
   Program compile_for(const ArrayShape& array, const Protection& protection) const;
   void take_results(std::vector<Buffer>& buffers);
   void add_clean(int machine, const CleanResult& clean);

@@ -19,6 +19,8 @@
 
 #include <fmt/format.h>
 
+#include "base/interrupt.h"
+
 namespace sagitta {
 namespace {
 
@@ -39,28 +41,6 @@ class SharedQueue : public WorkQueue {
  private:
   Shared& shared_;
   std::int64_t items_;
-};
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// While alive, SIGINT and SIGTERM are noted instead of ending the process at once.
-class SignalGuard {
- public:
-  SignalGuard() {
-    interrupted = 0;
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~SignalGuard() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-
- private:
-  struct sigaction old_int_ {
-  }, old_term_{};
 };
 
 struct FileCloser {
@@ -125,7 +105,7 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
   auto* shared = new (memory) Shared;
   const std::unique_ptr<void, void (*)(void*)> unmap(memory,
                                                      [](void* p) { munmap(p, sizeof(Shared)); });
-  const SignalGuard guard;
+  const InterruptGuard guard;
   const pid_t parent = getpid();
   std::fflush(stdout);
   std::fflush(stderr);
@@ -174,9 +154,9 @@ std::vector<Buffer> run_workers(int workers, std::int64_t items,
         failure = bytes.empty() ? "a worker failed" : std::string(bytes.begin() + 1, bytes.end());
       }
     }
-    if (interrupted != 0 || !failure.empty()) {
+    if (InterruptGuard::interrupted() || !failure.empty()) {
       end_all();
-      if (interrupted != 0) throw Interrupted{};
+      if (InterruptGuard::interrupted()) throw Interrupted{};
       throw std::runtime_error(failure);
     }
     if (progress && seconds() >= next_progress) {

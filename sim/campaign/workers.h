@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "base/interrupt.h"
+
 namespace sagitta {
 
 // Bytes of results, written by a worker and read by its parent on the same machine.
@@ -65,8 +67,6 @@ using Progress = std::function<void(std::int64_t units, double seconds)>;
 std::vector<Buffer> run_workers(int workers, std::int64_t items,
                                 const std::function<void(WorkQueue&, Buffer&)>& work,
                                 const Progress& progress);
-
-struct Interrupted {};
 
 // Processors that this process may use.
 int default_workers();

@@ -78,5 +78,6 @@ void add_compare(CLI::App& app);
 void add_counters(CLI::App& app);
 void add_gemm(CLI::App& app);
 void add_scale_sim(CLI::App& app);
+void add_trace(CLI::App& app);
 
 }  // namespace sagitta::cli

@@ -10,6 +10,7 @@
 #include "campaign/trial.h"
 #include "cli/command.h"
 #include "cli/explain.h"
+#include "cli/gemm.h"
 #include "fault/injector.h"
 #include "machine/accelerator.h"
 #include "network/npy.h"
@@ -20,10 +21,9 @@
 namespace sagitta::cli {
 namespace {
 
-struct GemmOptions {
-  std::string a, b, array = "16x16", dataflow = "os", scheme = "none", output;
+struct GemmOptions : ProductOptions {
+  std::string output;
   std::vector<std::string> faults;
-  bool overlap = false;
   bool json = false;
   bool explain = false;
 };
@@ -150,26 +150,10 @@ std::string list_outputs(const nlohmann::ordered_json& outputs) {
 }
 
 void run_gemm(const GemmOptions& o) {
-  ArrayShape array = parse_array(o.array);
-  array.dataflow = dataflow_from(o.dataflow);
-  array.overlap = o.overlap;
-  for (const std::string& input : {o.a, o.b}) {
-    std::error_code error;
-    if (!o.output.empty() && std::filesystem::equivalent(o.output, input, error)) {
-      throw InputError(o.output, "", "is a matrix that the product is made of",
-                       "give another name with -o");
-    }
-  }
-  const Matrix a = read_matrix(o.a);
-  const Matrix b = read_matrix(o.b);
-  if (a.columns != b.rows) {
-    throw InputError(o.b, "",
-                     fmt::format("has {} rows, but {} has {} columns", b.rows, o.a, a.columns),
-                     "A is M x K and B is K x N");
-  }
-  const Program program =
-      compile_gemm(a.rows, a.columns, b.columns, b.values, array, {}, parse_scheme(o.scheme));
-  Bench bench(program, a.values);
+  keep_input(o.output, {o.a, o.b}, "a matrix that the product is made of");
+  const Product product = load_product(o);
+  const ArrayShape& array = product.array;
+  Bench bench(product.program, product.a);
   std::vector<Fault> faults;
   for (const std::string& text : o.faults)
     faults.push_back(parse_fault(bench.sites(), text, "--fault", ""));
@@ -181,7 +165,7 @@ void run_gemm(const GemmOptions& o) {
                      "choose a cycle in that range");
   }
   std::string text;
-  const GemmShape shape{a.rows, a.columns, b.columns};
+  const GemmShape shape{product.m, product.k, product.n};
   nlohmann::ordered_json explanations = nlohmann::ordered_json::array();
   if (o.explain) {
     for (std::size_t i = 0; i < faults.size(); ++i) {
@@ -196,13 +180,13 @@ void run_gemm(const GemmOptions& o) {
   for (const Fault& f : faults) {
     const bool done = faults.size() == 1 || bench.run({f});
     footprints.push_back(faults.size() == 1 ? nlohmann::ordered_json()
-                         : done ? touched(bench.clean(), bench.machine().raw_output(), b.columns)
+                         : done ? touched(bench.clean(), bench.machine().raw_output(), product.n)
                                 : nlohmann::ordered_json("hang"));
   }
   const bool hang = !bench.run(faults);
   const std::vector<std::int32_t>& c = bench.machine().raw_output();
   if (faults.size() == 1) {
-    footprints[0] = hang ? nlohmann::ordered_json("hang") : touched(bench.clean(), c, b.columns);
+    footprints[0] = hang ? nlohmann::ordered_json("hang") : touched(bench.clean(), c, product.n);
   }
 
   nlohmann::ordered_json j;
@@ -211,9 +195,9 @@ void run_gemm(const GemmOptions& o) {
                 {"dataflow", o.dataflow},
                 {"overlap", o.overlap}};
   j["scheme"] = o.scheme;
-  j["M"] = a.rows;
-  j["K"] = a.columns;
-  j["N"] = b.columns;
+  j["M"] = product.m;
+  j["K"] = product.k;
+  j["N"] = product.n;
   j["hang"] = hang;
   j["cycles"] = bench.machine().cycle();
   j["fault_free_cycles"] = bench.clean_cycles();
@@ -223,7 +207,7 @@ void run_gemm(const GemmOptions& o) {
   j["flagged_rows"] = bench.machine().mismatches();
   j["counters"] = counters_json(total, static_cast<double>(array.rows) * array.columns);
   const auto changed =
-      hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, b.columns);
+      hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, product.n);
   j["outputs_changed"] = changed;  // by all faults together
   j["tiles"] = nlohmann::ordered_json::array();
   for (const TileRecord& t : bench.tiles()) {
@@ -252,7 +236,7 @@ void run_gemm(const GemmOptions& o) {
     print(o.json ? document(j) : text);
     throw std::runtime_error(hang_message);
   }
-  if (!o.output.empty()) write_npy(o.output, {a.rows, b.columns}, c);
+  if (!o.output.empty()) write_npy(o.output, {product.m, product.n}, c);
   if (o.json) {
     print(document(j));
     return;
@@ -260,7 +244,7 @@ void run_gemm(const GemmOptions& o) {
   text += fmt::format(
       "C = A B: {} x {} x {} on {}x{} {}{}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} "
       "%\n",
-      a.rows, a.columns, b.columns, array.rows, array.columns, o.dataflow,
+      product.m, product.k, product.n, array.rows, array.columns, o.dataflow,
       o.overlap ? " overlap" : "", bench.machine().cycle(), total.stall_cycles, total.macs,
       100.0 * static_cast<double>(total.macs) /
           (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
@@ -289,6 +273,51 @@ void run_gemm(const GemmOptions& o) {
 
 }  // namespace
 
+void keep_input(const std::string& output, const std::vector<std::string>& inputs,
+                const std::string& what) {
+  for (const std::string& input : inputs) {
+    std::error_code error;
+    if (output.empty() || !std::filesystem::equivalent(output, input, error)) continue;
+    throw InputError(output, "", "is " + what, "give another name with -o");
+  }
+}
+
+Product load_product(const ProductOptions& o) {
+  Product product;
+  product.array = parse_array(o.array);
+  product.array.dataflow = dataflow_from(o.dataflow);
+  product.array.overlap = o.overlap;
+  Matrix a = read_matrix(o.a);
+  const Matrix b = read_matrix(o.b);
+  if (a.columns != b.rows) {
+    throw InputError(o.b, "",
+                     fmt::format("has {} rows, but {} has {} columns", b.rows, o.a, a.columns),
+                     "A is M x K and B is K x N");
+  }
+  product.m = a.rows;
+  product.k = a.columns;
+  product.n = b.columns;
+  product.a = std::move(a.values);
+  product.program = compile_gemm(product.m, product.k, product.n, b.values, product.array, {},
+                                 parse_scheme(o.scheme));
+  return product;
+}
+
+void ProductOptions::add_to(CLI::App& app, bool required) {
+  app.add_option("--a", a, "Left matrix, M x K, int8 .npy")->required(required)->type_name("FILE");
+  app.add_option("--b", b, "Right matrix, K x N, int8 .npy")->required(required)->type_name("FILE");
+  app.add_option("--array", array, "Array shape ROWSxCOLS, 1 to 256 each")->capture_default_str();
+  app.add_option("--dataflow", dataflow,
+                 "What stays in place: sums (os), weights (ws) or activations (is)")
+      ->check(CLI::IsMember({"os", "ws", "is"}))
+      ->capture_default_str();
+  app.add_flag("--overlap", overlap,
+               "A second register a PE: drain or preload behind the next products");
+  app.add_option("--scheme", scheme, "Protection")
+      ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
+      ->capture_default_str();
+}
+
 void add_gemm(CLI::App& app) {
   auto* command = app.add_subcommand(
       "gemm", "One int8 matrix product on the machine, with any number of bit flips");
@@ -296,23 +325,10 @@ void add_gemm(CLI::App& app) {
       "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit "
       "after\n"
       "the clock edge that starts that cycle; cycle 0 is the first after reset.\n"
-      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@190' "
+      "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@125' "
       "--explain -o C.npy");
   auto o = std::make_shared<GemmOptions>();
-  command->add_option("--a", o->a, "Left matrix, M x K, int8 .npy")->required()->type_name("FILE");
-  command->add_option("--b", o->b, "Right matrix, K x N, int8 .npy")->required()->type_name("FILE");
-  command->add_option("--array", o->array, "Array shape ROWSxCOLS, 1 to 256 each")
-      ->capture_default_str();
-  command
-      ->add_option("--dataflow", o->dataflow,
-                   "What stays in place: sums (os), weights (ws) or activations (is)")
-      ->check(CLI::IsMember({"os", "ws", "is"}))
-      ->capture_default_str();
-  command->add_flag("--overlap", o->overlap,
-                    "A second register a PE: drain or preload behind the next products");
-  command->add_option("--scheme", o->scheme, "Protection")
-      ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
-      ->capture_default_str();
+  o->add_to(*command, true);
   command->add_option("--fault", o->faults, "A bit flip; may be given several times")
       ->type_name("SITE@CYCLE")
       ->allow_extra_args(false);

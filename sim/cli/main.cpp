@@ -69,6 +69,7 @@ int run_command(int argc, char** argv) {
   cli::add_counters(app);
   cli::add_gemm(app);
   cli::add_scale_sim(app);
+  cli::add_trace(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -80,6 +80,7 @@ void add_sites(CLI::App& app) {
   command->footer(
       "A site is a register with its indices and a bit, e.g. array.pe[3][7].acc:17.\n"
       "fault.sites takes comma-separated globs over these paths: * within a component, ** across,\n"
+      "[2..5] an index from 2 to 5,\n"
       "or one of the names all, logic (flip-flops outside memory.**) and memory.\n"
       "Example: sagitta sites configs/lenet5.json --set scheme=gradient");
   auto options = std::make_shared<ExperimentOptions>();

@@ -13,15 +13,6 @@
 namespace sagitta {
 namespace {
 
-std::int64_t element_offset(const RegisterClass& c, std::int64_t element) {
-  std::int64_t offset = 0;
-  for (std::size_t i = c.extents.size(); i-- > 0;) {
-    offset += element % c.extents[i] * c.strides[i];
-    element /= c.extents[i];
-  }
-  return offset;
-}
-
 std::int64_t extend(std::uint64_t raw, const RegisterClass& c) {
   const int unused = 64 - c.width;
   if (c.is_signed) return static_cast<std::int64_t>(raw << unused) >> unused;
@@ -33,13 +24,13 @@ std::int64_t extend(std::uint64_t raw, const RegisterClass& c) {
 std::int64_t read_register(MachineState& state, const RegisterClass& registers,
                            std::int64_t element) {
   std::uint64_t raw = 0;  // little endian, as the host is
-  std::memcpy(&raw, state.address(registers, element_offset(registers, element)),
+  std::memcpy(&raw, state.address(registers, registers.place(element)),
               static_cast<std::size_t>(registers.element_bytes));
   return extend(raw, registers);
 }
 
 void flip_bit(MachineState& state, const RegisterClass& registers, std::int64_t element, int bit) {
-  std::byte* address = state.address(registers, element_offset(registers, element));
+  std::byte* address = state.address(registers, registers.place(element));
   std::uint64_t raw = 0;
   std::memcpy(&raw, address, static_cast<std::size_t>(registers.element_bytes));
   const std::int64_t value = extend(raw ^ std::uint64_t{1} << bit, registers);

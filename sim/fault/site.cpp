@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <sstream>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -100,6 +101,23 @@ std::string join_indices(const std::string& class_path, const std::vector<int>& 
   return path;
 }
 
+// "[2..5]" in a glob.
+struct IndexRange {
+  std::int64_t low = 0, high = 0;
+  const char* end = nullptr;  // its "]"
+};
+
+bool take_range(const char* pattern, IndexRange& range) {
+  if (*pattern != '[') return false;
+  const char* end = std::strchr(pattern, ']');
+  if (end == nullptr) return false;
+  const auto low = std::from_chars(pattern + 1, end, range.low);
+  if (low.ec != std::errc{} || !std::string_view(low.ptr, end).starts_with("..")) return false;
+  const auto high = std::from_chars(low.ptr + 2, end, range.high);
+  range.end = end;
+  return high.ec == std::errc{} && high.ptr == end;
+}
+
 }  // namespace
 
 bool glob_match(const char* pattern, const char* text) {
@@ -115,6 +133,20 @@ bool glob_match(const char* pattern, const char* text) {
       for (std::size_t i = 1; i <= n; ++i) {
         if (reached[i - 1] != 0 && (any || text[i - 1] != '.')) reached[i] = 1;
       }
+      continue;
+    }
+    if (IndexRange range; take_range(pattern, range)) {
+      std::vector<char> after(n + 1, 0);
+      for (std::size_t i = 0; i < n; ++i) {
+        if (reached[i] == 0 || text[i] != '[') continue;
+        std::int64_t index = -1;
+        const auto r = std::from_chars(text + i + 1, text + n, index);
+        if (r.ec == std::errc{} && *r.ptr == ']' && index >= range.low && index <= range.high) {
+          after[static_cast<std::size_t>(r.ptr - text) + 1] = 1;
+        }
+      }
+      reached.swap(after);
+      pattern = range.end;
       continue;
     }
     for (std::size_t i = n; i > 0; --i) {

@@ -24,14 +24,17 @@ class SiteSelection {
   std::int64_t bits() const { return cumulative_.empty() ? 0 : cumulative_.back(); }
   Site at(std::int64_t index) const;
 
- private:
-  friend class SiteMap;
+  // Neighbouring elements of a class of which the same bits are selected.
   struct Run {
     int register_class;
     std::int64_t first;  // element
     std::int64_t count;
     std::uint64_t mask;  // bits of the element
   };
+  const std::vector<Run>& runs() const { return runs_; }
+
+ private:
+  friend class SiteMap;
   void add(const Run& run);
   std::vector<Run> runs_;
   std::vector<std::int64_t> cumulative_;  // bits up to and including each run
@@ -50,7 +53,8 @@ class SiteMap {
   // Throws InputError (file and where as given) with the nearest known path as the remedy.
   Site parse(const std::string& path, const std::string& file, const std::string& where) const;
 
-  // Comma-separated globs: "*" matches within a component (not "."), "**" anything; a glob without
+  // Comma-separated globs: "*" matches within a component (not "."), "**" anything, "[2..5]" an
+  // index from 2 to 5; a glob without
   // ":bit" takes all bits. The names all, logic (flip-flops outside memory.**) and memory are
   // understood. Throws InputError when a glob matches nothing; `machine` names it in the message.
   SiteSelection select(const std::string& globs, const std::string& file, const std::string& where,

@@ -15,6 +15,7 @@
 #include "base/registers.h"
 #include "machine/array/array.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/memory/accumulator_buffer.h"
 #include "machine/memory/activation_scratchpad.h"
 #include "machine/memory/dma.h"
@@ -137,6 +138,10 @@ class Machine {
   std::int32_t parameter_channel() const;
   // What leaves the resilience unit (or the bias adder, where there is none).
   SumVector checked() const;
+  // For traces: what the memories and DRAM do in this cycle. To be asked before the step.
+  void visit_memories(const MemoryVisitor& visit);
+  std::vector<DramAccess> dram_accesses() const;
+
   Cycle cycle_view() { return state_.cycle(); }
   void commit();
 

@@ -25,8 +25,9 @@ MAY_INCLUDE = {
     "cost": {"base", "schedule"},  # counts and programs, no simulation
     "campaign": {"base", "network", "workload", "schedule", "machine", "fault", "cost"},
     "report": {"base", "campaign"},  # a campaign's records
+    "trace": {"base", "schedule", "machine", "fault"},  # a run that is watched
     "cli": {"base", "network", "workload", "schedule", "machine", "fault", "cost", "campaign",
-            "report"},
+            "report", "trace"},
 }
 # Where SystemC may be seen, included directly or through other headers.
 SYSTEMC = re.compile(r"machine/|cli/|campaign/campaign\.cpp$")

@@ -6,6 +6,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 
@@ -16,6 +17,8 @@ class AccumulatorBuffer {
   AccumulatorBuffer(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
   void step(const Cycle& cycle, const SumVector& checked);
   const std::int32_t* vector(const std::byte* now) const { return vector_.now(now); }
+  void accesses(const std::byte* now, const std::byte* held, const SumVector& checked,
+                const MemoryVisitor& visit) const;
 
  private:
   const Sequencer* sequencer_;

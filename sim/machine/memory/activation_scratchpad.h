@@ -8,6 +8,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -33,6 +34,8 @@ class ActivationScratchpad {
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   // Read register of the wide port: taps for the vector unit, or logits on their way to the host.
   const std::int8_t* vector(const std::byte* now) const { return vector_.now(now); }
+  void accesses(const std::byte* now, const std::byte* held, const Dma& dma, const WriteBack& write,
+                const MemoryVisitor& visit) const;
   // Contents, for tests and reports.
   const std::int8_t* bank(const std::byte* held, int which) const {
     return banks_.at(held) + which * bytes_;

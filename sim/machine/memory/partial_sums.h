@@ -7,6 +7,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 
@@ -31,6 +32,8 @@ class PartialSums {
     return (sequencer_->next_tag(now) & last) == last ? static_cast<std::int32_t>(read_row(now))
                                                       : -1;
   }
+  void accesses(const std::byte* now, const std::byte* held, const std::int32_t* aligned,
+                const MemoryVisitor& visit) const;
 
   // Finished sums on their way to the bias adder.
   SumVector output(const std::byte* now) const { return finished_.view(now); }

@@ -9,6 +9,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -42,6 +43,9 @@ class WeightScratchpad {
   }
   const std::uint32_t* tile_words(const std::byte* now) const { return tile_read_.now(now); }
 
+  void accesses(const std::byte* now, const std::byte* held, const Dma& dma, std::int32_t channel,
+                const MemoryVisitor& visit) const;
+
   // Width of a checksum weight: a sum of `columns` int8 values.
   static int checksum_width(int columns);
 
@@ -50,6 +54,7 @@ class WeightScratchpad {
   void declare_parameter_port(RegisterLayout& layout, const std::vector<int>& waits);
   void read_parameters(const Cycle& cycle, const SequencerState& s, std::int32_t channel) const;
   void write_beat(const Cycle& cycle, const Dma& dma);
+  void visit_beat(const std::byte* now, const Dma& dma, const MemoryVisitor& visit) const;
   void trim_checksum(const Cycle& cycle, std::int64_t bank_row) const;
 
   // Where in a bank the words of the lanes and of the tile begin.

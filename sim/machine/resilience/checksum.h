@@ -41,6 +41,7 @@ class ChecksumDetector {
 
   SumVector output(const std::byte* now) const { return output_.view(now); }
   static int latency(int columns);
+  void accesses(const std::byte* now, const std::byte* held, const MemoryVisitor& visit) const;
   void touch() { idle_.touch(); }
 
  private:

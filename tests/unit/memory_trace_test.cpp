@@ -1,0 +1,324 @@
+// Memory traces: replayed, and held against what the machine reads and what its memories hold.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "support/csv_rows.h"
+#include "support/temporary_folder.h"
+#include "support/traced_case.h"
+
+namespace sagitta {
+namespace {
+
+using test::Csv;
+using test::Random;
+using Case = test::TracedCase;
+
+// Memories that begin as zeros and take all writes; every read must find there what it says. Reads
+// see the old words in the cycle of a write.
+struct Replay {
+  std::map<std::string, std::map<std::int64_t, std::int64_t>> memories;  // "weight 0"
+  std::map<std::string, std::int64_t> accesses;                          // "weight read"
+
+  void run(const Csv& csv) {
+    for (std::size_t first = 0; first < csv.rows.size();) {
+      std::size_t end = first;
+      while (end < csv.rows.size() && csv.rows[end][0] == csv.rows[first][0]) ++end;
+      for (const char* access : {"read", "write"}) {
+        for (std::size_t i = first; i < end; ++i) {
+          if (csv.rows[i][3] == access) apply(csv.rows[i]);
+        }
+      }
+      if (testing::Test::HasFatalFailure()) return;
+      first = end;
+    }
+  }
+  void apply(const std::vector<std::string>& row) {
+    auto& memory = memories[row[1] + " " + row[2]];
+    const std::int64_t first = std::stoll(row[4]);
+    std::int64_t at = first;
+    std::stringstream values(row[6]);
+    for (std::int64_t value = 0; values >> value; ++at) {
+      if (row[3] == "write") {
+        memory[at] = value;
+      } else {
+        ASSERT_EQ(memory[at], value) << row[1] << " address " << at << " in cycle " << row[0];
+      }
+    }
+    ASSERT_EQ(at - first, std::stoll(row[5])) << "count of values in cycle " << row[0];
+    ASSERT_GT(at, first);
+    ++accesses[row[1] + " " + row[3]];
+  }
+  // Takes the element out, so that what remains at last are elements that no memory has.
+  std::int64_t take(const std::string& memory, int bank, std::int64_t address) {
+    auto& bank_elements = memories[memory + " " + std::to_string(bank)];
+    const auto found = bank_elements.find(address);
+    if (found == bank_elements.end()) return 0;
+    const std::int64_t value = found->second;
+    bank_elements.erase(found);
+    return value;
+  }
+};
+
+// What the replay has in place of a register, by the addresses that docs/trace.md gives.
+std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
+                                     const std::vector<int>& index, const Program& program) {
+  const int columns = program.array.columns;
+  const int lane_words = program.parameters.lane_words;
+  const int tile_words = program.parameters.tile_words;
+  const bool is = program.array.dataflow == Dataflow::is;
+  const auto word = [&](const char* memory, int bank, std::int64_t address, int bytes) {
+    std::uint64_t value = 0;  // little endian
+    for (int i = 0; i < bytes; ++i) {
+      value |= static_cast<std::uint64_t>(replay.take(memory, bank, address * bytes + i)) << 8 * i;
+    }
+    return static_cast<std::int64_t>(value);
+  };
+  if (r.path == "memory.activation.bank[].word[]")
+    return replay.take("activation", index[0], index[1]);
+  if (r.path == "memory.weight.bank[].row[].lane[]") {
+    return replay.take("weight", index[0],
+                       std::int64_t{index[1]} * program.array.weight_lanes() + index[2]);
+  }
+  if (r.path == "memory.parameter.bank[].lane[].word[]") {
+    const std::int64_t at = (is ? tile_words : 0) + std::int64_t{index[1]} * lane_words + index[2];
+    return word("parameter", index[0], at, 4);
+  }
+  if (r.path == "memory.parameter.bank[].tile_word[]") {
+    const std::int64_t at = (is ? 0 : std::int64_t{columns} * lane_words) + index[1];
+    return word("parameter", index[0], at, 4);
+  }
+  if (r.path == "resilience.checksum.weight.bank[].row[]") {
+    return static_cast<std::int16_t>(word("checksum", index[0], index[1], 2));
+  }
+  if (r.path == "memory.partial.row[].lane[]") {
+    return replay.take("partial", 0, std::int64_t{index[0]} * columns + index[1]);
+  }
+  if (r.path == "resilience.checksum.partial.row[]") {
+    return replay.take("checksum-partial", 0, index[0]);
+  }
+  if (r.path == "memory.accumulator.word[]") return replay.take("accumulator", 0, index[0]);
+  return std::nullopt;
+}
+
+// A port of a memory, with the registers that take what it reads.
+struct ReadPort {
+  std::string name;
+  std::string path;
+  int bytes;  // that the trace lists one by one; 0: whole elements
+  const RegisterClass* registers = nullptr;
+  std::vector<std::int64_t> listed{}, before{};
+
+  std::vector<std::int64_t> values(Machine& machine) const {
+    std::vector<std::int64_t> all;
+    for (std::int64_t e = 0; registers != nullptr && e < registers->elements(); ++e) {
+      const std::int64_t value = read_register(machine.state(), *registers, e);
+      if (bytes == 0) all.push_back(value);
+      for (int i = 0; i < bytes; ++i) all.push_back(value >> 8 * i & 0xFF);
+    }
+    return all;
+  }
+};
+
+std::vector<ReadPort> read_ports(const SiteMap& sites) {
+  std::vector<ReadPort> ports{{"activation", "memory.activation.read[]", 0},
+                              {"activation, wide", "memory.activation.vector[]", 0},
+                              {"weight", "memory.weight.read[]", 0},
+                              {"checksum", "resilience.checksum.weight.read", 2},
+                              {"parameter", "memory.parameter.lane_read[]", 4},
+                              {"parameter, tile", "memory.parameter.tile_read[]", 4},
+                              {"partial", "memory.partial.read[]", 0},
+                              {"checksum-partial", "resilience.checksum.partial.read", 0},
+                              {"accumulator", "memory.accumulator.vector[]", 0}};
+  for (ReadPort& port : ports) {
+    for (const RegisterClass& r : sites.classes()) {
+      if (r.path == port.path) port.registers = &r;
+    }
+  }
+  return ports;
+}
+
+// The port through which a row of the trace reads.
+std::string port_of(const std::vector<std::string>& row, const Machine& machine) {
+  const Phase phase = machine.phase();
+  if (row[1] == "activation" && (phase == Phase::pool || phase == Phase::store)) {
+    return "activation, wide";
+  }
+  if (row[1] != "parameter") return row[1];
+  const Program& program = machine.program();
+  const ParameterFormat& format = program.parameters;
+  const std::int64_t word = std::stoll(row[4]) / 4;
+  const bool tile = program.array.dataflow == Dataflow::is
+                        ? word < format.tile_words
+                        : word >= std::int64_t{program.array.columns} * format.lane_words;
+  return tile ? "parameter, tile" : "parameter";
+}
+
+// What a cycle's reads list must stand in the read registers, in order. A port that does not read
+// takes zero or padding, or keeps what it had.
+void expect_read(const std::vector<std::int64_t>& listed, const std::vector<std::int64_t>& before,
+                 const std::vector<std::int64_t>& after, std::int64_t padding) {
+  std::size_t found = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    if (found < listed.size() && after[i] == listed[found]) {
+      ++found;
+    } else {
+      EXPECT_TRUE(after[i] == 0 || after[i] == padding || after[i] == before[i])
+          << "port " << i << " holds " << after[i] << ", which no access has read";
+    }
+  }
+  EXPECT_EQ(found, listed.size()) << "an access lists what was not read";
+}
+
+// Holds the trace against the machine itself: what is read is in the read registers a cycle later.
+void expect_reads(Machine& machine, Injector& injector, std::int64_t budget, const Csv& csv) {
+  const SiteMap sites(machine.layout());
+  std::vector<ReadPort> ports = read_ports(sites);
+  std::size_t row = 0;
+  while (!machine.done() && machine.cycle() < budget) {
+    if (injector.next_cycle() == machine.cycle()) {
+      injector.strike(machine.state(), machine.cycle());
+      machine.touch();
+    }
+    for (ReadPort& port : ports) {
+      port.listed.clear();
+      port.before = port.values(machine);
+    }
+    for (; row < csv.rows.size() && std::stoll(csv.rows[row][0]) == machine.cycle(); ++row) {
+      if (csv.rows[row][3] != "read") continue;
+      const std::string name = port_of(csv.rows[row], machine);
+      const auto port = std::find_if(ports.begin(), ports.end(),
+                                     [&](const ReadPort& p) { return p.name == name; });
+      ASSERT_NE(port, ports.end()) << name;
+      std::stringstream values(csv.rows[row][6]);
+      for (std::int64_t value = 0; values >> value;) port->listed.push_back(value);
+    }
+    const std::int64_t padding = machine.control().config.input_zero_point;
+    machine.step();
+    for (const ReadPort& port : ports) {
+      // Before a first fold the detector's register takes the biases instead.
+      if (port.name == "checksum-partial" && port.listed.empty()) continue;
+      SCOPED_TRACE(port.name + " in cycle " + std::to_string(machine.cycle() - 1));
+      expect_read(port.listed, port.before, port.values(machine), padding);
+    }
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_EQ(row, csv.rows.size());
+}
+
+// The accesses of a run, replayed; then what they read and the memories that they leave against the
+// machine's.
+Csv replay_run(const Case& c, const std::vector<Fault>& faults, Replay& replay,
+               const std::string& path) {
+  const Program& program = c.machine.program;
+  const std::int64_t budget = 2 * c.cycles;
+  OutputFile file(path);
+  MemoryTrace memories(file, true);
+  trace(program, c.machine.image.data(), faults, {0, budget - 1}, {nullptr, &memories});
+  file.close();
+  file.take_name();
+  Csv csv(path);
+  replay.run(csv);
+
+  Machine machine(program);
+  const SiteMap sites(machine.layout());
+  Injector injector(sites, faults);
+  machine.reset(c.machine.image.data());
+  expect_reads(machine, injector, budget, csv);
+  for (std::size_t k = 0; k < sites.classes().size(); ++k) {
+    const RegisterClass& r = sites.classes()[k];
+    if (r.storage != Storage::sram) continue;
+    for (std::int64_t e = 0; e < r.elements(); ++e) {
+      const auto index = sites.indices({static_cast<int>(k), e, 0});
+      const auto value = expected(replay, r, index, program);
+      EXPECT_TRUE(value.has_value()) << r.path << " has no trace";
+      EXPECT_EQ(value.value_or(0), read_register(machine.state(), r, e))
+          << sites.element_path(static_cast<int>(k), e);
+      if (testing::Test::HasFailure()) return csv;
+    }
+  }
+  for (const auto& [memory, elements] : replay.memories) {
+    EXPECT_TRUE(elements.empty()) << "beyond " << memory << ": " << elements.begin()->first;
+  }
+  return csv;
+}
+
+TEST(Trace, MemoryAccessesReplayEveryMemory) {
+  const test::TemporaryFolder folder;
+  for (const Dataflow dataflow : test::kDataflows) {
+    std::set<std::string> kinds;
+    int batches = 0;
+    int third_banks = 0;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      Random random(300 + seed);
+      const Case c(random, dataflow);
+      const Program& program = c.machine.program;
+      Replay replay;
+      const Csv csv = replay_run(c, {}, replay, folder / "sram.csv");
+      if (HasFailure()) return;
+      ASSERT_EQ(csv.header, "cycle,memory,bank,access,address,count,values");
+      for (const auto& [kind, count] : replay.accesses) kinds.insert(kind);
+      batches += program.batch > 1 ? 1 : 0;
+      third_banks += replay.memories.contains("activation 2") ? 1 : 0;
+
+      const LayerCounters total = schedule_of(program, c.machine.image.data()).counters;
+      ASSERT_EQ(replay.accesses["weight read"], total.weight_row_reads);
+      if (program.raw_output) {  // a product has no padding
+        std::int64_t elements = 0;
+        for (const auto& row : csv.rows) {
+          if (row[1] == "activation" && row[3] == "read") elements += std::stoll(row[5]);
+        }
+        ASSERT_EQ(elements, total.activation_reads);
+      }
+    }
+    // Partial sums where an operand is stationary; checksum weights where activations are not.
+    EXPECT_EQ(kinds.size(), dataflow == Dataflow::os   ? 10U
+                            : dataflow == Dataflow::ws ? 14U
+                                                       : 12U)
+        << to_string(dataflow) << ": every memory is read and written";
+    EXPECT_GT(batches, 0) << to_string(dataflow);
+    EXPECT_GT(third_banks, 0) << to_string(dataflow);
+  }
+}
+
+// Wherever faults send an access: what is listed is what reaches the memories. Flips of memory bits
+// themselves are no accesses. With one column a checksum weight has no bits in its upper byte.
+TEST(Trace, MemoryAccessesReplayUnderFaults) {
+  const test::TemporaryFolder folder;
+  for (const Dataflow dataflow : test::kDataflows) {
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      Random random(500 + seed);
+      const Case c(random, dataflow);
+      const Machine machine(c.machine.program);
+      const SiteMap sites(machine.layout());
+      std::vector<Fault> faults = test::random_faults(random, sites, c.cycles, 6);
+      if (seed % 3 != 0) {  // beats that bring anything, to anywhere; banks that do not exist
+        const std::string registers = seed % 3 == 1 ? "memory.dma.data" : "put_bank";
+        faults = test::random_faults(random, sites, c.cycles, 4000);
+        std::erase_if(faults, [&](const Fault& f) {
+          return sites.path(f.site).find(registers) == std::string::npos;
+        });
+      }
+      std::erase_if(faults, [&](const Fault& f) {
+        const auto k = static_cast<std::size_t>(f.site.register_class);
+        return sites.classes()[k].storage == Storage::sram;
+      });
+      if (faults.empty() || c.machine.program.array.columns == 1) continue;
+      Replay replay;
+      replay_run(c, faults, replay, folder / "sram.csv");
+      if (HasFailure()) {
+        for (const Fault& f : faults) ADD_FAILURE() << sites.path(f.site) << "@" << f.cycle;
+        return;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sagitta
