@@ -305,7 +305,8 @@ void add_trace(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   auto* experiment = command->get_option("experiment");
-  for (const char* name : {"--a", "--b", "--array", "--dataflow", "--scheme", "--clock-mhz"}) {
+  for (const char* name :
+       {"--a", "--b", "--array", "--dataflow", "--overlap", "--scheme", "--clock-mhz"}) {
     experiment->excludes(command->get_option(name));
   }
   for (const char* name : {"--set", "--image"}) command->get_option(name)->needs(experiment);

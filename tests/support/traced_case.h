@@ -13,7 +13,8 @@ struct TracedCase {
   MachineCase machine;
   std::int64_t cycles = 0;
   TracedCase(Random& random, Dataflow dataflow)
-      : machine(random_case(random, {random.between(1, 4), random.between(1, 4), dataflow})),
+      : machine(random_case(
+            random, {random.between(1, 4), random.between(1, 4), dataflow, random.chance(50)})),
         cycles(schedule_of(machine.program, machine.image.data()).cycles) {}
 };
 
