@@ -44,14 +44,25 @@ class TrialEngine::Recorder : public MachineObserver {
     const auto layer = static_cast<std::size_t>(machine.layer());
     if (layer >= values_.size()) return;
     const std::byte* now = machine.state().now();
-    const int lanes = machine.sequencer().lanes(machine.control());
     const SumVector sums = machine.vector().sums(now);
-    if (sums.valid) std::copy_n(sums.value, lanes, values_[layer].sums.begin() + sums.address);
+    if (sums.valid) keep(machine, sums.value, sums.address, values_[layer].sums);
     const WriteBack write = machine.vector().output(now);
-    if (write.valid) std::copy_n(write.value, lanes, values_[layer].output.begin() + write.address);
+    if (write.valid) keep(machine, write.value, write.address, values_[layer].output);
   }
 
  private:
+  // The lanes' elements of the result lie lane_step apart.
+  template <typename T>
+  static void keep(const Machine& machine, const T* lanes, std::int32_t address,
+                   std::vector<T>& values) {
+    const SequencerState& s = machine.control();
+    std::int64_t at = address;
+    for (int c = 0; c < machine.sequencer().lanes(s); ++c) {
+      values.at(static_cast<std::size_t>(at)) = lanes[c];
+      at += machine.sequencer().lane_step(s);
+    }
+  }
+
   std::vector<LayerValues>& values_;
 };
 
@@ -70,20 +81,21 @@ class TrialEngine::Differences : public MachineObserver {
     const auto l = static_cast<std::size_t>(layer);
     const std::byte* now = machine.state().now();
     const int lanes = machine.sequencer().lanes(machine.control());
+    const std::int64_t step = machine.sequencer().lane_step(machine.control());
     const SumVector sums = machine.vector().sums(now);
-    if (sums.valid) compare_sums(l, sums, lanes);
+    if (sums.valid) compare_sums(l, sums, lanes, step);
     const WriteBack write = machine.vector().output(now);
-    if (write.valid) compare_output(l, write, lanes);
+    if (write.valid) compare_output(l, write, lanes, step);
   }
 
   Reach reach() const { return reach_; }
 
  private:
-  void compare_sums(std::size_t layer, const SumVector& sums, int lanes) {
+  void compare_sums(std::size_t layer, const SumVector& sums, int lanes, std::int64_t step) {
     const std::vector<std::int32_t>& expected = reference_[layer].sums;
     const Layer& l = network_.layers[layer];
     for (int c = 0; c < lanes; ++c) {
-      const std::int64_t at = std::int64_t{sums.address} + c;
+      const std::int64_t at = sums.address + c * step;
       if (at < 0 || at >= static_cast<std::int64_t>(expected.size())) continue;
       const std::int32_t clean = expected[static_cast<std::size_t>(at)];
       if (sums.value[c] == clean) continue;
@@ -95,10 +107,10 @@ class TrialEngine::Differences : public MachineObserver {
     }
   }
 
-  void compare_output(std::size_t layer, const WriteBack& write, int lanes) {
+  void compare_output(std::size_t layer, const WriteBack& write, int lanes, std::int64_t step) {
     const std::vector<std::int8_t>& expected = reference_[layer].output;
     for (int c = 0; c < lanes; ++c) {
-      const std::int64_t at = std::int64_t{write.address} + c;
+      const std::int64_t at = write.address + c * step;
       if (at < 0 || at >= static_cast<std::int64_t>(expected.size()) ||
           write.value[c] != expected[static_cast<std::size_t>(at)]) {
         raise(Reach::output);

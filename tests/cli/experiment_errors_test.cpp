@@ -166,11 +166,14 @@ TEST_F(CliExperiment, WeightMemoryTooSmall) {
 
 // Input stationary a row holds the weights of one channel for one fold of 16 taps.
 TEST_F(CliExperiment, WeightMemoryTooSmallForOneChannel) {
-  with("/array/dataflow", "is");
-  with("/memory", {{"weight_rows", 24}});
+  nlohmann::json experiment = small();
+  experiment["array"]["dataflow"] = "is";
+  experiment["memory"]["weight_rows"] = 24;
+  write_json("experiment.json", experiment);
   machines_refuse({}, {"experiment.json: $.memory.weight_rows: 24 does not hold one channel of ",
                        "(K = 400)", "at least 25"});
-  with("/memory", {{"weight_rows", 25}});
+  experiment["memory"]["weight_rows"] = 25;
+  write_json("experiment.json", experiment);
   done({"run", "experiment.json", "-q"});
 }
 
