@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,6 +71,11 @@ struct ArrayVariant {
   ArrayShape shape(int rows, int columns) const { return {rows, columns, dataflow, overlap}; }
   std::string name() const { return std::string(to_string(dataflow)) + (overlap ? "Overlap" : ""); }
 };
+// GoogleTest's way of showing a parameter.
+inline void PrintTo(const ArrayVariant& variant, std::ostream* out) {
+  *out << variant.name();
+}
+
 inline constexpr ArrayVariant kVariants[] = {{Dataflow::os, false}, {Dataflow::ws, false},
                                              {Dataflow::is, false}, {Dataflow::os, true},
                                              {Dataflow::ws, true},  {Dataflow::is, true}};
