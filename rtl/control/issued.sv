@@ -1,6 +1,6 @@
 // What the sequencer issued one and two cycles ago: the control that travels beside the data.
 module issued #(
-    parameter int OS = 1,  // modes and drains; else a load enable, and tags beside what streams past
+    parameter int OS = 1,  // modes and drains; else a load enable and tags, beside what streams
     parameter int PARAMETERS = 1,       // there are parameters to take, beside their read registers
     parameter int PARAMETER_LANES = 1,  // of lane after lane
     parameter int TAGS = 2  // as many cycles until a tag's sums stand aligned below the array

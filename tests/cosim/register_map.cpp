@@ -21,6 +21,9 @@ const Alias kAliases[] = {
     // Named blocks and instances between a path's components.
     {R"(^control\.(row|column)\[\])", "control.sequencer.positions.position[]"},
     {R"(^control\.tag)", "control.sequencer.issued.tags.tag"},
+    {R"(^(control\.sequencer)\.(layer|weight_bank|column_tile|first_column|group_.*)$)",
+     "$1.tiles.$2"},
+    {R"(^(control\.sequencer)\.first_depth$)", "$1.folds.phases.first_depth"},
     {R"(^(control\.sequencer)\.(tap_[yx]|tap_address|kernel_[yx]|channel)$)", "$1.taps.$2"},
     {R"(^(control\.sequencer)\.((walk|part)_(y|x|address))$)", "$1.walker.$2"},
     {R"(^(control\.sequencer)\.(mode1|drain1|drain_address1)$)", "$1.issued.modes.$2"},
@@ -50,6 +53,7 @@ const Alias kAliases[] = {
     {R"(^resilience\.checksum\.tree\[(\d+)\])", "resilience.checksum.tree[$1].later.entry"},
     {R"(^resilience\.checksum\.delay\[(\d+)\])", "resilience.checksum.delay[$1].later.stage"},
     {R"(^(resilience\.gradient\.(difference|compare))\.(sum|address|valid|flag))", "$1.stage.$3"},
+    {R"(^(resilience\.(range|gradient))\.(low|high))", "$1.bounds.$3"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
     {R"(^resilience\.range)", "resilience.value_checker.range"},
     {R"(^resilience\.gradient)", "resilience.neighbour_checker.gradient"},
