@@ -6,6 +6,7 @@
 // `result_valid` is 1.
 module sagitta #(
     parameter int DATAFLOW = 0,  // 0: output, 1: weight, 2: input stationary
+    parameter int OVERLAP = 0,  // 1: drain or preload behind the products
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
     parameter int COPIES = 1,  // 3: triplicated PEs
@@ -104,7 +105,7 @@ module sagitta #(
   logic reads_pool, reads_results;
   logic [31:0] pool_operand_address;
   logic [1:0] mode;
-  logic load, row_leaves;
+  logic load, swap, row_leaves;
   logic [31:0] row_leaves_address;
   logic [3:0] tag, next_tag;
   logic param1;
@@ -141,8 +142,8 @@ module sagitta #(
 
   if (1) begin : control
     sequencer #(
-        .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-        .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
+        .DATAFLOW(DATAFLOW), .OVERLAP(OVERLAP), .ROWS(ROWS), .COLUMNS(COLUMNS),
+        .PARTIAL_ROWS(PARTIAL_ROWS), .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
         .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
@@ -154,7 +155,8 @@ module sagitta #(
         .output_bank(results_bank), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
         .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
-        .reads_results, .array_mode(mode), .array_load(load), .row_leaves, .row_leaves_address,
+        .reads_results, .array_mode(mode), .array_load(load), .array_swap(swap), .row_leaves,
+        .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
         .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
         .pool_takes(pool2),
@@ -224,9 +226,9 @@ module sagitta #(
   end
 
   array #(
-      .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES)
+      .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .OVERLAP(OVERLAP)
   ) array (
-      .clk, .reset, .activations, .weights, .mode, .load, .swap_in(1'b0), .shift(1'b0),
+      .clk, .reset, .activations, .weights, .mode, .load, .swap_in(swap), .shift(row_leaves),
       .sums(array_sums)
   );
 
@@ -254,10 +256,10 @@ module sagitta #(
       end
       checksum #(
           .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-          .WEIGHT_BITS(CHECKSUM_BITS)
+          .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP)
       ) checksum (
           .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
-          .load, .swap_in(1'b0), .shift(1'b0), .tag, .next_tag, .read_row, .write_row, .lanes,
+          .load, .swap_in(swap), .shift(row_leaves), .tag, .next_tag, .read_row, .write_row, .lanes,
           .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid),
           .sums_valid(bias_add_valid), .sums_address(bias_add_address), .sums_sum(bias_add_sum),
           .output_valid(checksum_valid), .output_flag(checksum_flag),
@@ -273,7 +275,8 @@ module sagitta #(
       else assign words = tile_words[RANGE_TILE*32+:64];
       range_checker #(
           .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL),
-          .ROW_GATE(RANGE_ROW_GATE), .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG), .RESULT_FLAG(GRADIENT_FLAG)
+          .ROW_GATE(RANGE_ROW_GATE), .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG),
+          .RESULT_FLAG(GRADIENT_FLAG)
       ) range (
           .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
           .high_word(words[63:32]), .input_valid(checksum_valid), .input_flag(checksum_flag),

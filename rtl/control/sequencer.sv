@@ -2,6 +2,7 @@
 // what to do. docs/machine.md, "The sequencer's phases", has its timing.
 module sequencer #(
     parameter int DATAFLOW = 0,
+    parameter int OVERLAP = 0,
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
     parameter int PARTIAL_ROWS = 1,
@@ -75,6 +76,7 @@ module sequencer #(
     // What was issued in the cycles before.
     output logic [ 1:0] array_mode,
     output logic        array_load,
+    output logic        array_swap,
     output logic        row_leaves,
     output logic [31:0] row_leaves_address,
     output logic [ 3:0] tag_aligned,
@@ -165,36 +167,41 @@ module sequencer #(
       .group_address, .last(last_column_tile)
   );
 
+  logic [23:0] weight_row;  // over the taps (output stationary), over folds and channels (input)
   wire taps_end;
   logic [3:0] outputs_phase, folds_phase;
   logic [23:0] outputs_count, folds_count;
-  logic row_tile_ends, row_issued;
+  logic row_tile_ends, row_issued, tile_swaps;
   logic [1:0] mode;
   if (OS) begin : outputs
-    output_phases phases (
-        .phase, .count, .clears(setup_ends), .taps_end, .last_tile(!more_rows), .rows_used, .lanes,
+    output_phases #(
+        .ROWS(ROWS), .OVERLAP(OVERLAP)
+    ) phases (
+        .clk, .reset, .phase, .count, .clears(setup_ends), .first_product(weight_row == 0),
+        .taps_end, .first_tile(first_row == 0), .last_tile(!more_rows), .rows_used, .lanes,
         .next_phase(outputs_phase), .next_count(outputs_count), .tile_ends(row_tile_ends),
-        .row_leaves(row_issued), .mode
+        .row_leaves(row_issued), .mode, .swaps(tile_swaps)
     );
   end else begin : no_outputs
-    assign {outputs_phase, outputs_count, row_tile_ends, row_issued, mode} = '0;
+    assign {outputs_phase, outputs_count, row_tile_ends, row_issued, mode, tile_swaps} = '0;
   end
 
-  logic loads, lanes_load, stream_starts;
+  logic loads, lanes_load, stream_starts, fold_swaps;
   logic [8:0] load_step;
-  logic [23:0] load_depth;
+  logic [24:0] load_depth;
   logic [3:0] tag;
   if (!OS) begin : folds
     fold_phases #(
-        .ROWS(ROWS), .LANES_LOAD(WS ? 1 : 0)
+        .ROWS(ROWS), .LANES_LOAD(WS ? 1 : 0), .OVERLAP(OVERLAP)
     ) phases (
         .clk, .reset, .phase, .count, .starts(tile_starts || next_part),
-        .first_part(first_row == 0), .lanes, .depth, .pixel, .stream_length, .first_depth, .next_phase(folds_phase),
-        .next_count(folds_count), .loads, .load_step, .load_depth, .lanes_load, .stream_starts, .tag
+        .first_part(first_row == 0), .lanes, .depth, .pixel, .stream_length, .first_depth,
+        .next_phase(folds_phase), .next_count(folds_count), .loads, .load_step, .load_depth,
+        .lanes_load, .stream_starts, .swaps(fold_swaps), .tag
     );
   end else begin : no_folds
     assign {first_depth, folds_phase, folds_count, loads, load_step, load_depth, lanes_load} = '0;
-    assign {stream_starts, tag} = '0;
+    assign {stream_starts, fold_swaps, tag} = '0;
   end
 
   logic [23:0] tap_y, tap_x, channel;
@@ -229,15 +236,15 @@ module sequencer #(
   );
 
   positions #(
-      .COUNT(POSITIONS)
+      .COUNT(POSITIONS), .AHEAD(WS ? OVERLAP : 0)
   ) positions (
       .clk, .reset, .takes(WS ? loads : phase == SETUP),
       .taken(WS ? {15'b0, load_step} : count), .taken_y(WS ? {8'b0, tap_y} : walk_y),
       .taken_x(WS ? {8'b0, tap_x} : walk_x), .taken_address(WS ? tap_address : walk_address),
-      .advances((row_tile_ends && more_rows) || (IS && next_part)), .step_y({8'b0, tile_y}),
-      .step_x({8'b0, tile_x}), .step_address(tile_address), .origin_y(start_y),
-      .origin_x(start_x), .span_y(map_span), .span_x(row_span), .stride_y(row_step), .line_step,
-      .image_step, .positions_y, .positions_x, .positions_address
+      .uses_next(stream_starts), .advances((row_tile_ends && more_rows) || (IS && next_part)),
+      .step_y({8'b0, tile_y}), .step_x({8'b0, tile_x}), .step_address(tile_address),
+      .origin_y(start_y), .origin_x(start_x), .span_y(map_span), .span_x(row_span),
+      .stride_y(row_step), .line_step, .image_step, .positions_y, .positions_x, .positions_address
   );
 
   // Pooling: is the tap inside of the map?
@@ -309,21 +316,20 @@ module sequencer #(
 
   // What was issued, one and two cycles later.
   issued #(
-      .OS(OS ? 1 : 0), .PARAMETERS(!IS || TILE_WORDS > 0 ? 1 : 0), .PARAMETER_LANES(IS ? 0 : 1),
-      .TAGS(ROWS + COLUMNS)
+      .OS(OS ? 1 : 0), .OVERLAP(OVERLAP), .PARAMETERS(!IS || TILE_WORDS > 0 ? 1 : 0),
+      .PARAMETER_LANES(IS ? 0 : 1), .TAGS(ROWS + COLUMNS)
   ) issued (
       .clk, .reset, .parameters(reads_parameters), .lane_moves(phase == (WS ? PRELOAD : SETUP)),
       .lane(count[8:0]),
       .pool(phase == POOL ? {kernel_x != 0, !pool_inside, taps_end, pool_first, 1'b1} : 5'b0),
       .output_address, .results(reads_results), .mode, .drains(row_issued), .load(loads),
-      .tag_entering(tag), .param1(parameters_read), .param_lane1(parameters_lane),
-      .pool1(pool_reads), .pool_address1(pool_reads_address), .pool2(pool_takes),
-      .pool_address2(pool_takes_address), .store1(result_valid), .mode2(array_mode),
-      .drain2(row_leaves), .drain_address2(row_leaves_address), .load1(array_load), .tag_aligned,
-      .tag_next
+      .swap(tile_swaps || fold_swaps), .tag_entering(tag), .param1(parameters_read),
+      .param_lane1(parameters_lane), .pool1(pool_reads), .pool_address1(pool_reads_address),
+      .pool2(pool_takes), .pool_address2(pool_takes_address), .store1(result_valid),
+      .mode2(array_mode), .drain2(row_leaves), .drain_address2(row_leaves_address),
+      .load1(array_load), .swap1(array_swap), .tag_aligned, .tag_next
   );
 
-  logic [23:0] weight_row;  // over the taps (output stationary), over folds and channels (input)
   if (WS) begin : no_weight_row
     assign weight_row = '0;
   end else begin : weight_rows
@@ -336,7 +342,7 @@ module sequencer #(
 
   // The tap that is loaded. Weights sink through a weight-stationary array, so the last row's go
   // first. Beyond K none is read; input stationary zeros enter instead.
-  wire [24:0] load_index = {1'b0, load_depth} +
+  wire [24:0] load_index = load_depth +
                            (WS ? 25'(ROWS - 1) - {16'b0, load_step} : {16'b0, load_step});
   wire loads_tap = loads && load_index < {1'b0, depth};
 
