@@ -116,7 +116,7 @@ void assign_banks(const Network& network, Program& program) {
     bank_of.push_back(static_cast<int>(bank));
     d.output_bank = static_cast<std::uint8_t>(bank);
   }
-  program.activation_banks = std::max<int>(2, static_cast<int>(free_from.size()));
+  program.activation_maps = std::max<int>(2, static_cast<int>(free_from.size()));
 }
 
 ParameterFormat format_of(const Protection& p, Dataflow dataflow) {

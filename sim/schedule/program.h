@@ -141,7 +141,7 @@ struct Program {
   std::vector<LayerDescriptor> layers;
   std::vector<Transfer> transfers;  // [0] is the image, then every column tile of every gemm layer
   std::vector<int> first_column_tile;  // of each layer, counted over the program
-  int activation_banks = 2;            // as many maps as live at once
+  int activation_maps = 2;            // as many maps as live at once
   int batch = 1;                       // images of a pass, one behind the other in every map
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums

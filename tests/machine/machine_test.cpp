@@ -60,7 +60,7 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
       ++kinds[layer.kind == LayerKind::gemm && layer.groups > 1 ? "groups" : to_string(layer.kind)];
     }
     ++kinds[batch > 1 ? "batch" : "single"];
-    ++kinds[std::to_string(program.activation_banks) + " banks"];
+    ++kinds[std::to_string(program.activation_maps) + " banks"];
     Machine machine(program);
     for (int repeat = 0; repeat < 2; ++repeat) {
       std::vector<std::int8_t> images;

@@ -10,7 +10,7 @@ ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program
     : sequencer_(&sequencer),
       ports_(sequencer.positions()),
       columns_(program.array.columns),
-      bank_count_(program.activation_banks),
+      bank_count_(program.activation_maps),
       logits_(program.logits),
       raw_(program.raw_output),
       bytes_(program.memory.activation_bytes) {
