@@ -116,7 +116,7 @@ void assign_banks(const Network& network, Program& program) {
     bank_of.push_back(static_cast<int>(bank));
     d.output_bank = static_cast<std::uint8_t>(bank);
   }
-  program.activation_banks = std::max<int>(2, static_cast<int>(free_from.size()));
+  program.activation_maps = std::max<int>(2, static_cast<int>(free_from.size()));
 }
 
 ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
@@ -225,6 +225,24 @@ std::int64_t partial_rows(const Network& network, const ArrayShape& array,
                   static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
 }
 
+// Elements of a bank's word, after a check that banks and words divide addresses by their bits.
+int activation_port_bytes(const ArrayShape& array, const MemoryShape& memory,
+                          const std::string& where) {
+  constexpr int kMost = 256;
+  const auto check = [&](const char* key, int value) {
+    if (value == 0 ||
+        (value > 0 && value <= kMost && std::has_single_bit(static_cast<unsigned>(value))))
+      return;
+    throw InputError(where, fmt::format("$.memory.{}", key),
+                     fmt::format("{} is not a power of two from 1 to {}", value, kMost),
+                     "use one of 1, 2, 4, 8, 16, 32, 64, 128 and 256, or 0");
+  };
+  check("activation_banks", memory.activation_banks);
+  check("activation_port_bytes", memory.activation_port_bytes);
+  if (memory.activation_port_bytes != 0) return memory.activation_port_bytes;
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>(array.columns)));
+}
+
 // The layer configuration registers have the widths that machine/control/sequencer_registers.cpp
 // declares; what does not fit them is refused here, before it could wrap in the machine.
 void check_register_widths(const Layer& layer, const ArrayShape& array, int batch,
@@ -310,6 +328,7 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
       deepest_layer = fmt::format("a column tile of layer {} (K = {})", layer.name, layer.depth());
     }
   }
+  program.memory.activation_port_bytes = activation_port_bytes(array, memory, where);
   program.memory.partial_rows = partial_rows(network, array, memory, batch);
   if (array.dataflow == Dataflow::is) {
     // Of each channel a row of weights a fold; as many channels as there are partial sums for.

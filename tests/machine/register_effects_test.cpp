@@ -131,8 +131,7 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
   return none;
 }
 
-MemoryShape memory(Dataflow dataflow) {
-  MemoryShape m;
+MemoryShape memory(Dataflow dataflow, MemoryShape m) {
   m.activation_bytes = 160;
   // Input stationary few enough that most layers have several column tiles.
   m.weight_rows = dataflow == Dataflow::is ? 9 : 16;
@@ -145,12 +144,14 @@ MemoryShape memory(Dataflow dataflow) {
 // What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
 // and once more with checksums that are off by one in every row.
 std::vector<std::string> without_effect(const std::string& title, const Protection& p,
-                                        Dataflow dataflow = Dataflow::os, bool overlap = false) {
+                                        Dataflow dataflow = Dataflow::os, bool overlap = false,
+                                        const MemoryShape& banks = {}) {
   Random random(2);
   const Network net = network(random);
   constexpr int kBatch = 2;
   const auto image = random.int8s(kBatch * net.input.elements());
-  Program program = compile(net, {3, 3, dataflow, overlap}, memory(dataflow), p, "test", kBatch);
+  Program program =
+      compile(net, {3, 3, dataflow, overlap}, memory(dataflow, banks), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
     for (Transfer& t : program.transfers) {
@@ -228,6 +229,16 @@ TEST(RegisterEffects, Overlap) {
     const std::string name = std::string("overlap, ") + to_string(dataflow);
     EXPECT_EQ(without_effect(name, {}, dataflow, true), Names{});
     EXPECT_EQ(without_effect(name + ", tmr-pe, checksum", p, dataflow, true), Names{});
+  }
+}
+
+// `pending`, in every variant: it decides which operands are read, and when.
+TEST(RegisterEffects, Banks) {
+  MemoryShape banks;
+  banks.activation_banks = 2;
+  banks.activation_port_bytes = 2;
+  for (const test::ArrayVariant& v : test::kVariants) {
+    EXPECT_EQ(without_effect("banks, " + v.name(), {}, v.dataflow, v.overlap, banks), Names{});
   }
 }
 
