@@ -108,7 +108,11 @@ class Trial:
             _, name, before, after = mutant
             original = (rtl / name).read_text()
             (rtl / name).write_text(original.replace(before, after))
-            output, status = self.lockstep(folder, shape)
+            try:
+                output, status = self.lockstep(folder, shape)
+            except RuntimeError as error:  # a mutant that cannot be built shows nothing
+                output, status = "", str(error)
+                print(error)
             first = next((l for l in output.splitlines() if l.startswith("MISMATCH")), "")
             self.report(number, mutant, first if status == 1 else "")
             (rtl / name).write_text(original)
