@@ -46,11 +46,13 @@ class Skew {
   }
 
   // What leaves lane i in this cycle, to out[i * stride]; the lane without registers passes its
-  // input.
-  void output(const std::byte* now_base, const T* input, T* out, std::size_t stride = 1) const {
+  // input. `used`: only the first lanes, where they are not aligned.
+  void output(const std::byte* now_base, const T* input, T* out, std::size_t stride = 1,
+              int used = 0) const {
     out[static_cast<std::size_t>(place(0)) * stride] = input[place(0)];
     const T* last = registers_.now(now_base);  // last stage of the lane with only one
-    for (int lane = 1; lane < lanes_; ++lane) {
+    const int lanes = used > 0 ? used : lanes_;
+    for (int lane = 1; lane < lanes; ++lane) {
       out[static_cast<std::size_t>(place(lane)) * stride] = *last;
       last += lane + 1;
     }

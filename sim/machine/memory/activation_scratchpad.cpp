@@ -32,7 +32,7 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
   const auto height = static_cast<std::uint32_t>(s.config.height);
   const auto width = static_cast<std::uint32_t>(s.config.width);
   // Each port has its pixel and all share the tap, or (ws) the other way round.
-  const bool ws = sequencer_->dataflow() == Dataflow::ws;
+  const bool ws = sequencer_->dataflow(s) == Dataflow::ws;
   const auto shared_y = static_cast<std::uint32_t>(ws ? s.walk_y : s.tap_y);
   const auto shared_x = static_cast<std::uint32_t>(ws ? s.walk_x : s.tap_x);
   const auto shared_address = static_cast<std::uint32_t>(ws ? s.walk_address : s.tap_address);
