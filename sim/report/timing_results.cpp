@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "campaign/dataflows.h"
 #include "report/counter_report.h"
 #include "report/table.h"
 
@@ -42,7 +43,7 @@ ordered_json identity(const TimedMachine& m, const TimingRun& run) {
           {"array",
            {{"rows", m.array.rows},
             {"cols", m.array.columns},
-            {"dataflow", to_string(m.array.dataflow)}}},
+            {"dataflow", dataflows_json(m.array)}}},
           {"scheme", m.scheme.name},
           {"scheme_kind", m.scheme.kind},
           {"workload", run.workload().name}};
@@ -54,8 +55,12 @@ ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
   for (std::size_t i = 0; i < w.layers.size(); ++i) {
     const WorkLayer& l = w.layers[i];
     const LayerCounters& c = m.counters[i];
+    const bool multiplies =
+        m.program.layers[i].operation == static_cast<std::uint8_t>(LayerOperation::gemm);
     layers.push_back({{"name", l.name},
                       {"operation", to_string(l.kind)},
+                      {"dataflow", multiplies ? ordered_json(to_string(m.program.dataflow(i)))
+                                              : ordered_json(nullptr)},
                       {"M", w.batch * l.rows()},
                       {"K", l.depth()},
                       {"N", l.columns()},
