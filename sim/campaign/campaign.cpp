@@ -21,11 +21,12 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text = fmt::format(
-      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
-      to_string(plan.program.array.dataflow), plan.scheme.kind, plan.program.memory.activation_bytes,
-      plan.program.memory.weight_rows, plan.program.memory.dram_latency,
-      plan.program.memory.dram_bytes_per_cycle, plan.program.memory.dma_queue);
+  std::string text =
+      fmt::format("{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows,
+                  plan.array.columns, to_string(plan.program.array.dataflow), plan.scheme.kind,
+                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
+                  plan.program.memory.dma_queue);
   if (plan.array.overlap) text += " overlap";
   if (plan.program.array.mixed()) text += " " + dataflows_name(plan.program.array);
   if (plan.program.array.folds()) {

@@ -264,8 +264,8 @@ Expansion expand(const ExperimentSource& source) {
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back(
-              {name_of(machine) + " " + scheme.name, machine, scheme, lists.plan(number), dataflow});
+          result.configurations.push_back({name_of(machine) + " " + scheme.name, machine, scheme,
+                                           lists.plan(number), dataflow});
         }
       }
     }

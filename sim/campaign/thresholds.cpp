@@ -124,8 +124,7 @@ std::string describe(const Scheme& scheme, const ArrayShape& array) {
   if (scheme.kind == "gradient") {
     text += fmt::format(", k = {} convolution, {} dense", scheme.k_convolution, scheme.k_dense);
   }
-  return text +
-         fmt::format(") with {} columns, dataflow {}", array.columns, dataflows_name(array));
+  return text + fmt::format(") with {} columns, dataflow {}", array.columns, dataflows_name(array));
 }
 
 ordered_json fit_to_json(const ThresholdFit& fit) {

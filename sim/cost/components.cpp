@@ -264,8 +264,9 @@ class Composer {
     const ParameterFormat& format = program_.parameters;
     const int stride = program_.weight_stride();
     const bool whole_header =
-        program_.array.has(Dataflow::is) ? 4 * format.lane_words % beat == 0 && 4 * format.tile_words % beat == 0
-             : format.header_bytes(columns_) % beat == 0;
+        program_.array.has(Dataflow::is)
+            ? 4 * format.lane_words % beat == 0 && 4 * format.tile_words % beat == 0
+            : format.header_bytes(columns_) % beat == 0;
     const bool aligned = stride % beat == 0 && whole_header;
     if (!aligned) {
       const int stages = ceil_log2(beat);
@@ -335,7 +336,7 @@ class Composer {
   void checksum() {
     Unit c(list_, member_, "resilience", "checksum");
     const int weight = width(program_.array.only(Dataflow::is) ? "resilience.checksum.pe[].a"
-                                                             : "resilience.checksum.pe[].b");
+                                                               : "resilience.checksum.pe[].b");
     c.add("product", lib_.multiplier(kElement, weight), rows_, Event::row_feed);
     c.add("accumulate", lib_.adder(kWord), rows_, Event::row_feed);
     if (overlap() && folds()) {

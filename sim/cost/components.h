@@ -20,7 +20,7 @@ struct Component {
   Operator op;
   double instances = 0;
   Event event = Event::cycle;
-  double per_event = 1;  // evaluations of the operator in one event
+  double per_event = 1;            // evaluations of the operator in one event
   Dataflow member = Dataflow::os;  // in whose layers the event counts
 };
 

@@ -97,7 +97,7 @@ EnergyBill energy_of(const Program& program, const std::vector<RegisterClass>& r
     }
   }
   for (const Component& c : components_of(program, registers, technology)) {
-    bill.add(c.block, c.unit, c.purpose + ": " + c.op.name, 
+    bill.add(c.block, c.unit, c.purpose + ": " + c.op.name,
              activity.of(c.event, c.member) * c.per_event, c.op.pj);
   }
   const double dram = technology.at("energy.dram_bit");

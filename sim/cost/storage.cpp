@@ -261,8 +261,8 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
   FlipFlopRule all{true, false, 0};
   for (const Dataflow member : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
     if (!program.array.has(member)) continue;
-    FlipFlopRule rule = rule_in(path, program, activity, member);
-    if (program.array.mixed() && !used_in(path, member)) rule.loads = 0;
+    if (program.array.mixed() && !used_in(path, member)) continue;
+    const FlipFlopRule rule = rule_in(path, program, activity, member);
     all.known = all.known && rule.known;
     all.enable = all.enable || rule.enable;
     all.loads += rule.loads;
@@ -326,8 +326,8 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
             {true, of(Event::partial_write) / columns * bits, bits}};
   }
   if (path == "resilience.checksum.weight.bank.row") {
-    const double reads = in(Event::lane_feed, Dataflow::ws) / program.array.columns +
-                         in(Event::feed, Dataflow::os);
+    const double reads =
+        in(Event::lane_feed, Dataflow::ws) / program.array.columns + in(Event::feed, Dataflow::os);
     return {{false, reads * bits, bits}, {true, runs * delivered(program).rows * bits, bits}};
   }
   throw std::logic_error("the cost model has no rule for the memory " + registers.path);

@@ -62,10 +62,9 @@ Machine::Machine(const Program& program, DataPath data_path)
                                                                           program, sequencer_)
                                        : std::nullopt),
       array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
-      partial_sums_(
-          program.array.folds()
-              ? std::optional<PartialSums>(std::in_place, layout_, built_for(), sequencer_)
-              : std::nullopt),
+      partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
+                                                                       built_for(), sequencer_)
+                                          : std::nullopt),
       vector_(layout_, built_for(), sequencer_),
       checksum_(built_for().protection.checksum
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,

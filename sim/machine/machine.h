@@ -132,8 +132,8 @@ class Machine {
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
-  // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way to
-  // the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
+  // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
+  // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
   SumVector leaving();
   SumVector drained();
   // Input stationary: the channel whose parameters are being read, or -1.

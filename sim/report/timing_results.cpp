@@ -39,14 +39,13 @@ ordered_json head(const TimingRun& run) {
 }
 
 ordered_json identity(const TimedMachine& m, const TimingRun& run) {
-  return {{"name", m.name},
-          {"array",
-           {{"rows", m.array.rows},
-            {"cols", m.array.columns},
-            {"dataflow", dataflows_json(m.array)}}},
-          {"scheme", m.scheme.name},
-          {"scheme_kind", m.scheme.kind},
-          {"workload", run.workload().name}};
+  return {
+      {"name", m.name},
+      {"array",
+       {{"rows", m.array.rows}, {"cols", m.array.columns}, {"dataflow", dataflows_json(m.array)}}},
+      {"scheme", m.scheme.name},
+      {"scheme_kind", m.scheme.kind},
+      {"workload", run.workload().name}};
 }
 
 ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {

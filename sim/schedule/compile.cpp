@@ -200,8 +200,8 @@ void size_weights(const Network& network, std::int64_t requested, const std::str
     deepest = fmt::format("{} of layer {} (K = {})", is ? "one channel" : "a column tile",
                           layer.name, layer.depth());
   }
-  program.memory.weight_rows = fit(requested, requested == 0 ? most : least, 64, where,
-                                   "$.memory.weight_rows", deepest);
+  program.memory.weight_rows =
+      fit(requested, requested == 0 ? most : least, 64, where, "$.memory.weight_rows", deepest);
 }
 
 // The layer configuration registers have the widths that machine/control/sequencer_registers.cpp
@@ -228,8 +228,7 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
   check("kernel height or width", std::max(w.kernel_h, w.kernel_w), 8);
   check("one output row's span", std::int64_t{w.stride_w} * layer.output.width, 23);
   check("one output map's span", std::int64_t{w.stride_h} * layer.output.height, 23);
-  check("one array height's step",
-        std::int64_t{step} * std::max(w.stride_h, w.stride_w), 23);
+  check("one array height's step", std::int64_t{step} * std::max(w.stride_h, w.stride_w), 23);
   check("input elements",
         std::int64_t{batch} * layer.input.height * layer.input.width * layer.input.channels, 30);
   check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);

@@ -19,8 +19,8 @@ bool used_in(const std::string& path, Dataflow dataflow) {
     return dataflow != Dataflow::os;
   }
   if (starts({"control.next_row"})) return dataflow == Dataflow::ws;
-  if (starts({"memory.parameter.wait", "vector.requantise.shift",
-              "resilience.checksum.input_tree", "resilience.checksum.late"})) {
+  if (starts({"memory.parameter.wait", "vector.requantise.shift", "resilience.checksum.input_tree",
+              "resilience.checksum.late"})) {
     return dataflow == Dataflow::is;
   }
   // Checksum weights: a stationary activation's sums are made in the machine.

@@ -8,7 +8,8 @@
 
 namespace sagitta {
 
-// Whether layers of this dataflow put the register class of this path ("array.pe[][].drain") to use.
+// Whether layers of this dataflow put the register class of this path ("array.pe[][].drain") to
+// use.
 bool used_in(const std::string& path, Dataflow dataflow);
 
 }  // namespace sagitta

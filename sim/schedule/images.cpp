@@ -120,8 +120,7 @@ Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
 }
 
 int tile_channels(const Layer& layer, const Program& program) {
-  if (layer.kind != LayerKind::gemm ||
-      program.array.dataflow_of(layer.name) != Dataflow::is) {
+  if (layer.kind != LayerKind::gemm || program.array.dataflow_of(layer.name) != Dataflow::is) {
     return program.array.columns;
   }
   const std::int64_t stored = program.memory.weight_rows / folds_of(layer, program.array);

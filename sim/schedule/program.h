@@ -77,8 +77,8 @@ struct ArrayShape {
 
 struct MemoryShape {
   std::int64_t activation_bytes = 0;  // of one of two banks; 0: the smallest power of two that fits
-  // Rows of `columns` weights (is: of `rows` weights; a mixture: the longer) in one of two banks; 0:
-  // as above.
+  // Rows of `columns` weights (is: of `rows` weights; a mixture: the longer) in one of two banks;
+  // 0: as above.
   std::int64_t weight_rows = 0;
   // Rows of `columns` partial sums that a tile's folds add up in; 0: all output pixels (is: output
   // channels) of the largest layer, but at most 1,024. Output stationary needs none.
@@ -160,8 +160,8 @@ struct Transfer {
 
 struct ParameterFormat {
   // Bias; scale (mantissa | shift << 24); input stationary with a detector: the biases of a whole
-  // tile of pixels and of the last one; then the checkers' lane words. A mixture has every word that
-  // one of its dataflows needs, zero in the layers of the others.
+  // tile of pixels and of the last one; then the checkers' lane words. A mixture has every word
+  // that one of its dataflows needs, zero in the layers of the others.
   int lane_words = 2;
   int tile_words = 0;  // the sum of the biases (but for is) with a detector; the checkers' words
   int header_bytes(int channels) const { return 4 * (channels * lane_words + tile_words); }

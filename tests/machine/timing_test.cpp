@@ -120,9 +120,8 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
       const std::int64_t first_wait = i > 0 ? 0 : layer.kind == LayerKind::gemm ? 2 : 1;
       ASSERT_EQ(r.counters[i].stall_cycles, first_wait);
       ASSERT_EQ(r.counters[i].cycles,
-                first_wait +
-                    test::layer_cycles(layer, test::array_of(network.layers, array, layer),
-                                       program.memory, p, batch));
+                first_wait + test::layer_cycles(layer, test::array_of(network.layers, array, layer),
+                                                program.memory, p, batch));
       total += r.counters[i].cycles;
     }
     total += test::store_cycles(batch * network.classes(), 1, array, fast_memory());

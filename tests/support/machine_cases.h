@@ -70,6 +70,7 @@ struct ArrayVariant {
   bool overlap;
   bool mixed_ws = false, mixed_is = false;  // further dataflows, each of some layers
 
+  ArrayVariant with_overlap(bool on) const { return {dataflow, on, mixed_ws, mixed_is}; }
   // `seed` and size decide which layers of a random network have which dataflow.
   ArrayShape shape(int rows, int columns, std::uint64_t seed = 0) const {
     ArrayShape array{rows, columns, dataflow, overlap};
@@ -80,8 +81,8 @@ struct ArrayVariant {
     Random random(seed * 65'536 + static_cast<std::uint64_t>(rows) * 256 +
                   static_cast<std::uint64_t>(columns));
     for (int i = 0; i < kMostRandomLayers; ++i) {
-      array.layer_dataflows["gemm" + std::to_string(i)] =
-          members[static_cast<std::size_t>(random.between(0, static_cast<int>(members.size()) - 1))];
+      array.layer_dataflows["gemm" + std::to_string(i)] = members[static_cast<std::size_t>(
+          random.between(0, static_cast<int>(members.size()) - 1))];
     }
     return array;
   }
@@ -94,6 +95,13 @@ struct ArrayVariant {
 inline void PrintTo(const ArrayVariant& variant, std::ostream* out) {
   *out << variant.name();
 }
+
+// Without overlap: each dataflow, and mixtures.
+inline constexpr ArrayVariant kFlows[] = {{Dataflow::os, false},
+                                          {Dataflow::ws, false},
+                                          {Dataflow::is, false},
+                                          {Dataflow::os, false, true, false},
+                                          {Dataflow::os, false, true, true}};
 
 inline constexpr ArrayVariant kVariants[] = {{Dataflow::os, false},
                                              {Dataflow::ws, false},

@@ -129,8 +129,8 @@ inline Layer random_add(Random& random, const FeatureShape& input) {
 
 inline constexpr int kMostRandomLayers = 8;
 
-// One to `most` layers with names of their own, those with a product "gemm" and their number. Some read an earlier map than the last one, and
-// some add two of one shape.
+// One to `most` layers with names of their own, those with a product "gemm" and their number. Some
+// read an earlier map than the last one, and some add two of one shape.
 inline Network random_network(Random& random, int most = 4) {
   Network network;
   network.name = "random";

@@ -13,8 +13,8 @@
 // Weight and input stationary it comes a cycle ahead of product 0: what has been loaded into `next`
 // becomes the stationary operand.
 //
-// In a mixture the layer's dataflow, which comes with the control, says which of these a PE does; it
-// has the registers of all. Load enables, swap bits, skew and deskew registers move on in every
+// In a mixture the layer's dataflow, which comes with the control, says which of these a PE does;
+// it has the registers of all. Load enables, swap bits, skew and deskew registers move on in every
 // layer; `next` rests while outputs are stationary, and `drain` while they are not.
 //
 // With `copies` = 3 every PE has three copies of its registers and of its MAC, and a voter a

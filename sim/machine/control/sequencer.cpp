@@ -32,7 +32,7 @@ int Sequencer::lanes(const SequencerState& s) const {
 
 int Sequencer::rows(const SequencerState& s) const {
   const std::int32_t left = dataflow(s) == Dataflow::os ? wrap_sub(s.config.rows, s.first_row)
-                                                       : wrap_sub(s.config.depth, s.first_depth);
+                                                        : wrap_sub(s.config.depth, s.first_depth);
   return std::clamp(left, 0, rows_);
 }
 

@@ -137,8 +137,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   if (ws && overlap()) {
     next_y_ = layout.pipe<std::int32_t>("control.next_row[].y", {rows_}, kAddressBits);
     next_x_ = layout.pipe<std::int32_t>("control.next_row[].x", {rows_}, kAddressBits);
-    next_address_ =
-        layout.pipe<std::int32_t>("control.next_row[].address", {rows_}, kAddressBits);
+    next_address_ = layout.pipe<std::int32_t>("control.next_row[].address", {rows_}, kAddressBits);
   }
   // What is issued in cycle t is in tag1 in t + 1 and aligned below the array in t + R + C + 1.
   if (array.folds()) {

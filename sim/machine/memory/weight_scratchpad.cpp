@@ -23,9 +23,8 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
       has_checksum_(program.checksum_bytes() > 0),
       checksum_width_(checksum_width(program.array.columns)),
       format_(program.parameters),
-      parameter_lanes_(
-          std::max(channels_ ? static_cast<int>(program.memory.partial_rows) : 0,
-                   program.array.only(Dataflow::is) ? 0 : program.array.columns)),
+      parameter_lanes_(std::max(channels_ ? static_cast<int>(program.memory.partial_rows) : 0,
+                                program.array.only(Dataflow::is) ? 0 : program.array.columns)),
       parameter_words_(parameter_lanes_ * format_.lane_words + format_.tile_words) {
   const int rows = static_cast<int>(rows_);
   weights_ = layout.held<std::int8_t>("memory.weight.bank[].row[].lane[]", {2, rows, lanes_}, 8,

@@ -1,8 +1,8 @@
 // Two banks that DMA fills, one column tile each: the parameters of the drain path and K rows of
 // weights, with the checksum weight of each row where there is a detector. Input stationary a row
 // holds the `array rows` weights of one channel and one fold, there are no checksum weights, and
-// parameters are read channel by channel beside the finished sums. A mixture has rows as long as the
-// longest of its dataflows needs, and a place for every parameter word of any.
+// parameters are read channel by channel beside the finished sums. A mixture has rows as long as
+// the longest of its dataflows needs, and a place for every parameter word of any.
 #pragma once
 
 #include <cstdint>

@@ -180,9 +180,7 @@ ChecksumDetector::Edge ChecksumDetector::step_inputs(const Cycle& cycle,
                                                      const std::int8_t* activations,
                                                      const std::int8_t* weights,
                                                      const ArrayControl& control) {
-  const int lanes = dataflow_ == Dataflow::is
-                        ? sequencer_->lanes(sequencer_->state(cycle.now))
-                        : 0;
+  const int lanes = dataflow_ == Dataflow::is ? sequencer_->lanes(sequencer_->state(cycle.now)) : 0;
   std::int16_t sum = lanes > 0 ? activations[0] : std::int16_t{0};
   for (std::size_t level = 0; level < input_tree_.size(); ++level) {
     const Pipe<std::int16_t>& tree = input_tree_[level];
