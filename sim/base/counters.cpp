@@ -15,6 +15,8 @@ constexpr std::array kCounters = {
             &C::pool_cycles},
     Counter{"time", "stall_cycles", "cycles",
             "the sequencer waits for data that DMA has not delivered", &C::stall_cycles},
+    Counter{"time", "bank_stall_cycles", "cycles",
+            "nothing is issued, since activations wait for their banks", &C::bank_stall_cycles},
     Counter{"time", "control_cycles", "cycles",
             "idle: a descriptor is loaded, or a wait finds its data in place", &C::control_cycles},
     Counter{"time", "setup_cycles", "cycles",
@@ -36,6 +38,9 @@ constexpr std::array kCounters = {
     Counter{"work", "macs", "MACs", "multiply-accumulates of valid operands", &C::macs},
     Counter{"work", "activation_reads", "elements",
             "read from the activation scratchpad, padding included", &C::activation_reads},
+    Counter{"work", "activation_words", "words",
+            "read from its banks; 0 where every reader has a port of its own",
+            &C::activation_words},
     Counter{"work", "activation_writes", "elements", "results written to the activation scratchpad",
             &C::activation_writes},
     Counter{"work", "weight_row_reads", "rows",
@@ -91,6 +96,11 @@ constexpr std::array kDerived = {
         "stall_fraction", "fraction", "stall_cycles / cycles",
         "share of the cycles lost to late data",
         [](const C& c, double) { return ratio(c.stall_cycles, static_cast<double>(c.cycles)); }},
+    DerivedCounter{"bank_stall_fraction", "fraction", "bank_stall_cycles / cycles",
+                   "share of the cycles lost to bank conflicts",
+                   [](const C& c, double) {
+                     return ratio(c.bank_stall_cycles, static_cast<double>(c.cycles));
+                   }},
     DerivedCounter{
         "utilization", "fraction", "macs / (cycles * pes)",
         "share of the multipliers' cycles that do useful work",

@@ -8,13 +8,14 @@
 namespace sagitta {
 
 // What happened, by layer; the last entry counts what is outside of layers (load, store). Every
-// clock cycle is in exactly one of busy (feed, pool), stall and idle (the other *_cycles of the
-// sequencer), and in exactly one of the four states of DMA.
+// clock cycle is in exactly one of busy (feed, pool), stalled (stall, bank_stall) and idle (the
+// other *_cycles of the sequencer), and in exactly one of the four states of DMA.
 struct LayerCounters {
   std::int64_t cycles = 0;
   std::int64_t feed_cycles = 0;
   std::int64_t pool_cycles = 0;
   std::int64_t stall_cycles = 0;
+  std::int64_t bank_stall_cycles = 0;
   std::int64_t control_cycles = 0;
   std::int64_t setup_cycles = 0;
   std::int64_t preload_cycles = 0;
@@ -26,6 +27,7 @@ struct LayerCounters {
 
   std::int64_t macs = 0;
   std::int64_t activation_reads = 0;
+  std::int64_t activation_words = 0;
   std::int64_t activation_writes = 0;
   std::int64_t weight_row_reads = 0;
   std::int64_t partial_reads = 0;

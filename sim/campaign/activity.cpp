@@ -89,7 +89,7 @@ Activity::Activity(const SiteMap& sites, const Program& program)
 
 // Backwards: a layer needs its operands, and no longer what its output bank held before.
 void Activity::find_live_maps() {
-  const auto banks = static_cast<std::size_t>(program_->activation_banks);
+  const auto banks = static_cast<std::size_t>(program_->activation_maps);
   std::vector<std::int64_t> live(banks, 0);
   live[program_->layers.back().output_bank] = program_->raw_output ? 0 : program_->logits;
   live_before_.assign(program_->layers.size() + 1, live);

@@ -32,6 +32,10 @@ std::string machine_digest(const MachinePlan& plan, const Network& network) {
   if (plan.program.array.folds()) {
     text += fmt::format(" {}", plan.program.memory.partial_rows);
   }
+  if (plan.program.memory.activation_banks != 0) {
+    text += fmt::format(" banks {} {}", plan.program.memory.activation_banks,
+                        plan.program.memory.activation_port_bytes);
+  }
   if (plan.program.batch != 1) text += fmt::format(" batch {}", plan.program.batch);
   for (const Transfer& t : plan.program.transfers) {
     text.append(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());

@@ -110,6 +110,8 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   all["scheme"] = expansion.scheme;
   if (!timed) all["fault"] = expansion.fault;
   all["memory"] = {{"activation_bytes", experiment.memory.activation_bytes},
+                   {"activation_banks", experiment.memory.activation_banks},
+                   {"activation_port_bytes", experiment.memory.activation_port_bytes},
                    {"weight_rows", experiment.memory.weight_rows},
                    {"partial_rows", experiment.memory.partial_rows},
                    {"dram_latency", experiment.memory.dram_latency},
@@ -152,6 +154,9 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   const json memory = document.value("memory", json::object());
   MemoryShape& shape = experiment.memory;
   shape.activation_bytes = value_or(memory, "activation_bytes", shape.activation_bytes);
+  shape.activation_banks = value_or(memory, "activation_banks", shape.activation_banks);
+  shape.activation_port_bytes =
+      value_or(memory, "activation_port_bytes", shape.activation_port_bytes);
   shape.weight_rows = value_or(memory, "weight_rows", shape.weight_rows);
   shape.partial_rows = value_or(memory, "partial_rows", shape.partial_rows);
   shape.dram_latency = value_or(memory, "dram_latency", shape.dram_latency);

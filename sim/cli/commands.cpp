@@ -161,9 +161,9 @@ void add_check(CLI::App& app) {
                                {"activation_bytes", memory.activation_bytes},
                                {"weight_rows", memory.weight_rows}});
       text += fmt::format(
-          "  {}x{} {}: {} bits of state; activation banks {} x {} bytes, weight banks 2 x {} rows, "
+          "  {}x{} {}: {} bits of state; activation maps {} x {} bytes, weight banks 2 x {} rows, "
           "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
-          m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_banks,
+          m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_maps,
           memory.activation_bytes, memory.weight_rows, memory.dram_latency,
           memory.dram_bytes_per_cycle, memory.dma_queue, memory.dma_queue == 1 ? "" : "s");
     }

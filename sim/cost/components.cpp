@@ -210,7 +210,7 @@ class Composer {
   void memory() {
     Unit a(list_, member_, "memory", "activation");
     const int ports = program_.array.activation_lanes(member_);
-    const int selects = program_.activation_banks - 1;  // in front of each port
+    const int selects = program_.activation_maps - 1;  // in front of each port
     a.add("bank select", lib_.mux2(kElement), selects * ports, activation(), selects);
     a.add("padding", lib_.mux2(kElement), ports, activation());
     a.add("invalid row", lib_.and_mask(kElement), ports, activation());

@@ -30,6 +30,14 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   activations_.dma(dma_.beats);
   weights_.dma(dma_.beats);
 
+  if (machine_.arbiter() != nullptr) {
+    arbiter_ = std::make_unique<BankArbiterModule>("bank_arbiter", state_, machine_);
+    arbiter_->clock(clock_);
+    activations_.grant(arbiter_->grant);
+    sequencer_.reads_wait(arbiter_->reads_wait);
+    weights_.reads_wait(arbiter_->reads_wait);
+  }
+
   array_.activations(activations_.rows);
   array_.weights(weights_.row);
   array_.control(sequencer_.control);

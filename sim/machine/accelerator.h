@@ -39,6 +39,7 @@ class Accelerator : public sc_core::sc_module {
   ArrayModule array_;
   VectorUnitModule vector_;
   InjectorModule injector_;
+  std::unique_ptr<BankArbiterModule> arbiter_;
   std::unique_ptr<ChecksumModule> checksum_;
   std::vector<std::unique_ptr<CheckerModule>> checkers_;
   std::unique_ptr<PartialSumsModule> partial_sums_;

@@ -57,6 +57,9 @@ Machine::Machine(const Program& program, DataPath data_path)
       sequencer_(layout_, program, unit_latency(program)),
       dma_(layout_, program),
       activations_(layout_, program, sequencer_),
+      arbiter_(program.memory.activation_banks > 0
+                   ? std::optional<BankArbiter>(std::in_place, layout_, program, sequencer_)
+                   : std::nullopt),
       weights_(layout_, program, sequencer_, parameter_waits(program)),
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
@@ -113,6 +116,7 @@ void Machine::reset(const std::int8_t* image) {
 }
 
 void Machine::touch() {
+  if (arbiter_) arbiter_->touch();
   array_.touch();
   vector_.touch();
   if (checksum_) checksum_->touch();
@@ -169,7 +173,7 @@ void Machine::capture_store(const SequencerState& s) {
 // The array sees what the sequencer issued two cycles ago.
 void Machine::record_tile(const SequencerState& s) {
   const bool os = sequencer_.dataflow(s) == Dataflow::os;
-  if (sequencer_.issues_rows(s) && (os ? s.weight_row : s.pixel) == 0) {
+  if (sequencer_.issues_rows(s, reads_wait()) && (os ? s.weight_row : s.pixel) == 0) {
     tiles_.push_back({layer(), s.first_row, s.first_column,
                       os ? 0 : s.first_depth / program_->array.rows, cycle_ + 2, -1});
   }
@@ -185,6 +189,10 @@ void Machine::record_tile(const SequencerState& s) {
 // Where the cycle went: into exactly one of these, unless a fault has made the phase one that the
 // machine does not use.
 void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
+  if (reads_wait() && !sequencer_.issues_rows(s, true)) {
+    ++c.bank_stall_cycles;
+    return;
+  }
   switch (static_cast<Phase>(s.phase)) {
     case Phase::load:
       ++c.control_cycles;
@@ -258,9 +266,13 @@ void Machine::count() {
   ++c.cycles;
   count_phase(s, c);
   count_dma(s, c);
-  if (sequencer_.issues_rows(s)) c.macs += std::int64_t{sequencer_.rows(s)} * sequencer_.lanes(s);
-  c.activation_reads += sequencer_.activations_read(s);
-  if (sequencer_.weight_row(s) >= 0) ++c.weight_row_reads;
+  const bool waits = reads_wait();
+  if (sequencer_.issues_rows(s, waits)) {
+    c.macs += std::int64_t{sequencer_.rows(s)} * sequencer_.lanes(s);
+  }
+  if (!waits) c.activation_reads += sequencer_.activations_read(s);
+  if (const BankGrant* grant = bank_grant()) c.activation_words += grant->words();
+  if (sequencer_.weight_row(s, waits) >= 0) ++c.weight_row_reads;
   const bool folds = folding();
   if (folds) {
     const std::uint8_t tag = sequencer_.tag(state_.now());
@@ -287,20 +299,22 @@ void Machine::step() {
   const std::byte* now = state_.now();
   const SequencerState& s = control();
 
-  sequencer_.step(cycle, dma_.state(now).done);
+  sequencer_.step(cycle, dma_.state(now).done, reads_wait());
   dma_.step(cycle, s);
+  if (arbiter_) arbiter_->step(cycle);
   if (narrow_) {
     step_drain_path(cycle);
     commit();
     return;
   }
-  activations_.step(cycle, dma_, vector_.output(now));
-  weights_.step(cycle, dma_, parameter_channel());
+  activations_.step(cycle, dma_, vector_.output(now), bank_grant());
+  weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
   if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
   array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
-  vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
-  if (accumulators_) accumulators_->step(cycle, checked());
+  const SumVector finished = checked();
+  vector_.step(cycle, row, finished, activations_.vector(now), weights_);
+  if (accumulators_) accumulators_->step(cycle, finished);
   SumVector sums = vector_.sums(now);
   if (checksum_) {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);
@@ -337,6 +351,7 @@ void Machine::commit() {
     }
   }
   state_.clock_edge();
+  if (arbiter_) arbiter_->touch();
   ++cycle_;
 }
 

@@ -18,6 +18,7 @@
 #include "machine/memory/access.h"
 #include "machine/memory/accumulator_buffer.h"
 #include "machine/memory/activation_scratchpad.h"
+#include "machine/memory/bank_arbiter.h"
 #include "machine/memory/dma.h"
 #include "machine/memory/partial_sums.h"
 #include "machine/memory/weight_scratchpad.h"
@@ -121,6 +122,12 @@ class Machine {
   const SequencerState& control() const { return sequencer_.state(state_.now()); }
   Dma& dma() { return dma_; }
   const Dma& dma() const { return dma_; }
+  BankArbiter* arbiter() { return arbiter_ ? &*arbiter_ : nullptr; }
+  // What the activation banks do in this cycle, or nullptr where every reader has a port.
+  const BankGrant* bank_grant() const {
+    return arbiter_ ? &arbiter_->grant(state_.now()) : nullptr;
+  }
+  bool reads_wait() const { return arbiter_ && arbiter_->grant(state_.now()).waits; }
   ActivationScratchpad& activations() { return activations_; }
   const ActivationScratchpad& activations() const { return activations_; }
   WeightScratchpad& weights() { return weights_; }
@@ -168,6 +175,7 @@ class Machine {
   Sequencer sequencer_;
   Dma dma_;
   ActivationScratchpad activations_;
+  std::optional<BankArbiter> arbiter_;
   WeightScratchpad weights_;
   std::optional<AccumulatorBuffer> accumulators_;
   Array array_;

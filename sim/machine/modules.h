@@ -41,6 +41,8 @@ using SumsView = const std::int32_t*;
 class SequencerModule : public Block {
  public:
   InWire<const DmaState*> dma{"dma"};
+  // Activations wait for their banks. Unbound where every reader has a port.
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> reads_wait{"reads_wait"};
   OutWire<ControlView> control{"control"};
   SequencerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
@@ -50,7 +52,9 @@ class SequencerModule : public Block {
   }
 
  private:
-  void step(const Cycle& cycle) override { core_.step(cycle, dma->read()->done); }
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, dma->read()->done, reads_wait.size() > 0 && reads_wait->read());
+  }
   const Sequencer& core_;
   Wire<ControlView> control_;
 };
@@ -76,10 +80,32 @@ class DmaModule : public Block {
   Wire<const Dma*> beats_;
 };
 
+class BankArbiterModule : public Block {
+ public:
+  OutWire<const BankGrant*> grant{"grant"};
+  OutWire<bool> reads_wait{"reads_wait"};
+  BankArbiterModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state),
+        core_(*machine.arbiter()),
+        grant_(machine, [](Machine& m) { return m.bank_grant(); }),
+        reads_wait_(machine, [](Machine& m) { return m.reads_wait(); }) {
+    grant(grant_);
+    reads_wait(reads_wait_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override { core_.step(cycle); }
+  BankArbiter& core_;
+  Wire<const BankGrant*> grant_;
+  Wire<bool> reads_wait_;
+};
+
 class ActivationScratchpadModule : public Block {
  public:
   InWire<const Dma*> dma{"dma"};
   InWire<WriteBack> write{"write"};
+  // What the banks deliver. Unbound where every reader has a port.
+  sc_core::sc_port<WireIf<const BankGrant*>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> grant{"grant"};
   OutWire<BytesView> rows{"rows"};      // one element a row of the array
   OutWire<BytesView> vector{"vector"};  // `columns` consecutive elements
   ActivationScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state,
@@ -93,7 +119,9 @@ class ActivationScratchpadModule : public Block {
   }
 
  private:
-  void step(const Cycle& cycle) override { core_.step(cycle, *dma->read(), write->read()); }
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, *dma->read(), write->read(), grant.size() > 0 ? grant->read() : nullptr);
+  }
   ActivationScratchpad& core_;
   Wire<BytesView> rows_;
   Wire<BytesView> vector_;
@@ -104,6 +132,7 @@ class WeightScratchpadModule : public Block {
   InWire<const Dma*> dma{"dma"};
   // The channel whose parameters are to be read. Unbound but where inputs are stationary.
   sc_core::sc_port<WireIf<std::int32_t>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> channel{"channel"};
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> reads_wait{"reads_wait"};
   OutWire<BytesView> row{"row"};
   OutWire<const WeightScratchpad*> parameters{"parameters"};  // read registers of that port
   WeightScratchpadModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
@@ -117,7 +146,8 @@ class WeightScratchpadModule : public Block {
 
  private:
   void step(const Cycle& cycle) override {
-    core_.step(cycle, *dma->read(), channel.size() > 0 ? channel->read() : -1);
+    core_.step(cycle, *dma->read(), channel.size() > 0 ? channel->read() : -1,
+               reads_wait.size() > 0 && reads_wait->read());
   }
   WeightScratchpad& core_;
   Wire<BytesView> row_;

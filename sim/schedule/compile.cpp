@@ -114,7 +114,7 @@ void assign_banks(const Network& network, Program& program) {
     bank_of.push_back(static_cast<int>(bank));
     d.output_bank = static_cast<std::uint8_t>(bank);
   }
-  program.activation_banks = std::max<int>(2, static_cast<int>(free_from.size()));
+  program.activation_maps = std::max<int>(2, static_cast<int>(free_from.size()));
 }
 
 ParameterFormat format_of(const Protection& p, const ArrayShape& array) {
@@ -204,6 +204,24 @@ void size_weights(const Network& network, std::int64_t requested, const std::str
       fit(requested, requested == 0 ? most : least, 64, where, "$.memory.weight_rows", deepest);
 }
 
+// Elements of a bank's word, after a check that banks and words divide addresses by their bits.
+int activation_port_bytes(const ArrayShape& array, const MemoryShape& memory,
+                          const std::string& where) {
+  constexpr int kMost = 256;
+  const auto check = [&](const char* key, int value) {
+    if (value == 0 ||
+        (value > 0 && value <= kMost && std::has_single_bit(static_cast<unsigned>(value))))
+      return;
+    throw InputError(where, fmt::format("$.memory.{}", key),
+                     fmt::format("{} is not a power of two from 1 to {}", value, kMost),
+                     "use one of 1, 2, 4, 8, 16, 32, 64, 128 and 256, or 0");
+  };
+  check("activation_banks", memory.activation_banks);
+  check("activation_port_bytes", memory.activation_port_bytes);
+  if (memory.activation_port_bytes != 0) return memory.activation_port_bytes;
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>(array.columns)));
+}
+
 // The layer configuration registers have the widths that machine/control/sequencer_registers.cpp
 // declares; what does not fit them is refused here, before it could wrap in the machine.
 void check_register_widths(const Layer& layer, const ArrayShape& array, int batch,
@@ -284,6 +302,7 @@ Program compile(const Network& network, const ArrayShape& requested, const Memor
       }
     }
   }
+  program.memory.activation_port_bytes = activation_port_bytes(array, memory, where);
   program.memory.partial_rows = partial_rows(network, array, memory, batch);
   program.memory.activation_bytes = fit(memory.activation_bytes, largest_map, 1024, where,
                                         "$.memory.activation_bytes", largest_map_layer);

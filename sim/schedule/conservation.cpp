@@ -11,9 +11,24 @@ void require(const std::string& place, const char* law, std::int64_t left, std::
       fmt::format("internal error: {}: {} does not hold: {} against {}", place, law, left, right));
 }
 
+void require_at_most(const std::string& place, const char* law, std::int64_t left,
+                     std::int64_t right) {
+  if (left <= right) return;
+  throw ConservationError(
+      fmt::format("internal error: {}: {} does not hold: {} against {}", place, law, left, right));
+}
+
+// A bank delivers at most a word a cycle, and while somebody waits at least one does. Without banks
+// there is neither.
+void check_banks(const Program& program, const std::string& place, const LayerCounters& c) {
+  const std::int64_t banks = program.memory.activation_banks;
+  require_at_most(place, "bank stalls <= words read", c.bank_stall_cycles, c.activation_words);
+  require_at_most(place, "words read <= banks x cycles", c.activation_words, banks * c.cycles);
+}
+
 void check_cycles(const std::string& place, const LayerCounters& c) {
-  require(place, "busy + stall + idle = cycles", c.busy_cycles() + c.stall_cycles + c.idle_cycles(),
-          c.cycles);
+  require(place, "busy + stall + idle = cycles",
+          c.busy_cycles() + c.stall_cycles + c.bank_stall_cycles + c.idle_cycles(), c.cycles);
   require(place, "DMA burst + latency + blocked + idle = cycles",
           c.dma_burst_cycles + c.dma_latency_cycles + c.dma_blocked_cycles + c.dma_idle_cycles,
           c.cycles);
@@ -30,6 +45,7 @@ std::int64_t kept_sums(const Program& program, const LayerDescriptor& layer) {
 void check_layer(const Program& program, const std::string& place, const LayerDescriptor& layer,
                  const LayerCounters& c) {
   check_cycles(place, c);
+  check_banks(program, place, c);
   const bool gemm = layer.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   const std::int64_t outputs = std::int64_t{layer.rows} * layer.columns;
   require(place, gemm ? "MACs = M N K" : "MACs = 0", c.macs, gemm ? outputs * layer.depth : 0);
@@ -52,6 +68,7 @@ void check_conservation(const Program& program, const std::vector<LayerCounters>
     run += counters[l];
   }
   check_cycles("outside of layers", counters.back());
+  check_banks(program, "outside of layers", counters.back());
   run += counters.back();
 
   std::int64_t transferred = 0;

@@ -19,7 +19,8 @@ class ConservationError : public std::logic_error {
 // `counters`: of one whole fault-free run of `cycles` cycles, one entry a layer and one for what is
 // outside of layers. Throws ConservationError naming the first law that does not hold, where, and
 // both figures:
-//   each layer   busy + stall + idle = cycles; the four states of DMA = cycles;
+//   each layer   busy + stalls + idle = cycles; the four states of DMA = cycles;
+//                bank stalls <= words read from banks <= banks x cycles;
 //                MACs = M N K; elements written = M N; partial sums written = read = M N (folds -
 //                1)
 //   the run      cycles of all entries = cycles; bytes read from DRAM = sent by DMA = taken by the

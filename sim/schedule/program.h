@@ -76,7 +76,12 @@ struct ArrayShape {
 };
 
 struct MemoryShape {
-  std::int64_t activation_bytes = 0;  // of one of two banks; 0: the smallest power of two that fits
+  std::int64_t activation_bytes = 0;  // of one map; 0: the smallest power of two that fits
+  // Banks of the activation scratchpad, a power of two up to 256, that deliver a word a cycle each;
+  // 0: a read port for everybody who reads.
+  int activation_banks = 0;
+  // Elements of such a word, a power of two up to 256; 0: the array's columns, rounded up to one.
+  int activation_port_bytes = 0;
   // Rows of `columns` weights (is: of `rows` weights; a mixture: the longer) in one of two banks;
   // 0: as above.
   std::int64_t weight_rows = 0;
@@ -177,7 +182,7 @@ struct Program {
   std::vector<LayerDescriptor> layers;
   std::vector<Transfer> transfers;  // [0] is the image, then every column tile of every gemm layer
   std::vector<int> first_column_tile;  // of each layer, counted over the program
-  int activation_banks = 2;            // as many maps as live at once
+  int activation_maps = 2;             // as many maps as live at once
   int batch = 1;                       // images of a pass, one behind the other in every map
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums

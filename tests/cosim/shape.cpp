@@ -137,8 +137,8 @@ Case random_case(const Shape& shape, std::uint64_t seed) {
     try {
       Case c = shape.raw_words > 0 ? random_product(shape, memory, random)
                                    : random_layers(shape, memory, random);
-      if (c.program.activation_banks > shape.banks) continue;
-      c.program.activation_banks = shape.banks;  // the others stay empty
+      if (c.program.activation_maps > shape.banks) continue;
+      c.program.activation_maps = shape.banks;  // the others stay empty
       c.stall_seed = seed;
       c.ready_percent = ready;
       return c;

@@ -62,7 +62,10 @@ TEST(Conservation, EveryLawCanFail) {
     network.layers.push_back(test::random_gemm(random, network.layers[0].output, true));
     network.layers[0].name = "first";
     network.layers[1].name = "second";
-    const Program program = compile(network, {2, 3, dataflow}, {}, {}, "test");
+    MemoryShape shape;
+    shape.activation_banks = dataflow == Dataflow::ws ? 0 : 2;
+    shape.activation_port_bytes = 1;
+    const Program program = compile(network, {2, 3, dataflow}, shape, {}, "test");
     Machine machine(program);
     const auto image = random.int8s(network.input.elements());
     machine.reset(image.data());
@@ -78,6 +81,7 @@ TEST(Conservation, EveryLawCanFail) {
         {&C::feed_cycles, "busy + stall + idle = cycles"},
         {&C::pool_cycles, "busy + stall + idle = cycles"},
         {&C::stall_cycles, "busy + stall + idle = cycles"},
+        {&C::bank_stall_cycles, "busy + stall + idle = cycles"},
         {&C::control_cycles, "busy + stall + idle = cycles"},
         {&C::setup_cycles, "busy + stall + idle = cycles"},
         {&C::preload_cycles, "busy + stall + idle = cycles"},
@@ -101,6 +105,18 @@ TEST(Conservation, EveryLawCanFail) {
         {&C::weight_dma_bytes, "bytes taken by the scratchpads = transfers"},
         {&C::store_beats, "beats to the host = ceil(results / columns)"},
     };
+    using M = std::function<void(Counts&, std::int64_t&)>;
+    const MemoryShape& memory = program.memory;
+    const M more_words = [&](Counts& counts, std::int64_t&) {
+      counts[1].activation_words += memory.activation_banks * counts[1].cycles + 1;
+    };
+    EXPECT_NE(broken(program, machine, more_words).find("second: words read <= banks x cycles"),
+              std::string::npos);
+    const M fewer_words = [](Counts& counts, std::int64_t&) {
+      counts[1].activation_words = counts[1].bank_stall_cycles - 1;
+    };
+    EXPECT_NE(broken(program, machine, fewer_words).find("second: bank stalls <= words read"),
+              std::string::npos);
     for (const auto& each : in_a_layer) {
       for (const int by : {1, -1}) {
         const std::string message = broken(
@@ -266,15 +282,16 @@ TEST(CounterTable, DerivedValues) {
   const double pes = 12;
   std::map<std::string, double> value;
   for (const DerivedCounter& each : derived_counters()) value[each.name] = each.value(c, pes);
-  ASSERT_EQ(value.size(), 8U);
+  ASSERT_EQ(value.size(), 9U);
   EXPECT_EQ(value.at("busy_cycles"), 2 + 3);
-  EXPECT_EQ(value.at("idle_cycles"), 5 + 6 + 7 + 8 + 9 + 10 + 11 + 12);
+  EXPECT_EQ(value.at("idle_cycles"), 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13);
   EXPECT_DOUBLE_EQ(value.at("busy_fraction"), 5.0 / 1);
   EXPECT_DOUBLE_EQ(value.at("stall_fraction"), 4.0 / 1);
-  EXPECT_DOUBLE_EQ(value.at("utilization"), 13.0 / 12);
-  EXPECT_DOUBLE_EQ(value.at("feed_utilization"), 13.0 / (2 * 12));
-  EXPECT_DOUBLE_EQ(value.at("dram_bytes_per_cycle"), 27.0 / 1);
-  EXPECT_DOUBLE_EQ(value.at("macs_per_dram_byte"), 13.0 / 27);
+  EXPECT_DOUBLE_EQ(value.at("bank_stall_fraction"), 5.0 / 1);
+  EXPECT_DOUBLE_EQ(value.at("utilization"), 14.0 / 12);
+  EXPECT_DOUBLE_EQ(value.at("feed_utilization"), 14.0 / (2 * 12));
+  EXPECT_DOUBLE_EQ(value.at("dram_bytes_per_cycle"), 29.0 / 1);
+  EXPECT_DOUBLE_EQ(value.at("macs_per_dram_byte"), 14.0 / 29);
   for (const DerivedCounter& each : derived_counters()) {
     EXPECT_EQ(each.value({}, pes), 0) << each.name << ": nothing happened, and no division by zero";
   }

@@ -52,7 +52,7 @@ class CorruptAdd : public testing::Test {
 using Values = std::vector<std::int8_t>;
 
 TEST_F(CorruptAdd, ThreeBanksAreNumberedByTwoBits) {
-  EXPECT_EQ(program_.activation_banks, 3);
+  EXPECT_EQ(program_.activation_maps, 3);
   EXPECT_EQ(program_.layers[1].input_bank, 1);
   EXPECT_EQ(program_.layers[1].second_bank, 0);
   EXPECT_EQ(program_.layers[1].output_bank, 2);

@@ -55,6 +55,7 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
     memory.dram_latency = random.between(0, 20);
     memory.dram_bytes_per_cycle = random.between(1, 40);
     if (random.chance(50)) memory.partial_rows = random.between(1, 12);
+    test::random_banks(random, memory);
     const int batch = random.chance(60) ? 1 : random.between(2, 5);
     const Program program =
         compile(network, array, memory, random_protection(random), "test", batch);
@@ -69,7 +70,7 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
                           to_string(program.dataflow(i - 1)))];
     }
     ++kinds[batch > 1 ? "batch" : "single"];
-    ++kinds[std::to_string(program.activation_banks) + " banks"];
+    ++kinds[std::to_string(program.activation_maps) + " maps"];
     Machine machine(program);
     for (int repeat = 0; repeat < 2; ++repeat) {
       std::vector<std::int8_t> images;
@@ -90,6 +91,7 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
         macs += c.macs;
         cycles += c.cycles;
         ASSERT_GE(c.stall_cycles, 0);
+        if (c.bank_stall_cycles > 0) ++kinds["bank conflicts"];
       }
       std::int64_t expected_macs = 0;
       for (const auto& layer : network.layers) expected_macs += batch * layer.macs();
@@ -98,9 +100,10 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
     }
   }
   for (const char* kind :
-       {"gemm", "groups", "max_pool", "average_pool", "add", "batch", "single", "2 banks",
-        "3 banks", "4 banks", "os after os", "os after ws", "os after is", "ws after os",
-        "ws after ws", "ws after is", "is after os", "is after ws", "is after is"}) {
+       {"gemm",           "groups",      "max_pool",    "average_pool", "add",
+        "batch",          "single",      "2 maps",      "3 maps",       "4 maps",
+        "bank conflicts", "os after os", "os after ws", "os after is",  "ws after os",
+        "ws after ws",    "ws after is", "is after os", "is after ws",  "is after is"}) {
     EXPECT_GE(kinds[kind], 10) << kind;
   }
 }

@@ -132,8 +132,7 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
   return none;
 }
 
-MemoryShape memory(const ArrayShape& array) {
-  MemoryShape m;
+MemoryShape memory(const ArrayShape& array, MemoryShape m) {
   m.activation_bytes = 160;
   // Input stationary few enough that most layers have several column tiles.
   m.weight_rows = array.has(Dataflow::is) ? 9 : 16;
@@ -169,12 +168,12 @@ void break_checksums(Program& program) {
 // What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
 // and once more with checksums that are off by one in every row.
 std::vector<std::string> without_effect(const std::string& title, const Protection& p,
-                                        const ArrayShape& array) {
+                                        const ArrayShape& array, const MemoryShape& banks = {}) {
   Random random(2);
   const Network net = network(random);
   constexpr int kBatch = 2;
   const auto image = random.int8s(kBatch * net.input.elements());
-  Program program = compile(net, array, memory(array), p, "test", kBatch);
+  Program program = compile(net, array, memory(array, banks), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
     break_checksums(program);
@@ -277,6 +276,16 @@ TEST(RegisterEffects, MixtureRangeThenGradientBehindTheRowGate) {
   p.gradient = checker(Granularity::channel, Gate::row, 12'000);
   EXPECT_EQ(without_effect("range, then gradient, row gate, mixture", p, mixture(true, false)),
             Names{});
+}
+
+// `pending`, in every variant: it decides which operands are read, and when.
+TEST(RegisterEffects, Banks) {
+  MemoryShape banks;
+  banks.activation_banks = 2;
+  banks.activation_port_bytes = 2;
+  for (const test::ArrayVariant& v : test::kVariants) {
+    EXPECT_EQ(without_effect("banks, " + v.name(), {}, v.shape(3, 3), banks), Names{});
+  }
 }
 
 TEST(RegisterEffects, Range) {

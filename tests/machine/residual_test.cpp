@@ -28,7 +28,7 @@ TEST_P(Residual, LogitsAreThoseOfOnnxRuntime) {
       for (const int batch : {1, 2, 4}) {
         SCOPED_TRACE(std::string(to_string(dataflow)) + " batch " + std::to_string(batch));
         const Program program = compile(network, {5, 3, dataflow}, {}, protection, "test", batch);
-        EXPECT_EQ(program.activation_banks, 3);
+        EXPECT_EQ(program.activation_maps, 3);
         Machine machine(program);
         for (int first = 0; first < images.samples; first += batch) {
           machine.reset(images.values.data() + std::ptrdiff_t{first} * network.input.elements());

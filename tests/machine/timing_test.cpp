@@ -173,6 +173,10 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
       ASSERT_EQ(r.counters[i].cycles, t.layer_cycles[i]) << "layer " << i;
       ASSERT_EQ(r.counters[i].stall_cycles, t.layer_stalls[i]) << "layer " << i;
     }
+    for (std::size_t i = 0; i < r.counters.size(); ++i) {
+      ASSERT_EQ(r.counters[i].bank_stall_cycles, t.bank_stalls[i]) << "layer " << i;
+      ASSERT_EQ(r.counters[i].activation_words, t.words[i]) << "layer " << i;
+    }
     ASSERT_EQ(r.tiles.size(), t.tiles.size());
     for (std::size_t i = 0; i < t.tiles.size(); ++i) {
       ASSERT_EQ(r.tiles[i].layer, t.tiles[i].layer);

@@ -9,6 +9,7 @@
 
 #include "network/network.h"
 #include "schedule/program.h"
+#include "support/bank_conflicts.h"
 
 namespace sagitta::test {
 
@@ -84,31 +85,56 @@ struct TileTiming {
 };
 
 // A column tile of a stationary operand without its wait, from cycle 0 on: preload, stream and
-// settle for each fold, and a flush for each part (ws) or tile of pixels (is). `channels`: of the
-// column tile. Appends its tiles.
+// settle for each fold, and a flush for each part (ws) or tile of pixels (is). `first`, `channels`:
+// of the column tile. Appends its tiles.
 inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
-                                const MemoryShape& memory, int channels, const Protection& p,
-                                int batch, std::vector<TileTiming>& tiles) {
+                                const MemoryShape& memory, int first, int channels,
+                                const Protection& p, int batch, std::vector<TileTiming>& tiles,
+                                Banks& banks) {
   const bool ws = array.dataflow == Dataflow::ws;
   const int most = ws ? static_cast<int>(memory.partial_rows) : array.columns;
   const auto count = static_cast<int>(ceil_div(layer.depth(), array.rows));
   const int m = batch * layer.rows();
+  const int group = first / (layer.columns() / layer.groups);
   // Setup: the columns take their pixels' positions. Weight stationary the lanes take their
   // parameters beside the first preload.
   std::int64_t now = ws ? std::max(0, channels - array.rows) : std::min(most, m);
   for (int row = 0; row < m; row += most) {
-    const int stream = ws ? std::min(most, m - row) : channels;
+    const int pixels = std::min(most, m - row);
     for (int fold = 0; fold < count; ++fold) {
-      if (fold == 0 || !array.overlap) now += array.rows;
-      // The last one's sums pass R rows and C columns.
-      tiles.push_back(
-          {0, row, 0, fold, now + 2, now + 2 + stream + array.rows + array.columns - 2});
+      const int k = fold * array.rows;
       const bool last = fold + 1 == count;
-      if (array.overlap) {  // the next fold loads from R - 1 cycles after this one's start on
-        now += last ? stream : std::max({stream, 2 * array.rows - 1, 2});
-      } else {
-        now += stream + (last ? 0 : array.rows - 1);
+      // A fold's activations: pixel by pixel as they stream (ws), or tap by tap beforehand (is).
+      const auto preload = [&](int depth, std::int64_t behind) {
+        std::int64_t cycles = 0;
+        for (int r = 0; r < array.rows; ++r) {
+          const std::int64_t access = banks.operands(layer, row, pixels, depth + r, 1, group);
+          // Nothing is issued while an access waits, unless it is behind a stream.
+          banks.stall(std::max<std::int64_t>(0, cycles + access - 1 - std::max(cycles, behind)));
+          cycles += access;
+        }
+        return cycles;
+      };
+      if (fold == 0 || !array.overlap) now += ws ? array.rows : preload(k, 0);
+      std::int64_t stream = ws ? 0 : channels;
+      std::int64_t first_access = 1;
+      for (int pixel = 0; ws && pixel < pixels; ++pixel) {
+        const std::int64_t access = banks.operands(layer, row + pixel, 1, k, array.rows, group);
+        if (pixel == 0) first_access = access;
+        stream += access;
       }
+      if (ws) banks.stall(stream - pixels);
+      // The last one's sums pass R rows and C columns.
+      tiles.push_back({0, row, 0, fold, now + first_access - 1 + 2,
+                       now + 2 + stream + array.rows + array.columns - 2});
+      if (!array.overlap || last) {
+        now += stream + (last ? 0 : array.rows - 1);
+        continue;
+      }
+      // The next fold loads from R - 1 cycles after this one's start on; and none takes one cycle.
+      const std::int64_t loaded =
+          ws ? array.rows : preload(k + array.rows, stream - (array.rows - 1));
+      now += std::max(stream, std::max(1, array.rows - 1) + loaded);
     }
     now += flush(p, array);
   }
@@ -116,40 +142,73 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
 }
 
 // An output-stationary column tile, likewise.
-inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int lanes_used,
-                                const Protection& p, int batch, std::vector<TileTiming>& tiles) {
+inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int first,
+                                int lanes_used, const Protection& p, int batch,
+                                std::vector<TileTiming>& tiles, Banks& banks) {
   const int m = batch * layer.rows();
+  const int group = first / (layer.columns() / layer.groups);
   std::int64_t feed = std::max(std::min(array.rows, m), lanes_used);  // setup
   std::int64_t leaves = 0;  // overlap: when the last row of the tile before leaves
+  int before = 0;           // ... and its rows
   for (int row = 0; row < m; row += array.rows) {
     const int rows = std::min(array.rows, m - row);
+    std::int64_t feed_cycles = 0;
+    std::int64_t first_access = 0;
+    for (int k = 0; k < layer.depth(); ++k) {
+      feed_cycles += banks.operands(layer, row, rows, k, 1, group);
+      if (k == 0) first_access = feed_cycles;
+    }
+    banks.stall(feed_cycles - layer.depth());
+    const std::int64_t start = feed + first_access - 1;  // product 0 and the swap bit are issued
     if (!array.overlap) {
-      const std::int64_t cycles = tile_cycles(layer.depth(), rows, lanes_used);
-      tiles.push_back({0, row, 0, 0, feed + 2, feed + 2 + cycles - 1});
+      const std::int64_t cycles = tile_cycles(feed_cycles, rows, lanes_used);
+      tiles.push_back({0, row, 0, 0, start + 2, feed + 2 + cycles - 1});
       feed += cycles;
       continue;
     }
-    const std::int64_t hand_over = std::max(feed + layer.depth(), leaves);
-    leaves = hand_over + 2 * rows + lanes_used - 2;
-    tiles.push_back({0, row, 0, 0, feed + 2, leaves + 2});
-    feed = hand_over;
+    // The tile before is handed over as this one starts, the last one when the drain is free.
+    if (row > 0) {
+      leaves = start + 2 * before + lanes_used - 2;
+      tiles.back().end = leaves + 2;
+    }
+    tiles.push_back({0, row, 0, 0, start + 2, 0});
+    before = rows;
+    feed = std::max(feed + feed_cycles, leaves);
   }
-  return (array.overlap ? leaves + 1 : feed) + flush(p, array);
+  if (!array.overlap) return feed + flush(p, array);
+  leaves = feed + 2 * before + lanes_used - 2;
+  tiles.back().end = leaves + 2;
+  return leaves + 1 + flush(p, array);
 }
 
 // A column tile of a gemm layer without its wait. Appends its tiles.
 inline std::int64_t column_tile_cycles(const Layer& layer, const ArrayShape& array,
-                                       const MemoryShape& memory, int channels, const Protection& p,
-                                       int batch, std::vector<TileTiming>& tiles) {
-  return folds(array) ? folded_tile(layer, array, memory, channels, p, batch, tiles)
-                      : output_tile(layer, array, channels, p, batch, tiles);
+                                       const MemoryShape& memory, int first, int channels,
+                                       const Protection& p, int batch,
+                                       std::vector<TileTiming>& tiles, Banks& banks) {
+  return folds(array) ? folded_tile(layer, array, memory, first, channels, p, batch, tiles, banks)
+                      : output_tile(layer, array, first, channels, p, batch, tiles, banks);
 }
 
-// Pooling takes a cycle a tap; adding is a window of two taps.
-inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array,
-                                     const Protection& p, int batch) {
-  const int taps = layer.kind == LayerKind::add ? 2 : layer.window.kernel_h * layer.window.kernel_w;
-  return std::int64_t{batch} * layer.rows() * taps + flush(p, array);
+// Pooling takes an access of neighbouring channels a tap; adding is a window of two taps at the
+// same place.
+inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array, int first,
+                                     int lanes, const Protection& p, int batch, Banks& banks) {
+  const bool add = layer.kind == LayerKind::add;
+  const int taps = add ? 2 : layer.window.kernel_h * layer.window.kernel_w;
+  Layer channel = layer;  // a window over one channel of the map
+  channel.kind = LayerKind::gemm;
+  channel.groups = layer.input.channels;
+  std::int64_t cycles = 0;
+  for (int pixel = 0; pixel < batch * layer.rows(); ++pixel) {
+    for (int tap = 0; tap < taps; ++tap) {
+      const auto at = operand(channel, pixel, add ? 0 : tap, first);
+      const std::int64_t access = banks.ideal() || !at ? 1 : banks.neighbours(*at, lanes);
+      banks.stall(access - 1);
+      cycles += access;
+    }
+  }
+  return cycles + flush(p, array);
 }
 
 // First channel and channels of every column tile: no tile spans two groups.
@@ -166,29 +225,40 @@ inline std::vector<std::pair<int, int>> lanes_of(const Layer& layer, const Array
   return tiles;
 }
 
+// `banks`, if any: of activations that go to the host. Raw sums (4 bytes) have a buffer of their
+// own.
 inline std::int64_t store_cycles(int elements, int element_bytes, const ArrayShape& array,
-                                 const MemoryShape& memory) {
+                                 const MemoryShape& memory, Banks* banks = nullptr) {
   const std::int64_t beats = ceil_div(elements, array.columns);
+  std::int64_t waits = 0;
+  for (int first = 0; banks != nullptr && element_bytes == 1 && first < elements;
+       first += array.columns) {
+    waits += banks->neighbours(first, std::min(array.columns, elements - first)) - 1;
+  }
+  if (banks != nullptr) banks->stall(waits);
   return beats *
              ceil_div(std::int64_t{array.columns} * element_bytes, memory.dram_bytes_per_cycle) +
-         std::max(1, memory.dram_latency);
+         waits + std::max(1, memory.dram_latency);
 }
 
 // A layer where no wait is longer than the one cycle that it always takes.
 inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
                                  const MemoryShape& memory, const Protection& p, int batch = 1) {
   std::int64_t cycles = 0;
+  Banks banks(memory);
   for (const auto& [column, lanes] : lanes_of(layer, array, memory)) {
     std::vector<TileTiming> tiles;
-    cycles += 1 + (layer.kind == LayerKind::gemm
-                       ? column_tile_cycles(layer, array, memory, lanes, p, batch, tiles)
-                       : pool_tile_cycles(layer, array, p, batch));
+    cycles +=
+        1 + (layer.kind == LayerKind::gemm
+                 ? column_tile_cycles(layer, array, memory, column, lanes, p, batch, tiles, banks)
+                 : pool_tile_cycles(layer, array, column, lanes, p, batch, banks));
   }
   return cycles;
 }
 
 struct Timing {
   std::vector<std::int64_t> layer_cycles, layer_stalls;
+  std::vector<std::int64_t> bank_stalls, words;  // by layer, and at last those of the store phase
   std::vector<TileTiming> tiles;
   std::int64_t total = 0;
 };
@@ -262,6 +332,7 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& machine
     const bool gemm = layer.kind == LayerKind::gemm;
     ++now;  // load
     std::int64_t stalls = 0;
+    Banks banks(memory);
     const std::int64_t begin = now;
     for (const auto& [column, lanes] : lanes_of(layer, array, memory)) {
       const std::int64_t leave =
@@ -271,7 +342,7 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& machine
       if (gemm) {
         std::vector<TileTiming> tiles;
         const std::int64_t cycles =
-            column_tile_cycles(layer, array, memory, lanes, p, batch, tiles);
+            column_tile_cycles(layer, array, memory, column, lanes, p, batch, tiles, banks);
         for (const TileTiming& t : tiles) {
           result.tiles.push_back(
               {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
@@ -279,15 +350,20 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& machine
         now += cycles;
         finished.push_back(now);
       } else {
-        now += pool_tile_cycles(layer, array, p, batch);
+        now += pool_tile_cycles(layer, array, column, lanes, p, batch, banks);
       }
     }
     result.layer_cycles.push_back(now - begin);
     result.layer_stalls.push_back(stalls);
+    result.bank_stalls.push_back(banks.stalls());
+    result.words.push_back(banks.words());
   }
   ++now;  // load finds no further layer
-  result.total =
-      now + store_cycles(batch * layers.back().output.elements(), raw ? 4 : 1, machine, memory);
+  Banks banks(memory);
+  result.total = now + store_cycles(batch * layers.back().output.elements(), raw ? 4 : 1, machine,
+                                    memory, &banks);
+  result.bank_stalls.push_back(banks.stalls());
+  result.words.push_back(banks.words());
   return result;
 }
 

@@ -46,8 +46,16 @@ inline Protection random_scheme(Random& random, const Network& network) {
   return p;
 }
 
+// Now and then banks of activations, few or many, with narrow or wide words.
+inline void random_banks(Random& random, MemoryShape& memory) {
+  if (random.chance(50)) return;
+  memory.activation_banks = 1 << random.between(0, 5);
+  memory.activation_port_bytes = random.chance(20) ? 0 : 1 << random.between(0, 4);
+}
+
 inline MemoryShape random_memory(Random& random) {
   MemoryShape memory;
+  random_banks(random, memory);
   memory.dram_latency = random.between(0, 20);
   memory.dram_bytes_per_cycle = random.between(1, 40);
   memory.dma_queue = random.between(1, 3);

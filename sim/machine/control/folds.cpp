@@ -113,8 +113,19 @@ void Sequencer::step_preload(const SequencerState& now, SequencerState& s,
   if (now.count + 1 >= cycles) start_stream(now, s, cycle);
 }
 
-void Sequencer::step_stream(const SequencerState& now, SequencerState& s,
-                            const Cycle& cycle) const {
+// Overlap: one more of the next fold's operands, behind the products. Activations may have to wait,
+// and the time until the fold begins with them.
+void Sequencer::load_behind(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                            bool reads_wait) const {
+  if (reads_wait && dataflow(now) == Dataflow::is) return;
+  load_stationary(now, s, cycle);
+  s.ahead = std::min(now.ahead + 1, 2 * rows_ - 1);
+}
+
+void Sequencer::step_stream(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                            bool reads_wait) const {
+  if (overlap()) load_behind(now, s, cycle, reads_wait);
+  if (!issues_rows(now, reads_wait)) return;
   const bool last = last_fold(now);
   const bool end = now.pixel + 1 >= stream_length(now);
   s.tag1 = static_cast<std::uint8_t>(kTagValid | (now.first_depth == 0 ? kTagFirstFold : 0) |
@@ -122,10 +133,6 @@ void Sequencer::step_stream(const SequencerState& now, SequencerState& s,
   if (dataflow(now) == Dataflow::ws) walk(s);
   if (dataflow(now) == Dataflow::is) s.weight_row = (now.weight_row + 1) & 0xFFFFFF;
   s.pixel = (now.pixel + 1) & 0xFFFFFF;
-  if (overlap()) {
-    load_stationary(now, s, cycle);
-    s.ahead = std::min(now.ahead + 1, 2 * rows_ - 1);
-  }
   if (!end) return;
   s.count = 0;
   if (last) {
@@ -134,7 +141,7 @@ void Sequencer::step_stream(const SequencerState& now, SequencerState& s,
   }
   if (overlap()) {
     s.phase = static_cast<std::uint8_t>(Phase::settle);
-    end_settle(now, s, cycle);
+    end_settle(now, s, cycle, reads_wait);
     return;
   }
   s.first_depth = wrap_add(now.first_depth, rows_) & 0xFFFFFF;
@@ -143,12 +150,11 @@ void Sequencer::step_stream(const SequencerState& now, SequencerState& s,
 
 // Without overlap until the last one has passed the last row; with it until the next fold is
 // loaded.
-void Sequencer::step_settle(const SequencerState& now, SequencerState& s,
-                            const Cycle& cycle) const {
+void Sequencer::step_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                            bool reads_wait) const {
   if (overlap()) {
-    load_stationary(now, s, cycle);
-    s.ahead = std::min(now.ahead + 1, 2 * rows_ - 1);
-    end_settle(now, s, cycle);
+    load_behind(now, s, cycle, reads_wait);
+    end_settle(now, s, cycle, reads_wait);
     return;
   }
   s.count = (now.count + 1) & 0xFFFFFF;
@@ -160,8 +166,9 @@ void Sequencer::step_settle(const SequencerState& now, SequencerState& s,
 // Overlap: the last of the next fold's operands is read 2 R - 2 cycles after the stream of this one
 // began. A fold's partial sum has to be written before the next one reads it, so that no fold may
 // follow in the next cycle.
-void Sequencer::end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
-  if (now.ahead < std::max(1, 2 * rows_ - 2)) return;
+void Sequencer::end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                           bool reads_wait) const {
+  if (reads_wait || now.ahead < std::max(1, 2 * rows_ - 2)) return;
   s.first_depth = wrap_add(now.first_depth, rows_) & 0xFFFFFF;
   start_stream(now, s, cycle);
 }

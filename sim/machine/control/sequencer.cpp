@@ -37,14 +37,14 @@ int Sequencer::rows(const SequencerState& s) const {
 }
 
 int Sequencer::activations_read(const SequencerState& s) const {
-  if (dataflow(s) != Dataflow::is) return issues_rows(s) ? rows(s) : 0;
+  if (dataflow(s) != Dataflow::is) return issues_rows(s, false) ? rows(s) : 0;
   // Rows beyond K load zeros.
   const int step = loading(s);
   return step >= 0 && wrap_add(loading_depth(s), step) < s.config.depth ? lanes(s) : 0;
 }
 
-std::int32_t Sequencer::weight_row(const SequencerState& s) const {
-  if (dataflow(s) != Dataflow::ws) return issues_rows(s) ? s.weight_row : -1;
+std::int32_t Sequencer::weight_row(const SequencerState& s, bool reads_wait) const {
+  if (dataflow(s) != Dataflow::ws) return issues_rows(s, reads_wait) ? s.weight_row : -1;
   const int step = loading(s);
   if (step < 0) return -1;
   // Weights sink through the array, so the last row's go first.
@@ -120,7 +120,7 @@ void Sequencer::step_store(const SequencerState& now, SequencerState& s) const {
   s.output_address = wrap_add(now.output_address, columns_);
 }
 
-void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
+void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool reads_wait) const {
   const SequencerState& now = *state_.now(cycle);
   SequencerState& s = *state_.next(cycle);
   s = now;
@@ -157,8 +157,10 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
   const bool os = dataflow(now) == Dataflow::os;
   const bool ws = dataflow(now) == Dataflow::ws;
   if (os && overlap()) step_drain_behind(now, s);
+  const auto phase = static_cast<Phase>(now.phase);
+  if (reads_wait && phase != Phase::stream && phase != Phase::settle) return;
   const bool gemm = now.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
-  switch (static_cast<Phase>(now.phase)) {
+  switch (phase) {
     case Phase::load:
       if (now.layer >= program_->layers.size()) {
         s.count = 0;
@@ -213,10 +215,10 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done) const {
       if (!os) step_preload(now, s, cycle);
       break;
     case Phase::stream:
-      if (!os) step_stream(now, s, cycle);
+      if (!os) step_stream(now, s, cycle, reads_wait);
       break;
     case Phase::settle:
-      if (!os) step_settle(now, s, cycle);
+      if (!os) step_settle(now, s, cycle, reads_wait);
       break;
     case Phase::store:
       step_store(now, s);

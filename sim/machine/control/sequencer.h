@@ -113,6 +113,11 @@ struct SequencerState {
   std::uint8_t store1;  // a beat for the host is under way
 };
 
+// A position in the input map, and the address that goes with it.
+struct SharedPosition {
+  std::uint32_t y, x, address;
+};
+
 // Bits of pool1, pool2: a tap is under way, it is the first or the last of its pixel, it lies in
 // the padding, it does not lie in the window's first column (pool1 only).
 inline constexpr std::uint8_t kPoolTap = 1, kPoolFirst = 2, kPoolLast = 4, kPoolPadded = 8;
@@ -127,8 +132,9 @@ class Sequencer {
  public:
   Sequencer(RegisterLayout& layout, const Program& program, int unit_latency);
 
-  // `transfers_done`: how many transfers DMA has completed.
-  void step(const Cycle& cycle, std::uint32_t transfers_done) const;
+  // `transfers_done`: how many transfers DMA has completed. `reads_wait`: banks are still to
+  // deliver activations that this cycle asks for; what takes them waits, and nothing else.
+  void step(const Cycle& cycle, std::uint32_t transfers_done, bool reads_wait) const;
 
   const SequencerState& state(const std::byte* now) const { return *state_.now(now); }
   // Window origin of the output pixel that each array row (is: column) works on, or (ws) position
@@ -165,21 +171,48 @@ class Sequencer {
     return overlap() ? s.drain_left == 1 && s.drain_wait == 0
                      : static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear;
   }
-  // The moving operand is being issued to the array: the cycles in which it multiplies.
-  bool issues_rows(const SequencerState& s) const {
+  // The moving operand is being issued to the array: the cycles in which it multiplies. Input
+  // stationary it is the weights, which wait for nothing.
+  bool issues_rows(const SequencerState& s, bool reads_wait) const {
     const Phase issuing = dataflow(s) == Dataflow::os ? Phase::feed : Phase::stream;
-    return s.phase == static_cast<std::uint8_t>(issuing);
+    return s.phase == static_cast<std::uint8_t>(issuing) &&
+           !(reads_wait && dataflow(s) != Dataflow::is);
   }
   // The position registers, and how many of them read an activation in this cycle.
   int positions() const { return positions_; }
   int activations_read(const SequencerState& s) const;
+  // What is added to each of these registers: the tap, or (ws) the output pixel's window.
+  SharedPosition shared_position(const SequencerState& s) const {
+    const auto position = [](std::int32_t y, std::int32_t x, std::int32_t address) {
+      return SharedPosition{static_cast<std::uint32_t>(y), static_cast<std::uint32_t>(x),
+                            static_cast<std::uint32_t>(address)};
+    };
+    return dataflow(s) == Dataflow::ws ? position(s.walk_y, s.walk_x, s.walk_address)
+                                       : position(s.tap_y, s.tap_x, s.tap_address);
+  }
+  // Unsigned, so that a negative position is a large one. Outside is the padding.
+  static bool in_map(const SequencerState& s, std::uint32_t y, std::uint32_t x) {
+    return y < static_cast<std::uint32_t>(s.config.height) &&
+           x < static_cast<std::uint32_t>(s.config.width);
+  }
+  // Where the wide port reads for pooling and adding, or for the host.
+  static int vector_map(const SequencerState& s) {
+    if (s.phase != static_cast<std::uint8_t>(Phase::pool)) return s.config.output_bank;
+    return s.kernel_x == 0 ? s.config.input_bank : s.config.second_bank;
+  }
+  static std::uint32_t vector_address(const SequencerState& s) {
+    return s.phase == static_cast<std::uint8_t>(Phase::pool)
+               ? static_cast<std::uint32_t>(s.walk_address) +
+                     static_cast<std::uint32_t>(s.tap_address)
+               : static_cast<std::uint32_t>(s.output_address);
+  }
   // Transfer 0 is the image, transfer t + 1 the weights of column tile t.
   static bool data_ready(const SequencerState& s, std::uint32_t transfers_done) {
     const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
     return transfers_done >= std::uint32_t{s.column_tile} + (gemm ? 2 : 1);
   }
   // The row of the weight scratchpad being read for the array, or -1.
-  std::int32_t weight_row(const SequencerState& s) const;
+  std::int32_t weight_row(const SequencerState& s, bool reads_wait) const;
   // The lane whose parameters are being read, or -1. Input stationary, where parameters accompany
   // their channel, lane 0 stands for the words of the whole column tile.
   int parameter_lane(const SequencerState& s) const;
@@ -246,9 +279,14 @@ class Sequencer {
     return s.drain_left == 0 || (s.drain_left == 1 && s.drain_wait == 0);
   }
   void step_preload(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
-  void step_stream(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
-  void step_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
-  void end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_stream(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                   bool reads_wait) const;
+  void step_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                   bool reads_wait) const;
+  void load_behind(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                   bool reads_wait) const;
+  void end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                  bool reads_wait) const;
   void end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   bool next_part(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   int stream_length(const SequencerState& s) const;

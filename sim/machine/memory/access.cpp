@@ -10,37 +10,43 @@
 
 namespace sagitta {
 
-void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held, const Dma& dma,
-                                    const WriteBack& write, const MemoryVisitor& visit) const {
+void ActivationScratchpad::visit_reads(const std::byte* now, const std::byte* held,
+                                       const BankGrant* grant, const MemoryVisitor& visit) const {
   const SequencerState& s = sequencer_->state(now);
-  constexpr const char* kName = "activation";
-  const auto size = [&](int which) { return which < bank_count_ ? bytes_ : 0; };
   const auto read = [&](int which, std::uint32_t first, int count) {
     const auto value = [&](std::size_t i) {
       return bank(held, which)[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
     };
-    visit_run(kName, which, false, first, count, size(which), value, visit);
+    const std::int64_t size = which < bank_count_ ? bytes_ : 0;
+    visit_run("activation", which, false, first, count, size, value, visit);
   };
-  const bool ws = sequencer_->dataflow(s) == Dataflow::ws;
-  const auto shared_y = static_cast<std::uint32_t>(ws ? s.walk_y : s.tap_y);
-  const auto shared_x = static_cast<std::uint32_t>(ws ? s.walk_x : s.tap_x);
-  const auto shared_address = static_cast<std::uint32_t>(ws ? s.walk_address : s.tap_address);
+  if (grant != nullptr) {  // whole words
+    for (const std::int64_t word : grant->word) {
+      if (word >= 0) read(grant->map, static_cast<std::uint32_t>(word * port_bytes_), port_bytes_);
+    }
+    return;
+  }
+  const SharedPosition shared = sequencer_->shared_position(s);
   for (int r = 0; r < sequencer_->activations_read(s); ++r) {
-    const bool inside = static_cast<std::uint32_t>(sequencer_->row_y(now)[r]) + shared_y <
-                            static_cast<std::uint32_t>(s.config.height) &&
-                        static_cast<std::uint32_t>(sequencer_->row_x(now)[r]) + shared_x <
-                            static_cast<std::uint32_t>(s.config.width);
+    const bool inside =
+        Sequencer::in_map(s, static_cast<std::uint32_t>(sequencer_->row_y(now)[r]) + shared.y,
+                          static_cast<std::uint32_t>(sequencer_->row_x(now)[r]) + shared.x);
     if (!inside) continue;  // padding is not read
     read(s.config.input_bank,
-         static_cast<std::uint32_t>(sequencer_->row_address(now)[r]) + shared_address, 1);
+         static_cast<std::uint32_t>(sequencer_->row_address(now)[r]) + shared.address, 1);
   }
-  if (s.phase == static_cast<std::uint8_t>(Phase::pool)) {
-    read(s.kernel_x == 0 ? s.config.input_bank : s.config.second_bank,
-         static_cast<std::uint32_t>(s.walk_address) + static_cast<std::uint32_t>(s.tap_address),
-         columns_);
-  } else if (!raw_ && Sequencer::store_issue(s, logits_)) {
-    read(s.config.output_bank, static_cast<std::uint32_t>(s.output_address), columns_);
+  const bool pool = s.phase == static_cast<std::uint8_t>(Phase::pool);
+  if (pool || (!raw_ && Sequencer::store_issue(s, logits_))) {
+    read(Sequencer::vector_map(s), Sequencer::vector_address(s), columns_);
   }
+}
+
+void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held, const Dma& dma,
+                                    const WriteBack& write, const BankGrant* grant,
+                                    const MemoryVisitor& visit) const {
+  const SequencerState& s = sequencer_->state(now);
+  constexpr const char* kName = "activation";
+  visit_reads(now, held, grant, visit);
   if (const DmaState& d = dma.state(now); d.data_valid != 0 && d.data_image != 0) {
     const auto value = [&](std::size_t i) { return static_cast<std::int8_t>(dma.data(now)[i]); };
     visit_run(kName, 0, true, d.data_address, static_cast<int>(dma.count(now)), bytes_, value,
@@ -48,18 +54,20 @@ void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held,
   }
   if (write.valid) {
     const int which = s.config.output_bank;
+    const std::int64_t size = which < bank_count_ ? bytes_ : 0;
     visit_run(
-        kName, which, true, static_cast<std::uint32_t>(write.address), sequencer_->lanes(s),
-        size(which), [&](std::size_t i) { return write.value[i]; }, visit,
+        kName, which, true, static_cast<std::uint32_t>(write.address), sequencer_->lanes(s), size,
+        [&](std::size_t i) { return write.value[i]; }, visit,
         static_cast<std::uint32_t>(sequencer_->lane_step(s)));
   }
 }
 
 void WeightScratchpad::accesses(const std::byte* now, const std::byte* held, const Dma& dma,
-                                std::int32_t channel, const MemoryVisitor& visit) const {
+                                std::int32_t channel, bool reads_wait,
+                                const MemoryVisitor& visit) const {
   const SequencerState& s = sequencer_->state(now);
   const int bank = s.weight_bank;
-  const std::int32_t row = sequencer_->weight_row(s);
+  const std::int32_t row = sequencer_->weight_row(s, reads_wait);
   if (row >= 0 && row < rows_) {
     const std::int64_t bank_row = bank * rows_ + row;
     MemoryAccess read{"weight", bank, false, std::int64_t{row} * lanes_, {}};
@@ -183,8 +191,8 @@ void ChecksumDetector::accesses(const std::byte* now, const std::byte* held,
 void Machine::visit_memories(const MemoryVisitor& visit) {
   const std::byte* now = state_.now();
   const std::byte* held = std::as_const(state_).held();
-  activations_.accesses(now, held, dma_, vector_.output(now), visit);
-  weights_.accesses(now, held, dma_, parameter_channel(), visit);
+  activations_.accesses(now, held, dma_, vector_.output(now), bank_grant(), visit);
+  weights_.accesses(now, held, dma_, parameter_channel(), reads_wait(), visit);
   if (partial_sums_) partial_sums_->accesses(now, held, array_.aligned(now), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);

@@ -10,10 +10,11 @@ ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program
     : sequencer_(&sequencer),
       ports_(sequencer.positions()),
       columns_(program.array.columns),
-      bank_count_(program.activation_banks),
+      bank_count_(program.activation_maps),
       logits_(program.logits),
       raw_(program.raw_output),
-      bytes_(program.memory.activation_bytes) {
+      bytes_(program.memory.activation_bytes),
+      port_bytes_(program.memory.activation_port_bytes) {
   banks_ = layout.held<std::int8_t>("memory.activation.bank[].word[]",
                                     {bank_count_, static_cast<int>(bytes_)}, 8, Storage::sram);
   read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {ports_}, 8);
@@ -31,16 +32,12 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
   const std::int32_t* row_address = sequencer_->row_address(cycle.now);
   const auto height = static_cast<std::uint32_t>(s.config.height);
   const auto width = static_cast<std::uint32_t>(s.config.width);
-  // Each port has its pixel and all share the tap, or (ws) the other way round.
-  const bool ws = sequencer_->dataflow(s) == Dataflow::ws;
-  const auto shared_y = static_cast<std::uint32_t>(ws ? s.walk_y : s.tap_y);
-  const auto shared_x = static_cast<std::uint32_t>(ws ? s.walk_x : s.tap_x);
-  const auto shared_address = static_cast<std::uint32_t>(ws ? s.walk_address : s.tap_address);
+  const SharedPosition shared = sequencer_->shared_position(s);
   for (int r = 0; r < ports; ++r) {
     // Unsigned comparison covers both ends: a negative position is a large one.
-    const bool inside = static_cast<std::uint32_t>(row_y[r]) + shared_y < height &&
-                        static_cast<std::uint32_t>(row_x[r]) + shared_x < width;
-    const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + shared_address;
+    const bool inside = static_cast<std::uint32_t>(row_y[r]) + shared.y < height &&
+                        static_cast<std::uint32_t>(row_x[r]) + shared.x < width;
+    const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + shared.address;
     if (!inside) {
       read[r] = s.config.input_zero_point;
     } else if (holds(s.config.input_bank, address)) {
@@ -56,16 +53,51 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     std::memcpy(vector, vector_.now(cycle), static_cast<std::size_t>(columns_));
     return;
   }
-  const int which = !pool             ? s.config.output_bank
-                    : s.kernel_x == 0 ? s.config.input_bank
-                                      : s.config.second_bank;
+  const int which = Sequencer::vector_map(s);
   const std::int8_t* bank = banks_.at(cycle) + which * bytes_;
-  const std::uint32_t first =
-      pool ? static_cast<std::uint32_t>(s.walk_address) + static_cast<std::uint32_t>(s.tap_address)
-           : static_cast<std::uint32_t>(s.output_address);
+  const std::uint32_t first = Sequencer::vector_address(s);
   for (int c = 0; c < columns_; ++c) {
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
     vector[c] = holds(which, address) ? bank[address] : std::int8_t{0};
+  }
+}
+
+// What the banks deliver goes to the readers' registers; the others hold, so that an access may
+// take several cycles.
+void ActivationScratchpad::collect(const Cycle& cycle, const Pipe<std::int8_t>& target,
+                                   std::int8_t zero_point, const BankGrant& grant) const {
+  const std::int8_t* now = target.now(cycle);
+  std::int8_t* next = target.next(cycle);
+  const std::int8_t* map = banks_.at(cycle) + grant.map * bytes_;
+  for (std::size_t i = 0; i < target.count; ++i) {
+    switch (grant.take[i]) {
+      case BankGrant::Take::hold:
+        next[i] = now[i];
+        break;
+      case BankGrant::Take::zero:
+        next[i] = 0;
+        break;
+      case BankGrant::Take::padding:
+        next[i] = zero_point;
+        break;
+      case BankGrant::Take::element:
+        next[i] = map[grant.address[i]];
+        break;
+    }
+  }
+}
+
+void ActivationScratchpad::read_banks(const Cycle& cycle, const SequencerState& s,
+                                      const BankGrant& grant) const {
+  if (grant.wide) {
+    collect(cycle, vector_, 0, grant);
+  } else {
+    std::memcpy(vector_.next(cycle), vector_.now(cycle), vector_.count);
+  }
+  if (grant.reads && !grant.wide) {
+    collect(cycle, read_, s.config.input_zero_point, grant);
+  } else {
+    std::memset(read_.next(cycle), 0, read_.count);
   }
 }
 
@@ -75,10 +107,15 @@ std::int64_t ActivationScratchpad::taken(const std::byte* now, const Dma& dma) c
   return std::clamp<std::int64_t>(bytes_ - d.data_address, 0, dma.count(now));
 }
 
-void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteBack& write) {
+void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteBack& write,
+                                const BankGrant* grant) {
   const SequencerState& s = sequencer_->state(cycle.now);
-  read_rows(cycle, s);
-  read_vector(cycle, s);
+  if (grant != nullptr) {
+    read_banks(cycle, s, *grant);
+  } else {
+    read_rows(cycle, s);
+    read_vector(cycle, s);
+  }
 
   // Writes come last: a read in the same cycle sees the old word. The image goes to bank 0.
   const DmaState& d = dma.state(cycle.now);

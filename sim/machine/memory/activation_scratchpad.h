@@ -1,7 +1,9 @@
-// Banks of feature maps, as many as live at once: a layer reads one, or two to add them, and writes
-// another. One read port a row of the array, or (is) a column (im2col addressing: the sequencer's
-// position registers plus the tap address); one port of `columns` consecutive elements for pooling,
-// adding and the host. A bank that does not exist reads as zero and takes nothing.
+// The feature maps, as many as live at once: a layer reads one, or two to add them, and writes
+// another. One element a row of the array, or (is) a column (im2col addressing: the sequencer's
+// position registers plus the tap address); or `columns` consecutive elements for pooling, adding
+// and the host. Each of these has a read port, or all share the ports of banks (bank_arbiter.h).
+// Results and DMA's beats have a write port of their own. A map that does not exist reads as zero
+// and takes nothing.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +11,7 @@
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
+#include "machine/memory/bank_arbiter.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -25,25 +28,32 @@ class ActivationScratchpad {
  public:
   ActivationScratchpad(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
 
-  void step(const Cycle& cycle, const Dma& dma, const WriteBack& write);
+  // `grant`: what the banks deliver in this cycle; nullptr where every reader has a port.
+  void step(const Cycle& cycle, const Dma& dma, const WriteBack& write, const BankGrant* grant);
 
   // Bytes of DMA's beat that fit into the memory.
   std::int64_t taken(const std::byte* now, const Dma& dma) const;
 
-  // Read registers: one element a port, towards the skew registers.
+  // Read registers: one element a row or column, towards the skew registers. With banks they
+  // collect what an access reads, and are complete in the cycle after its last one.
   const std::int8_t* read(const std::byte* now) const { return read_.now(now); }
   // Read register of the wide port: taps for the vector unit, or logits on their way to the host.
   const std::int8_t* vector(const std::byte* now) const { return vector_.now(now); }
   void accesses(const std::byte* now, const std::byte* held, const Dma& dma, const WriteBack& write,
-                const MemoryVisitor& visit) const;
+                const BankGrant* grant, const MemoryVisitor& visit) const;
   // Contents, for tests and reports.
   const std::int8_t* bank(const std::byte* held, int which) const {
     return banks_.at(held) + which * bytes_;
   }
 
  private:
+  void visit_reads(const std::byte* now, const std::byte* held, const BankGrant* grant,
+                   const MemoryVisitor& visit) const;
   void read_rows(const Cycle& cycle, const SequencerState& s);
   void read_vector(const Cycle& cycle, const SequencerState& s) const;
+  void read_banks(const Cycle& cycle, const SequencerState& s, const BankGrant& grant) const;
+  void collect(const Cycle& cycle, const Pipe<std::int8_t>& target, std::int8_t zero_point,
+               const BankGrant& grant) const;
   bool holds(int bank, std::uint32_t address) const {
     return bank < bank_count_ && address < static_cast<std::uint64_t>(bytes_);
   }
@@ -55,6 +65,7 @@ class ActivationScratchpad {
   int logits_;
   bool raw_;
   std::int64_t bytes_;
+  int port_bytes_;  // of a word, with banks
   Held<std::int8_t> banks_;
   Pipe<std::int8_t> read_;
   Pipe<std::int8_t> vector_;

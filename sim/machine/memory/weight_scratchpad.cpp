@@ -99,13 +99,14 @@ void WeightScratchpad::read_parameters(const Cycle& cycle, const SequencerState&
   }
 }
 
-void WeightScratchpad::step(const Cycle& cycle, const Dma& dma, std::int32_t channel) {
+void WeightScratchpad::step(const Cycle& cycle, const Dma& dma, std::int32_t channel,
+                            bool reads_wait) {
   const SequencerState& s = sequencer_->state(cycle.now);
   const auto lanes = static_cast<std::size_t>(lanes_);
   const std::int64_t bank_row = s.weight_bank * rows_;
 
   std::int8_t* read = read_.next(cycle);
-  const std::int32_t row = sequencer_->weight_row(s);
+  const std::int32_t row = sequencer_->weight_row(s, reads_wait);
   const bool feed = row >= 0 && row < rows_;
   if (feed) {
     std::memcpy(read, weights_.at(cycle) + (bank_row + row) * lanes_, lanes);

@@ -24,7 +24,8 @@ class WeightScratchpad {
                    const std::vector<int>& waits);
 
   // `channel`: input stationary, whose parameters are read, or -1 (PartialSums::parameter_channel).
-  void step(const Cycle& cycle, const Dma& dma, std::int32_t channel);
+  // `reads_wait`: banks are still to deliver activations (Sequencer::step).
+  void step(const Cycle& cycle, const Dma& dma, std::int32_t channel, bool reads_wait);
 
   // Bytes of DMA's beat that fit into the memory.
   std::int64_t taken(const std::byte* now, const Dma& dma) const;
@@ -47,7 +48,7 @@ class WeightScratchpad {
   const std::uint32_t* tile_words(const std::byte* now) const { return tile_read_.now(now); }
 
   void accesses(const std::byte* now, const std::byte* held, const Dma& dma, std::int32_t channel,
-                const MemoryVisitor& visit) const;
+                bool reads_wait, const MemoryVisitor& visit) const;
 
   // Width of a checksum weight: a sum of `columns` int8 values.
   static int checksum_width(int columns);
