@@ -2,6 +2,7 @@
 // the rows, lanes or elements that the work covers. Tells masked_idle from masked_logical.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "fault/site.h"
@@ -20,8 +21,12 @@ class Activity {
     array_pe,
     array_row,
     array_lane,
-    row_read,
     lane_read,
+    // Of the activations: one a row, or (is) a lane; and of the weights, the other way round.
+    activation_skew,
+    weight_skew,
+    activation_read,
+    weight_read,
     activation_bank,
     weight_bank,
     parameter_bank,
@@ -42,17 +47,19 @@ class Activity {
     Kind kind = Kind::control;
     int lane = -1;                         // the index that the path fixes ("array.skew_a[3][]")
     const RegisterClass* valid = nullptr;  // of the stage
+    std::array<bool, 3> used{true, true, true};  // by the layer's dataflow
   };
   // The weights of a column tile, counted over the program. Input stationary a row is one channel's
   // in one fold, and the last fold's rows may be filled up with zeros.
   struct WeightTile {
+    bool is;
     std::int64_t rows;  // in the scratchpad
     int lanes;          // of a row
     std::int64_t depth;
     int channels;
   };
 
-  static Place place_of(const RegisterClass& registers, bool is);
+  static Place place_of(const RegisterClass& registers);
   void find_live_maps();
   const RegisterClass* valid_of(const std::string& path) const;
   bool weight_in_use(const Machine& machine, const SequencerState& s,

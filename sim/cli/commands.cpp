@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "campaign/dataflows.h"
 #include "cli/command.h"
 #include "cli/workload.h"
 #include "fault/site.h"
@@ -231,6 +232,7 @@ void add_calibrate(CLI::App& app) {
     const Experiment experiment = options->load();
     require_network(experiment);
     const NetworkFolder folder = open_network(experiment.network_path);
+    check_dataflows(experiment, folder.network, "network " + folder.network.name);
     const ThresholdFile file = calibrate(experiment, folder);
     if (file.fits.empty()) {
       throw InputError(experiment.file, "$.scheme", "no scheme of this experiment has thresholds",

@@ -36,7 +36,7 @@ double MemoryTrace::estimate(const LayerCounters& run, const ArrayShape& array, 
                     static_cast<double>(run.partial_reads + run.partial_writes) / array.columns;
   // An element a port and cycle; input stationary results, too, lie apart from each other.
   auto narrow = static_cast<double>(run.activation_reads);
-  if (array.dataflow == Dataflow::is) {
+  if (array.has(Dataflow::is)) {
     narrow += static_cast<double>(run.activation_writes + run.accumulator_writes);
   }
   return (narrow + wide) * kRow + (values ? (narrow + wide * width) * kElement : 0);

@@ -69,6 +69,17 @@ TEST_F(CliExperiment, UnknownName) {
   bad("/fault/model", "mbu", "$.fault.model", {"\"mbu\" is not known", "\"seu\""});
 }
 
+// Names of layers are those of the network's convolutions and dense layers.
+TEST_F(CliExperiment, DataflowOfALayerThatHasNone) {
+  const auto layers = [](const char* name) { return nlohmann::json{{"layers", {{name, "ws"}}}}; };
+  bad("/array/dataflow", layers("conv11"), "$.array.dataflow.layers.conv11",
+      {"network lenet5-mnist has no layer \"conv11\"", "did you mean \"conv1\"?"});
+  bad("/array/dataflow", layers("pool1"), "$.array.dataflow.layers.pool1",
+      {"\"pool1\" is a layer of kind max_pool", "no dataflow", "dense layers"});
+  bad("/array/dataflow", nlohmann::json{"os", layers("fc9")}, "$.array.dataflow[1].layers.fc9",
+      {"has no layer \"fc9\"", "did you mean \"fc1\"?"});
+}
+
 TEST_F(CliExperiment, SchemesThatCannotBeToldApart) {
   bad("/scheme", {"none", {{"kind", "none"}}}, "$.scheme", {"none is listed twice"});
 }

@@ -173,14 +173,15 @@ TEST(CostArea, GrowsWithTheArrayAndWithEveryProtection) {
 }
 
 TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
-  for (int seed = 0; seed < 90; ++seed) {
+  for (int seed = 0; seed < 165; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(static_cast<std::uint64_t>(seed));
     const Network network = test::random_network(random);
     const auto& variant =
         test::kVariants[static_cast<std::size_t>(seed) % std::size(test::kVariants)];
     const int rows = random.between(1, 9);
-    const ArrayShape array = variant.shape(rows, random.between(1, 9));
+    const ArrayShape array =
+        variant.shape(rows, random.between(1, 9), static_cast<std::uint64_t>(seed));
     Protection p = with(random.chance(50), random.chance(50), random.chance(50), random.chance(30));
     if (random.chance(50)) p.range.granularity = Granularity::channel;
     if (random.chance(50)) p.gradient.granularity = Granularity::channel;

@@ -70,7 +70,7 @@ std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
   const int columns = program.array.columns;
   const int lane_words = program.parameters.lane_words;
   const int tile_words = program.parameters.tile_words;
-  const bool is = program.array.dataflow == Dataflow::is;
+  const bool is = program.array.has(Dataflow::is);
   const auto word = [&](const char* memory, int bank, std::int64_t address, int bytes) {
     std::uint64_t value = 0;  // little endian
     for (int i = 0; i < bytes; ++i) {
@@ -152,7 +152,7 @@ std::string port_of(const std::vector<std::string>& row, const Machine& machine)
   const Program& program = machine.program();
   const ParameterFormat& format = program.parameters;
   const std::int64_t word = std::stoll(row[4]) / 4;
-  const bool tile = program.array.dataflow == Dataflow::is
+  const bool tile = program.array.has(Dataflow::is)
                         ? word < format.tile_words
                         : word >= std::int64_t{program.array.columns} * format.lane_words;
   return tile ? "parameter, tile" : "parameter";
@@ -249,14 +249,14 @@ Csv replay_run(const Case& c, const std::vector<Fault>& faults, Replay& replay,
 
 TEST(Trace, MemoryAccessesReplayEveryMemory) {
   const test::TemporaryFolder folder;
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     std::set<std::string> kinds;
     int batches = 0;
     int third_banks = 0;
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(300 + seed);
-      const Case c(random, dataflow);
+      const Case c(random, flow);
       const Program& program = c.machine.program;
       Replay replay;
       const Csv csv = replay_run(c, {}, replay, folder / "sram.csv");
@@ -277,12 +277,13 @@ TEST(Trace, MemoryAccessesReplayEveryMemory) {
       }
     }
     // Partial sums where an operand is stationary; checksum weights where activations are not.
-    EXPECT_EQ(kinds.size(), dataflow == Dataflow::os   ? 10U
-                            : dataflow == Dataflow::ws ? 14U
-                                                       : 12U)
-        << to_string(dataflow) << ": every memory is read and written";
-    EXPECT_GT(batches, 0) << to_string(dataflow);
-    EXPECT_GT(third_banks, 0) << to_string(dataflow);
+    const ArrayShape array = flow.shape(2, 2);
+    EXPECT_EQ(kinds.size(), !array.folds()             ? 10U
+                            : array.only(Dataflow::is) ? 12U
+                                                       : 14U)
+        << flow.name() << ": every memory is read and written";
+    EXPECT_GT(batches, 0) << flow.name();
+    EXPECT_GT(third_banks, 0) << flow.name();
   }
 }
 
@@ -290,11 +291,11 @@ TEST(Trace, MemoryAccessesReplayEveryMemory) {
 // themselves are no accesses. With one column a checksum weight has no bits in its upper byte.
 TEST(Trace, MemoryAccessesReplayUnderFaults) {
   const test::TemporaryFolder folder;
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(500 + seed);
-      const Case c(random, dataflow);
+      const Case c(random, flow);
       const Machine machine(c.machine.program);
       const SiteMap sites(machine.layout());
       std::vector<Fault> faults = test::random_faults(random, sites, c.cycles, 6);
