@@ -17,6 +17,7 @@
 #include "base/philox.h"
 #include "machine/accelerator.h"
 #include "machine/array/pe_array.h"
+#include "machine/modules.h"
 #include "network/dataset.h"
 #include "rtl_machine.h"
 #include "worker.h"
@@ -124,6 +125,65 @@ Measure rtl_machine(const Work& work) {
       for (std::size_t i = 0; i < results.size(); ++i) slice.checksum = mix(slice.checksum, 0);
     }
     for (const std::int32_t v : results) slice.checksum = mix(slice.checksum, v);
+    return slice;
+  };
+}
+
+// What the kernel alone needs for as many clocked modules: one SC_METHOD each that asks for a
+// commit, one update, no registers.
+class KernelAlone : public sc_core::sc_module {
+ public:
+  KernelAlone(const sc_core::sc_module_name& name, int modules)
+      : sc_module(name), clock_("clock", period_), commit_("commit"), injector_("injector") {
+    clock_.injector(injector_);
+    for (int i = 0; i < modules; ++i) {
+      idle_.push_back(std::make_unique<Idle>(fmt::format("idle{}", i).c_str(), commit_));
+      idle_.back()->clock(clock_);
+    }
+  }
+  void run(std::int64_t cycles) { sc_core::sc_start(period_ * static_cast<double>(cycles)); }
+  std::int64_t commits() const { return commit_.commits; }
+
+ private:
+  struct Commit : sc_core::sc_prim_channel {
+    explicit Commit(const char* name) : sc_prim_channel(name) {}
+    void ask() { request_update(); }
+    void update() override { ++commits; }
+    std::int64_t commits = 0;
+  };
+  struct Idle : sc_core::sc_module {
+    ClockIn clock{"clock"};
+    SC_HAS_PROCESS(Idle);
+    Idle(const sc_core::sc_module_name& name, Commit& commit) : sc_module(name), commit_(commit) {
+      SC_METHOD(on_clock);
+      sensitive << clock;
+      dont_initialize();
+    }
+    void on_clock() { commit_.ask(); }
+    Commit& commit_;
+  };
+
+  sc_core::sc_time period_{1, sc_core::SC_NS};
+  Clock clock_;
+  Commit commit_;
+  InjectorModule injector_;
+  std::vector<std::unique_ptr<Idle>> idle_;
+};
+
+// As many modules as the product's machine has: sequencer, DMA, two scratchpads, array, vector unit
+// and accumulator buffer.
+Measure kernel_alone() {
+  constexpr int modules = 7;
+  auto kernel = std::make_shared<KernelAlone>("kernel", modules);
+  return [kernel](double seconds) {
+    Slice slice;
+    const double start = cpu_seconds();
+    const std::int64_t before = kernel->commits();
+    do {
+      kernel->run(5000);
+      slice.seconds = cpu_seconds() - start;
+    } while (slice.seconds < seconds);
+    slice.cycles = kernel->commits() - before;
     return slice;
   };
 }
@@ -240,6 +300,7 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   }
   add("machine_systemc_gemm", [&] { return systemc_machine(product); });
   add("machine_plain_gemm", [&] { return plain_machine(product); });
+  add("kernel_alone", [] { return kernel_alone(); });
   const bool has_rtl = make_rtl_machine(product.program) != nullptr;
   if (has_rtl) add("machine_rtl_gemm", [&] { return rtl_machine(product); });
   add("array_systemc_per_pe", [&] { return systemc_array(size); });
@@ -290,6 +351,7 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   }
   ratio("machine_plain_network", "machine_systemc_network");
   ratio("machine_plain_gemm", "machine_systemc_gemm");
+  ratio("kernel_alone", "machine_systemc_gemm");
   const auto same = [&](const char* x, const char* y) { return checksums[x] == checksums[y]; };
   result["same_results"] = same("array_systemc_per_pe", "array_flat") &&
                            same("machine_systemc_gemm", "machine_plain_gemm") &&

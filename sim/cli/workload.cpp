@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "campaign/timing_run.h"
 #include "report/counter_report.h"
 #include "report/results.h"
@@ -66,40 +67,51 @@ void export_topology(const ScaleSimOptions& o) {
   print("Written: " + o.exported + "\n");
 }
 
-// The traces of one layer, in files that get their names when they are whole.
+// The SRAM traces of all layers, in files that get their names when all are whole. What is given up
+// before leaves nothing behind, folders included.
 class TraceFiles {
  public:
-  TraceFiles(std::string folder, const TopologyLayer& layer, const ScaleSimConfig& config)
-      : folder_(std::move(folder)) {
-    check_size(layer, config);
-    make_output(folder_);
-    for (const char* buffer : {"IFMAP", "FILTER", "OFMAP"}) {
-      files_[buffer].open(name(buffer) + ".part", std::ios::binary);
-    }
-  }
+  explicit TraceFiles(std::string folder) : folder_(std::move(folder)) {}
   ~TraceFiles() {
     std::error_code ignored;
-    for (auto& [buffer, file] : files_) fs::remove(name(buffer) + ".part", ignored);
+    file_.clear();
+    for (const std::string& name : names_) fs::remove(name + kPart, ignored);
+    // From the innermost; one that holds something, as all do after success, stays.
+    for (auto made = made_.rbegin(); made != made_.rend(); ++made) fs::remove(*made, ignored);
   }
   TraceFiles(const TraceFiles&) = delete;
   TraceFiles& operator=(const TraceFiles&) = delete;
 
-  void add(const char* buffer, const std::string& line) { files_.at(buffer) << line; }
+  void start_layer(std::size_t index) {
+    const std::string folder = fmt::format("{}/layer{}", folder_, index);
+    make_folder(folder);
+    for (const char* buffer : {"IFMAP", "FILTER", "OFMAP"}) {
+      names_.push_back(fmt::format("{}/{}_SRAM_TRACE.csv", folder, buffer));
+      file_[buffer].open(names_.back() + kPart, std::ios::binary);
+    }
+  }
+  // Throws Interrupted when Ctrl-C has been pressed.
+  void add(const char* buffer, const std::string& line) {
+    if (InterruptGuard::interrupted()) throw Interrupted{};
+    file_.at(buffer) << line;
+  }
+  void end_layer() {
+    std::size_t name = names_.size() - file_.size();
+    for (const char* buffer : {"IFMAP", "FILTER", "OFMAP"}) {
+      file_.at(buffer).close();
+      if (!file_.at(buffer)) cannot_write(names_[name]);
+      ++name;
+    }
+    file_.clear();
+  }
   void finish() {
-    for (auto& [buffer, file] : files_) {
-      file.close();
+    for (const std::string& name : names_) {
       std::error_code error;
-      if (file) fs::rename(name(buffer) + ".part", name(buffer), error);
-      if (!file || error) {
-        throw InputError(name(buffer), "", "cannot be written", "check the disk");
-      }
+      fs::rename(name + kPart, name, error);
+      if (error) cannot_write(name);
     }
   }
 
- private:
-  std::string name(const std::string& buffer) const {
-    return folder_ + "/" + buffer + "_SRAM_TRACE.csv";
-  }
   // A line a cycle with a cell a port: more than anybody would read is a slip.
   static void check_size(const TopologyLayer& layer, const ScaleSimConfig& config) {
     constexpr double kMostBytes = 8e9;
@@ -113,8 +125,25 @@ class TraceFiles {
                      "trace a smaller layer or a smaller array");
   }
 
+ private:
+  static constexpr const char* kPart = ".part";
+
+  void make_folder(const std::string& folder) {
+    std::vector<fs::path> missing;
+    for (fs::path p = folder; !p.empty() && !fs::exists(p); p = p.parent_path()) {
+      missing.push_back(p);
+    }
+    made_.insert(made_.end(), missing.rbegin(), missing.rend());
+    make_output(folder);
+  }
+  [[noreturn]] static void cannot_write(const std::string& name) {
+    throw InputError(name, "", "cannot be written", "check the disk");
+  }
+
   std::string folder_;
-  std::map<std::string, std::ofstream> files_;
+  std::vector<fs::path> made_;
+  std::vector<std::string> names_;
+  std::map<std::string, std::ofstream> file_;  // of the layer under way
 };
 
 nlohmann::ordered_json to_json(const ScaleSimOptions& o, const ScaleSimConfig& config,
@@ -169,16 +198,22 @@ void run_scale_sim(const ScaleSimOptions& o) {
   const std::vector<TopologyLayer> topology = layers_of(o);
   const std::string folder = o.output.empty() ? "" : o.output + "/" + config.run_name;
   std::vector<ScaleSimLayer> layers;
-  for (std::size_t i = 0; i < topology.size(); ++i) {
-    if (!o.traces) {
-      layers.push_back(simulate_scale_sim(topology[i], config));
-      continue;
+  if (o.traces) {
+    for (const TopologyLayer& layer : topology) TraceFiles::check_size(layer, config);
+    const InterruptGuard guard;
+    TraceFiles files(folder);
+    for (std::size_t i = 0; i < topology.size(); ++i) {
+      files.start_layer(i);
+      layers.push_back(simulate_scale_sim(
+          topology[i], config,
+          [&files](const char* buffer, const std::string& line) { files.add(buffer, line); }));
+      files.end_layer();
     }
-    TraceFiles files(fmt::format("{}/layer{}", folder, i), topology[i], config);
-    layers.push_back(simulate_scale_sim(
-        topology[i], config,
-        [&files](const char* buffer, const std::string& line) { files.add(buffer, line); }));
     files.finish();
+  } else {
+    for (const TopologyLayer& layer : topology) {
+      layers.push_back(simulate_scale_sim(layer, config));
+    }
   }
   const int pes = config.rows * config.columns;
   if (!folder.empty()) write_reports(folder, layers, pes);

@@ -307,8 +307,9 @@ void Machine::step() {
   const SumVector row = drained();
   if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
   array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
-  vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
-  if (accumulators_) accumulators_->step(cycle, checked());
+  const SumVector finished = checked();
+  vector_.step(cycle, row, finished, activations_.vector(now), weights_);
+  if (accumulators_) accumulators_->step(cycle, finished);
   SumVector sums = vector_.sums(now);
   if (checksum_) {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);

@@ -230,6 +230,32 @@ TEST_F(Workloads, ScaleSimFilesThatMakeNoSenseAreRefused) {
   write("big.csv", "Layer, M, N, K,\nbig, 1000000, 1000, 1000,\n");
   refuses({"scale-sim", "-c", "a.cfg", "-t", "big.csv", "--traces", "-o", "out"},
           {"layer big", "GB"});
+  // ... before the traces of a layer in front of it are written.
+  write("big.csv", "Layer, M, N, K,\nsmall, 8, 8, 8,\nbig, 1000000, 1000, 1000,\n");
+  refuses({"scale-sim", "-c", "a.cfg", "-t", "big.csv", "--traces", "-o", "out"},
+          {"layer big", "GB"});
+  EXPECT_FALSE(std::filesystem::exists(path("out")));
+}
+
+// Ctrl-C in the middle of long traces: neither files nor folders stay, not even of whole layers.
+TEST_F(Workloads, InterruptedTracesLeaveNothing) {
+  write("a.cfg", kConfiguration);
+  write("net.csv", "Layer, M, N, K,\nsmall, 8, 8, 8,\nlong, 4000, 400, 400,\n");
+  std::filesystem::create_directory(path("out"));
+  const auto before = everything();
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Process process({"scale-sim", "-c", "a.cfg", "-t", "net.csv", "--traces", "-o", "out/deep"},
+                    folder_ / "");
+    const std::string second = path("out/deep/small/layer1/IFMAP_SRAM_TRACE.csv.part");
+    for (int i = 0; i < 1500 && !std::filesystem::exists(second); ++i) usleep(20000);
+    ASSERT_TRUE(std::filesystem::exists(second));
+    kill(process.pid(), signal);
+    Result result;
+    ASSERT_TRUE(process.wait(20, result));
+    EXPECT_EQ(result.code, 130) << result.err;
+    EXPECT_NE(result.err.find("interrupted; nothing was written"), std::string::npos);
+    EXPECT_EQ(everything(), before);
+  }
 }
 
 }  // namespace

@@ -14,13 +14,14 @@ AccumulatorBuffer::AccumulatorBuffer(RegisterLayout& layout, const Program& prog
 void AccumulatorBuffer::step(const Cycle& cycle, const SumVector& checked) {
   const SequencerState& s = sequencer_->state(cycle.now);
   std::int32_t* vector = vector_.next(cycle);
-  const bool read = Sequencer::store_issue(s, words_);
-  for (int c = 0; c < columns_; ++c) {
-    const std::uint32_t address =
-        static_cast<std::uint32_t>(s.output_address) + static_cast<std::uint32_t>(c);
-    vector[c] = !read                                          ? vector_.now(cycle)[c]
-                : address < static_cast<std::uint32_t>(words_) ? bank_.at(cycle)[address]
-                                                               : 0;
+  if (Sequencer::store_issue(s, words_)) {
+    for (int c = 0; c < columns_; ++c) {
+      const std::uint32_t address =
+          static_cast<std::uint32_t>(s.output_address) + static_cast<std::uint32_t>(c);
+      vector[c] = address < static_cast<std::uint32_t>(words_) ? bank_.at(cycle)[address] : 0;
+    }
+  } else {
+    std::memcpy(vector, vector_.now(cycle), vector_.count * sizeof(std::int32_t));
   }
   if (!checked.valid || s.config.raw == 0) return;
   const int lanes = sequencer_->lanes(s);
