@@ -1,11 +1,12 @@
 // The machine: the wiring of its blocks. Named blocks are the folders of the site paths.
 //
 // The host answers combinationally: `next_descriptor` belongs to `next_layer`, `dram_is_image`,
-// `dram_size`, `dram_header` and `dram_data` to `dram_transfer` and `dram_position`. A beat comes in no cycle in
-// which `dram_ready` is 0. The host takes `result` in every
-// cycle in which `result_valid` is 1.
+// `dram_size`, `dram_header` and `dram_data` to `dram_transfer` and `dram_position`. A beat comes
+// in no cycle in which `dram_ready` is 0. The host takes `result` in every cycle in which
+// `result_valid` is 1.
 module sagitta #(
     parameter int DATAFLOW = 0,  // 0: output, 1: weight, 2: input stationary
+    parameter int OVERLAP = 0,  // 1: drain or preload behind the products
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
     parameter int COPIES = 1,  // 3: triplicated PEs
@@ -24,7 +25,8 @@ module sagitta #(
     parameter int GRADIENT_CHANNEL = 0,
     parameter int GRADIENT_ROW_GATE = 0,
     localparam int BANK_BITS = $clog2(BANKS),
-    localparam int DESCRIPTOR_BITS = (DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745) + 3 * BANK_BITS,
+    localparam int FIELD_BITS = DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745,
+    localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * BANK_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
     input logic clk,
@@ -55,8 +57,8 @@ module sagitta #(
   localparam int POSITIONS = IS != 0 ? COLUMNS : ROWS;  // activations that enter in a cycle
   localparam int WEIGHTS = IS != 0 ? ROWS : COLUMNS;
   // Parameter words, in the order in which they are packed: bias and scale, then each checker's
-  // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first word, or
-  // (input stationary) two words of a channel.
+  // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first word,
+  // or (input stationary) two words of a channel.
   localparam int RANGE_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
   localparam int RANGE_TILE = IS != 0 ? 0 : CHECKSUM;
   localparam int GRADIENT_LANE = RANGE_LANE + (RANGE != 0 && RANGE_CHANNEL != 0 ? 2 : 0);
@@ -103,7 +105,7 @@ module sagitta #(
   logic reads_pool, reads_results;
   logic [31:0] pool_operand_address;
   logic [1:0] mode;
-  logic load, row_leaves;
+  logic load, swap, row_leaves;
   logic [31:0] row_leaves_address;
   logic [3:0] tag, next_tag;
   logic param1;
@@ -140,23 +142,21 @@ module sagitta #(
 
   if (1) begin : control
     sequencer #(
-        .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-        .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
+        .DATAFLOW(DATAFLOW), .OVERLAP(OVERLAP), .ROWS(ROWS), .COLUMNS(COLUMNS),
+        .PARTIAL_ROWS(PARTIAL_ROWS), .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
         .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .lanes, .lane_step, .tile_first_row(first_row),
-        .tile_output_address(output_address), .result_columns, .map_height, .map_width,
-        .map_zero_point(input_zero_point), .result_zero_point(output_zero_point),
-        .result_min(output_min), .result_max(output_max), .result_raw(raw),
-        .layer_operation(operation), .layer_tap_scale(tap_scale),
-        .layer_second_scale(second_scale), .layer_tap_shift(tap_shift),
-        .layer_second_zero_point(second_zero_point), .positions_bank, .vector_bank, .results_bank,
-        .tile_weight_bank(weight_bank), .positions_read, .positions_y, .positions_x,
+        .transfers_done, .tile(column_tile), .lanes, .lane_step, .first_row, .output_address,
+        .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
+        .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
+        .second_scale, .tap_shift, .second_zero_point, .input_bank(positions_bank), .vector_bank,
+        .output_bank(results_bank), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
         .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
-        .reads_results, .array_mode(mode), .array_load(load), .row_leaves, .row_leaves_address,
+        .reads_results, .array_mode(mode), .array_load(load), .array_swap(swap), .row_leaves,
+        .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
         .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
         .pool_takes(pool2),
@@ -195,8 +195,8 @@ module sagitta #(
         .clk, .reset, .read_bank(weight_bank), .reads_weights, .weight_index, .read(weights),
         .checksum_weight, .reads_parameters, .parameter_lane,
         .reads_channel(next_tag[0] && next_tag[2]), .parameter_channel(read_row), .lane_words,
-        .tile_words,        .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes, .dma_header,
-        .dma_data
+        .tile_words, .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes,
+        .dma_header, .dma_data
     );
     if (DATAFLOW != 0) begin : sums
       partial_sums #(
@@ -226,9 +226,9 @@ module sagitta #(
   end
 
   array #(
-      .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES)
+      .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .OVERLAP(OVERLAP)
   ) array (
-      .clk, .reset, .activations, .weights, .mode, .load, .swap_in(1'b0), .shift(1'b0),
+      .clk, .reset, .activations, .weights, .mode, .load, .swap_in(swap), .shift(row_leaves),
       .sums(array_sums)
   );
 
@@ -237,10 +237,10 @@ module sagitta #(
   ) vector (
       .clk, .reset, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
       .operation, .input_zero_point, .second_zero_point, .tap_scale, .second_scale, .tap_shift,
-      .pool1, .pool_address1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid, .row_address,
-      .row_sum, .checked_valid, .checked_address, .checked_sum, .pool_operand(activation_vector),
-      .bias_add_valid, .bias_add_address, .bias_add_sum, .output_valid(write_valid),
-      .output_address(write_address), .output_value(write_value)
+      .pool1, .pool_address1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid,
+      .row_address, .row_sum, .checked_valid, .checked_address, .checked_sum,
+      .pool_operand(activation_vector), .bias_add_valid, .bias_add_address, .bias_add_sum,
+      .output_valid(write_valid), .output_address(write_address), .output_value(write_value)
   );
 
   if (1) begin : resilience
@@ -256,14 +256,14 @@ module sagitta #(
       end
       checksum #(
           .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-          .WEIGHT_BITS(CHECKSUM_BITS)
+          .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP)
       ) checksum (
           .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
-          .load, .swap_in(1'b0), .shift(1'b0), .tag, .next_tag, .read_row, .write_row, .lanes,
-          .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid), .sums_valid(bias_add_valid),
-          .sums_address(bias_add_address), .sums_sum(bias_add_sum), .output_valid(checksum_valid),
-          .output_flag(checksum_flag), .output_address(checksum_address),
-          .output_sum(checksum_sum)
+          .load, .swap_in(swap), .shift(row_leaves), .tag, .next_tag, .read_row, .write_row, .lanes,
+          .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid),
+          .sums_valid(bias_add_valid), .sums_address(bias_add_address), .sums_sum(bias_add_sum),
+          .output_valid(checksum_valid), .output_flag(checksum_flag),
+          .output_address(checksum_address), .output_sum(checksum_sum)
       );
     end else begin : no_detector
       assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
@@ -274,8 +274,9 @@ module sagitta #(
       if (RANGE_CHANNEL != 0) assign words = lane_words[RANGE_LANE*32+:64];
       else assign words = tile_words[RANGE_TILE*32+:64];
       range_checker #(
-          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL), .ROW_GATE(RANGE_ROW_GATE),
-          .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG), .RESULT_FLAG(GRADIENT_FLAG)
+          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL),
+          .ROW_GATE(RANGE_ROW_GATE), .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG),
+          .RESULT_FLAG(GRADIENT_FLAG)
       ) range (
           .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
           .high_word(words[63:32]), .input_valid(checksum_valid), .input_flag(checksum_flag),
@@ -291,8 +292,8 @@ module sagitta #(
       if (GRADIENT_CHANNEL != 0) assign words = lane_words[GRADIENT_LANE*32+:64];
       else assign words = tile_words[GRADIENT_TILE*32+:64];
       gradient_checker #(
-          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL), .ROW_GATE(GRADIENT_ROW_GATE),
-          .FLAG(GRADIENT_FLAG)
+          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL),
+          .ROW_GATE(GRADIENT_ROW_GATE), .FLAG(GRADIENT_FLAG)
       ) gradient (
           .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
           .high_word(words[63:32]), .input_valid(range_valid), .input_flag(range_flag),

@@ -1,6 +1,7 @@
 // What the sequencer issued one and two cycles ago: the control that travels beside the data.
 module issued #(
-    parameter int OS = 1,  // modes and drains; else a load enable, and tags beside what streams past
+    parameter int OS = 1,  // modes and drains; else a load enable and tags, beside what streams
+    parameter int OVERLAP = 0,  // a swap bit (output stationary: in place of modes)
     parameter int PARAMETERS = 1,       // there are parameters to take, beside their read registers
     parameter int PARAMETER_LANES = 1,  // of lane after lane
     parameter int TAGS = 2  // as many cycles until a tag's sums stand aligned below the array
@@ -18,6 +19,7 @@ module issued #(
     input logic [ 1:0] mode,
     input logic        drains,
     input logic        load,
+    input logic        swap,
     input logic [ 3:0] tag_entering,  // bits: 0 valid, 1 first fold, 2 last fold, 3 last one
 
     output logic        param1,
@@ -31,6 +33,7 @@ module issued #(
     output logic        drain2,
     output logic [31:0] drain_address2,
     output logic        load1,
+    output logic        swap1,
     output logic [ 3:0] tag_aligned,
     output logic [ 3:0] tag_next
 );
@@ -62,16 +65,31 @@ module issued #(
     wire unused = &{1'b0, lane_moves, lane};
   end
 
-  if (OS != 0) begin : modes
+  if (OVERLAP != 0) begin : swaps
+    always_ff @(posedge clk) swap1 <= !reset && swap;
+  end else begin : no_swaps
+    assign swap1 = 1'b0;
+    wire unused = swap;
+  end
+
+  if (OS != 0 && OVERLAP == 0) begin : modes
     logic [1:0] mode1;
+    always_ff @(posedge clk) begin
+      if (reset) {mode1, mode2} <= '0;
+      else {mode1, mode2} <= {mode, mode1};
+    end
+  end else begin : no_modes
+    assign mode2 = '0;
+    wire unused = &{1'b0, mode};
+  end
+
+  if (OS != 0) begin : rows
     logic drain1;
     logic [31:0] drain_address1;
     always_ff @(posedge clk) begin
       if (reset) begin
-        {mode1, mode2, drain1, drain2, drain_address1, drain_address2} <= '0;
+        {drain1, drain2, drain_address1, drain_address2} <= '0;
       end else begin
-        mode1 <= mode;
-        mode2 <= mode1;
         drain1 <= drains;
         drain2 <= drain1;
         if (drains) drain_address1 <= output_address;
@@ -92,9 +110,9 @@ module issued #(
         tag <= {tag[(TAGS-1)*4-1:0], tag1};
       end
     end
-    assign {mode2, drain2, drain_address2} = '0;
+    assign {drain2, drain_address2} = '0;
     assign tag_aligned = tag[(TAGS-1)*4+:4];
     assign tag_next = tag[(TAGS-2)*4+:4];
-    wire unused = &{1'b0, mode, drains};
+    wire unused = drains;
   end
 endmodule

@@ -1,5 +1,6 @@
-// The layer descriptor that the sequencer works on. The host's word has the fields that this dataflow
-// has registers for, in the order of their declarations in the simulator, the first one lowest.
+// The layer descriptor that the sequencer works on. The host's word has the fields that this
+// dataflow has registers for, in the order of their declarations in the simulator, the first one
+// lowest.
 module layer_registers #(
     parameter int DATAFLOW = 0,
     parameter int BANK_BITS = 1,

@@ -1,8 +1,11 @@
 // The position that each array row or (input stationary) column works on: the window origin of its
 // output pixel, or (weight stationary) its tap. They take theirs one a cycle; from one tile of
 // pixels to the next all advance together, by as many pixels in raster order.
+//
+// With AHEAD they are taken into a second set, `next_row`, which comes to use as a whole.
 module positions #(
-    parameter int COUNT = 4
+    parameter int COUNT = 4,
+    parameter int AHEAD = 0
 ) (
     input logic clk,
     input logic reset,
@@ -12,6 +15,7 @@ module positions #(
     input logic [31:0] taken_y,
     input logic [31:0] taken_x,
     input logic [31:0] taken_address,
+    input logic        uses_next,  // what is taken into the second set in this cycle included
 
     input logic        advances,
     input logic [31:0] step_y,
@@ -29,6 +33,24 @@ module positions #(
     output logic [COUNT*32-1:0] positions_x,
     output logic [COUNT*32-1:0] positions_address
 );
+  // What enters the positions in use, where `enters` says so.
+  wire [COUNT*96-1:0] entering;
+  wire [COUNT-1:0] enters;
+  for (genvar r = 0; r < COUNT; r = r + 1) begin : next_row
+    wire takes_this = takes && taken == 24'(r);
+    if (AHEAD != 0) begin : held
+      logic [31:0] y, x, address;
+      wire [95:0] next = takes_this ? {taken_y, taken_x, taken_address} : {y, x, address};
+      always_ff @(posedge clk) {y, x, address} <= reset ? '0 : next;
+      assign entering[r*96+:96] = next;
+      assign enters[r] = uses_next;
+    end else begin : at_once
+      assign entering[r*96+:96] = {taken_y, taken_x, taken_address};
+      assign enters[r] = takes_this;
+      wire unused = uses_next;
+    end
+  end
+
   for (genvar r = 0; r < COUNT; r = r + 1) begin : position
     logic [31:0] y, x, address;  // the sites' names
     wire [31:0] next_x, next_y, next_address;
@@ -38,13 +60,9 @@ module positions #(
         .wrapped_x(next_x), .wrapped_address(next_address)
     );
     always_ff @(posedge clk) begin
-      if (reset) begin
-        {y, x, address} <= '0;
-      end else if (takes && taken == 24'(r)) begin
-        {y, x, address} <= {taken_y, taken_x, taken_address};
-      end else if (advances) begin
-        {y, x, address} <= {next_y, next_x, next_address};
-      end
+      if (reset) {y, x, address} <= '0;
+      else if (enters[r]) {y, x, address} <= entering[r*96+:96];
+      else if (advances) {y, x, address} <= {next_y, next_x, next_address};
     end
     assign positions_y[r*32+:32] = y;
     assign positions_x[r*32+:32] = x;

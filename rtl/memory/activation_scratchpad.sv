@@ -1,7 +1,7 @@
-// Banks of feature maps: a layer reads one, or two to add them, and writes another. One read port for
-// each operand that enters the array in a cycle, with its own address (im2col), and one of COLUMNS
-// consecutive elements for pooling, adding and the host. A bank that does not exist reads as 0 and
-// takes nothing.
+// Banks of feature maps: a layer reads one, or two to add them, and writes another. One read port
+// for each operand that enters the array in a cycle, with its own address (im2col), and one of
+// COLUMNS consecutive elements for pooling, adding and the host. A bank that does not exist reads
+// as 0 and takes nothing.
 module activation_scratchpad #(
     parameter int PORTS = 4,
     parameter int COLUMNS = 4,
@@ -77,8 +77,8 @@ module activation_scratchpad #(
     always_ff @(posedge clk) begin
       if (reset || 9'(r) >= ports_used) read[r*8+:8] <= '0;
       else if (!inside_map) read[r*8+:8] <= zero_point;
-      else
-        read[r*8+:8] <= holds(positions_bank, address) ? bank_word[word_of(positions_bank, address)] : '0;
+      else if (!holds(positions_bank, address)) read[r*8+:8] <= '0;
+      else read[r*8+:8] <= bank_word[word_of(positions_bank, address)];
     end
   end
 

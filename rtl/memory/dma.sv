@@ -1,6 +1,6 @@
-// DMA: brings the image and each column tile's weights from the host's memory, a beat of WIDTH bytes
-// a cycle. Requests wait in a queue, so that the latency of one passes while another one's data
-// arrive; they are answered in order. Runs ahead of the sequencer by at most one column tile.
+// DMA: brings the image and each column tile's weights from the host's memory, a beat of WIDTH
+// bytes a cycle. Requests wait in a queue, so that the latency of one passes while another one's
+// data arrive; they are answered in order. Runs ahead of the sequencer by at most one column tile.
 module dma #(
     parameter int WIDTH = 16,
     parameter int QUEUE = 2,

@@ -34,8 +34,8 @@ module partial_sums #(
   wire reads = next_tag[0];
   wire valid = tag[0];
   wire last = tag[2];
-  // Results of a column tile lie N elements apart, from its first pixel's on; input stationary, side
-  // by side from the first channel's on, anew for each tile of pixels.
+  // Results of a column tile lie N elements apart, from its first pixel's on; input stationary,
+  // side by side from the first channel's on, anew for each tile of pixels.
   wire first = write_row == 0 && (DATAFLOW == 2 || first_row == 0);
   wire [31:0] address_now = first ? output_address : address;
   wire [COLUMNS*32-1:0] total;

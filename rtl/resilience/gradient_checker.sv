@@ -1,6 +1,6 @@
 // Replaces a sum by zero when its differences to both neighbouring lanes are out of bounds
-// (Amarnath et al., IOLTS 2022). Neighbours wrap over the lanes in use. Four stages: latch, difference,
-// compare, result.
+// (Amarnath et al., IOLTS 2022). Neighbours wrap over the lanes in use. Four stages: latch,
+// difference, compare, result.
 module gradient_checker #(
     parameter int DATAFLOW = 0,
     parameter int COLUMNS = 1,
@@ -11,9 +11,8 @@ module gradient_checker #(
     input  wire clk,
     input  wire reset,
     input  wire [8:0] lanes,        // in use by the tile
-    input  wire param1,             // the bounds' words are those of a lane ...
-    input  wire [8:0] param_lane1,  // ... of this one; those of the tile: beside lane 0. Input
-                                    // stationary, those of the row's channel: always
+    input  wire param1,             // as in bounds
+    input  wire [8:0] param_lane1,
     input  wire [31:0] low_word,
     input  wire [31:0] high_word,
     input  wire input_valid,
@@ -25,26 +24,9 @@ module gradient_checker #(
     output wire [31:0] result_address,
     output wire [COLUMNS*32-1:0] result_sum
 );
-  // Input stationary a row is one channel, so that its lanes share their bounds.
-  localparam int OWN = CHANNEL != 0 && DATAFLOW != 2 ? 1 : 0;  // bounds a lane
-  localparam int BOUNDS = OWN != 0 ? COLUMNS : 1;
-  wire follows_channel = CHANNEL != 0 && DATAFLOW == 2;
-  logic [BOUNDS*32-1:0] low;
-  logic [BOUNDS*32-1:0] high;
-
-  always_ff @(posedge clk) begin
-    if (reset) begin
-      low <= '0;
-      high <= '0;
-    end else if (param1 || follows_channel) begin
-      for (int i = 0; i < BOUNDS; i = i + 1) begin
-        if (param_lane1 == 9'(i) || follows_channel) begin
-          low[32*i+:32] <= low_word;
-          high[32*i+:32] <= high_word;
-        end
-      end
-    end
-  end
+  wire [COLUMNS*32-1:0] least, most;
+  bounds #(.DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
+      .clk, .reset, .param1, .param_lane1, .low_word, .high_word, .least, .most);
 
   wire latched_valid;
   wire latched_flag;
@@ -96,14 +78,13 @@ module gradient_checker #(
         .clk, .reset, .in_valid(difference.valid), .in_flag(difference.flag),
         .in_address(difference.address), .in_sum(difference.sum), .valid, .flag, .address, .sum);
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-      localparam int BOUND = OWN != 0 ? c : 0;
-      wire signed [32:0] slope = difference.gradient[33*c+:33];
-      wire signed [31:0] least = low[32*BOUND+:32];
-      wire signed [31:0] most = high[32*BOUND+:32];
+        wire signed [32:0] slope = difference.gradient[33*c+:33];
+      wire signed [31:0] low = least[32*c+:32];
+      wire signed [31:0] high = most[32*c+:32];
       always_ff @(posedge clk) begin
         if (reset) out[c] <= 1'b0;
         else if (difference.valid && 9'(c) < lanes)
-          out[c] <= slope < 33'(least) || slope > 33'(most);
+          out[c] <= slope < 33'(low) || slope > 33'(high);
       end
     end
   end

@@ -11,9 +11,8 @@ module range_checker #(
     input  wire clk,
     input  wire reset,
     input  wire [8:0] lanes,        // in use by the tile
-    input  wire param1,             // the bounds' words are those of a lane ...
-    input  wire [8:0] param_lane1,  // ... of this one; those of the tile: beside lane 0. Input
-                                    // stationary, those of the row's channel: always
+    input  wire param1,             // as in bounds
+    input  wire [8:0] param_lane1,
     input  wire [31:0] low_word,
     input  wire [31:0] high_word,
     input  wire input_valid,
@@ -25,26 +24,9 @@ module range_checker #(
     output wire [31:0] result_address,
     output wire [COLUMNS*32-1:0] result_sum
 );
-  // Input stationary a row is one channel, so that its lanes share their bounds.
-  localparam int OWN = CHANNEL != 0 && DATAFLOW != 2 ? 1 : 0;  // bounds a lane
-  localparam int BOUNDS = OWN != 0 ? COLUMNS : 1;
-  wire follows_channel = CHANNEL != 0 && DATAFLOW == 2;
-  logic [BOUNDS*32-1:0] low;
-  logic [BOUNDS*32-1:0] high;
-
-  always_ff @(posedge clk) begin
-    if (reset) begin
-      low <= '0;
-      high <= '0;
-    end else if (param1 || follows_channel) begin
-      for (int i = 0; i < BOUNDS; i = i + 1) begin
-        if (param_lane1 == 9'(i) || follows_channel) begin
-          low[32*i+:32] <= low_word;
-          high[32*i+:32] <= high_word;
-        end
-      end
-    end
-  end
+  wire [COLUMNS*32-1:0] least, most;
+  bounds #(.DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
+      .clk, .reset, .param1, .param_lane1, .low_word, .high_word, .least, .most);
 
   wire latched_valid;
   wire latched_flag;
@@ -58,9 +40,8 @@ module range_checker #(
   wire open = ROW_GATE == 0 || latched_flag;
   wire [COLUMNS*32-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-    localparam int BOUND = OWN != 0 ? c : 0;
     wire signed [31:0] sum = latched_sum[32*c+:32];
-    wire outside = sum < signed'(low[32*BOUND+:32]) || sum > signed'(high[32*BOUND+:32]);
+    wire outside = sum < signed'(least[32*c+:32]) || sum > signed'(most[32*c+:32]);
     assign passed[32*c+:32] = open && 9'(c) < lanes && outside ? '0 : sum;
   end
   sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (

@@ -1,7 +1,7 @@
-// First half of requantisation: the exact product of each sum with its lane's mantissa; or of a tap,
-// less the zero point, with the layer's, which adds up until the pixel's last tap. A row of sums
-// takes precedence. Input stationary, where a row is one channel, all lanes share one scale, whose
-// shift accompanies the products, since the next channel's follows at once.
+// First half of requantisation: the exact product of each sum with its lane's mantissa; or of a
+// tap, less the zero point, with the layer's, which adds up until the pixel's last tap. A row of
+// sums takes precedence. Input stationary, where a row is one channel, all lanes share one scale,
+// whose shift accompanies the products, since the next channel's follows at once.
 module requantise_stage #(
     parameter int DATAFLOW = 0,
     parameter int COLUMNS = 1,

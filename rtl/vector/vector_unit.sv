@@ -95,8 +95,8 @@ module vector_unit #(
 
   wire [COLUMNS*8-1:0] largest;
   max_pool #(.COLUMNS(COLUMNS)) pool (
-      .clk, .reset, .tap(pool1[0] && operation == 2'd1), .first(pool1[1]), .padded(pool1[3]), .operand(pool_operand),
-      .value(largest));
+      .clk, .reset, .tap(pool1[0] && operation == 2'd1), .first(pool1[1]), .padded(pool1[3]),
+      .operand(pool_operand), .value(largest));
 
   output_stage #(.COLUMNS(COLUMNS), .SETS(SETS)) output_ (
       .clk, .reset, .in_valid(product_valid), .in_address(product_address),

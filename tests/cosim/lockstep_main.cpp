@@ -205,7 +205,7 @@ int run(const Options& options) {
   const Totals& t = session.totals();
   // The line that scripts/cosim adds up.
   const auto struck = std::min(groups.size(), static_cast<std::size_t>(flips));
-  fmt::print("{:<10} {:>8} {:>8} {:>6} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n", built_shape().name,
+  fmt::print("{:<16} {:>8} {:>8} {:>6} {:>6} {:>9} {:>7} {:>9} {:>6} {:>10}\n", built_shape().name,
              session.map().bits(), products, flips, bursts,
              fmt::format("{}/{}", struck, groups.size()), t.layers, t.cycles, t.hangs,
              t.mismatches);

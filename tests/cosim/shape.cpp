@@ -72,6 +72,7 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
 
 Shape parse_shape(const std::string& name, const std::string& parameters) {
   std::map<std::string, int> values{{"DATAFLOW", 0},
+                                    {"OVERLAP", 0},
                                     {"ROWS", 0},
                                     {"COLUMNS", 0},
                                     {"BANKS", 2},
@@ -106,6 +107,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   Shape s;
   s.name = name;
   s.array = {values.at("ROWS"), values.at("COLUMNS"), static_cast<Dataflow>(values.at("DATAFLOW"))};
+  s.array.overlap = values.at("OVERLAP") != 0;
   s.memory.activation_bytes = values.at("ACTIVATION_BYTES");
   s.memory.weight_rows = values.at("WEIGHT_ROWS");
   s.memory.partial_rows = values.at("PARTIAL_ROWS");
