@@ -9,7 +9,7 @@ module sequencer #(
     parameter int FLUSH_CYCLES = 5,
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
-    parameter int BANK_BITS = 1,  // of the number of an activation bank
+    parameter int MAP_BITS = 1,  // of the number of a feature map
     parameter int DESCRIPTOR_BITS = 1,
     localparam int POSITIONS = DATAFLOW == 2 ? COLUMNS : ROWS
 ) (
@@ -50,10 +50,10 @@ module sequencer #(
     output logic [ 5:0] tap_shift,
     output logic [ 7:0] second_zero_point,
 
-    // Activation banks: of the array's ports, of the wide port in this cycle, of the results.
-    output logic [BANK_BITS-1:0] input_bank,
-    output logic [BANK_BITS-1:0] vector_bank,
-    output logic [BANK_BITS-1:0] output_bank,
+    // Feature maps: of the array's ports, of the wide port in this cycle, of the results.
+    output logic [MAP_BITS-1:0] input_map,
+    output logic [MAP_BITS-1:0] vector_map,
+    output logic [MAP_BITS-1:0] output_map,
 
     // Operands of the array: each row (input stationary: column) has a position, all share another.
     output logic [             8:0] positions_read,
@@ -111,10 +111,10 @@ module sequencer #(
   logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step, image_step;
   logic [23:0] tile_y, tile_x, depth, tile_channels;
   logic [31:0] tile_address, tile_output;
-  logic [BANK_BITS-1:0] second_bank;
+  logic [MAP_BITS-1:0] second_map;
   wire takes_layer = phase == LOAD && next_layer < layers;
   layer_registers #(
-      .DATAFLOW(DATAFLOW), .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+      .DATAFLOW(DATAFLOW), .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
   ) config_ (
       .clk, .reset, .takes(takes_layer), .next_descriptor,
       .height, .width, .rows, .columns, .group_columns, .origin_y, .origin_x, .stride_y,
@@ -122,7 +122,7 @@ module sequencer #(
       .tap_channels, .tap_step_x, .tap_step_y, .origin_address, .pixel_step, .line_step,
       .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
       .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
-      .input_bank, .second_bank, .output_bank, .tap_scale, .second_scale, .tap_shift,
+      .input_map, .second_map, .output_map, .tap_scale, .second_scale, .tap_shift,
       .second_zero_point
   );
   wire gemm = operation == 0;
@@ -347,8 +347,8 @@ module sequencer #(
   wire loads_tap = loads && load_index < {1'b0, depth};
 
   assign done = phase == DONE;
-  assign vector_bank = phase != POOL   ? output_bank :
-                       kernel_x == 0 ? input_bank : second_bank;
+  assign vector_map = phase != POOL   ? output_map :
+                       kernel_x == 0 ? input_map : second_map;
   assign lane_step = pixels_in_lanes ? {8'b0, columns} : 32'd1;
   assign positions_read = IS ? loads_tap ? lanes : '0
                              : phase == (OS ? FEED : STREAM) ? rows_used : '0;

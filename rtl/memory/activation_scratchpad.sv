@@ -1,12 +1,12 @@
-// Banks of feature maps: a layer reads one, or two to add them, and writes another. One read port
+// Feature maps, as many as live at once: a layer reads one, or two to add them, and writes another. One read port
 // for each operand that enters the array in a cycle, with its own address (im2col), and one of
-// COLUMNS consecutive elements for pooling, adding and the host. A bank that does not exist reads
+// COLUMNS consecutive elements for pooling, adding and the host. A map that does not exist reads
 // as 0 and takes nothing.
 module activation_scratchpad #(
     parameter int PORTS = 4,
     parameter int COLUMNS = 4,
-    parameter int BANKS = 2,
-    parameter int BANK_BITS = 1,
+    parameter int MAPS = 2,
+    parameter int MAP_BITS = 1,
     parameter int BYTES = 1024,
     parameter int RAW = 0,
     parameter int DMA_WIDTH = 16
@@ -14,9 +14,9 @@ module activation_scratchpad #(
     input logic clk,
     input logic reset,
 
-    input logic [BANK_BITS-1:0] positions_bank,
-    input logic [BANK_BITS-1:0] vector_bank,
-    input logic [BANK_BITS-1:0] results_bank,
+    input logic [MAP_BITS-1:0] positions_map,
+    input logic [MAP_BITS-1:0] vector_map,
+    input logic [MAP_BITS-1:0] results_map,
     input logic [15:0] map_height,
     input logic [23:0] map_width,
     input logic [ 7:0] zero_point,
@@ -49,22 +49,22 @@ module activation_scratchpad #(
     input logic [           31:0] write_address,
     input logic [  COLUMNS*8-1:0] write_value
 );
-  localparam int ADDRESS_BITS = $clog2(BANKS * BYTES);
+  localparam int ADDRESS_BITS = $clog2(MAPS * BYTES);
 
-  logic [7:0] bank_word[BANKS*BYTES];
-  initial for (int i = 0; i < BANKS * BYTES; i = i + 1) bank_word[i] = '0;
+  logic [7:0] map_element[MAPS*BYTES];
+  initial for (int i = 0; i < MAPS * BYTES; i = i + 1) map_element[i] = '0;
 
-  // Constant where every number is that of a bank:
+  // Constant where every number is that of a map:
   // verilator lint_off CMPCONST
-  function automatic logic holds(input logic [BANK_BITS-1:0] bank, input logic [31:0] address);
-    holds = 32'(bank) < BANKS && address < BYTES;
+  function automatic logic holds(input logic [MAP_BITS-1:0] map, input logic [31:0] address);
+    holds = 32'(map) < MAPS && address < BYTES;
   endfunction
   // verilator lint_on CMPCONST
-  // The address is below BYTES, the bank below BANKS:
+  // The address is below BYTES, the map below MAPS:
   // verilator lint_off UNUSEDSIGNAL
-  function automatic logic [ADDRESS_BITS-1:0] word_of(input logic [BANK_BITS-1:0] bank,
+  function automatic logic [ADDRESS_BITS-1:0] element_of(input logic [MAP_BITS-1:0] map,
                                                       input logic [31:0] address);
-    word_of = ADDRESS_BITS'(32'(bank) * BYTES + address);
+    element_of = ADDRESS_BITS'(32'(map) * BYTES + address);
   endfunction
   // verilator lint_on UNUSEDSIGNAL
 
@@ -77,8 +77,8 @@ module activation_scratchpad #(
     always_ff @(posedge clk) begin
       if (reset || 9'(r) >= ports_used) read[r*8+:8] <= '0;
       else if (!inside_map) read[r*8+:8] <= zero_point;
-      else if (!holds(positions_bank, address)) read[r*8+:8] <= '0;
-      else read[r*8+:8] <= bank_word[word_of(positions_bank, address)];
+      else if (!holds(positions_map, address)) read[r*8+:8] <= '0;
+      else read[r*8+:8] <= map_element[element_of(positions_map, address)];
     end
   end
 
@@ -88,7 +88,7 @@ module activation_scratchpad #(
       if (reset) vector[c*8+:8] <= '0;
       else if (reads_pool || (RAW == 0 && reads_results))
         vector[c*8+:8] <=
-            holds(vector_bank, address) ? bank_word[word_of(vector_bank, address)] : '0;
+            holds(vector_map, address) ? map_element[element_of(vector_map, address)] : '0;
     end
   end
 
@@ -96,11 +96,11 @@ module activation_scratchpad #(
   always_ff @(posedge clk) begin
     for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
-        bank_word[word_of('0, dma_address+i)] <= dma_data[i*8+:8];
+        map_element[element_of('0, dma_address+i)] <= dma_data[i*8+:8];
     end
     for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && holds(results_bank, write_address + c * lane_step))
-        bank_word[word_of(results_bank, write_address+c*lane_step)] <= write_value[c*8+:8];
+      if (write_valid && 9'(c) < lanes && holds(results_map, write_address + c * lane_step))
+        map_element[element_of(results_map, write_address+c*lane_step)] <= write_value[c*8+:8];
     end
   end
 endmodule

@@ -245,7 +245,7 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
   const bool once = program.array.dataflow == Dataflow::ws;
   const auto of = [&](Event event) { return activity.of(event); };
   const auto stored = [&](bool here) { return here ? of(Event::store_beat) * all_lanes : 0; };
-  if (path == "memory.activation.bank.word") {
+  if (path == "memory.activation.map.element") {
     const auto image = static_cast<double>(program.transfers.front().size);
     const SramAccess results{true, of(Event::output) * bits, all_lanes};
     const SramAccess beats{true, runs * image * 8, beat};
@@ -297,7 +297,7 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
 }
 
 int sram_banks(const RegisterClass& registers, const Program& program) {
-  if (plain(registers.path) != "memory.activation.bank.word") return 2;
+  if (plain(registers.path) != "memory.activation.map.element") return 2;
   const int banks = program.memory.activation_banks;
   return 2 * (banks > 0 ? banks : program.array.rows);
 }

@@ -71,25 +71,14 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
 }  // namespace
 
 Shape parse_shape(const std::string& name, const std::string& parameters) {
-  std::map<std::string, int> values{{"DATAFLOW", 0},
-                                    {"OVERLAP", 0},
-                                    {"ROWS", 0},
-                                    {"COLUMNS", 0},
-                                    {"BANKS", 2},
-                                    {"COPIES", 1},
-                                    {"DMA_QUEUE", 0},
-                                    {"DRAM_BYTES", 0},
-                                    {"ACTIVATION_BYTES", 0},
-                                    {"WEIGHT_ROWS", 0},
-                                    {"PARTIAL_ROWS", 0},
-                                    {"RAW_WORDS", 0},
-                                    {"CHECKSUM", 0},
-                                    {"RANGE", 0},
-                                    {"RANGE_CHANNEL", 0},
-                                    {"RANGE_ROW_GATE", 0},
-                                    {"GRADIENT", 0},
-                                    {"GRADIENT_CHANNEL", 0},
-                                    {"GRADIENT_ROW_GATE", 0}};
+  std::map<std::string, int> values{
+      {"DATAFLOW", 0},         {"OVERLAP", 0},      {"ROWS", 0},
+      {"COLUMNS", 0},          {"MAPS", 2},         {"COPIES", 1},
+      {"DMA_QUEUE", 0},        {"DRAM_BYTES", 0},   {"ACTIVATION_BYTES", 0},
+      {"WEIGHT_ROWS", 0},      {"PARTIAL_ROWS", 0}, {"RAW_WORDS", 0},
+      {"CHECKSUM", 0},         {"RANGE", 0},        {"RANGE_CHANNEL", 0},
+      {"RANGE_ROW_GATE", 0},   {"GRADIENT", 0},     {"GRADIENT_CHANNEL", 0},
+      {"GRADIENT_ROW_GATE", 0}};
   std::istringstream in(parameters);
   for (std::string pair; in >> pair;) {
     const std::size_t equals = pair.find('=');
@@ -118,7 +107,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.protection.range = checker("RANGE");
   s.protection.gradient = checker("GRADIENT");
   s.raw_words = values.at("RAW_WORDS");
-  s.banks = values.at("BANKS");
+  s.maps = values.at("MAPS");
   return s;
 }
 
@@ -139,8 +128,8 @@ Case random_case(const Shape& shape, std::uint64_t seed) {
     try {
       Case c = shape.raw_words > 0 ? random_product(shape, memory, random)
                                    : random_layers(shape, memory, random);
-      if (c.program.activation_maps > shape.banks) continue;
-      c.program.activation_maps = shape.banks;  // the others stay empty
+      if (c.program.activation_maps > shape.maps) continue;
+      c.program.activation_maps = shape.maps;  // the others stay empty
       c.stall_seed = seed;
       c.ready_percent = ready;
       return c;

@@ -78,7 +78,7 @@ std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
     }
     return static_cast<std::int64_t>(value);
   };
-  if (r.path == "memory.activation.bank[].word[]")
+  if (r.path == "memory.activation.map[].element[]")
     return replay.take("activation", index[0], index[1]);
   if (r.path == "memory.weight.bank[].row[].lane[]") {
     return replay.take("weight", index[0],
