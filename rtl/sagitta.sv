@@ -14,6 +14,8 @@ module sagitta #(
     parameter int DMA_QUEUE = 2,  // requests at a time
     parameter int MAPS = 2,  // as many feature maps as live at once
     parameter int ACTIVATION_BYTES = 1024,  // of one map
+    parameter int ACTIVATION_BANKS = 0,  // 0: everybody who reads has a port
+    parameter int ACTIVATION_PORT_BYTES = 1,  // a bank's word
     parameter int WEIGHT_ROWS = 64,  // of one bank
     parameter int PARTIAL_ROWS = 16,
     parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
@@ -102,7 +104,7 @@ module sagitta #(
   logic reads_weights, reads_parameters;
   logic [24:0] weight_index;
   logic [8:0] parameter_lane;
-  logic reads_pool, reads_results;
+  logic reads_wait, reads_pool, pool_operand_inside, reads_results;
   logic [31:0] pool_operand_address;
   logic [1:0] mode;
   logic load, swap, row_leaves;
@@ -154,9 +156,9 @@ module sagitta #(
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
         .output_map(results_map), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
-        .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
-        .reads_results, .array_mode(mode), .array_load(load), .array_swap(swap), .row_leaves,
-        .row_leaves_address,
+        .reads_parameters, .parameter_lane, .reads_wait, .reads_pool, .pool_operand_inside,
+        .pool_operand_address, .reads_results, .array_mode(mode), .array_load(load),
+        .array_swap(swap), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
         .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
         .pool_takes(pool2),
@@ -176,13 +178,14 @@ module sagitta #(
     );
     activation_scratchpad #(
         .PORTS(POSITIONS), .COLUMNS(COLUMNS), .MAPS(MAPS), .MAP_BITS(MAP_BITS),
-        .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES)
+        .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES),
+        .BANKS(ACTIVATION_BANKS), .WORD_BYTES(ACTIVATION_PORT_BYTES)
     ) activation (
         .clk, .reset, .positions_map, .vector_map, .results_map, .map_height, .map_width,
         .zero_point(input_zero_point), .ports_used(positions_read), .positions_y, .positions_x,
-        .positions_address, .shared_y, .shared_x, .shared_address, .read(activations), .reads_pool,
-        .pool_operand_address, .reads_results,
-        .results_address(output_address), .vector(activation_vector),
+        .positions_address, .shared_y, .shared_x, .shared_address, .read(activations), .reads_wait,
+        .reads_pool, .pool_operand_inside, .pool_operand_address, .reads_results,
+        .results_address(output_address), .results, .vector(activation_vector),
         .dma_valid(dma_valid && dma_image), .dma_address, .dma_bytes, .dma_data, .write_valid,
         .lanes, .lane_step, .write_address, .write_value
     );

@@ -78,7 +78,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
       {"WEIGHT_ROWS", 0},      {"PARTIAL_ROWS", 0}, {"RAW_WORDS", 0},
       {"CHECKSUM", 0},         {"RANGE", 0},        {"RANGE_CHANNEL", 0},
       {"RANGE_ROW_GATE", 0},   {"GRADIENT", 0},     {"GRADIENT_CHANNEL", 0},
-      {"GRADIENT_ROW_GATE", 0}};
+      {"GRADIENT_ROW_GATE", 0},
+      {"ACTIVATION_BANKS", 0}, {"ACTIVATION_PORT_BYTES", 0}};
   std::istringstream in(parameters);
   for (std::string pair; in >> pair;) {
     const std::size_t equals = pair.find('=');
@@ -98,6 +99,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.array = {values.at("ROWS"), values.at("COLUMNS"), static_cast<Dataflow>(values.at("DATAFLOW"))};
   s.array.overlap = values.at("OVERLAP") != 0;
   s.memory.activation_bytes = values.at("ACTIVATION_BYTES");
+  s.memory.activation_banks = values.at("ACTIVATION_BANKS");
+  s.memory.activation_port_bytes = values.at("ACTIVATION_PORT_BYTES");
   s.memory.weight_rows = values.at("WEIGHT_ROWS");
   s.memory.partial_rows = values.at("PARTIAL_ROWS");
   s.memory.dram_bytes_per_cycle = values.at("DRAM_BYTES");
