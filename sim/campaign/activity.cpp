@@ -18,7 +18,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("array.skew_a")) return {Kind::activation_skew, fixed_lane()};
   if (starts("array.skew_swap")) return {Kind::array_row, fixed_lane()};
   if (starts("array.skew_b")) return {Kind::weight_skew, fixed_lane()};
-  if (starts("memory.activation.bank")) return {Kind::activation_bank, -1};
+  if (starts("memory.activation.map")) return {Kind::activation_map, -1};
   if (starts("memory.activation.read")) return {Kind::activation_read, -1};
   if (starts("memory.activation.vector")) return {Kind::pool_lane, -1};
   if (starts("memory.weight.bank") || starts("resilience.checksum.weight.bank")) {
@@ -87,11 +87,10 @@ Activity::Activity(const SiteMap& sites, const Program& program)
   find_live_maps();
 }
 
-// Backwards: a layer needs its operands, and no longer what its output bank held before.
+// Backwards: a layer needs its operands, and no longer what its output's place held before.
 void Activity::find_live_maps() {
-  const auto banks = static_cast<std::size_t>(program_->activation_maps);
-  std::vector<std::int64_t> live(banks, 0);
-  live[program_->layers.back().output_bank] = program_->raw_output ? 0 : program_->logits;
+  std::vector<std::int64_t> live(static_cast<std::size_t>(program_->activation_maps), 0);
+  live[program_->layers.back().output_map] = program_->raw_output ? 0 : program_->logits;
   live_before_.assign(program_->layers.size() + 1, live);
   live_during_.resize(program_->layers.size());
   for (std::size_t i = program_->layers.size(); i-- > 0;) {
@@ -99,11 +98,11 @@ void Activity::find_live_maps() {
     const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
     const std::int64_t channels =
         gemm ? std::int64_t{c.tap_channels} * (c.columns / c.group_columns) : c.columns;
-    live[c.output_bank] = 0;
-    live[c.input_bank] = live[c.second_bank] =
+    live[c.output_map] = 0;
+    live[c.input_map] = live[c.second_map] =
         std::int64_t{program_->batch} * c.height * c.width * channels;
     live_before_[i] = live_during_[i] = live;
-    live_during_[i][c.output_bank] = std::int64_t{c.rows} * c.columns;
+    live_during_[i][c.output_map] = std::int64_t{c.rows} * c.columns;
   }
 }
 
@@ -193,7 +192,7 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       return array && last < (is ? rows : lanes);
     case Kind::detector_row:
       return array && (place.lane >= 0 ? place.lane : last) < rows;
-    case Kind::activation_bank: {
+    case Kind::activation_map: {
       const auto layers = program_->layers.size();
       const bool between = phase == Phase::load || phase == Phase::store;
       const std::size_t layer = std::min<std::size_t>(s.layer, layers);

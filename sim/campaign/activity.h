@@ -27,7 +27,7 @@ class Activity {
     weight_skew,
     activation_read,
     weight_read,
-    activation_bank,
+    activation_map,
     weight_bank,
     parameter_bank,
     accumulator,
@@ -69,7 +69,7 @@ class Activity {
   const Program* program_;
   std::vector<Place> places_;  // by register class
   std::vector<WeightTile> tiles_;
-  // Elements of each activation bank that are still needed: [layer] before it starts, the last
+  // Elements of each activation map that are still needed: [layer] before it starts, the last
   // entry after the last layer; and while it runs.
   std::vector<std::vector<std::int64_t>> live_before_, live_during_;
 };

@@ -37,6 +37,7 @@ enum class Event : std::uint8_t {
   tap_lane,    // ... of average pooling or an add, multiplied and added up
   rounded,     // a product, or a sum of taps, that becomes int8
   output,      // an element written back
+  word,        // a word read from a bank of the activation memory
   beat,        // a DMA beat
   store_beat,  // a row of results on its way to the host
 };

@@ -219,6 +219,7 @@ class Composer {
     a.add("wide port address", lib_.adder(kWord), 1, Event::pool_tap);
     a.add("wide port bank select", lib_.mux2(kElement), selects * columns_, Event::pool_tap,
           selects * columns_);
+    if (program_.memory.activation_banks > 0) banks(a);
     Unit w(list_, member_, "memory", "weight");
     const int weights = program_.array.weight_lanes(member_);
     w.add("bank select", lib_.mux2(kElement), weights, Event::feed, weights);
@@ -242,6 +243,24 @@ class Composer {
       raw.add("address in memory", lib_.comparator(kWord), 1, Event::store_beat);
     }
     dma();
+  }
+
+  // Each reader compares its word with the one that its bank delivers and takes an element of any
+  // bank's word; each bank takes the word of any reader. The lanes of the wide port share what the
+  // array's rows have, as far as there are as many.
+  void banks(Unit& a) {
+    const int positions = program_.array.activation_lanes(member_);
+    const int lanes = std::max(0, columns_ - positions);
+    const int readers = positions + lanes;
+    const int banks = program_.memory.activation_banks;
+    const int elements = banks * program_.memory.activation_port_bytes - 1;
+    a.add("crossbar", lib_.mux2(kElement), 1.0 * positions * elements, activation(), elements);
+    a.add("crossbar, lanes", lib_.mux2(kElement), 1.0 * lanes * elements, Event::pool_tap,
+          1.0 * columns_ * elements);
+    a.add("word served", lib_.equality(kWord), positions, activation());
+    a.add("word served, lanes", lib_.equality(kWord), lanes, Event::pool_tap, columns_);
+    a.add("word of a bank", lib_.mux2(kWord), 1.0 * banks * (readers - 1), Event::word,
+          readers - 1);
   }
 
   void dma() {

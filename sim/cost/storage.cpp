@@ -69,6 +69,7 @@ constexpr Rule kRules[] = {
     {"control.row", Loads::row_tile, true},
     {"control.position", Loads::row_tile, true},
     {"control.next_row", Loads::row_tile, true},
+    {"memory.activation.pending", Loads::control, false},
     {"memory.activation.read", Loads::rows, false},
     {"memory.activation.vector", Loads::wide_read, true},
     {"memory.weight.read", Loads::lanes, false},
@@ -283,14 +284,20 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     return in(event, Dataflow::os) + in(event, Dataflow::ws);
   };
   const auto stored = [&](bool here) { return here ? of(Event::store_beat) * all_lanes : 0; };
-  if (path == "memory.activation.bank.word") {
+  if (path == "memory.activation.map.element") {
     const auto image = static_cast<double>(program.transfers.front().size);
+    const SramAccess results{true, of(Event::output) * bits, all_lanes};
+    const SramAccess beats{true, runs * image * 8, beat};
+    if (program.memory.activation_banks > 0) {  // whole words, whoever reads them
+      const int word = bits * program.memory.activation_port_bytes;
+      return {{false, of(Event::word) * word, word}, results, beats};
+    }
     // A padding tap is charged as a read: the counters do not tell them apart.
     const double reads = of_others(Event::row_feed) + in(Event::lane_feed, Dataflow::is);
     return {{false, reads * bits, bits},
             {false, of(Event::pool_tap) * all_lanes + stored(!program.raw_output), all_lanes},
-            {true, of(Event::output) * bits, all_lanes},
-            {true, runs * image * 8, beat}};
+            results,
+            beats};
   }
   if (path == "memory.weight.bank.row.lane") {
     const int row = bits * program.array.weight_lanes();
@@ -334,7 +341,9 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
 }
 
 int sram_banks(const RegisterClass& registers, const Program& program) {
-  return plain(registers.path) == "memory.activation.bank.word" ? 2 * program.array.rows : 2;
+  if (plain(registers.path) != "memory.activation.map.element") return 2;
+  const int banks = program.memory.activation_banks;
+  return 2 * (banks > 0 ? banks : program.array.rows);
 }
 
 }  // namespace sagitta

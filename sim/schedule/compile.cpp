@@ -24,7 +24,7 @@ LayerOperation operation_of(LayerKind kind) {
   return LayerOperation::accumulate;
 }
 
-// The banks come from assign_banks().
+// The maps' places come from assign_places().
 LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch) {
   Window w = layer.window;
   if (layer.kind == LayerKind::add) {  // two taps at the same place, of one map and of the other
@@ -84,10 +84,10 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   return d;
 }
 
-// A map occupies a bank from the layer that writes it to the last one that reads it; the image, in
-// bank 0, from the start, and the logits to the end. Each layer writes the lowest bank that is
-// free; a chain of layers takes two.
-void assign_banks(const Network& network, Program& program) {
+// A map has a place in the memory from the layer that writes it to the last one that reads it; the
+// image, in place 0, from the start, and the logits to the end. Each layer writes the lowest place
+// that is free; a chain of layers takes two.
+void assign_places(const Network& network, Program& program) {
   const int count = static_cast<int>(network.layers.size());
   std::vector<int> last_read(static_cast<std::size_t>(count) + 1, -1);  // [map + 1]
   const auto operands = [&](int layer) {
@@ -99,20 +99,20 @@ void assign_banks(const Network& network, Program& program) {
   for (int i = 0; i < count; ++i) {
     for (unsigned o = 0; o < operands(i); ++o) last_read[source(i, o)] = i;
   }
-  std::vector<int> bank_of{0};               // [map + 1]
-  std::vector<int> free_from{last_read[0]};  // by bank: the last layer that needs what it holds
+  std::vector<int> place_of{0};              // [map + 1]
+  std::vector<int> free_from{last_read[0]};  // by place: the last layer that needs what it holds
   for (int i = 0; i < count; ++i) {
     LayerDescriptor& d = program.layers[static_cast<std::size_t>(i)];
-    d.input_bank = static_cast<std::uint8_t>(bank_of[source(i, 0)]);
-    d.second_bank = static_cast<std::uint8_t>(bank_of[source(i, operands(i) - 1)]);
+    d.input_map = static_cast<std::uint8_t>(place_of[source(i, 0)]);
+    d.second_map = static_cast<std::uint8_t>(place_of[source(i, operands(i) - 1)]);
     const auto free =
         std::find_if(free_from.begin(), free_from.end(), [i](int last) { return last < i; });
-    const auto bank = free - free_from.begin();
+    const auto place = free - free_from.begin();
     if (free == free_from.end()) free_from.push_back(0);
-    free_from[static_cast<std::size_t>(bank)] =
+    free_from[static_cast<std::size_t>(place)] =
         std::max(i, last_read[static_cast<std::size_t>(i) + 1]);
-    bank_of.push_back(static_cast<int>(bank));
-    d.output_bank = static_cast<std::uint8_t>(bank);
+    place_of.push_back(static_cast<int>(place));
+    d.output_map = static_cast<std::uint8_t>(place);
   }
   program.activation_maps = std::max<int>(2, static_cast<int>(free_from.size()));
 }
@@ -330,7 +330,7 @@ Program compile(const Network& network, const ArrayShape& requested, const Memor
     }
     ++gemm_index;
   }
-  assign_banks(network, program);
+  assign_places(network, program);
   if (program.transfers.size() > kMostTransfers) {
     throw InputError(where, "$.array.cols",
                      fmt::format("the network needs {} column tiles", program.transfers.size() - 1),

@@ -129,9 +129,9 @@ struct LayerDescriptor {
   std::int8_t input_zero_point, output_zero_point, output_min, output_max;
   std::uint8_t operation;  // LayerOperation
   std::uint8_t raw;        // 1: int32 sums go to the accumulator buffer
-  // Activation banks. Taps of a pooling window's first column are read from the first one, others
+  // Activation maps. Taps of a pooling window's first column are read from the first one, others
   // from the second: an add is a window of one row and two columns, in two maps.
-  std::uint8_t input_bank, second_bank, output_bank;
+  std::uint8_t input_map, second_map, output_map;
   // accumulate: what a tap counts, likewise; mantissas over one shift.
   std::uint32_t tap_scale, second_scale;
   std::uint8_t tap_shift;

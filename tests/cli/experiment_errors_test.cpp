@@ -167,6 +167,20 @@ TEST_F(CliExperiment, ActivationMemoryTooSmall) {
   done({"run", "experiment.json", "-q"});
 }
 
+// Bank and word are bits of an address.
+TEST_F(CliExperiment, BanksAndTheirWordsArePowersOfTwo) {
+  with("/memory", {{"activation_banks", 12}});
+  machines_refuse({}, {"experiment.json: $.memory.activation_banks: 12 is not a power of two",
+                       "use one of 1, 2, 4, 8, 16, 32, 64, 128 and 256, or 0"});
+  with("/memory", {{"activation_banks", 8}, {"activation_port_bytes", 3}});
+  machines_refuse({}, {"experiment.json: $.memory.activation_port_bytes: 3 is not a power of two",
+                       "use one of 1, 2, 4, 8, 16, 32, 64, 128 and 256, or 0"});
+  refuses({"check", "experiment.json", "--set", "memory.activation_port_bytes=512"},
+          {"$.memory.activation_port_bytes: 512 is above the maximum 256", "from 0 to 256"});
+  with("/memory", {{"activation_banks", 8}, {"activation_port_bytes", 4}});
+  done({"run", "experiment.json", "-q"});
+}
+
 TEST_F(CliExperiment, WeightMemoryTooSmall) {
   with("/memory", {{"weight_rows", 399}});
   machines_refuse({}, {"experiment.json: $.memory.weight_rows: 399 does not hold ", "(K = 400)",

@@ -197,8 +197,8 @@ class Sequencer {
   }
   // Where the wide port reads for pooling and adding, or for the host.
   static int vector_map(const SequencerState& s) {
-    if (s.phase != static_cast<std::uint8_t>(Phase::pool)) return s.config.output_bank;
-    return s.kernel_x == 0 ? s.config.input_bank : s.config.second_bank;
+    if (s.phase != static_cast<std::uint8_t>(Phase::pool)) return s.config.output_map;
+    return s.kernel_x == 0 ? s.config.input_map : s.config.second_map;
   }
   static std::uint32_t vector_address(const SequencerState& s) {
     return s.phase == static_cast<std::uint8_t>(Phase::pool)

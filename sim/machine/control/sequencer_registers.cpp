@@ -70,10 +70,10 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG(output_max, 8, true);
   SAGITTA_CONFIG(operation, 2, false);
   SAGITTA_CONFIG(raw, 1, false);
-  const int bank_bits = std::bit_width(static_cast<unsigned>(program_->activation_maps - 1));
-  SAGITTA_CONFIG(input_bank, bank_bits, false);
-  SAGITTA_CONFIG(second_bank, bank_bits, false);
-  SAGITTA_CONFIG(output_bank, bank_bits, false);
+  const int map_bits = std::bit_width(static_cast<unsigned>(program_->activation_maps - 1));
+  SAGITTA_CONFIG(input_map, map_bits, false);
+  SAGITTA_CONFIG(second_map, map_bits, false);
+  SAGITTA_CONFIG(output_map, map_bits, false);
   SAGITTA_CONFIG(tap_scale, kMantissaBits, false);
   SAGITTA_CONFIG(second_scale, kMantissaBits, false);
   SAGITTA_CONFIG(tap_shift, kShiftBits, false);

@@ -15,9 +15,9 @@ void ActivationScratchpad::visit_reads(const std::byte* now, const std::byte* he
   const SequencerState& s = sequencer_->state(now);
   const auto read = [&](int which, std::uint32_t first, int count) {
     const auto value = [&](std::size_t i) {
-      return bank(held, which)[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
+      return map(held, which)[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
     };
-    const std::int64_t size = which < bank_count_ ? bytes_ : 0;
+    const std::int64_t size = which < map_count_ ? bytes_ : 0;
     visit_run("activation", which, false, first, count, size, value, visit);
   };
   if (grant != nullptr) {  // whole words
@@ -32,7 +32,7 @@ void ActivationScratchpad::visit_reads(const std::byte* now, const std::byte* he
         Sequencer::in_map(s, static_cast<std::uint32_t>(sequencer_->row_y(now)[r]) + shared.y,
                           static_cast<std::uint32_t>(sequencer_->row_x(now)[r]) + shared.x);
     if (!inside) continue;  // padding is not read
-    read(s.config.input_bank,
+    read(s.config.input_map,
          static_cast<std::uint32_t>(sequencer_->row_address(now)[r]) + shared.address, 1);
   }
   const bool pool = s.phase == static_cast<std::uint8_t>(Phase::pool);
@@ -53,8 +53,8 @@ void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held,
               visit);
   }
   if (write.valid) {
-    const int which = s.config.output_bank;
-    const std::int64_t size = which < bank_count_ ? bytes_ : 0;
+    const int which = s.config.output_map;
+    const std::int64_t size = which < map_count_ ? bytes_ : 0;
     visit_run(
         kName, which, true, static_cast<std::uint32_t>(write.address), sequencer_->lanes(s), size,
         [&](std::size_t i) { return write.value[i]; }, visit,
