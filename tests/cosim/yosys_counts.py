@@ -1,13 +1,20 @@
 #!/usr/bin/env python3
-"""Compares the fault sites of a shape with the flip-flops and memories that Yosys finds in the RTL.
+"""Compares a shape's fault sites with the flip-flops and memories that Yosys finds in the RTL.
 
-Usage: yosys_counts.py RTL LOCKSTEP PARAMETER=VALUE...
+Usage: yosys_counts.py RTL LOCKSTEP [--sagitta SAGITTA] PARAMETER=VALUE...
 
-RTL is the folder of the sources, LOCKSTEP the shape's lockstep program, whose --registers lists every
-site class with the name of its register. After `proc; flatten` every bit of these registers must be
-the output of exactly one flip-flop cell or a bit of a memory, and there must be no other flip-flop,
-latch or memory. Prints the bits of each block.
+RTL is the folder of the sources, LOCKSTEP the shape's lockstep program, whose --registers lists
+every site class with the name of its register. After `proc; flatten` every bit of these registers
+must be the output of exactly one flip-flop cell or a bit of a memory, and there must be no other
+flip-flop, latch or memory.
+
+With --sagitta, the sites are what the command `sagitta sites` prints for an experiment that
+describes the same machine, path by path. Without, they are those that LOCKSTEP lists: of machines
+that no experiment describes, since it has one scheme at a time and no 32-bit results.
+
+Prints the bits of each block.
 """
+import argparse
 import collections
 import json
 import pathlib
@@ -16,10 +23,17 @@ import subprocess
 import sys
 import tempfile
 
+HERE = pathlib.Path(__file__).resolve().parent
+MODELS = HERE.parent / "onnxruntime" / "models"
+# A residual network: three maps live at once. Its input serves as images.
+MODEL = "residual_qlinear"
+IMAGES = 4
+MAPS = 3
+
 
 def netlist(rtl, parameters):
     sources = " ".join(str(p) for p in sorted(pathlib.Path(rtl).rglob("*.sv")))
-    settings = " ".join("-set " + p.replace("=", " ") for p in parameters)
+    settings = " ".join(f"-set {name} {value}" for name, value in parameters.items())
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "netlist.json"
         script = (
@@ -30,9 +44,82 @@ def netlist(rtl, parameters):
         return json.loads(out.read_text())["modules"]["sagitta"]
 
 
+def scheme_of(parameters):
+    """The scheme of an experiment that gives the machine these checkers and copies."""
+    on = {name: int(value) for name, value in parameters.items() if int(value)}
+    granularity = lambda checker: "channel" if f"{checker}_CHANNEL" in on else "layer"
+    found = []
+    if on.get("COPIES", 1) == 3:
+        found.append({"kind": "tmr-pe"})
+    if "RANGE" in on:
+        found.append({"kind": "range-zero", "granularity": granularity("RANGE")})
+    if "GRADIENT" in on:
+        gate = "row" if "GRADIENT_ROW_GATE" in on else "always"
+        found.append({"kind": "gradient", "granularity": granularity("GRADIENT"), "gate": gate})
+    gated = any(s.get("gate") == "row" for s in found)
+    if len(found) > 1 or gated != ("CHECKSUM" in on) or "RAW_WORDS" in on or on["MAPS"] != MAPS:
+        sys.exit("no experiment describes this shape")
+    return found[0] if found else "none"
+
+
+def experiment_of(parameters):
+    number = {name: int(value) for name, value in parameters.items()}
+    memory = {
+        "activation_bytes": number["ACTIVATION_BYTES"],
+        "weight_rows": number["WEIGHT_ROWS"],
+        "dram_bytes_per_cycle": number["DRAM_BYTES"],
+        "dma_queue": number["DMA_QUEUE"],
+    }
+    for key in ("partial_rows", "activation_banks", "activation_port_bytes"):
+        if key.upper() in number:
+            memory[key] = number[key.upper()]
+    return {
+        "network": "network.json",
+        "images": IMAGES,
+        "array": {
+            "rows": number["ROWS"],
+            "cols": number["COLUMNS"],
+            "dataflow": ["os", "ws", "is"][number["DATAFLOW"]],
+            "overlap": number.get("OVERLAP", 0) != 0,
+        },
+        "scheme": scheme_of(parameters),
+        "memory": memory,
+    }
+
+
+def sites_of_command(sagitta, parameters):
+    """Bits by path and storage, as `sagitta sites --json` prints them."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': ({IMAGES},), }}"
+        header += " " * (-(10 + len(header) + 1) % 64) + "\n"
+        labels = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+        (folder / "labels.npy").write_bytes(labels + bytes(IMAGES))
+        data = {"images": str(MODELS / f"{MODEL}_input.npy"), "labels": "labels.npy"}
+        network = {
+            "name": MODEL,
+            "model": str(MODELS / f"{MODEL}.onnx"),
+            "preprocessing": {"scale": 1, "mean": [0.0], "std": [1.0]},
+            "test": data,
+            "calibration": data,
+        }
+        (folder / "network.json").write_text(json.dumps(network))
+        (folder / "experiment.json").write_text(json.dumps(experiment_of(parameters)))
+        command = [sagitta, "sites", str(folder / "experiment.json"), "--json"]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    sites = collections.Counter()
+    for line in json.loads(printed)["blocks"]:
+        sites[line["path"], line["storage"]] += line["bits"]
+    return sites
+
+
 def plain(name):
     """Without the blocks that Yosys finds in `else if`, which have no name in the sources."""
     return re.sub(r"genblk\d+\.", "", name)
+
+
+def without_indices(path):
+    return re.sub(r"\[\d*\]", "[]", path)
 
 
 def block_of(path):
@@ -42,8 +129,15 @@ def block_of(path):
 
 
 def main():
-    rtl, lockstep, *parameters = sys.argv[1:]
-    module = netlist(rtl, parameters)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rtl")
+    parser.add_argument("lockstep")
+    parser.add_argument("--sagitta")
+    parser.add_argument("parameters", nargs="+")
+    arguments = parser.parse_args()
+    parameters = dict(p.split("=") for p in arguments.parameters)
+
+    module = netlist(arguments.rtl, parameters)
     driven = collections.Counter()  # net bit: flip-flops that drive it
     for cell in module["cells"].values():
         kind = cell["type"]
@@ -58,20 +152,23 @@ def main():
     }
 
     errors = []
-    found = collections.Counter()
-    listed = collections.Counter()
+    found = collections.Counter()  # by path and storage
+    sites = collections.Counter()
     claimed = set()
-    listing = subprocess.run([lockstep, "--registers"], check=True, capture_output=True, text=True)
+    listing = subprocess.run(
+        [arguments.lockstep, "--registers"], check=True, capture_output=True, text=True
+    )
     for line in listing.stdout.splitlines():
         name, bits, path, storage = line.split()
-        listed[block_of(path), storage] += int(bits)
+        key = without_indices(path), storage
+        sites[key] += int(bits)
         if storage == "sram":
             size = memories.pop(name, 0)
         else:
             own = [b for b in nets.get(name, []) if driven.get(b) == 1 and b not in claimed]
             claimed.update(own)
             size = len(own)
-        found[block_of(path), storage] += size
+        found[key] += size
         if size != int(bits):
             errors.append(f"{path}: {bits} bits are sites, Yosys finds {size} in {name}")
     for name, size in memories.items():
@@ -82,11 +179,25 @@ def main():
     for bit in (set(driven) - claimed) & named:
         names = [name for name, bits in nets.items() if bit in bits]
         errors.append(f"a flip-flop that is no site drives {', '.join(names[:3])}")
+    if arguments.sagitta:
+        sites = sites_of_command(arguments.sagitta, parameters)
+        for path, storage in sorted(set(sites) | set(found)):
+            key = path, storage
+            if sites[key] != found[key]:
+                errors.append(
+                    f"{path}: `sagitta sites` prints {sites[key]} bits ({storage}), "
+                    f"Yosys finds {found[key]}"
+                )
 
+    blocks = collections.defaultdict(lambda: [0, 0])
+    for key in set(sites) | set(found):
+        row = blocks[block_of(key[0]), key[1]]
+        row[0] += sites[key]
+        row[1] += found[key]
     print(f"{'block':<22} {'storage':<10} {'sites':>8} {'Yosys':>8}")
-    for block, storage in sorted(listed):
-        print(f"{block:<22} {storage:<10} {listed[block, storage]:>8} {found[block, storage]:>8}")
-    print(f"{'total':<33} {sum(listed.values()):>8} {sum(found.values()):>8}")
+    for (block, storage), (listed, counted) in sorted(blocks.items()):
+        print(f"{block:<22} {storage:<10} {listed:>8} {counted:>8}")
+    print(f"{'total':<33} {sum(sites.values()):>8} {sum(found.values()):>8}")
     if errors:
         sys.exit("\n".join(errors[:20]))
 
