@@ -70,11 +70,9 @@ def experiment_of(parameters):
         "dram_bytes_per_cycle": number["DRAM_BYTES"],
         "dma_queue": number["DMA_QUEUE"],
     }
-    if "PARTIAL_ROWS" in number:
-        memory["partial_rows"] = number["PARTIAL_ROWS"]
-    if "ACTIVATION_BANKS" in number:
-        memory["activation_banks"] = number["ACTIVATION_BANKS"]
-        memory["activation_port_bytes"] = number["ACTIVATION_PORT_BYTES"]
+    for key in ("partial_rows", "activation_banks", "activation_port_bytes"):
+        if key.upper() in number:
+            memory[key] = number[key.upper()]
     return {
         "network": "network.json",
         "images": IMAGES,
