@@ -71,15 +71,27 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
 }  // namespace
 
 Shape parse_shape(const std::string& name, const std::string& parameters) {
-  std::map<std::string, int> values{
-      {"DATAFLOW", 0},         {"OVERLAP", 0},      {"ROWS", 0},
-      {"COLUMNS", 0},          {"MAPS", 2},         {"COPIES", 1},
-      {"DMA_QUEUE", 0},        {"DRAM_BYTES", 0},   {"ACTIVATION_BYTES", 0},
-      {"WEIGHT_ROWS", 0},      {"PARTIAL_ROWS", 0}, {"RAW_WORDS", 0},
-      {"CHECKSUM", 0},         {"RANGE", 0},        {"RANGE_CHANNEL", 0},
-      {"RANGE_ROW_GATE", 0},   {"GRADIENT", 0},     {"GRADIENT_CHANNEL", 0},
-      {"GRADIENT_ROW_GATE", 0},
-      {"ACTIVATION_BANKS", 0}, {"ACTIVATION_PORT_BYTES", 0}};
+  std::map<std::string, int> values{{"DATAFLOW", 0},
+                                    {"OVERLAP", 0},
+                                    {"ROWS", 0},
+                                    {"COLUMNS", 0},
+                                    {"MAPS", 2},
+                                    {"COPIES", 1},
+                                    {"DMA_QUEUE", 0},
+                                    {"DRAM_BYTES", 0},
+                                    {"ACTIVATION_BYTES", 0},
+                                    {"WEIGHT_ROWS", 0},
+                                    {"PARTIAL_ROWS", 0},
+                                    {"RAW_WORDS", 0},
+                                    {"CHECKSUM", 0},
+                                    {"RANGE", 0},
+                                    {"RANGE_CHANNEL", 0},
+                                    {"RANGE_ROW_GATE", 0},
+                                    {"GRADIENT", 0},
+                                    {"GRADIENT_CHANNEL", 0},
+                                    {"GRADIENT_ROW_GATE", 0},
+                                    {"ACTIVATION_BANKS", 0},
+                                    {"ACTIVATION_PORT_BYTES", 0}};
   std::istringstream in(parameters);
   for (std::string pair; in >> pair;) {
     const std::size_t equals = pair.find('=');
