@@ -178,6 +178,8 @@ TEST_F(CliExperiment, BanksAndTheirWordsArePowersOfTwo) {
   refuses({"check", "experiment.json", "--set", "memory.activation_port_bytes=512"},
           {"$.memory.activation_port_bytes: 512 is above the maximum 256", "from 0 to 256"});
   with("/memory", {{"activation_banks", 8}, {"activation_port_bytes", 4}});
+  const std::string checked = done({"check", "experiment.json"});
+  EXPECT_NE(checked.find(" in 8 banks of 4 bytes a cycle, "), std::string::npos) << checked;
   done({"run", "experiment.json", "-q"});
 }
 
