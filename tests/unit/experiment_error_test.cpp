@@ -160,8 +160,8 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          {"\"rs\" is not known"});
   expect(R"({"network": "net", "array": {"dataflow": {"default": "rs"}}})",
          "$.array.dataflow.default", {"\"rs\" is not known", "\"os\""});
-  expect(R"({"network": "net", "array": {"dataflow": ["os", {"layers": {"fc1": "sw"}}]}})",
-         "$.array.dataflow[1].layers.fc1", {"\"sw\" is not known", "did you mean \"ws\"?"});
+  expect(R"({"network": "net", "array": {"dataflow": ["os", {"layers": {"fc1": "wss"}}]}})",
+         "$.array.dataflow[1].layers.fc1", {"\"wss\" is not known", "did you mean \"ws\"?"});
   expect(R"({"network": "net", "array": {"dataflow": {"layer": {"fc1": "ws"}}}})",
          "$.array.dataflow.layer", {"unknown", "did you mean \"layers\"?"});
   expect(R"({"network": "net", "array": {"overlap": "yes"}})", "$.array.overlap",
