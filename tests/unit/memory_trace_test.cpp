@@ -212,6 +212,7 @@ void expect_reads(Machine& machine, Injector& injector, std::int64_t budget, con
     if (injector.next_cycle() == machine.cycle()) {
       injector.strike(machine.state(), machine.cycle());
       machine.touch();
+      if (machine.done()) break;  // by a flip of the phase: nothing of this cycle is traced
     }
     for (ReadPort& port : ports) {
       port.listed.clear();
