@@ -200,6 +200,37 @@ TEST(Mixture, AnUnknownDataflowActsAsTheFirst) {
   }
 }
 
+// Bounds act on sums, whichever dataflow they come from: a mixture suppresses what each of its
+// dataflows alone does. Tight bounds of layers and of channels, so that much is suppressed.
+TEST(Mixture, BoundsSuppressTheSameInEveryDataflow) {
+  std::size_t suppressed = 0;
+  for (std::uint64_t seed = 0; seed < 120; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(300 + seed);
+    const Network network = test::random_network(random, 5);
+    Protection p;
+    p.checksum = seed % 3 == 0;
+    p.range = test::random_checker(random, network, false);
+    const auto image = random.int8s(network.input.elements());
+    const int rows = random.between(1, 6);
+    const int columns = random.between(1, 6);
+    const auto run = [&](const ArrayShape& array) {
+      const Program program = compile(network, array, {}, p, "test");
+      Machine machine(program);
+      machine.reset(image.data());
+      EXPECT_TRUE(machine.run(1'000'000));
+      suppressed += machine.suppressions().size();
+      return std::pair{machine.logits(), machine.suppressions().size()};
+    };
+    const auto expected = run({rows, columns});
+    for (const Dataflow flow : {ws, is}) ASSERT_EQ(run({rows, columns, flow}), expected);
+    for (const test::ArrayVariant& variant : test::kVariants) {
+      ASSERT_EQ(run(variant.shape(rows, columns, seed)), expected) << variant.name();
+    }
+  }
+  EXPECT_GT(suppressed, 10'000U);
+}
+
 // What one layer leaves behind must not reach the next: every pair of dataflows, back to back, with
 // arrays so large that much of them is at rest, and as little time in between as there can be.
 TEST(Mixture, EveryPairOfDataflowsBackToBack) {
