@@ -12,8 +12,10 @@ module sagitta #(
     parameter int COPIES = 1,  // 3: triplicated PEs
     parameter int DRAM_BYTES = 16,  // a beat
     parameter int DMA_QUEUE = 2,  // requests at a time
-    parameter int BANKS = 2,  // of activations: as many maps as live at once
-    parameter int ACTIVATION_BYTES = 1024,  // of one bank
+    parameter int MAPS = 2,  // as many feature maps as live at once
+    parameter int ACTIVATION_BYTES = 1024,  // of one map
+    parameter int ACTIVATION_BANKS = 0,  // 0: everybody who reads has a port
+    parameter int ACTIVATION_PORT_BYTES = 1,  // a bank's word
     parameter int WEIGHT_ROWS = 64,  // of one bank
     parameter int PARTIAL_ROWS = 16,
     parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
@@ -24,9 +26,9 @@ module sagitta #(
     parameter int GRADIENT = 0,
     parameter int GRADIENT_CHANNEL = 0,
     parameter int GRADIENT_ROW_GATE = 0,
-    localparam int BANK_BITS = $clog2(BANKS),
+    localparam int MAP_BITS = $clog2(MAPS),
     localparam int FIELD_BITS = DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745,
-    localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * BANK_BITS,
+    localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * MAP_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
     input logic clk,
@@ -92,7 +94,7 @@ module sagitta #(
   logic [15:0] map_height;
   logic [7:0] input_zero_point, output_zero_point, output_min, output_max;
   logic raw, weight_bank;
-  logic [BANK_BITS-1:0] positions_bank, vector_bank, results_bank;
+  logic [MAP_BITS-1:0] positions_map, vector_map, results_map;
   logic [1:0] operation;
   logic [23:0] tap_scale, second_scale;
   logic [5:0] tap_shift;
@@ -102,7 +104,7 @@ module sagitta #(
   logic reads_weights, reads_parameters;
   logic [24:0] weight_index;
   logic [8:0] parameter_lane;
-  logic reads_pool, reads_results;
+  logic reads_wait, reads_pool, pool_operand_inside, reads_results;
   logic [31:0] pool_operand_address;
   logic [1:0] mode;
   logic load, swap, row_leaves;
@@ -145,18 +147,18 @@ module sagitta #(
         .DATAFLOW(DATAFLOW), .OVERLAP(OVERLAP), .ROWS(ROWS), .COLUMNS(COLUMNS),
         .PARTIAL_ROWS(PARTIAL_ROWS), .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
         .transfers_done, .tile(column_tile), .lanes, .lane_step, .first_row, .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
-        .second_scale, .tap_shift, .second_zero_point, .input_bank(positions_bank), .vector_bank,
-        .output_bank(results_bank), .positions_read, .positions_y, .positions_x,
+        .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
+        .output_map(results_map), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
-        .reads_parameters, .parameter_lane, .reads_pool, .pool_operand_address,
-        .reads_results, .array_mode(mode), .array_load(load), .array_swap(swap), .row_leaves,
-        .row_leaves_address,
+        .reads_parameters, .parameter_lane, .reads_wait, .reads_pool, .pool_operand_inside,
+        .pool_operand_address, .reads_results, .array_mode(mode), .array_load(load),
+        .array_swap(swap), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
         .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
         .pool_takes(pool2),
@@ -175,14 +177,15 @@ module sagitta #(
         .data(dma_data)
     );
     activation_scratchpad #(
-        .PORTS(POSITIONS), .COLUMNS(COLUMNS), .BANKS(BANKS), .BANK_BITS(BANK_BITS),
-        .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES)
+        .PORTS(POSITIONS), .COLUMNS(COLUMNS), .MAPS(MAPS), .MAP_BITS(MAP_BITS),
+        .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES),
+        .BANKS(ACTIVATION_BANKS), .WORD_BYTES(ACTIVATION_PORT_BYTES)
     ) activation (
-        .clk, .reset, .positions_bank, .vector_bank, .results_bank, .map_height, .map_width,
+        .clk, .reset, .positions_map, .vector_map, .results_map, .map_height, .map_width,
         .zero_point(input_zero_point), .ports_used(positions_read), .positions_y, .positions_x,
-        .positions_address, .shared_y, .shared_x, .shared_address, .read(activations), .reads_pool,
-        .pool_operand_address, .reads_results,
-        .results_address(output_address), .vector(activation_vector),
+        .positions_address, .shared_y, .shared_x, .shared_address, .read(activations), .reads_wait,
+        .reads_pool, .pool_operand_inside, .pool_operand_address, .reads_results,
+        .results_address(output_address), .results, .vector(activation_vector),
         .dma_valid(dma_valid && dma_image), .dma_address, .dma_bytes, .dma_data, .write_valid,
         .lanes, .lane_step, .write_address, .write_value
     );

@@ -16,6 +16,8 @@ module fold_phases #(
     input logic [23:0] count,
     input logic        starts,      // from the first fold on
     input logic        first_part,  // of the column tile
+    input logic        stream_waits,  // for activations, whose banks are still to deliver some
+    input logic        load_waits,
     input logic [ 8:0] lanes,
     input logic [23:0] depth,
     input logic [23:0] pixel,  // what streams past in this cycle ...
@@ -38,13 +40,13 @@ module fold_phases #(
   wire [24:0] next_depth = {1'b0, first_depth} + 25'(ROWS);
   wire first_fold = first_depth == 0;
   wire last_fold = next_depth >= {1'b0, depth};
-  wire stream_ends = {1'b0, pixel} + 25'd1 >= {1'b0, stream_length};
+  wire stream_ends = {1'b0, pixel} + 25'd1 >= {1'b0, stream_length} && !stream_waits;
   wire fold_ends = phase == STREAM && stream_ends && !last_fold;
-  assign tag = phase == STREAM ? {stream_ends, last_fold, first_fold, 1'b1} : 4'b0;
+  assign tag = phase == STREAM && !stream_waits ? {stream_ends, last_fold, first_fold, 1'b1} : 4'b0;
 
   assign lanes_load = LANES_LOAD != 0 && first_fold && first_part;
   wire [8:0] preload_cycles = lanes_load && 32'(lanes) > ROWS ? lanes : 9'(ROWS);
-  wire preload_ends = phase == PRELOAD && counted >= {16'b0, preload_cycles};
+  wire preload_ends = phase == PRELOAD && counted >= {16'b0, preload_cycles} && !load_waits;
   wire preloads = phase == PRELOAD && 32'(count) < ROWS;
 
   wire next_fold;  // is the one that `first_depth` tells from the next cycle on
@@ -65,7 +67,7 @@ module fold_phases #(
     assign loads = preloads || loads_next;
     assign load_step = loads_next ? ahead - 9'(ROWS - 1) : count[8:0];
     assign load_depth = loads_next ? next_depth : {1'b0, first_depth};
-    assign next_fold = (fold_ends || phase == SETTLE) && ahead >= LOADED;
+    assign next_fold = (fold_ends || phase == SETTLE) && ahead >= LOADED && !load_waits;
     assign stream_starts = preload_ends || next_fold;
     assign swaps = stream_starts;
     assign after_fold = next_fold ? STREAM : SETTLE;
@@ -74,7 +76,7 @@ module fold_phases #(
     assign after_settle = STREAM;
     always_ff @(posedge clk) begin
       if (reset || stream_starts) ahead <= '0;
-      else if (runs) ahead <= ahead < MOST ? ahead + 9'd1 : MOST;
+      else if (runs && !load_waits) ahead <= ahead < MOST ? ahead + 9'd1 : MOST;
     end
   end else begin : in_place
     assign loads = preloads;
@@ -94,7 +96,7 @@ module fold_phases #(
     next_count = count;
     case (phase)
       PRELOAD: begin
-        next_count = preload_ends ? '0 : counted[23:0];
+        next_count = preload_ends ? '0 : load_waits ? count : counted[23:0];
         if (preload_ends) next_phase = STREAM;
       end
       STREAM:

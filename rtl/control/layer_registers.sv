@@ -3,7 +3,7 @@
 // lowest.
 module layer_registers #(
     parameter int DATAFLOW = 0,
-    parameter int BANK_BITS = 1,
+    parameter int MAP_BITS = 1,
     parameter int DESCRIPTOR_BITS = 1
 ) (
     input logic clk,
@@ -45,9 +45,9 @@ module layer_registers #(
     output logic           [7:0] output_max,
     output logic           [1:0] operation,
     output logic                 raw,
-    output logic [BANK_BITS-1:0] input_bank,
-    output logic [BANK_BITS-1:0] second_bank,
-    output logic [BANK_BITS-1:0] output_bank,
+    output logic [MAP_BITS-1:0] input_map,
+    output logic [MAP_BITS-1:0] second_map,
+    output logic [MAP_BITS-1:0] output_map,
     output logic          [23:0] tap_scale,
     output logic          [23:0] second_scale,
     output logic           [5:0] tap_shift,
@@ -65,14 +65,14 @@ module layer_registers #(
       {tap_channels, kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x} <= '0;
       {stride_x, stride_y, origin_x, origin_y, group_columns, columns, rows, width} <= '0;
       {second_zero_point, tap_shift, second_scale, tap_scale, height} <= '0;
-      {output_bank, second_bank, input_bank} <= '0;
+      {output_map, second_map, input_map} <= '0;
       {raw, operation, output_max, output_min, output_zero_point, input_zero_point} <= '0;
     end else if (takes) begin
       {image_step, line_step, pixel_step, origin_address, tap_step_y, tap_step_x, tap_channels,
        kernel_w, kernel_h, dilation_x, dilation_y, span_y, span_x, stride_x, stride_y, origin_x,
        origin_y, group_columns, columns, rows, width, height} <= next_descriptor[LOW_BITS-1:0];
-      {second_zero_point, tap_shift, second_scale, tap_scale, output_bank, second_bank,
-       input_bank, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
+      {second_zero_point, tap_shift, second_scale, tap_scale, output_map, second_map,
+       input_map, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
           next_descriptor[DESCRIPTOR_BITS-1:LOW_BITS+FLOW_BITS];
     end
   end

@@ -9,7 +9,7 @@ module sequencer #(
     parameter int FLUSH_CYCLES = 5,
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
-    parameter int BANK_BITS = 1,  // of the number of an activation bank
+    parameter int MAP_BITS = 1,  // of the number of a feature map
     parameter int DESCRIPTOR_BITS = 1,
     localparam int POSITIONS = DATAFLOW == 2 ? COLUMNS : ROWS
 ) (
@@ -50,10 +50,10 @@ module sequencer #(
     output logic [ 5:0] tap_shift,
     output logic [ 7:0] second_zero_point,
 
-    // Activation banks: of the array's ports, of the wide port in this cycle, of the results.
-    output logic [BANK_BITS-1:0] input_bank,
-    output logic [BANK_BITS-1:0] vector_bank,
-    output logic [BANK_BITS-1:0] output_bank,
+    // Feature maps: of the array's ports, of the wide port in this cycle, of the results.
+    output logic [MAP_BITS-1:0] input_map,
+    output logic [MAP_BITS-1:0] vector_map,
+    output logic [MAP_BITS-1:0] output_map,
 
     // Operands of the array: each row (input stationary: column) has a position, all share another.
     output logic [             8:0] positions_read,
@@ -68,8 +68,13 @@ module sequencer #(
     output logic                    reads_parameters,
     output logic [             8:0] parameter_lane,
 
+    // Of the activations that this cycle asks for, banks are still to deliver some. What takes them
+    // waits, and nothing else.
+    input logic reads_wait,
+
     // The wide port of the activation scratchpad, or the accumulator buffer.
     output logic        reads_pool,
+    output logic        pool_operand_inside,
     output logic [31:0] pool_operand_address,
     output logic        reads_results,
 
@@ -111,10 +116,10 @@ module sequencer #(
   logic [31:0] tap_step_x, tap_step_y, origin_address, pixel_step, line_step, image_step;
   logic [23:0] tile_y, tile_x, depth, tile_channels;
   logic [31:0] tile_address, tile_output;
-  logic [BANK_BITS-1:0] second_bank;
+  logic [MAP_BITS-1:0] second_map;
   wire takes_layer = phase == LOAD && next_layer < layers;
   layer_registers #(
-      .DATAFLOW(DATAFLOW), .BANK_BITS(BANK_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+      .DATAFLOW(DATAFLOW), .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
   ) config_ (
       .clk, .reset, .takes(takes_layer), .next_descriptor,
       .height, .width, .rows, .columns, .group_columns, .origin_y, .origin_x, .stride_y,
@@ -122,7 +127,7 @@ module sequencer #(
       .tap_channels, .tap_step_x, .tap_step_y, .origin_address, .pixel_step, .line_step,
       .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
       .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
-      .input_bank, .second_bank, .output_bank, .tap_scale, .second_scale, .tap_shift,
+      .input_map, .second_map, .output_map, .tap_scale, .second_scale, .tap_shift,
       .second_zero_point
   );
   wire gemm = operation == 0;
@@ -177,8 +182,9 @@ module sequencer #(
     output_phases #(
         .ROWS(ROWS), .OVERLAP(OVERLAP)
     ) phases (
-        .clk, .reset, .phase, .count, .clears(setup_ends), .first_product(weight_row == 0),
-        .taps_end, .first_tile(first_row == 0), .last_tile(!more_rows), .rows_used, .lanes,
+        .clk, .reset, .phase, .count, .clears(setup_ends),
+        .first_product(weight_row == 0 && !reads_wait), .taps_end(taps_end && !reads_wait),
+        .first_tile(first_row == 0), .last_tile(!more_rows), .rows_used, .lanes,
         .next_phase(outputs_phase), .next_count(outputs_count), .tile_ends(row_tile_ends),
         .row_leaves(row_issued), .mode, .swaps(tile_swaps)
     );
@@ -195,7 +201,8 @@ module sequencer #(
         .ROWS(ROWS), .LANES_LOAD(WS ? 1 : 0), .OVERLAP(OVERLAP)
     ) phases (
         .clk, .reset, .phase, .count, .starts(tile_starts || next_part),
-        .first_part(first_row == 0), .lanes, .depth, .pixel, .stream_length, .first_depth,
+        .first_part(first_row == 0), .stream_waits(WS && reads_wait),
+        .load_waits(IS && reads_wait), .lanes, .depth, .pixel, .stream_length, .first_depth,
         .next_phase(folds_phase), .next_count(folds_count), .loads, .load_step, .load_depth,
         .lanes_load, .stream_starts, .swaps(fold_swaps), .tag
     );
@@ -207,15 +214,17 @@ module sequencer #(
   logic [23:0] tap_y, tap_x, channel;
   logic [7:0] kernel_y, kernel_x;
   logic [31:0] tap_address;
-  wire taps_advance = (OS && phase == FEED) || phase == POOL || loads;
+  wire taps_advance = ((OS && phase == FEED) || phase == POOL) && !reads_wait ||
+                      (loads && !(IS && reads_wait));
   taps taps (
       .clk, .reset, .starts(tile_starts || next_part), .advances(taps_advance),
-      .clears_channel(phase == LOAD && !takes_layer), .counts_beat(phase == STORE && !stored),
+      .clears_channel(phase == LOAD && !takes_layer),
+      .counts_beat(phase == STORE && !stored && !reads_wait),
       .beat_cycles(STORE_BEAT_CYCLES), .tap_channels, .kernel_w, .kernel_h, .dilation_x,
       .dilation_y, .tap_step_x, .tap_step_y, .tap_y, .tap_x, .kernel_y, .kernel_x, .channel,
       .tap_address, .ends(taps_end)
   );
-  wire pixel_pooled = phase == POOL && taps_end;
+  wire pixel_pooled = phase == POOL && taps_end && !reads_wait;
 
   logic [31:0] walk_y, walk_x, walk_address;
   wire [31:0] start_y = 32'($signed(origin_y));
@@ -229,7 +238,8 @@ module sequencer #(
       .clk, .reset, .starts(tile_starts),
       .start_address(origin_address + (gemm ? group_address : {8'b0, first_column})),
       .part_starts(next_part), .returns(WS && stream_starts),
-      .advances(phase == (WS ? STREAM : SETUP) || pixel_pooled), .origin_y(start_y),
+      .advances((WS ? phase == STREAM && !reads_wait : phase == SETUP) || pixel_pooled),
+      .origin_y(start_y),
       .origin_x(start_x), .span_y(map_span), .span_x(row_span), .stride_y(row_step),
       .stride_x({16'b0, stride_x}), .pixel_step, .line_step, .image_step, .walk_y, .walk_x,
       .walk_address
@@ -250,7 +260,7 @@ module sequencer #(
   // Pooling: is the tap inside of the map?
   wire [31:0] pool_y = walk_y + {8'b0, tap_y};
   wire [31:0] pool_x = walk_x + {8'b0, tap_x};
-  wire pool_inside = pool_y < {16'b0, height} && pool_x < {8'b0, width};
+  assign pool_operand_inside = pool_y < {16'b0, height} && pool_x < {8'b0, width};
   wire pool_first = kernel_y == 0 && kernel_x == 0;
 
   always_ff @(posedge clk) begin
@@ -295,7 +305,8 @@ module sequencer #(
   end
 
   // Pixels, row tiles and results of the column tile.
-  wire beat_ends = phase == STORE && !stored && {8'b0, channel} + 32'd1 >= STORE_BEAT_CYCLES;
+  wire beat_ends = phase == STORE && !stored && !reads_wait &&
+                   {8'b0, channel} + 32'd1 >= STORE_BEAT_CYCLES;
   always_ff @(posedge clk) begin
     if (reset) begin
       {first_row, pixel, output_address} <= '0;
@@ -304,7 +315,8 @@ module sequencer #(
       else if (row_tile_ends || (flush_ends && gemm && !OS)) first_row <= first_row_next;
 
       if (tile_starts || stream_starts) pixel <= '0;
-      else if (pixel_pooled || (!OS && phase == STREAM)) pixel <= pixel + 24'd1;
+      else if (pixel_pooled || (!OS && phase == STREAM && !(WS && reads_wait)))
+        pixel <= pixel + 24'd1;
 
       if (phase == LOAD && !takes_layer) output_address <= '0;
       else if (tile_starts) output_address <= {8'b0, first_column};
@@ -321,8 +333,10 @@ module sequencer #(
   ) issued (
       .clk, .reset, .parameters(reads_parameters), .lane_moves(phase == (WS ? PRELOAD : SETUP)),
       .lane(count[8:0]),
-      .pool(phase == POOL ? {kernel_x != 0, !pool_inside, taps_end, pool_first, 1'b1} : 5'b0),
-      .output_address, .results(reads_results), .mode, .drains(row_issued), .load(loads),
+      .pool(phase == POOL && !reads_wait
+            ? {kernel_x != 0, !pool_operand_inside, taps_end, pool_first, 1'b1} : 5'b0),
+      .output_address, .results(reads_results && !reads_wait), .mode, .drains(row_issued),
+      .load(loads && !(IS && reads_wait)),
       .swap(tile_swaps || fold_swaps), .tag_entering(tag), .param1(parameters_read),
       .param_lane1(parameters_lane), .pool1(pool_reads), .pool_address1(pool_reads_address),
       .pool2(pool_takes), .pool_address2(pool_takes_address), .store1(result_valid),
@@ -347,8 +361,8 @@ module sequencer #(
   wire loads_tap = loads && load_index < {1'b0, depth};
 
   assign done = phase == DONE;
-  assign vector_bank = phase != POOL   ? output_bank :
-                       kernel_x == 0 ? input_bank : second_bank;
+  assign vector_map = phase != POOL   ? output_map :
+                       kernel_x == 0 ? input_map : second_map;
   assign lane_step = pixels_in_lanes ? {8'b0, columns} : 32'd1;
   assign positions_read = IS ? loads_tap ? lanes : '0
                              : phase == (OS ? FEED : STREAM) ? rows_used : '0;
@@ -356,7 +370,7 @@ module sequencer #(
   assign shared_x = WS ? walk_x : {8'b0, tap_x};
   assign shared_address = WS ? walk_address : tap_address;
   assign weight_index = WS ? load_index : {1'b0, weight_row};
-  assign reads_weights = WS ? loads_tap : phase == (OS ? FEED : STREAM);
+  assign reads_weights = WS ? loads_tap : OS ? phase == FEED && !reads_wait : phase == STREAM;
   // Input stationary, lane 0 stands for the words of the whole column tile.
   assign reads_parameters = 32'(count) < (IS ? 1 : COLUMNS) &&
                             (WS ? phase == PRELOAD && lanes_load : phase == SETUP);

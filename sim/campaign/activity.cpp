@@ -5,24 +5,26 @@
 
 #include <fmt/format.h>
 
+#include "schedule/dataflow_use.h"
+
 namespace sagitta {
 
-Activity::Place Activity::place_of(const RegisterClass& registers, bool is) {
+Activity::Place Activity::place_of(const RegisterClass& registers) {
   const std::string& path = registers.path;
   const auto starts = [&path](const char* prefix) { return path.starts_with(prefix); };
   const auto fixed_lane = [&path] { return std::stoi(path.substr(path.find('[') + 1)); };
   const bool has_lanes = path.ends_with("[]");
   if (starts("array.pe")) return {Kind::array_pe, -1};
-  if (starts("array.skew_a")) return {is ? Kind::array_lane : Kind::array_row, fixed_lane()};
+  if (starts("array.skew_a")) return {Kind::activation_skew, fixed_lane()};
   if (starts("array.skew_swap")) return {Kind::array_row, fixed_lane()};
-  if (starts("array.skew_b")) return {is ? Kind::array_row : Kind::array_lane, fixed_lane()};
-  if (starts("memory.activation.bank")) return {Kind::activation_bank, -1};
-  if (starts("memory.activation.read")) return {is ? Kind::lane_read : Kind::row_read, -1};
+  if (starts("array.skew_b")) return {Kind::weight_skew, fixed_lane()};
+  if (starts("memory.activation.map")) return {Kind::activation_map, -1};
+  if (starts("memory.activation.read")) return {Kind::activation_read, -1};
   if (starts("memory.activation.vector")) return {Kind::pool_lane, -1};
   if (starts("memory.weight.bank") || starts("resilience.checksum.weight.bank")) {
     return {Kind::weight_bank, -1};
   }
-  if (starts("memory.weight.read")) return {is ? Kind::row_read : Kind::lane_read, -1};
+  if (starts("memory.weight.read")) return {Kind::weight_read, -1};
   if (starts("memory.parameter.wait")) return {Kind::channel_parameter, -1};
   if (starts("memory.parameter.bank")) return {Kind::parameter_bank, -1};
   if (starts("array.deskew")) return {Kind::array_lane, fixed_lane()};
@@ -57,8 +59,12 @@ Activity::Place Activity::place_of(const RegisterClass& registers, bool is) {
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
   for (const RegisterClass& c : sites.classes()) {
-    places_.push_back(place_of(c, program.array.dataflow == Dataflow::is));
+    places_.push_back(place_of(c));
     Place& place = places_.back();
+    for (const Dataflow d : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+      const bool resting = place.kind != Kind::control && place.kind != Kind::weight_bank;
+      place.used[static_cast<std::size_t>(d)] = !resting || used_in(c.path, d);
+    }
     if (place.kind != Kind::stage && place.kind != Kind::stage_lane &&
         place.kind != Kind::product_lane) {
       continue;
@@ -71,21 +77,20 @@ Activity::Activity(const SiteMap& sites, const Program& program)
     for (const ColumnTile& tile : column_tiles(c.columns, c.group_columns, c.tile_channels)) {
       const std::int64_t depth = c.depth;
       const int rows = program.array.rows;
-      if (program.array.dataflow == Dataflow::is) {
-        tiles_.push_back({(depth + rows - 1) / rows * tile.lanes, rows, depth, tile.lanes});
+      if (static_cast<Dataflow>(c.dataflow) == Dataflow::is) {
+        tiles_.push_back({true, (depth + rows - 1) / rows * tile.lanes, rows, depth, tile.lanes});
       } else {
-        tiles_.push_back({depth, tile.lanes, depth, tile.lanes});
+        tiles_.push_back({false, depth, tile.lanes, depth, tile.lanes});
       }
     }
   }
   find_live_maps();
 }
 
-// Backwards: a layer needs its operands, and no longer what its output bank held before.
+// Backwards: a layer needs its operands, and no longer what its output's place held before.
 void Activity::find_live_maps() {
-  const auto banks = static_cast<std::size_t>(program_->activation_maps);
-  std::vector<std::int64_t> live(banks, 0);
-  live[program_->layers.back().output_bank] = program_->raw_output ? 0 : program_->logits;
+  std::vector<std::int64_t> live(static_cast<std::size_t>(program_->activation_maps), 0);
+  live[program_->layers.back().output_map] = program_->raw_output ? 0 : program_->logits;
   live_before_.assign(program_->layers.size() + 1, live);
   live_during_.resize(program_->layers.size());
   for (std::size_t i = program_->layers.size(); i-- > 0;) {
@@ -93,11 +98,11 @@ void Activity::find_live_maps() {
     const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
     const std::int64_t channels =
         gemm ? std::int64_t{c.tap_channels} * (c.columns / c.group_columns) : c.columns;
-    live[c.output_bank] = 0;
-    live[c.input_bank] = live[c.second_bank] =
+    live[c.output_map] = 0;
+    live[c.input_map] = live[c.second_map] =
         std::int64_t{program_->batch} * c.height * c.width * channels;
     live_before_[i] = live_during_[i] = live;
-    live_during_[i][c.output_bank] = std::int64_t{c.rows} * c.columns;
+    live_during_[i][c.output_map] = std::int64_t{c.rows} * c.columns;
   }
 }
 
@@ -122,19 +127,18 @@ bool Activity::weight_in_use(const Machine& machine, const SequencerState& s,
                              const std::vector<int>& index) const {
   const auto tile = static_cast<std::size_t>(s.column_tile) + (index[0] == s.weight_bank ? 0 : 1);
   if (tile >= tiles_.size()) return false;
-  const bool is = program_->array.dataflow == Dataflow::is;
+  const WeightTile& t = tiles_[tile];
   const DmaState& dma = machine.dma().state(machine.state().now());
   const std::size_t transfer = tile + 1;  // transfer 0 is the image
   if (dma.done <= transfer) {
     if (machine.dma().arriving(machine.state().now()) != static_cast<int>(transfer)) return false;
-    const bool beside = program_->protection.checksum && !is;
-    const std::int64_t stride = program_->array.weight_lanes() + (beside ? 2 : 0);
-    const std::int64_t end = program_->transfers[transfer].header + (index[1] + 1) * stride;
+    const std::int64_t end = program_->transfers[transfer].header +
+                             (index[1] + std::int64_t{1}) * program_->weight_stride();
     if (end > dma.position) return false;
   }
-  const WeightTile& t = tiles_[tile];
   if (index[1] >= t.rows || (index.size() == 3 && index[2] >= t.lanes)) return false;
-  return !is || std::int64_t{index[1] / t.channels} * t.lanes + index[2] < t.depth;
+  if (index.size() < 3) return !t.is;  // the checksum weight
+  return !t.is || std::int64_t{index[1] / t.channels} * t.lanes + index[2] < t.depth;
 }
 
 bool Activity::in_use(const Machine& machine, const Site& site) const {
@@ -142,6 +146,9 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
   const auto phase = static_cast<Phase>(s.phase);
   if (phase == Phase::done) return false;
   const Place& place = places_[static_cast<std::size_t>(site.register_class)];
+  const Dataflow dataflow = machine.sequencer().dataflow(s);
+  const bool is = dataflow == Dataflow::is;
+  if (!place.used[static_cast<std::size_t>(dataflow)]) return false;
   const std::vector<int> index = sites_->indices(site);
   const int last = index.empty() ? 0 : index.back();
   int rows = machine.sequencer().rows(s);
@@ -173,13 +180,19 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       return array && place.lane < rows;
     case Kind::array_lane:
       return array && place.lane < lanes;
-    case Kind::row_read:
-      return array && last < rows;
     case Kind::lane_read:
       return array && last < lanes;
+    case Kind::activation_skew:
+      return array && place.lane < (is ? lanes : rows);
+    case Kind::weight_skew:
+      return array && place.lane < (is ? rows : lanes);
+    case Kind::activation_read:
+      return array && last < (is ? lanes : rows);
+    case Kind::weight_read:
+      return array && last < (is ? rows : lanes);
     case Kind::detector_row:
       return array && (place.lane >= 0 ? place.lane : last) < rows;
-    case Kind::activation_bank: {
+    case Kind::activation_map: {
       const auto layers = program_->layers.size();
       const bool between = phase == Phase::load || phase == Phase::store;
       const std::size_t layer = std::min<std::size_t>(s.layer, layers);
@@ -190,8 +203,7 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       return weight_in_use(machine, s, index);
     case Kind::partial_row:
       return array && last < lanes &&
-             index[0] < (program_->array.dataflow == Dataflow::is ? c.columns - s.first_column
-                                                                  : c.rows - s.first_row);
+             index[0] < (is ? c.columns - s.first_column : c.rows - s.first_row);
     case Kind::array_any:
       return array;
     case Kind::channel_parameter:

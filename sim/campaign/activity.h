@@ -2,6 +2,7 @@
 // the rows, lanes or elements that the work covers. Tells masked_idle from masked_logical.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "fault/site.h"
@@ -20,9 +21,13 @@ class Activity {
     array_pe,
     array_row,
     array_lane,
-    row_read,
     lane_read,
-    activation_bank,
+    // Of the activations: one a row, or (is) a lane; and of the weights, the other way round.
+    activation_skew,
+    weight_skew,
+    activation_read,
+    weight_read,
+    activation_map,
     weight_bank,
     parameter_bank,
     accumulator,
@@ -42,17 +47,19 @@ class Activity {
     Kind kind = Kind::control;
     int lane = -1;                         // the index that the path fixes ("array.skew_a[3][]")
     const RegisterClass* valid = nullptr;  // of the stage
+    std::array<bool, 3> used{true, true, true};  // by the layer's dataflow
   };
   // The weights of a column tile, counted over the program. Input stationary a row is one channel's
   // in one fold, and the last fold's rows may be filled up with zeros.
   struct WeightTile {
+    bool is;
     std::int64_t rows;  // in the scratchpad
     int lanes;          // of a row
     std::int64_t depth;
     int channels;
   };
 
-  static Place place_of(const RegisterClass& registers, bool is);
+  static Place place_of(const RegisterClass& registers);
   void find_live_maps();
   const RegisterClass* valid_of(const std::string& path) const;
   bool weight_in_use(const Machine& machine, const SequencerState& s,
@@ -62,7 +69,7 @@ class Activity {
   const Program* program_;
   std::vector<Place> places_;  // by register class
   std::vector<WeightTile> tiles_;
-  // Elements of each activation bank that are still needed: [layer] before it starts, the last
+  // Elements of each activation map that are still needed: [layer] before it starts, the last
   // entry after the last layer; and while it runs.
   std::vector<std::vector<std::int64_t>> live_before_, live_during_;
 };

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "campaign/dataflows.h"
 #include "campaign/result_buffer.h"
 #include "machine/accelerator.h"
 #include "schedule/conservation.h"
@@ -20,13 +21,15 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text = fmt::format(
-      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
-      to_string(plan.array.dataflow), plan.scheme.kind, plan.program.memory.activation_bytes,
-      plan.program.memory.weight_rows, plan.program.memory.dram_latency,
-      plan.program.memory.dram_bytes_per_cycle, plan.program.memory.dma_queue);
+  std::string text =
+      fmt::format("{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows,
+                  plan.array.columns, to_string(plan.program.array.dataflow), plan.scheme.kind,
+                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
+                  plan.program.memory.dma_queue);
   if (plan.array.overlap) text += " overlap";
-  if (plan.array.dataflow != Dataflow::os) {
+  if (plan.program.array.mixed()) text += " " + dataflows_name(plan.program.array);
+  if (plan.program.array.folds()) {
     text += fmt::format(" {}", plan.program.memory.partial_rows);
   }
   if (plan.program.memory.activation_banks != 0) {
@@ -67,6 +70,7 @@ Campaign::Campaign(Experiment experiment)
 }
 
 void Campaign::load() {
+  check_dataflows(experiment_, network(), "network " + network().name);
   if (experiment_.images > images_.count()) {
     throw InputError(experiment_.file, "$.images",
                      fmt::format("{} is more than the {} test images of {}", experiment_.images,

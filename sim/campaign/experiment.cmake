@@ -17,6 +17,7 @@ configure_file(${CMAKE_CURRENT_LIST_DIR}/schemas.cpp.in ${CMAKE_CURRENT_BINARY_D
 
 add_library(
   sagitta_experiment STATIC
+  dataflows.cpp
   experiment.cpp
   experiment_expand.cpp
   experiment_source.cpp

@@ -44,6 +44,7 @@ struct Configuration {
   ArrayShape array;
   Scheme scheme;
   FaultPlan fault;
+  std::string dataflow_place;  // where the array's dataflow stands: "$.array[1].dataflow"
 };
 
 // How a workload is timed: by the machine, or by SCALE-Sim's conventions (docs/scale-sim.md).

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "campaign/dataflows.h"
 #include "campaign/json_text.h"
 
 namespace sagitta {
@@ -19,7 +20,7 @@ constexpr std::size_t most_configurations = 10000;
 
 std::string name_of(const ArrayShape& array) {
   return std::to_string(array.rows) + "x" + std::to_string(array.columns) + " " +
-         to_string(array.dataflow) + (array.overlap ? " overlap" : "");
+         dataflows_name(array) + (array.overlap ? " overlap" : "");
 }
 
 // The values of a key: its list, its one value, or the default when it is absent or null.
@@ -40,31 +41,43 @@ ordered_json unless_single(ordered_json list) {
   return list.size() == 1 ? ordered_json(list.front()) : list;
 }
 
-void expand_array(const json& entry, const ExperimentSource& source,
-                  std::vector<ArrayShape>& machines) {
+// An array, and where its dataflow stands.
+struct PlacedArray {
+  ArrayShape array;
+  std::string dataflow;
+};
+
+void expand_array(const json& entry, const std::string& place, const ExperimentSource& source,
+                  std::vector<PlacedArray>& machines) {
   const ArrayShape usual;
+  const std::vector<json> dataflows = values_of(entry, "dataflow", to_string(usual.dataflow));
+  const bool listed = entry.contains("dataflow") && entry["dataflow"].is_array();
   for (const json& rows : values_of(entry, "rows", usual.rows)) {
     for (const json& columns : values_of(entry, "cols", rows)) {
-      for (const json& dataflow : values_of(entry, "dataflow", to_string(usual.dataflow))) {
+      for (std::size_t i = 0; i < dataflows.size(); ++i) {
         for (const json& overlap : values_of(entry, "overlap", usual.overlap)) {
-          const ArrayShape machine{rows.get<int>(), columns.get<int>(),
-                                   dataflow_from(dataflow.get<std::string>()), overlap.get<bool>()};
-          if (std::find(machines.begin(), machines.end(), machine) != machines.end()) {
+          ArrayShape machine{rows.get<int>(), columns.get<int>(), usual.dataflow,
+                             overlap.get<bool>()};
+          read_dataflows(dataflows[i], machine);
+          const auto same = [&machine](const PlacedArray& other) { return other.array == machine; };
+          if (std::any_of(machines.begin(), machines.end(), same)) {
             source.fail("$.array", "the array " + name_of(machine) + " is listed twice",
                         "list each array once");
           }
-          machines.push_back(machine);
+          const std::string at = json_place(place, "dataflow");
+          machines.push_back({machine, listed ? json_place(at, i) : at});
         }
       }
     }
   }
 }
 
-std::vector<ArrayShape> expand_arrays(const ExperimentSource& source) {
+std::vector<PlacedArray> expand_arrays(const ExperimentSource& source) {
   const json array = part(source.document(), "array", json::object());
-  std::vector<ArrayShape> machines;
-  for (const json& entry : array.is_array() ? array : json::array({array})) {
-    expand_array(entry, source, machines);
+  std::vector<PlacedArray> machines;
+  if (!array.is_array()) expand_array(array, "$.array", source, machines);
+  for (std::size_t i = 0; array.is_array() && i < array.size(); ++i) {
+    expand_array(array[i], json_place("$.array", i), source, machines);
   }
   return machines;
 }
@@ -198,10 +211,11 @@ struct FaultLists {
   }
 };
 
-ordered_json resolved(const ArrayShape& array) {
+ordered_json resolved(const PlacedArray& place) {
+  const ArrayShape& array = place.array;
   return {{"rows", array.rows},
           {"cols", array.columns},
-          {"dataflow", to_string(array.dataflow)},
+          {"dataflow", dataflows_json(array)},
           {"overlap", array.overlap}};
 }
 
@@ -228,7 +242,7 @@ ordered_json resolved_list(const std::vector<Entry>& entries) {
 }  // namespace
 
 Expansion expand(const ExperimentSource& source) {
-  const std::vector<ArrayShape> machines = expand_arrays(source);
+  const std::vector<PlacedArray> machines = expand_arrays(source);
   const std::vector<Scheme> schemes = expand_schemes(source);
   const json fault = part(source.document(), "fault", json::object());
   std::vector<FaultLists> faults;
@@ -246,12 +260,12 @@ Expansion expand(const ExperimentSource& source) {
   }
 
   Expansion result;
-  for (const ArrayShape& machine : machines) {
+  for (const auto& [machine, dataflow] : machines) {
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back(
-              {name_of(machine) + " " + scheme.name, machine, scheme, lists.plan(number)});
+          result.configurations.push_back({name_of(machine) + " " + scheme.name, machine, scheme,
+                                           lists.plan(number), dataflow});
         }
       }
     }

@@ -90,6 +90,8 @@ Nodes children(const json& schema, const Nodes& nodes, const std::string* key) {
       if (node->contains("items")) add_with_branches(schema, (*node)["items"], found);
     } else if (node->contains("properties") && (*node)["properties"].contains(*key)) {
       add_with_branches(schema, (*node)["properties"][*key], found);
+    } else if (node->contains("additionalProperties")) {
+      add_with_branches(schema, (*node)["additionalProperties"], found);
     }
   }
   return found;

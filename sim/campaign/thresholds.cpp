@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "campaign/dataflows.h"
 #include "campaign/json_text.h"
 #include "network/reference.h"
 
@@ -66,7 +67,7 @@ void collect(const Layer& layer, const std::vector<std::int32_t>& sums, const Sc
     moments[scheme.granularity == Granularity::channel ? static_cast<std::size_t>(channel) : 0].add(
         value);
   };
-  if (scheme.kind == "gradient" && array.dataflow == Dataflow::is) {
+  if (scheme.kind == "gradient" && array.dataflow_of(layer.name) == Dataflow::is) {
     for (int first = 0; first < layer.rows(); first += columns) {
       const int lanes = std::min(columns, layer.rows() - first);
       if (lanes < 3) continue;  // the unit passes such tiles
@@ -108,7 +109,10 @@ Bounds bounds_of(const Moments& moments, const Scheme& scheme, bool dense) {
 
 bool fits(const ThresholdFit& fit, const Scheme& scheme, const ArrayShape& array) {
   if (fit.kind != scheme.kind || fit.granularity != scheme.granularity ||
-      fit.columns != array.columns || fit.dataflow != to_string(array.dataflow)) {
+      fit.columns != array.columns ||
+      !std::all_of(fit.layers.begin(), fit.layers.end(), [&array](const LayerFit& layer) {
+        return layer.dataflow == array.dataflow_of(layer.layer);
+      })) {
     return false;
   }
   return scheme.kind != "gradient" ||
@@ -120,8 +124,7 @@ std::string describe(const Scheme& scheme, const ArrayShape& array) {
   if (scheme.kind == "gradient") {
     text += fmt::format(", k = {} convolution, {} dense", scheme.k_convolution, scheme.k_dense);
   }
-  return text +
-         fmt::format(") with {} columns, dataflow {}", array.columns, to_string(array.dataflow));
+  return text + fmt::format(") with {} columns, dataflow {}", array.columns, dataflows_name(array));
 }
 
 ordered_json fit_to_json(const ThresholdFit& fit) {
@@ -133,11 +136,16 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
     j["k_dense"] = fit.k_dense;
   }
   j["columns"] = fit.columns;
-  j["dataflow"] = fit.dataflow;
+  // Of the fit, or where they differ of each layer.
+  const bool mixed = std::any_of(fit.layers.begin(), fit.layers.end(), [&](const LayerFit& layer) {
+    return layer.dataflow != fit.layers.front().dataflow;
+  });
+  if (!mixed) j["dataflow"] = to_string(fit.layers.empty() ? Dataflow{} : fit.layers[0].dataflow);
   j["layers"] = ordered_json::array();
   for (const LayerFit& layer : fit.layers) {
     ordered_json l;
     l["name"] = layer.layer;
+    if (mixed) l["dataflow"] = to_string(layer.dataflow);
     l["samples"] = layer.samples;
     l["mean"] = layer.mean;
     l["deviation"] = layer.deviation;
@@ -164,10 +172,14 @@ std::int32_t bound_from_json(const json& value, const std::string& path, const s
 
 ThresholdFit fit_from_json(const json& j, const std::string& path, const std::string& place) {
   ThresholdFit fit;
-  const auto one_of = [&](const char* key, const std::vector<std::string>& known) {
-    const auto value = j.at(key).get<std::string>();
+  const auto known_value = [&](const json& object, const std::string& where, const char* key,
+                               const std::vector<std::string>& known) {
+    const auto value = object.at(key).get<std::string>();
     if (std::find(known.begin(), known.end(), value) != known.end()) return value;
-    throw InputError(path, place + "." + key, fmt::format("\"{}\" is not known", value), kRemedy);
+    throw InputError(path, where + "." + key, fmt::format("\"{}\" is not known", value), kRemedy);
+  };
+  const auto one_of = [&](const char* key, const std::vector<std::string>& known) {
+    return known_value(j, place, key, known);
   };
   fit.kind = one_of("scheme", {"range-zero", "gradient"});
   fit.granularity = one_of("granularity", {"layer", "channel"}) == "channel" ? Granularity::channel
@@ -175,11 +187,13 @@ ThresholdFit fit_from_json(const json& j, const std::string& path, const std::st
   fit.k_convolution = j.value("k_convolution", 0.0);
   fit.k_dense = j.value("k_dense", 0.0);
   fit.columns = j.at("columns").get<int>();
-  fit.dataflow = one_of("dataflow", {"os", "ws", "is"});
+  const bool mixed = !j.contains("dataflow");
   for (const json& l : j.at("layers")) {
     const std::string where = fmt::format("{}.layers[{}]", place, fit.layers.size());
     LayerFit layer;
     layer.layer = l.at("name").get<std::string>();
+    layer.dataflow = dataflow_from(
+        known_value(mixed ? l : j, mixed ? where : place, "dataflow", {"os", "ws", "is"}));
     layer.samples = l.at("samples").get<std::int64_t>();
     layer.mean = l.at("mean").get<std::vector<double>>();
     layer.deviation = l.at("deviation").get<std::vector<double>>();
@@ -258,7 +272,6 @@ ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
   fit.k_convolution = scheme.k_convolution;
   fit.k_dense = scheme.k_dense;
   fit.columns = array.columns;
-  fit.dataflow = to_string(array.dataflow);
   std::vector<std::vector<Moments>> moments;
   for (const Layer& layer : network.layers) {
     const int entries = scheme.granularity == Granularity::channel ? layer.columns() : 1;
@@ -276,6 +289,7 @@ ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
     if (layer.kind != LayerKind::gemm) continue;
     LayerFit f;
     f.layer = layer.name;
+    f.dataflow = array.dataflow_of(layer.name);
     for (const Moments& m : moments[l]) {
       f.samples += m.n;
       f.mean.push_back(m.mean());

@@ -17,20 +17,20 @@ namespace sagitta {
 
 struct LayerFit {
   std::string layer;
+  Dataflow dataflow = Dataflow::os;
   std::int64_t samples = 0;  // values seen, all channels
   std::vector<double> mean;  // one entry (layer) or one a channel
   std::vector<double> deviation;
   std::vector<Bounds> bounds;
 };
 
-// One scheme's fit for one array width.
+// One scheme's fit for one array width and the layers' dataflows.
 struct ThresholdFit {
   std::string kind;
   Granularity granularity = Granularity::layer;
   double k_convolution = 0;  // gradient only
   double k_dense = 0;
   int columns = 0;
-  std::string dataflow = "os";
   std::vector<LayerFit> layers;
 };
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "campaign/dataflows.h"
 #include "campaign/thresholds.h"
 #include "machine/machine.h"
 #include "schedule/conservation.h"
@@ -41,6 +42,7 @@ void TimingRun::load() {
   if (real) {
     technology_ = load_technology(experiment_.technology_path);
     network_ = network_of(file_.workload);
+    check_dataflows(experiment_, network_, "workload " + file_.workload.name);
   } else if (file_.products.empty()) {
     throw InputError(experiment_.workload_path, "", "no layer multiplies matrices",
                      "SCALE-Sim's conventions time convolutions and dense layers only");
@@ -52,6 +54,10 @@ void TimingRun::load() {
     machine.scheme = c.scheme;
     if (real) {
       compile_real(machine);
+    } else if (!c.array.layer_dataflows.empty()) {
+      throw InputError(experiment_.file, c.dataflow_place,
+                       "SCALE-Sim's conventions know one dataflow for all layers",
+                       "write \"os\", \"ws\" or \"is\", or use \"timing\": \"real\"");
     } else {
       machine.scale_sim.rows = c.array.rows;
       machine.scale_sim.columns = c.array.columns;

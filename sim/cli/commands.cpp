@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "campaign/dataflows.h"
 #include "cli/command.h"
 #include "cli/workload.h"
 #include "fault/site.h"
@@ -159,11 +160,17 @@ void add_check(CLI::App& app) {
                                {"state_bits", bits},
                                {"activation_bytes", memory.activation_bytes},
                                {"weight_rows", memory.weight_rows}});
+      const std::string banks =
+          memory.activation_banks > 0
+              ? fmt::format(" in {} bank{} of {} bytes a cycle", memory.activation_banks,
+                            memory.activation_banks == 1 ? "" : "s", memory.activation_port_bytes)
+              : "";
       text += fmt::format(
-          "  {}x{} {}: {} bits of state; activation maps {} x {} bytes, weight banks 2 x {} rows, "
+          "  {}x{} {}: {} bits of state; activation maps {} x {} bytes{}, weight banks 2 x {} "
+          "rows, "
           "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
           m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_maps,
-          memory.activation_bytes, memory.weight_rows, memory.dram_latency,
+          memory.activation_bytes, banks, memory.weight_rows, memory.dram_latency,
           memory.dram_bytes_per_cycle, memory.dma_queue, memory.dma_queue == 1 ? "" : "s");
     }
     print(options->json ? document(j) : text + "OK\n");
@@ -231,6 +238,7 @@ void add_calibrate(CLI::App& app) {
     const Experiment experiment = options->load();
     require_network(experiment);
     const NetworkFolder folder = open_network(experiment.network_path);
+    check_dataflows(experiment, folder.network, "network " + folder.network.name);
     const ThresholdFile file = calibrate(experiment, folder);
     if (file.fits.empty()) {
       throw InputError(experiment.file, "$.scheme", "no scheme of this experiment has thresholds",

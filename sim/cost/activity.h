@@ -37,6 +37,7 @@ enum class Event : std::uint8_t {
   tap_lane,    // ... of average pooling or an add, multiplied and added up
   rounded,     // a product, or a sum of taps, that becomes int8
   output,      // an element written back
+  word,        // a word read from a bank of the activation memory
   beat,        // a DMA beat
   store_beat,  // a row of results on its way to the host
 };
@@ -47,20 +48,25 @@ class Activity {
   // `counters`: one entry a layer and one for what is outside of layers.
   Activity(const Program& program, const std::vector<LayerCounters>& counters, std::int64_t cycles);
 
-  double of(Event event) const { return counts_[static_cast<std::size_t>(event)]; }
+  double of(Event event) const;
+  // In layers of one dataflow. What belongs to no layer goes with the machine's first dataflow, so
+  // that the members of a mixture add up to the whole.
+  double of(Event event, Dataflow member) const;
   double dma_bytes() const { return dma_bytes_; }
   // Bytes moved by DMA in units of one whole inference: what depends on the program's transfers
   // alone (parameters, results) scales with it.
   double inferences() const { return inferences_; }
 
  private:
-  double& at(Event event) { return counts_[static_cast<std::size_t>(event)]; }
+  double& at(Event event, Dataflow member) {
+    return counts_[static_cast<std::size_t>(member)][static_cast<std::size_t>(event)];
+  }
   // `layer`: null for what is outside of layers. `lanes`: input stationary, the mean over the
   // layer's tiles of the columns in use.
   void add_layer(const LayerCounters& c, Dataflow dataflow, const LayerDescriptor* layer,
                  double lanes);
 
-  std::array<double, kEvents> counts_{};
+  std::array<std::array<double, kEvents>, 3> counts_{};  // by dataflow
   double dma_bytes_ = 0;
   double inferences_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "cost/components.h"
 
+#include <algorithm>
 #include <bit>
 #include <stdexcept>
 
@@ -17,26 +18,29 @@ int ceil_log2(int n) {
 // Collects the components of one unit.
 class Unit {
  public:
-  Unit(std::vector<Component>& list, std::string block, std::string unit)
-      : list_(&list), block_(std::move(block)), unit_(std::move(unit)) {}
+  Unit(std::vector<Component>& list, Dataflow member, std::string block, std::string unit)
+      : list_(&list), member_(member), block_(std::move(block)), unit_(std::move(unit)) {}
 
   void add(const std::string& purpose, const Operator& op, double instances, Event event,
            double per_event = 1) {
     if (instances <= 0) return;
-    list_->push_back({block_, unit_, purpose, op, instances, event, per_event});
+    list_->push_back({block_, unit_, purpose, op, instances, event, per_event, member_});
   }
 
  private:
   std::vector<Component>* list_;
+  Dataflow member_;
   std::string block_;
   std::string unit_;
 };
 
+// The machine as layers of one dataflow use it.
 class Composer {
  public:
-  Composer(const Program& program, const std::vector<RegisterClass>& registers,
+  Composer(const Program& program, Dataflow member, const std::vector<RegisterClass>& registers,
            const Technology& technology)
       : program_(program),
+        member_(member),
         registers_(registers),
         lib_(technology),
         rows_(program.array.rows),
@@ -48,6 +52,7 @@ class Composer {
     positions();
     memory();
     vector_unit();
+    if (program_.array.mixed()) sharing();
     const Protection& p = program_.protection;
     if (p.checksum) checksum();
     if (p.range.present) range();
@@ -56,10 +61,10 @@ class Composer {
   }
 
  private:
-  bool is() const { return program_.array.dataflow == Dataflow::is; }
-  bool ws() const { return program_.array.dataflow == Dataflow::ws; }
+  bool is() const { return member_ == Dataflow::is; }
+  bool ws() const { return member_ == Dataflow::ws; }
   bool overlap() const { return program_.array.overlap; }
-  bool folds() const { return program_.array.dataflow != Dataflow::os; }
+  bool folds() const { return member_ != Dataflow::os; }
   // An activation enters the array.
   Event activation() const { return is() ? Event::lane_feed : Event::row_feed; }
 
@@ -74,7 +79,7 @@ class Composer {
   // acc <= acc + a * b, or the sum from below, or zero. Under TMR all three copies have all of
   // this, and one voter a register bit feeds them.
   void pes() {
-    Unit pe(list_, "array", "pe");
+    Unit pe(list_, member_, "array", "pe");
     const int copies = program_.protection.tmr_pe ? 3 : 1;
     const double n = static_cast<double>(rows_) * columns_ * copies;
     pe.add("product", lib_.multiplier(kElement, kElement), n, Event::mac, copies);
@@ -114,7 +119,7 @@ class Composer {
   }
 
   void sequencer() {
-    Unit s(list_, "control", "sequencer");
+    Unit s(list_, member_, "control", "sequencer");
     // The next tap: k, channel, kernel position, dilated position, address.
     s.add("k and channel", lib_.adder(kCounter), 2, Event::feed, 2);
     s.add("last channel", lib_.comparator(kCounter), 1, Event::feed);
@@ -182,8 +187,10 @@ class Composer {
   // Each array row, or (is) column, has the position and the address of its output pixel; (ws) of
   // its tap.
   void positions() {
-    Unit r(list_, "control", is() ? "column" : "row");
-    const int n = program_.array.activation_lanes();
+    const ArrayShape& array = program_.array;
+    const bool shared = array.mixed() && array.has(Dataflow::is);
+    Unit r(list_, member_, "control", shared ? "position" : is() ? "column" : "row");
+    const int n = array.activation_lanes(member_);
     r.add("im2col address", lib_.adder(kWord), n, activation());
     r.add("tap y and x", lib_.adder(kWord), 2.0 * n, activation(), 2);
     r.add("tap in map", lib_.comparator(kWord), 2.0 * n, activation(), 2);
@@ -201,8 +208,8 @@ class Composer {
   }
 
   void memory() {
-    Unit a(list_, "memory", "activation");
-    const int ports = program_.array.activation_lanes();
+    Unit a(list_, member_, "memory", "activation");
+    const int ports = program_.array.activation_lanes(member_);
     const int selects = program_.activation_maps - 1;  // in front of each port
     a.add("bank select", lib_.mux2(kElement), selects * ports, activation(), selects);
     a.add("padding", lib_.mux2(kElement), ports, activation());
@@ -212,18 +219,19 @@ class Composer {
     a.add("wide port address", lib_.adder(kWord), 1, Event::pool_tap);
     a.add("wide port bank select", lib_.mux2(kElement), selects * columns_, Event::pool_tap,
           selects * columns_);
-    Unit w(list_, "memory", "weight");
-    const int weights = program_.array.weight_lanes();
+    if (program_.memory.activation_banks > 0) banks(a);
+    Unit w(list_, member_, "memory", "weight");
+    const int weights = program_.array.weight_lanes(member_);
     w.add("bank select", lib_.mux2(kElement), weights, Event::feed, weights);
     w.add("no feed", lib_.and_mask(kElement), weights, Event::feed, weights);
     const int parameter_bits = kWord * program_.parameters.lane_words;
-    Unit p(list_, "memory", "parameter");
+    Unit p(list_, member_, "memory", "parameter");
     const Event parameters = is() ? Event::vector : Event::setup_lane;
     p.add("bank select", lib_.mux2(parameter_bits), 1, parameters);
     p.add("address", lib_.adder(16), 1, parameters);
     if (is()) p.add("channel in memory", lib_.comparator(kCounter), 1, parameters);
     if (folds()) {
-      Unit sums(list_, "memory", "partial");
+      Unit sums(list_, member_, "memory", "partial");
       sums.add("add a fold", lib_.adder(kWord), columns_, Event::folded);
       sums.add("first fold", lib_.and_mask(kWord), columns_, Event::folded);
       sums.add("next row", lib_.adder(kCounter), 1, Event::folded, 1.0 / columns_);
@@ -231,14 +239,32 @@ class Composer {
       sums.add("result address", lib_.adder(kWord), 1, Event::vector);
     }
     if (program_.raw_output) {
-      Unit raw(list_, "memory", "accumulator");
+      Unit raw(list_, member_, "memory", "accumulator");
       raw.add("address in memory", lib_.comparator(kWord), 1, Event::store_beat);
     }
     dma();
   }
 
+  // Each reader compares its word with the one that its bank delivers and takes an element of any
+  // bank's word; each bank takes the word of any reader. The lanes of the wide port share what the
+  // array's rows have, as far as there are as many.
+  void banks(Unit& a) {
+    const int positions = program_.array.activation_lanes(member_);
+    const int lanes = std::max(0, columns_ - positions);
+    const int readers = positions + lanes;
+    const int banks = program_.memory.activation_banks;
+    const int elements = banks * program_.memory.activation_port_bytes - 1;
+    a.add("crossbar", lib_.mux2(kElement), 1.0 * positions * elements, activation(), elements);
+    a.add("crossbar, lanes", lib_.mux2(kElement), 1.0 * lanes * elements, Event::pool_tap,
+          1.0 * columns_ * elements);
+    a.add("word served", lib_.equality(kWord), positions, activation());
+    a.add("word served, lanes", lib_.equality(kWord), lanes, Event::pool_tap, columns_);
+    a.add("word of a bank", lib_.mux2(kWord), 1.0 * banks * (readers - 1), Event::word,
+          readers - 1);
+  }
+
   void dma() {
-    Unit d(list_, "memory", "dma");
+    Unit d(list_, member_, "memory", "dma");
     d.add("position", lib_.adder(kWord), 1, Event::beat);
     d.add("transfer end", lib_.adder(kWord), 1, Event::beat);
     d.add("transfer end", lib_.comparator(kWord), 1, Event::beat);
@@ -255,11 +281,11 @@ class Composer {
     // Rows that are not whole beats have to be turned into place.
     const int beat = program_.memory.dram_bytes_per_cycle;
     const ParameterFormat& format = program_.parameters;
-    const int stride =
-        program_.array.weight_lanes() + (program_.protection.checksum && !is() ? 2 : 0);
+    const int stride = program_.weight_stride();
     const bool whole_header =
-        is() ? 4 * format.lane_words % beat == 0 && 4 * format.tile_words % beat == 0
-             : format.header_bytes(columns_) % beat == 0;
+        program_.array.has(Dataflow::is)
+            ? 4 * format.lane_words % beat == 0 && 4 * format.tile_words % beat == 0
+            : format.header_bytes(columns_) % beat == 0;
     const bool aligned = stride % beat == 0 && whole_header;
     if (!aligned) {
       const int stages = ceil_log2(beat);
@@ -267,8 +293,40 @@ class Composer {
     }
   }
 
+  // A mixture: what each shared part takes its input from.
+  void sharing() {
+    const ArrayShape& array = program_.array;
+    const bool os_and_folds = array.has(Dataflow::os) && array.folds();
+    const bool is_and_others = array.has(Dataflow::is);
+    const int copies = program_.protection.tmr_pe ? 3 : 1;
+    const double n = static_cast<double>(rows_) * columns_ * copies;
+    Unit pe(list_, member_, "array", "pe");
+    if (os_and_folds) pe.add("own sum or sum above", lib_.mux2(kWord), n, Event::mac, copies);
+    if (is_and_others) {
+      pe.add("operand directions", lib_.mux2(kElement), 2 * n, Event::mac, 2 * copies);
+    }
+    Unit a(list_, member_, "memory", "activation");
+    if (array.has(Dataflow::ws)) {
+      a.add("tap or pixel is shared", lib_.mux2(kWord), 3, Event::feed, 3);
+    }
+    Unit v(list_, member_, "vector", "lane");
+    if (os_and_folds) v.add("array or partial sums", lib_.mux2(kWord), columns_, Event::lane);
+    Unit p(list_, member_, "memory", "parameter");
+    if (is_and_others) {
+      const int bits = kWord * program_.parameters.lane_words;
+      p.add("channel waits", lib_.mux2(bits), 1, is() ? Event::vector : Event::setup_lane);
+    }
+    if (!program_.protection.checksum) return;
+    Unit c(list_, member_, "resilience", "checksum");
+    if (os_and_folds) c.add("own sum or sum above", lib_.mux2(kWord), rows_, Event::row_feed);
+    if (is_and_others) {
+      c.add("operand directions", lib_.mux2(kElement + width("resilience.checksum.pe[].b")), rows_,
+            Event::row_feed);
+    }
+  }
+
   void vector_unit() {
-    Unit v(list_, "vector", "lane");
+    Unit v(list_, member_, "vector", "lane");
     const int product = width("vector.requantise.product[]");
     const int stages = width("vector.shift[]");
     v.add("bias", lib_.adder(kWord), columns_, Event::lane);
@@ -295,8 +353,9 @@ class Composer {
   }
 
   void checksum() {
-    Unit c(list_, "resilience", "checksum");
-    const int weight = width(is() ? "resilience.checksum.pe[].a" : "resilience.checksum.pe[].b");
+    Unit c(list_, member_, "resilience", "checksum");
+    const int weight = width(program_.array.only(Dataflow::is) ? "resilience.checksum.pe[].a"
+                                                               : "resilience.checksum.pe[].b");
     c.add("product", lib_.multiplier(kElement, weight), rows_, Event::row_feed);
     c.add("accumulate", lib_.adder(kWord), rows_, Event::row_feed);
     if (overlap() && folds()) {
@@ -330,14 +389,14 @@ class Composer {
   }
 
   void range() {
-    Unit r(list_, "resilience", "range");
+    Unit r(list_, member_, "resilience", "range");
     r.add("bounds", lib_.comparator(kWord), 2.0 * columns_, Event::lane, 2);
     r.add("out and gate", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
     r.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
   }
 
   void gradient() {
-    Unit g(list_, "resilience", "gradient");
+    Unit g(list_, member_, "resilience", "gradient");
     const int bits = width("resilience.gradient.difference.gradient[]");
     g.add("difference", lib_.adder(bits), columns_, Event::lane);
     g.add("bounds", lib_.comparator(bits), 2.0 * columns_, Event::lane, 2);
@@ -350,6 +409,7 @@ class Composer {
   }
 
   const Program& program_;
+  Dataflow member_;
   const std::vector<RegisterClass>& registers_;
   OperatorLibrary lib_;
   int rows_;
@@ -362,7 +422,26 @@ class Composer {
 std::vector<Component> components_of(const Program& program,
                                      const std::vector<RegisterClass>& registers,
                                      const Technology& technology) {
-  return Composer(program, registers, technology).compose();
+  std::vector<Component> all;
+  const auto built = [&all](const Component& c) {
+    double instances = 0;
+    for (const Component& other : all) {
+      const bool same = other.member != c.member && other.block == c.block &&
+                        other.unit == c.unit && other.purpose == c.purpose &&
+                        other.op.name == c.op.name;
+      if (same) instances += other.instances;
+    }
+    return instances;
+  };
+  for (const Dataflow member : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+    if (!program.array.has(member)) continue;
+    for (Component& c : Composer(program, member, registers, technology).compose()) {
+      // Area of what another member has not brought yet; energy for the layers of this one.
+      if (program.array.mixed()) c.instances = std::max(0.0, c.instances - built(c));
+      all.push_back(std::move(c));
+    }
+  }
+  return all;
 }
 
 }  // namespace sagitta

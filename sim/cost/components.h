@@ -20,8 +20,12 @@ struct Component {
   Operator op;
   double instances = 0;
   Event event = Event::cycle;
-  double per_event = 1;  // evaluations of the operator in one event
+  double per_event = 1;            // evaluations of the operator in one event
+  Dataflow member = Dataflow::os;  // in whose layers the event counts
 };
+
+// A mixture has the operators of each of its dataflows, once where several use the same, and the
+// multiplexers that share them.
 
 std::vector<Component> components_of(const Program& program,
                                      const std::vector<RegisterClass>& registers,

@@ -97,8 +97,8 @@ EnergyBill energy_of(const Program& program, const std::vector<RegisterClass>& r
     }
   }
   for (const Component& c : components_of(program, registers, technology)) {
-    bill.add(c.block, c.unit, c.purpose + ": " + c.op.name, activity.of(c.event) * c.per_event,
-             c.op.pj);
+    bill.add(c.block, c.unit, c.purpose + ": " + c.op.name,
+             activity.of(c.event, c.member) * c.per_event, c.op.pj);
   }
   const double dram = technology.at("energy.dram_bit");
   bill.add("dram", "dram", "bit read", 8 * activity.dma_bytes(), dram);

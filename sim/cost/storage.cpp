@@ -4,6 +4,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "schedule/dataflow_use.h"
+
 namespace sagitta {
 namespace {
 
@@ -65,7 +67,9 @@ constexpr Rule kRules[] = {
     {"control.sequencer.config", Loads::layer, true},
     {"control.sequencer", Loads::control, true},
     {"control.row", Loads::row_tile, true},
+    {"control.position", Loads::row_tile, true},
     {"control.next_row", Loads::row_tile, true},
+    {"memory.activation.pending", Loads::control, false},
     {"memory.activation.read", Loads::rows, false},
     {"memory.activation.vector", Loads::wide_read, true},
     {"memory.weight.read", Loads::lanes, false},
@@ -129,10 +133,11 @@ constexpr Rule kInputRules[] = {
     {"resilience.checksum.bias_sum", Loads::channel, false},
 };
 
-double count_loads(Loads loads, const Program& program, const Activity& activity) {
+// In the layers of one dataflow.
+double count_loads(Loads loads, const Program& program, const Activity& activity, Dataflow member) {
   const double rows = program.array.rows;
   const double columns = program.array.columns;
-  const auto of = [&](Event event) { return activity.of(event); };
+  const auto of = [&](Event event) { return activity.of(event, member); };
   switch (loads) {
     case Loads::rows:
       return of(Event::row_feed) / rows;
@@ -178,14 +183,27 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
   return of(Event::cycle);
 }
 
+// Of a class that is as long as the widest dataflow of a mixture needs, the part that layers of
+// this one use.
+double part_in_use(const std::string& path, const ArrayShape& array, Dataflow member) {
+  const auto part = [](int used, int built) { return static_cast<double>(used) / built; };
+  if (path.starts_with("array.skew_a") || path.starts_with("memory.activation.read") ||
+      path.starts_with("control.position")) {
+    return part(array.activation_lanes(member), array.activation_lanes());
+  }
+  if (path.starts_with("array.skew_b") || path.starts_with("memory.weight.read")) {
+    return part(array.weight_lanes(member), array.weight_lanes());
+  }
+  return 1;
+}
+
 struct Weights {
   double rows = 0;    // of weights, over all column tiles
   double header = 0;  // bytes
 };
 
 Weights delivered(const Program& program) {
-  const bool is = program.array.dataflow == Dataflow::is;
-  const int stride = program.array.weight_lanes() + (program.protection.checksum && !is ? 2 : 0);
+  const int stride = program.weight_stride();
   Weights w;
   for (const Transfer& t : program.transfers) {
     if (t.is_image) continue;
@@ -209,10 +227,12 @@ std::string unit_of(const RegisterClass& registers) {
   return path.substr(first + 1, path.find('.', first + 1) - first - 1);
 }
 
-FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& program,
-                            const Activity& activity) {
-  const std::string path = plain(registers.path);
-  const bool is = program.array.dataflow == Dataflow::is;
+namespace {
+
+// As layers of one dataflow use the class.
+FlipFlopRule rule_in(const std::string& path, const Program& program, const Activity& activity,
+                     Dataflow member) {
+  const bool is = member == Dataflow::is;
   const auto finds = [&path](const Rule& rule) { return path.starts_with(rule.prefix); };
   const Rule* found = std::find_if(std::begin(kInputRules), std::end(kInputRules), finds);
   bool known = is && found != std::end(kInputRules);
@@ -220,16 +240,35 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
     found = std::find_if(std::begin(kRules), std::end(kRules), finds);
     known = found != std::end(kRules);
   }
-  if (known) {
-    const Rule& rule = *found;
-    // A valid bit is new in every cycle; it has nothing to hold. A stationary operand has.
-    const std::string stays = is ? ".pe.a" : ".pe.b";
-    const bool holds = program.array.dataflow != Dataflow::os && path.ends_with(stays);
-    if (holds) return {true, true, count_loads(Loads::lanes, program, activity)};
-    const bool enable = rule.enable && !path.ends_with(".valid");
-    return {true, enable, count_loads(rule.loads, program, activity)};
+  if (!known) return {false, true, activity.of(Event::cycle, member)};
+  const Rule& rule = *found;
+  // A valid bit is new in every cycle; it has nothing to hold. A stationary operand has. The
+  // checksum column of a mixture keeps it in `b` whichever it is.
+  const bool renamed = program.array.mixed() && path.starts_with("resilience.checksum");
+  const std::string stays = is && !renamed ? ".pe.a" : ".pe.b";
+  const double part = part_in_use(path, program.array, member);
+  if (member != Dataflow::os && path.ends_with(stays)) {
+    return {true, true, part * count_loads(Loads::lanes, program, activity, member)};
   }
-  return {false, true, activity.of(Event::cycle)};
+  const bool enable = rule.enable && !path.ends_with(".valid");
+  return {true, enable, part * count_loads(rule.loads, program, activity, member)};
+}
+
+}  // namespace
+
+FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& program,
+                            const Activity& activity) {
+  const std::string path = plain(registers.path);
+  FlipFlopRule all{true, false, 0};
+  for (const Dataflow member : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+    if (!program.array.has(member)) continue;
+    if (program.array.mixed() && !used_in(path, member)) continue;
+    const FlipFlopRule rule = rule_in(path, program, activity, member);
+    all.known = all.known && rule.known;
+    all.enable = all.enable || rule.enable;
+    all.loads += rule.loads;
+  }
+  return all;
 }
 
 std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
@@ -239,22 +278,32 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
   const int all_lanes = bits * program.array.columns;
   const int beat = 8 * program.memory.dram_bytes_per_cycle;
   const double runs = activity.inferences();
-  const bool is = program.array.dataflow == Dataflow::is;
-  // A stationary weight is read once a part, a moving one once a row tile.
-  const bool once = program.array.dataflow == Dataflow::ws;
   const auto of = [&](Event event) { return activity.of(event); };
+  const auto in = [&](Event event, Dataflow member) { return activity.of(event, member); };
+  const auto of_others = [&](Event event) {  // than is
+    return in(event, Dataflow::os) + in(event, Dataflow::ws);
+  };
   const auto stored = [&](bool here) { return here ? of(Event::store_beat) * all_lanes : 0; };
-  if (path == "memory.activation.bank.word") {
+  if (path == "memory.activation.map.element") {
     const auto image = static_cast<double>(program.transfers.front().size);
+    const SramAccess results{true, of(Event::output) * bits, all_lanes};
+    const SramAccess beats{true, runs * image * 8, beat};
+    if (program.memory.activation_banks > 0) {  // whole words, whoever reads them
+      const int word = bits * program.memory.activation_port_bytes;
+      return {{false, of(Event::word) * word, word}, results, beats};
+    }
     // A padding tap is charged as a read: the counters do not tell them apart.
-    return {{false, of(is ? Event::lane_feed : Event::row_feed) * bits, bits},
+    const double reads = of_others(Event::row_feed) + in(Event::lane_feed, Dataflow::is);
+    return {{false, reads * bits, bits},
             {false, of(Event::pool_tap) * all_lanes + stored(!program.raw_output), all_lanes},
-            {true, of(Event::output) * bits, all_lanes},
-            {true, runs * image * 8, beat}};
+            results,
+            beats};
   }
   if (path == "memory.weight.bank.row.lane") {
     const int row = bits * program.array.weight_lanes();
-    const double reads = once ? of(Event::lane_feed) * bits : of(Event::feed) * row;
+    // A stationary weight is read once a part, a moving one once a row tile.
+    const double moving = in(Event::feed, Dataflow::os) + in(Event::feed, Dataflow::is);
+    const double reads = in(Event::lane_feed, Dataflow::ws) * bits + moving * row;
     return {{false, reads, row}, {true, runs * delivered(program).rows * row, beat}};
   }
   if (path == "memory.parameter.bank.lane.word" || path == "memory.parameter.bank.tile_word") {
@@ -262,12 +311,13 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     const ParameterFormat& format = program.parameters;
     const bool lanes = path.ends_with("lane.word");
     const int width = bits * (lanes ? format.lane_words : format.tile_words);
-    const Event read = !lanes ? Event::column_tile : is ? Event::vector : Event::setup_lane;
+    const double read = lanes ? of_others(Event::setup_lane) + in(Event::vector, Dataflow::is)
+                              : of(Event::column_tile);
     const double tile_bytes =
         4.0 * format.tile_words * static_cast<double>(program.transfers.size() - 1);
     const double header = delivered(program).header;
     const double part = header > 0 ? (lanes ? header - tile_bytes : tile_bytes) / header : 0;
-    return {{false, of(read) * width, width},
+    return {{false, read * width, width},
             {true, runs * delivered(program).header * 8 * part, beat}};
   }
   if (path == "memory.partial.row.lane") {
@@ -283,14 +333,17 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
             {true, of(Event::partial_write) / columns * bits, bits}};
   }
   if (path == "resilience.checksum.weight.bank.row") {
-    const double reads = once ? of(Event::lane_feed) / program.array.columns : of(Event::feed);
+    const double reads =
+        in(Event::lane_feed, Dataflow::ws) / program.array.columns + in(Event::feed, Dataflow::os);
     return {{false, reads * bits, bits}, {true, runs * delivered(program).rows * bits, bits}};
   }
   throw std::logic_error("the cost model has no rule for the memory " + registers.path);
 }
 
 int sram_banks(const RegisterClass& registers, const Program& program) {
-  return plain(registers.path) == "memory.activation.bank.word" ? 2 * program.array.rows : 2;
+  if (plain(registers.path) != "memory.activation.map.element") return 2;
+  const int banks = program.memory.activation_banks;
+  return 2 * (banks > 0 ? banks : program.array.rows);
 }
 
 }  // namespace sagitta

@@ -33,8 +33,9 @@ struct SramAccess {
 // Throws std::logic_error for a memory without a rule.
 std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
                                       const Activity& activity);
-// Banks that the memory needs for its ports, conflicts left out: a read port an array row in each
-// of the two halves of the activation memory, one wide port elsewhere.
+// Banks that the memory needs for its ports: in each of the two halves of the activation memory
+// those that it is said to have, or a read port an array row, conflicts left out; one wide port
+// elsewhere.
 int sram_banks(const RegisterClass& registers, const Program& program);
 
 }  // namespace sagitta

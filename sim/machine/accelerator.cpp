@@ -50,7 +50,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     partial_sums_->clock(clock_);
     partial_sums_->aligned(array_.sums);
     row = &partial_sums_->finished;
-    if (program.array.dataflow == Dataflow::is) weights_.channel(partial_sums_->channel);
+    if (program.array.has(Dataflow::is)) weights_.channel(partial_sums_->channel);
   }
   vector_.row(*row);
   vector_.parameters(weights_.parameters);

@@ -35,7 +35,7 @@ int Machine::unit_latency(const Program& program) {
 }
 
 std::vector<int> Machine::parameter_waits(const Program& program) {
-  if (program.array.dataflow != Dataflow::is) return {};
+  if (!program.array.has(Dataflow::is)) return {};
   const Protection& p = program.protection;
   // A register is loaded in the cycle before its stage uses it. Bias: as the finished sums appear.
   std::vector<int> waits{0, 1 + unit_latency(program)};
@@ -65,22 +65,20 @@ Machine::Machine(const Program& program, DataPath data_path)
                                                                           program, sequencer_)
                                        : std::nullopt),
       array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
-      partial_sums_(
-          program.array.dataflow != Dataflow::os
-              ? std::optional<PartialSums>(std::in_place, layout_, built_for(), sequencer_)
-              : std::nullopt),
+      partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
+                                                                       built_for(), sequencer_)
+                                          : std::nullopt),
       vector_(layout_, built_for(), sequencer_),
       checksum_(built_for().protection.checksum
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,
                                                       partial_sums())
                     : std::nullopt),
       checkers_([&] {
-        // Parameter words lie in the order in which the compiler packs them (schedule/compile.cpp).
+        // Parameter words lie in the order in which the compiler packs them (schedule/images.cpp).
         const Protection& protection = built_for().protection;
         std::vector<std::unique_ptr<SumChecker>> checkers;
-        const bool is = program.array.dataflow == Dataflow::is;
-        int lane_word = 2 + (protection.checksum && is ? 2 : 0);
-        int tile_word = protection.checksum && !is ? 1 : 0;
+        int lane_word = 2 + (protection.checksum && program.array.has(Dataflow::is) ? 2 : 0);
+        int tile_word = program.checksum_bytes() > 0 ? 1 : 0;
         const auto word = [&](const Checker& c) {
           int& next = c.granularity == Granularity::channel ? lane_word : tile_word;
           next += 2;
@@ -133,15 +131,21 @@ int Machine::layer() const {
   return std::clamp(static_cast<int>(s.layer) - 1, 0, layers);
 }
 
-SumVector Machine::drained() {
-  const std::byte* now = state_.now();
-  if (partial_sums_) return partial_sums_->output(now);
+bool Machine::folding() const {
+  return partial_sums_ && sequencer_.dataflow(control()) != Dataflow::os;
+}
+
+SumVector Machine::leaving() {
   const SequencerState& s = control();
-  return {s.drain2 != 0, false, s.drain_address2, array_.sums(now)};
+  return {s.drain2 != 0, false, s.drain_address2, array_.top(state_.now())};
+}
+
+SumVector Machine::drained() {
+  return folding() ? partial_sums_->output(state_.now()) : leaving();
 }
 
 std::int32_t Machine::parameter_channel() const {
-  const bool is = sequencer_.dataflow() == Dataflow::is;
+  const bool is = sequencer_.dataflow(control()) == Dataflow::is;
   return is ? partial_sums_->parameter_channel(state_.now()) : -1;
 }
 
@@ -168,7 +172,7 @@ void Machine::capture_store(const SequencerState& s) {
 
 // The array sees what the sequencer issued two cycles ago.
 void Machine::record_tile(const SequencerState& s) {
-  const bool os = sequencer_.dataflow() == Dataflow::os;
+  const bool os = sequencer_.dataflow(s) == Dataflow::os;
   if (sequencer_.issues_rows(s, reads_wait()) && (os ? s.weight_row : s.pixel) == 0) {
     tiles_.push_back({layer(), s.first_row, s.first_column,
                       os ? 0 : s.first_depth / program_->array.rows, cycle_ + 2, -1});
@@ -269,13 +273,14 @@ void Machine::count() {
   if (!waits) c.activation_reads += sequencer_.activations_read(s);
   if (const BankGrant* grant = bank_grant()) c.activation_words += grant->words();
   if (sequencer_.weight_row(s, waits) >= 0) ++c.weight_row_reads;
-  if (partial_sums_) {
+  const bool folds = folding();
+  if (folds) {
     const std::uint8_t tag = sequencer_.tag(state_.now());
     const int lanes = (tag & kTagValid) != 0 ? sequencer_.lanes(s) : 0;
     if ((tag & kTagFirstFold) == 0) c.partial_reads += lanes;
     if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
   }
-  if (partial_sums_ ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
+  if (folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
   if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
   if (accumulators_ && checked().valid && s.config.raw != 0) {
     c.accumulator_writes += sequencer_.lanes(s);
@@ -305,7 +310,7 @@ void Machine::step() {
   activations_.step(cycle, dma_, vector_.output(now), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
+  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
   array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
   const SumVector finished = checked();
   vector_.step(cycle, row, finished, activations_.vector(now), weights_);
@@ -327,7 +332,7 @@ void Machine::step() {
 void Machine::step_drain_path(const Cycle& cycle) {
   const std::byte* now = state_.now();
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.sums(now));
+  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
   vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
   SumVector sums = vector_.sums(now);
   for (const SumStage& stage : unit_delay_) {

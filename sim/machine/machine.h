@@ -139,7 +139,9 @@ class Machine {
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
-  // A row of finished sums on its way to the bias adder.
+  // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
+  // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
+  SumVector leaving();
   SumVector drained();
   // Input stationary: the channel whose parameters are being read, or -1.
   std::int32_t parameter_channel() const;
@@ -158,6 +160,7 @@ class Machine {
   static std::vector<int> parameter_waits(const Program& program);
 
  private:
+  bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
   void step_drain_path(const Cycle& cycle);
   void count();

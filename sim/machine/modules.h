@@ -159,14 +159,14 @@ class ArrayModule : public Block {
   InWire<BytesView> activations{"activations"};
   InWire<BytesView> weights{"weights"};
   InWire<ControlView> control{"control"};
-  OutWire<SumsView> sums{"sums"};  // the row that leaves
-  OutWire<SumVector> row{"row"};   // ... with its address, where it goes to the vector unit
+  OutWire<SumsView> sums{"sums"};  // aligned below the last row; where an operand is stationary
+  OutWire<SumVector> row{"row"};   // the row that leaves at the top, with its address
   ArrayModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.array()),
         sequencer_(machine.sequencer()),
-        sums_(machine, [](Machine& m) { return m.array().sums(m.state().now()); }),
-        row_(machine, [](Machine& m) { return m.drained(); }) {
+        sums_(machine, [](Machine& m) { return m.array().aligned(m.state().now()); }),
+        row_(machine, [](Machine& m) { return m.leaving(); }) {
     sums(sums_);
     row(row_);
   }
@@ -185,12 +185,13 @@ class ArrayModule : public Block {
 class PartialSumsModule : public Block {
  public:
   InWire<SumsView> aligned{"aligned"};
+  // Finished sums; of a mixture's output-stationary layers the row that leaves the array.
   OutWire<SumVector> finished{"finished"};
   OutWire<std::int32_t> channel{"channel"};  // input stationary: whose sums come next
   PartialSumsModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(*machine.partial_sums()),
-        finished_(machine, [](Machine& m) { return m.partial_sums()->output(m.state().now()); }),
+        finished_(machine, [](Machine& m) { return m.drained(); }),
         channel_(machine, [](Machine& m) { return m.parameter_channel(); }) {
     finished(finished_);
     channel(channel_);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "campaign/dataflows.h"
 #include "report/counter_report.h"
 
 namespace sagitta {
@@ -41,6 +42,7 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
     layers.push_back(
         {{"name", layer.name},
          {"operation", to_string(layer.kind)},
+         {"dataflow", dataflow_json(plan.array, layer)},
          {"M", plan.program.batch * layer.rows()},
          {"K", layer.depth()},
          {"N", layer.columns()},
@@ -75,7 +77,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["name"] = name;
   j["array"] = {{"rows", plan.array.rows},
                 {"cols", plan.array.columns},
-                {"dataflow", to_string(plan.array.dataflow)},
+                {"dataflow", dataflows_json(plan.array)},
                 {"overlap", plan.array.overlap}};
   j["scheme"] = plan.scheme.name;
   j["scheme_kind"] = plan.scheme.kind;

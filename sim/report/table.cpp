@@ -31,11 +31,22 @@ std::string overhead(double value) {
   return std::abs(value) < 5e-5 ? "0" : fmt::format("{:+.1f}", 100 * value);
 }
 
+// "os" is not worth a word; of a mixture the layers that differ are named.
+std::string dataflow_name(const ordered_json& array) {
+  if (!array.contains("dataflow")) return "";
+  const ordered_json& dataflow = array.at("dataflow");
+  if (dataflow.is_string()) return dataflow == "os" ? "" : " " + dataflow.get<std::string>();
+  std::string name = " " + dataflow.at("default").get<std::string>();
+  for (const auto& [layer, each] : dataflow.at("layers").items()) {
+    name += fmt::format(" {}={}", layer, each.get<std::string>());
+  }
+  return name;
+}
+
 std::string array_name(const ordered_json& c) {
-  const auto dataflow = c.at("array").value("dataflow", "os");
   const bool overlap = c.at("array").value("overlap", false);
   return fmt::format("{}x{}{}{}", c.at("array").at("rows").get<int>(),
-                     c.at("array").at("cols").get<int>(), dataflow == "os" ? "" : " " + dataflow,
+                     c.at("array").at("cols").get<int>(), dataflow_name(c.at("array")),
                      overlap ? " overlap" : "");
 }
 

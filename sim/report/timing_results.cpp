@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/version.h"
+#include "campaign/dataflows.h"
 #include "report/counter_report.h"
 #include "report/table.h"
 
@@ -38,14 +39,13 @@ ordered_json head(const TimingRun& run) {
 }
 
 ordered_json identity(const TimedMachine& m, const TimingRun& run) {
-  return {{"name", m.name},
-          {"array",
-           {{"rows", m.array.rows},
-            {"cols", m.array.columns},
-            {"dataflow", to_string(m.array.dataflow)}}},
-          {"scheme", m.scheme.name},
-          {"scheme_kind", m.scheme.kind},
-          {"workload", run.workload().name}};
+  return {
+      {"name", m.name},
+      {"array",
+       {{"rows", m.array.rows}, {"cols", m.array.columns}, {"dataflow", dataflows_json(m.array)}}},
+      {"scheme", m.scheme.name},
+      {"scheme_kind", m.scheme.kind},
+      {"workload", run.workload().name}};
 }
 
 ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
@@ -54,8 +54,12 @@ ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
   for (std::size_t i = 0; i < w.layers.size(); ++i) {
     const WorkLayer& l = w.layers[i];
     const LayerCounters& c = m.counters[i];
+    const bool multiplies =
+        m.program.layers[i].operation == static_cast<std::uint8_t>(LayerOperation::gemm);
     layers.push_back({{"name", l.name},
                       {"operation", to_string(l.kind)},
+                      {"dataflow", multiplies ? ordered_json(to_string(m.program.dataflow(i)))
+                                              : ordered_json(nullptr)},
                       {"M", w.batch * l.rows()},
                       {"K", l.depth()},
                       {"N", l.columns()},

@@ -11,10 +11,6 @@
 namespace sagitta {
 namespace {
 
-int ceil_div(int a, int b) {
-  return (a + b - 1) / b;
-}
-
 LayerOperation operation_of(LayerKind kind) {
   switch (kind) {
     case LayerKind::gemm:
@@ -28,7 +24,7 @@ LayerOperation operation_of(LayerKind kind) {
   return LayerOperation::accumulate;
 }
 
-// The banks come from assign_banks().
+// The maps' places come from assign_places().
 LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch) {
   Window w = layer.window;
   if (layer.kind == LayerKind::add) {  // two taps at the same place, of one map and of the other
@@ -67,7 +63,9 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   d.image_step =
       static_cast<std::int32_t>(image - std::int64_t{d.span_y} * layer.input.width * channels);
   // As many pixels on as the array takes at once: whole maps, rows of a map, pixels of a row.
-  const int step = array.activation_lanes();
+  const Dataflow dataflow = gemm ? array.dataflow_of(layer.name) : array.first();
+  d.dataflow = static_cast<std::uint8_t>(dataflow);
+  const int step = array.activation_lanes(dataflow);
   d.tile_y = (step / layer.output.width) % layer.output.height * w.stride_h;
   d.tile_x = (step % layer.output.width) * w.stride_w;
   d.tile_address =
@@ -86,10 +84,10 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   return d;
 }
 
-// A map occupies a bank from the layer that writes it to the last one that reads it; the image, in
-// bank 0, from the start, and the logits to the end. Each layer writes the lowest bank that is
-// free; a chain of layers takes two.
-void assign_banks(const Network& network, Program& program) {
+// A map has a place in the memory from the layer that writes it to the last one that reads it; the
+// image, in place 0, from the start, and the logits to the end. Each layer writes the lowest place
+// that is free; a chain of layers takes two.
+void assign_places(const Network& network, Program& program) {
   const int count = static_cast<int>(network.layers.size());
   std::vector<int> last_read(static_cast<std::size_t>(count) + 1, -1);  // [map + 1]
   const auto operands = [&](int layer) {
@@ -101,28 +99,28 @@ void assign_banks(const Network& network, Program& program) {
   for (int i = 0; i < count; ++i) {
     for (unsigned o = 0; o < operands(i); ++o) last_read[source(i, o)] = i;
   }
-  std::vector<int> bank_of{0};               // [map + 1]
-  std::vector<int> free_from{last_read[0]};  // by bank: the last layer that needs what it holds
+  std::vector<int> place_of{0};              // [map + 1]
+  std::vector<int> free_from{last_read[0]};  // by place: the last layer that needs what it holds
   for (int i = 0; i < count; ++i) {
     LayerDescriptor& d = program.layers[static_cast<std::size_t>(i)];
-    d.input_bank = static_cast<std::uint8_t>(bank_of[source(i, 0)]);
-    d.second_bank = static_cast<std::uint8_t>(bank_of[source(i, operands(i) - 1)]);
+    d.input_map = static_cast<std::uint8_t>(place_of[source(i, 0)]);
+    d.second_map = static_cast<std::uint8_t>(place_of[source(i, operands(i) - 1)]);
     const auto free =
         std::find_if(free_from.begin(), free_from.end(), [i](int last) { return last < i; });
-    const auto bank = free - free_from.begin();
+    const auto place = free - free_from.begin();
     if (free == free_from.end()) free_from.push_back(0);
-    free_from[static_cast<std::size_t>(bank)] =
+    free_from[static_cast<std::size_t>(place)] =
         std::max(i, last_read[static_cast<std::size_t>(i) + 1]);
-    bank_of.push_back(static_cast<int>(bank));
-    d.output_bank = static_cast<std::uint8_t>(bank);
+    place_of.push_back(static_cast<int>(place));
+    d.output_map = static_cast<std::uint8_t>(place);
   }
   program.activation_maps = std::max<int>(2, static_cast<int>(free_from.size()));
 }
 
-ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
+ParameterFormat format_of(const Protection& p, const ArrayShape& array) {
   ParameterFormat f;
-  if (p.checksum && dataflow == Dataflow::is) f.lane_words += 2;
-  if (p.checksum && dataflow != Dataflow::is) f.tile_words += 1;
+  if (p.checksum && array.has(Dataflow::is)) f.lane_words += 2;
+  if (p.checksum && !array.only(Dataflow::is)) f.tile_words += 1;
   for (const Checker* c : {&p.range, &p.gradient}) {
     if (!c->present) continue;
     (c->granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
@@ -130,61 +128,21 @@ ParameterFormat format_of(const Protection& p, Dataflow dataflow) {
   return f;
 }
 
-// The DRAM image of one column tile; see Transfer.
-Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
-                     const Program& program) {
-  const int lanes = program.array.columns;
-  const int first_column = tile.first;
-  const int valid = tile.lanes;
-  const Protection& p = program.protection;
-  Transfer t;
-  const auto word = [&t](std::uint32_t value) {
-    for (int i = 0; i < 4; ++i) t.bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-  };
-  const auto pair = [&word](const Bounds& b) {
-    word(static_cast<std::uint32_t>(b.low));
-    word(static_cast<std::uint32_t>(b.high));
-  };
-  for (int lane = 0; lane < lanes; ++lane) {
-    const bool used = lane < valid;
-    const auto n = static_cast<std::size_t>(first_column) + static_cast<std::size_t>(lane);
-    word(used ? static_cast<std::uint32_t>(layer.bias[n]) : 0);
-    word(used ? layer.scale[n].mantissa | std::uint32_t{layer.scale[n].shift} << kMantissaBits : 0);
-    for (const Checker* c : {&p.range, &p.gradient}) {
-      if (c->present && c->granularity == Granularity::channel) {
-        pair(used ? bounds_of(*c, gemm_index, first_column + lane) : Bounds{});
-      }
+// What the network needs of the dataflows that an experiment names: the first one, and the layers
+// that differ from it.
+ArrayShape needed(const Network& network, const ArrayShape& array) {
+  ArrayShape shape = array;
+  shape.layer_dataflows.clear();
+  for (const Layer& layer : network.layers) {
+    if (layer.kind == LayerKind::gemm) {
+      shape.layer_dataflows[layer.name] = array.dataflow_of(layer.name);
     }
   }
-  if (p.checksum) {
-    std::uint32_t bias_sum = 0;
-    const auto first = static_cast<std::size_t>(first_column);
-    for (int lane = 0; lane < valid; ++lane) {
-      bias_sum += static_cast<std::uint32_t>(layer.bias[first + static_cast<std::size_t>(lane)]);
-    }
-    word(bias_sum);
-  }
-  for (const Checker* c : {&p.range, &p.gradient}) {
-    if (c->present && c->granularity == Granularity::layer) pair(bounds_of(*c, gemm_index, 0));
-  }
-  for (int k = 0; k < layer.depth(); ++k) {
-    int sum = 0;
-    for (int lane = 0; lane < lanes; ++lane) {
-      const int w =
-          lane < valid
-              ? layer.weights[static_cast<std::size_t>(k) * layer.columns() + first_column + lane]
-              : 0;
-      sum += w;
-      t.bytes.push_back(static_cast<std::uint8_t>(w));
-    }
-    if (p.checksum) {
-      t.bytes.push_back(static_cast<std::uint8_t>(sum));
-      t.bytes.push_back(static_cast<std::uint8_t>(sum >> 8));
-    }
-  }
-  t.header = program.parameters.header_bytes(lanes);
-  t.size = static_cast<std::int64_t>(t.bytes.size());
-  return t;
+  if (shape.layer_dataflows.empty()) return shape;
+  shape.dataflow = shape.layer_dataflows.begin()->second;
+  shape.dataflow = shape.first();
+  std::erase_if(shape.layer_dataflows, [&](const auto& l) { return l.second == shape.dataflow; });
+  return shape;
 }
 
 // Zeros in place of the values that a layer does not have.
@@ -213,16 +171,37 @@ std::int64_t fit(std::int64_t requested, std::int64_t needed, std::int64_t least
 std::int64_t partial_rows(const Network& network, const ArrayShape& array,
                           const MemoryShape& memory, int batch) {
   constexpr std::int64_t kUsual = 1024;
-  if (array.dataflow == Dataflow::os) return 0;
+  if (!array.folds()) return 0;
   if (memory.partial_rows != 0) return memory.partial_rows;
   std::int64_t most = 1;
   for (const Layer& layer : network.layers) {
     if (layer.kind != LayerKind::gemm) continue;
-    most = std::max(most, array.dataflow == Dataflow::is ? std::int64_t{layer.columns()}
-                                                         : std::int64_t{batch} * layer.rows());
+    const Dataflow dataflow = array.dataflow_of(layer.name);
+    if (dataflow == Dataflow::ws) most = std::max(most, std::int64_t{batch} * layer.rows());
+    if (dataflow == Dataflow::is) most = std::max(most, std::int64_t{layer.columns()});
   }
   return std::min(kUsual,
                   static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(most))));
+}
+
+// Resolves program.memory.weight_rows.
+void size_weights(const Network& network, std::int64_t requested, const std::string& where,
+                  Program& program) {
+  std::int64_t least = 1;
+  std::int64_t most = 1;
+  std::string deepest = "any layer";
+  for (const Layer& layer : network.layers) {
+    if (layer.kind != LayerKind::gemm) continue;
+    const WeightRows rows = weight_rows(layer, program);
+    most = std::max(most, rows.most);
+    if (rows.least <= least) continue;
+    least = rows.least;
+    const bool is = program.array.dataflow_of(layer.name) == Dataflow::is;
+    deepest = fmt::format("{} of layer {} (K = {})", is ? "one channel" : "a column tile",
+                          layer.name, layer.depth());
+  }
+  program.memory.weight_rows =
+      fit(requested, requested == 0 ? most : least, 64, where, "$.memory.weight_rows", deepest);
 }
 
 // Elements of a bank's word, after a check that banks and words divide addresses by their bits.
@@ -247,6 +226,7 @@ int activation_port_bytes(const ArrayShape& array, const MemoryShape& memory,
 // declares; what does not fit them is refused here, before it could wrap in the machine.
 void check_register_widths(const Layer& layer, const ArrayShape& array, int batch,
                            const std::string& where) {
+  const int step = array.activation_lanes(array.dataflow_of(layer.name));
   const auto check = [&](const char* what, std::int64_t value, int bits) {
     if (value >= 0 && value < (std::int64_t{1} << bits)) return;
     throw InputError(
@@ -266,8 +246,7 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
   check("kernel height or width", std::max(w.kernel_h, w.kernel_w), 8);
   check("one output row's span", std::int64_t{w.stride_w} * layer.output.width, 23);
   check("one output map's span", std::int64_t{w.stride_h} * layer.output.height, 23);
-  check("one array height's step",
-        std::int64_t{array.activation_lanes()} * std::max(w.stride_h, w.stride_w), 23);
+  check("one array height's step", std::int64_t{step} * std::max(w.stride_h, w.stride_w), 23);
   check("input elements",
         std::int64_t{batch} * layer.input.height * layer.input.width * layer.input.channels, 30);
   check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);
@@ -285,14 +264,15 @@ std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most) {
   return tiles;
 }
 
-Program compile(const Network& network, const ArrayShape& array, const MemoryShape& memory,
+Program compile(const Network& network, const ArrayShape& requested, const MemoryShape& memory,
                 const Protection& protection, const std::string& where, int batch) {
   Program program;
   program.batch = batch;
-  program.array = array;
+  program.array = needed(network, requested);
+  const ArrayShape& array = program.array;
   program.memory = memory;
   program.protection = protection;
-  program.parameters = format_of(protection, array.dataflow);
+  program.parameters = format_of(protection, array);
   program.input = network.input;
   constexpr std::size_t kMostLayers = 255;        // 8-bit layer counter
   constexpr std::size_t kMostTransfers = 65'000;  // 16-bit transfer and column tile counters
@@ -310,8 +290,6 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
 
   std::int64_t largest_map = 1;
   std::string largest_map_layer = "the input";
-  std::int64_t deepest = 1;
-  std::string deepest_layer = "any layer";
   for (const Layer& layer : network.layers) {
     for (const FeatureShape& shape : {layer.input, layer.output}) {
       const std::int64_t elements = std::int64_t{batch} * shape.elements();
@@ -323,23 +301,12 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
                         shape.height, shape.width, shape.channels);
       }
     }
-    if (layer.kind == LayerKind::gemm && layer.depth() > deepest) {
-      deepest = layer.depth();
-      deepest_layer = fmt::format("a column tile of layer {} (K = {})", layer.name, layer.depth());
-    }
   }
   program.memory.activation_port_bytes = activation_port_bytes(array, memory, where);
   program.memory.partial_rows = partial_rows(network, array, memory, batch);
-  if (array.dataflow == Dataflow::is) {
-    // Of each channel a row of weights a fold; as many channels as there are partial sums for.
-    deepest = ceil_div(static_cast<int>(deepest), array.rows);
-    deepest_layer.replace(0, deepest_layer.find("layer"), "one channel of ");
-    if (memory.weight_rows == 0) deepest = most_weight_rows(network, program);
-  }
   program.memory.activation_bytes = fit(memory.activation_bytes, largest_map, 1024, where,
                                         "$.memory.activation_bytes", largest_map_layer);
-  program.memory.weight_rows =
-      fit(memory.weight_rows, deepest, 64, where, "$.memory.weight_rows", deepest_layer);
+  size_weights(network, memory.weight_rows, where, program);
 
   Transfer image;
   image.is_image = true;
@@ -358,14 +325,12 @@ Program compile(const Network& network, const ArrayShape& array, const MemorySha
     const Layer zeros = layer.has_values() ? Layer{} : with_zeros(layer);
     const Layer& source = layer.has_values() ? layer : zeros;
     for (const ColumnTile& tile : column_tiles(d.columns, d.group_columns, d.tile_channels)) {
-      program.transfers.push_back(array.dataflow == Dataflow::is
-                                      ? channel_tile(source, gemm_index, tile, program)
-                                      : column_tile(source, gemm_index, tile, program));
+      program.transfers.push_back(column_tile(source, gemm_index, tile, program));
       if (!layer.has_values()) program.transfers.back().bytes = {};  // as long, but without bytes
     }
     ++gemm_index;
   }
-  assign_banks(network, program);
+  assign_places(network, program);
   if (program.transfers.size() > kMostTransfers) {
     throw InputError(where, "$.array.cols",
                      fmt::format("the network needs {} column tiles", program.transfers.size() - 1),

@@ -36,7 +36,7 @@ void check_cycles(const std::string& place, const LayerCounters& c) {
 
 // Sums that wait for a later fold: each of M N once a fold but the last.
 std::int64_t kept_sums(const Program& program, const LayerDescriptor& layer) {
-  if (program.array.dataflow == Dataflow::os) return 0;
+  if (static_cast<Dataflow>(layer.dataflow) == Dataflow::os) return 0;
   const std::int64_t rows = program.array.rows;
   const std::int64_t folds = (layer.depth + rows - 1) / rows;
   return (folds - 1) * layer.rows * layer.columns;

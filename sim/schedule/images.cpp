@@ -9,6 +9,105 @@ std::int64_t folds_of(const Layer& layer, const ArrayShape& array) {
   return (layer.depth() + array.rows - 1) / array.rows;
 }
 
+// The bytes of a column tile of one layer, part by part.
+class Image {
+ public:
+  Image(const Layer& layer, int gemm_index, const Program& program)
+      : layer_(layer),
+        gemm_index_(gemm_index),
+        program_(program),
+        protection_(program.protection),
+        is_(program.array.dataflow_of(layer.name) == Dataflow::is) {}
+
+  // Of channels [first, end), of which those up to `valid` exist.
+  void parameters(int first, int valid, int end) {
+    // Where the number of channels varies, the words of the tile stand first.
+    const bool tile_first = program_.array.has(Dataflow::is);
+    if (tile_first) tile_words(first, valid);
+    for (int column = first; column < end; ++column) {
+      column < valid ? lane_words(column) : unused_lane_words();
+    }
+    if (!tile_first) tile_words(first, valid);
+    transfer_.header = static_cast<std::int64_t>(transfer_.bytes.size());
+  }
+  // One row of the scratchpad: weight(i) of the i-th of `count` lanes, and what is behind them.
+  template <typename Weight>
+  void row(int count, const Weight& weight) {
+    int sum = 0;
+    for (int i = 0; i < program_.array.weight_lanes(); ++i) {
+      const int w = i < count ? weight(i) : 0;
+      sum += w;
+      transfer_.bytes.push_back(static_cast<std::uint8_t>(w));
+    }
+    if (program_.checksum_bytes() == 0) return;
+    if (is_) sum = 0;  // the checksum column adds up activations
+    transfer_.bytes.push_back(static_cast<std::uint8_t>(sum));
+    transfer_.bytes.push_back(static_cast<std::uint8_t>(sum >> 8));
+  }
+  int weight(int k, int n) const {
+    return k < layer_.depth() ? layer_.weights[static_cast<std::size_t>(k) * layer_.columns() +
+                                               static_cast<std::size_t>(n)]
+                              : 0;
+  }
+  Transfer finish() {
+    transfer_.size = static_cast<std::int64_t>(transfer_.bytes.size());
+    return std::move(transfer_);
+  }
+
+ private:
+  void word(std::uint32_t value) {
+    for (int i = 0; i < 4; ++i) {
+      transfer_.bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+    }
+  }
+  template <typename BoundsOf>
+  void bounds(Granularity granularity, const BoundsOf& of) {
+    for (const Checker* c : {&protection_.range, &protection_.gradient}) {
+      if (!c->present || c->granularity != granularity) continue;
+      const Bounds b = of(*c);
+      word(static_cast<std::uint32_t>(b.low));
+      word(static_cast<std::uint32_t>(b.high));
+    }
+  }
+  std::uint32_t bias(int column) const {
+    return static_cast<std::uint32_t>(layer_.bias[static_cast<std::size_t>(column)]);
+  }
+  void tile_words(int first, int valid) {
+    if (program_.checksum_bytes() > 0) {
+      std::uint32_t sum = 0;
+      for (int column = first; column < valid && !is_; ++column) sum += bias(column);
+      word(sum);
+    }
+    bounds(Granularity::layer, [&](const Checker& c) { return bounds_of(c, gemm_index_, 0); });
+  }
+  void lane_words(int column) {
+    const FixedScale& scale = layer_.scale[static_cast<std::size_t>(column)];
+    word(bias(column));
+    word(scale.mantissa | std::uint32_t{scale.shift} << kMantissaBits);
+    if (protection_.checksum && program_.array.has(Dataflow::is)) {
+      // Every pixel of a vector has the channel's bias.
+      const auto columns = static_cast<std::uint32_t>(program_.array.columns);
+      const auto pixels = static_cast<std::uint32_t>(program_.batch * layer_.rows());
+      word(is_ ? bias(column) * columns : 0);
+      word(is_ ? bias(column) * ((pixels - 1) % columns + 1) : 0);
+    }
+    bounds(Granularity::channel,
+           [&](const Checker& c) { return bounds_of(c, gemm_index_, column); });
+  }
+  void unused_lane_words() {
+    const bool sums = protection_.checksum && program_.array.has(Dataflow::is);
+    for (int i = 0; i < (sums ? 4 : 2); ++i) word(0);
+    bounds(Granularity::channel, [](const Checker&) { return Bounds{}; });
+  }
+
+  const Layer& layer_;
+  int gemm_index_;
+  const Program& program_;
+  const Protection& protection_;
+  bool is_;
+  Transfer transfer_;
+};
+
 }  // namespace
 
 Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
@@ -21,7 +120,7 @@ Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
 }
 
 int tile_channels(const Layer& layer, const Program& program) {
-  if (program.array.dataflow != Dataflow::is || layer.kind != LayerKind::gemm) {
+  if (layer.kind != LayerKind::gemm || program.array.dataflow_of(layer.name) != Dataflow::is) {
     return program.array.columns;
   }
   const std::int64_t stored = program.memory.weight_rows / folds_of(layer, program.array);
@@ -29,63 +128,34 @@ int tile_channels(const Layer& layer, const Program& program) {
       std::min<std::int64_t>({layer.columns(), program.memory.partial_rows, stored}));
 }
 
-std::int64_t most_weight_rows(const Network& network, const Program& program) {
-  std::int64_t most = 1;
-  for (const Layer& layer : network.layers) {
-    if (layer.kind != LayerKind::gemm) continue;
-    const std::int64_t channels =
-        std::min<std::int64_t>(layer.columns(), program.memory.partial_rows);
-    most = std::max(most, folds_of(layer, program.array) * channels);
+WeightRows weight_rows(const Layer& layer, const Program& program) {
+  if (program.array.dataflow_of(layer.name) != Dataflow::is) {
+    return {layer.depth(), layer.depth()};
   }
-  return most;
+  const std::int64_t folds = folds_of(layer, program.array);
+  return {folds, folds * std::min<std::int64_t>(layer.columns(), program.memory.partial_rows)};
 }
 
-Transfer channel_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
-                      const Program& program) {
+Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
+                     const Program& program) {
   const ArrayShape& array = program.array;
-  const Protection& p = program.protection;
   const int first = tile.first;
-  const int end = first + tile.lanes;
-  Transfer t;
-  const auto word = [&t](std::uint32_t value) {
-    for (int i = 0; i < 4; ++i) t.bytes.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-  };
-  const auto pair = [&word](const Bounds& b) {
-    word(static_cast<std::uint32_t>(b.low));
-    word(static_cast<std::uint32_t>(b.high));
-  };
-  for (const Checker* c : {&p.range, &p.gradient}) {
-    if (c->present && c->granularity == Granularity::layer) pair(bounds_of(*c, gemm_index, 0));
-  }
-  const int pixels = program.batch * layer.rows();
-  const auto last = static_cast<std::uint32_t>((pixels - 1) % array.columns + 1);
-  for (int column = first; column < end; ++column) {
-    const auto n = static_cast<std::size_t>(column);
-    const auto bias = static_cast<std::uint32_t>(layer.bias[n]);
-    word(bias);
-    word(layer.scale[n].mantissa | std::uint32_t{layer.scale[n].shift} << kMantissaBits);
-    if (p.checksum) {  // every pixel of a vector has the channel's bias
-      word(bias * static_cast<std::uint32_t>(array.columns));
-      word(bias * last);
+  const int valid = first + tile.lanes;
+  const bool is = array.dataflow_of(layer.name) == Dataflow::is;
+  Image image(layer, gemm_index, program);
+  image.parameters(first, valid, is ? valid : first + array.columns);
+  if (!is) {
+    for (int k = 0; k < layer.depth(); ++k) {
+      image.row(tile.lanes, [&](int lane) { return image.weight(k, first + lane); });
     }
-    for (const Checker* c : {&p.range, &p.gradient}) {
-      if (c->present && c->granularity == Granularity::channel) {
-        pair(bounds_of(*c, gemm_index, column));
-      }
-    }
+    return image.finish();
   }
-  t.header = static_cast<std::int64_t>(t.bytes.size());
   for (int k0 = 0; k0 < layer.depth(); k0 += array.rows) {
-    for (int n = first; n < end; ++n) {
-      for (int k = k0; k < k0 + array.rows; ++k) {
-        const std::size_t at = static_cast<std::size_t>(k) * layer.columns() + n;
-        t.bytes.push_back(k < layer.depth() ? static_cast<std::uint8_t>(layer.weights[at])
-                                            : std::uint8_t{0});
-      }
+    for (int n = first; n < valid; ++n) {
+      image.row(array.rows, [&](int r) { return image.weight(k0 + r, n); });
     }
   }
-  t.size = static_cast<std::int64_t>(t.bytes.size());
-  return t;
+  return image.finish();
 }
 
 }  // namespace sagitta

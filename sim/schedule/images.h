@@ -13,12 +13,16 @@ Bounds bounds_of(const Checker& checker, int gemm_index, int column);
 // Input stationary: channels of a column tile of this layer, as many as the memories hold; the
 // array's columns in the other dataflows.
 int tile_channels(const Layer& layer, const Program& program);
-// Input stationary: rows of the weight scratchpad that let every layer's column tiles have as many
-// channels as there are partial sums for.
-std::int64_t most_weight_rows(const Network& network, const Program& program);
 
-// Input stationary: the image of a column tile.
-Transfer channel_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
-                      const Program& program);
+// Rows of the weight scratchpad that a gemm layer cannot do without, and those that let its column
+// tiles have as many channels as there are partial sums for (is; otherwise the same).
+struct WeightRows {
+  std::int64_t least, most;
+};
+WeightRows weight_rows(const Layer& layer, const Program& program);
+
+// The DRAM image of one column tile; see Transfer. The layer has values.
+Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
+                     const Program& program);
 
 }  // namespace sagitta

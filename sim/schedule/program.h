@@ -2,7 +2,9 @@
 // in, compiled from a Network for one array shape and one protection scheme.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,15 +35,43 @@ inline Dataflow dataflow_from(const std::string& name) {
 struct ArrayShape {
   int rows = 16;
   int columns = 16;
-  Dataflow dataflow = Dataflow::os;
+  Dataflow dataflow = Dataflow::os;  // of the layers that `layer_dataflows` does not name
   // Every PE has a second register, which takes a finished sum (os) or the next stationary operand
   // (ws, is), so that one tile's or fold's drain or preload passes behind the other's products.
   bool overlap = false;
+  // Layers by name. A machine of more than one dataflow, a mixture, has what each of them needs.
+  std::map<std::string, Dataflow> layer_dataflows{};
+
+  Dataflow dataflow_of(const std::string& layer) const {
+    const auto found = layer_dataflows.find(layer);
+    return found == layer_dataflows.end() ? dataflow : found->second;
+  }
+  bool has(Dataflow member) const {
+    return dataflow == member || std::any_of(layer_dataflows.begin(), layer_dataflows.end(),
+                                             [&](const auto& l) { return l.second == member; });
+  }
+  bool only(Dataflow member) const { return has(member) && !mixed(); }
+  bool mixed() const {
+    return std::any_of(layer_dataflows.begin(), layer_dataflows.end(),
+                       [this](const auto& l) { return l.second != dataflow; });
+  }
+  bool folds() const { return has(Dataflow::ws) || has(Dataflow::is); }
+  // The member that comes first in the order os, ws, is: that of layers without a product, too.
+  Dataflow first() const {
+    return has(Dataflow::os) ? Dataflow::os : has(Dataflow::ws) ? Dataflow::ws : Dataflow::is;
+  }
   // Activations that enter the array in one cycle: one a row, or (is) a column. Also the output
   // pixels that a tile has at once, where its lanes or rows are pixels (os, is).
-  int activation_lanes() const { return dataflow == Dataflow::is ? columns : rows; }
-  // Weights that the scratchpad hands over in one cycle: a row of it.
-  int weight_lanes() const { return dataflow == Dataflow::is ? rows : columns; }
+  int activation_lanes(Dataflow member) const { return member == Dataflow::is ? columns : rows; }
+  // Weights that enter in one cycle.
+  int weight_lanes(Dataflow member) const { return member == Dataflow::is ? rows : columns; }
+  // Of the widest member: what is built.
+  int activation_lanes() const {
+    return std::max(only(Dataflow::is) ? 0 : rows, has(Dataflow::is) ? columns : 0);
+  }
+  int weight_lanes() const {
+    return std::max(only(Dataflow::is) ? 0 : columns, has(Dataflow::is) ? rows : 0);
+  }
   bool operator==(const ArrayShape&) const = default;
 };
 
@@ -52,7 +82,8 @@ struct MemoryShape {
   int activation_banks = 0;
   // Elements of such a word, a power of two up to 256; 0: the array's columns, rounded up to one.
   int activation_port_bytes = 0;
-  // Rows of `columns` weights (is: of `rows` weights) in one of two banks; 0: as above.
+  // Rows of `columns` weights (is: of `rows` weights; a mixture: the longer) in one of two banks;
+  // 0: as above.
   std::int64_t weight_rows = 0;
   // Rows of `columns` partial sums that a tile's folds add up in; 0: all output pixels (is: output
   // channels) of the largest layer, but at most 1,024. Output stationary needs none.
@@ -98,13 +129,14 @@ struct LayerDescriptor {
   std::int8_t input_zero_point, output_zero_point, output_min, output_max;
   std::uint8_t operation;  // LayerOperation
   std::uint8_t raw;        // 1: int32 sums go to the accumulator buffer
-  // Activation banks. Taps of a pooling window's first column are read from the first one, others
+  // Activation maps. Taps of a pooling window's first column are read from the first one, others
   // from the second: an add is a window of one row and two columns, in two maps.
-  std::uint8_t input_bank, second_bank, output_bank;
+  std::uint8_t input_map, second_map, output_map;
   // accumulate: what a tap counts, likewise; mantissas over one shift.
   std::uint32_t tap_scale, second_scale;
   std::uint8_t tap_shift;
   std::int8_t second_zero_point;
+  std::uint8_t dataflow;  // Dataflow; a register in a mixture only
 };
 
 // A column tile: output channels of one group, `most` of them but for the group's last tile.
@@ -120,6 +152,9 @@ std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most);
 // Input stationary, where a column tile has any number of channels:
 // [tile words x 4 bytes][channels x lane_words x 4 bytes]
 // [for each fold, for each channel: `array rows` weights, zero beyond K].
+// In a mixture with input stationary tile words come first for every layer, and all rows of weights
+// are as long as the longest, zeros behind, with 2 bytes of checksum weight where there is a
+// detector.
 struct Transfer {
   bool is_image = false;
   std::int64_t header = 0;          // bytes of parameters, before the weights
@@ -130,15 +165,16 @@ struct Transfer {
 
 struct ParameterFormat {
   // Bias; scale (mantissa | shift << 24); input stationary with a detector: the biases of a whole
-  // tile of pixels and of the last one; then the checkers' lane words.
+  // tile of pixels and of the last one; then the checkers' lane words. A mixture has every word
+  // that one of its dataflows needs, zero in the layers of the others.
   int lane_words = 2;
-  int tile_words = 0;
+  int tile_words = 0;  // the sum of the biases (but for is) with a detector; the checkers' words
   int header_bytes(int channels) const { return 4 * (channels * lane_words + tile_words); }
   bool operator==(const ParameterFormat&) const = default;
 };
 
 struct Program {
-  ArrayShape array;
+  ArrayShape array;    // its dataflows: first() and the layers of the network that differ from it
   MemoryShape memory;  // resolved: no zeros
   Protection protection;
   ParameterFormat parameters;
@@ -152,8 +188,15 @@ struct Program {
   bool raw_output = false;             // the last layer leaves int32 sums
   FeatureShape input;                  // of one image
 
-  // Sets of parameter registers on the drain path: one a lane, or (is) one for all lanes.
-  int parameter_sets() const { return array.dataflow == Dataflow::is ? 1 : array.columns; }
+  Dataflow dataflow(std::size_t layer) const {
+    return static_cast<Dataflow>(layers[layer].dataflow);
+  }
+  // Sets of parameter registers on the drain path: one a lane, or (only is) one for all lanes.
+  int parameter_sets() const { return array.only(Dataflow::is) ? 1 : array.columns; }
+  // Bytes of checksum weight behind each row of weights.
+  int checksum_bytes() const { return protection.checksum && !array.only(Dataflow::is) ? 2 : 0; }
+  // Bytes from one row of weights to the next in a Transfer.
+  int weight_stride() const { return array.weight_lanes() + checksum_bytes(); }
 };
 
 // Throws InputError when the memories named cannot hold a layer, with the smallest size that can.

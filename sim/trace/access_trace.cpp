@@ -31,12 +31,13 @@ double MemoryTrace::estimate(const LayerCounters& run, const ArrayShape& array, 
   constexpr double kRow = 34;     // "1234567,activation,0,read,12345,16"
   constexpr double kElement = 4;  // "-12 "
   const int width = std::max(array.columns, array.weight_lanes());
-  const auto wide = static_cast<double>(run.weight_row_reads + run.vectors + run.pool_taps +
-                                        run.store_beats + run.dma_burst_cycles) +
+  const auto wide = static_cast<double>(run.weight_row_reads + run.activation_words + run.vectors +
+                                        run.pool_taps + run.store_beats + run.dma_burst_cycles) +
                     static_cast<double>(run.partial_reads + run.partial_writes) / array.columns;
-  // An element a port and cycle; input stationary results, too, lie apart from each other.
-  auto narrow = static_cast<double>(run.activation_reads);
-  if (array.dataflow == Dataflow::is) {
+  // An element a port and cycle, if not words of banks; input stationary results, too, lie apart.
+  const bool banks = run.activation_words > 0;
+  auto narrow = static_cast<double>(banks ? 0 : run.activation_reads);
+  if (array.has(Dataflow::is)) {
     narrow += static_cast<double>(run.activation_writes + run.accumulator_writes);
   }
   return (narrow + wide) * kRow + (values ? (narrow + wide * width) * kElement : 0);

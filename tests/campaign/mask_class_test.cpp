@@ -2,6 +2,7 @@
 // own notion of activity or reach.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -200,6 +201,59 @@ TEST(MaskClasses, AWeightIsInUseFromItsDeliveryOn) {
     EXPECT_EQ(outcome(7, 2, cycle), Outcome::masked_idle) << "N = 2, cycle " << cycle;
   }
   EXPECT_EQ(outcome(7, 1, 0), Outcome::masked_idle) << "DMA has yet to write it";
+}
+
+// A mixture's layers leave each other's registers idle. What is in use changes with the layer: an
+// activation is read for each row (os, ws) or each column (is), on an array of 2 x 5.
+TEST(MaskClasses, AMixtureUsesWhatTheLayersDataflowHas) {
+  Random random(37);
+  Network network;
+  network.name = "mixture";
+  network.input = {1, 6, 4};
+  FeatureShape shape = network.input;
+  for (const char* name : {"outputs", "weights", "inputs"}) {
+    Layer layer = test::random_gemm(random, {1, 1, shape.channels}, true);
+    layer.name = name;
+    layer.input = shape;
+    layer.output = {1, 6, 4};
+    layer.weights = random.int8s(4 * 4);
+    layer.bias.assign(4, 0);
+    layer.scale.assign(4, to_fixed_scale(0.01F, "test"));
+    network.layers.push_back(layer);
+    shape = layer.output;
+  }
+  const ArrayShape array{
+      2, 5, Dataflow::os, true, {{"weights", Dataflow::ws}, {"inputs", Dataflow::is}}};
+  const Program program = compile(network, array, {}, {}, "test");
+  TrialEngine engine(program, network);
+  const auto image = random.int8s(network.input.elements());
+  engine.prepare(0, image, 0);
+  std::vector<int> layer_of;  // by cycle; 3: none
+  Machine machine(program);
+  machine.reset(image.data());
+  for (; !machine.done(); machine.step()) layer_of.push_back(machine.layer());
+  // Whether a register is in use in some cycle of each layer.
+  const auto used = [&](const std::string& path) {
+    const Site site = engine.sites().parse(path, "test", "");
+    std::array<bool, 4> in_use{};
+    for (std::size_t cycle = 0; cycle < layer_of.size(); ++cycle) {
+      const Outcome outcome = engine.run(0, {{site, static_cast<std::int64_t>(cycle)}}).outcome;
+      if (outcome != Outcome::masked_idle) in_use[static_cast<std::size_t>(layer_of[cycle])] = true;
+    }
+    EXPECT_FALSE(in_use[3]) << path;
+    return std::array<bool, 3>{in_use[0], in_use[1], in_use[2]};
+  };
+  using Layers = std::array<bool, 3>;
+  EXPECT_EQ(used("array.pe[0][0].a:0"), (Layers{true, true, true}));
+  EXPECT_EQ(used("array.pe[0][0].drain:0"), (Layers{true, false, false}));
+  EXPECT_EQ(used("array.pe[0][0].next:0"), (Layers{false, true, true}));
+  EXPECT_EQ(used("array.deskew[0][0]:0"), (Layers{false, true, true}));
+  EXPECT_EQ(used("memory.partial.read[0]:0"), (Layers{false, true, true}));
+  EXPECT_EQ(used("memory.parameter.wait[1][0]:0"), (Layers{false, false, true}));
+  EXPECT_EQ(used("memory.activation.read[1]:0"), (Layers{true, true, true}));
+  EXPECT_EQ(used("memory.activation.read[3]:0"), (Layers{false, false, true}));
+  EXPECT_EQ(used("memory.weight.read[1]:0"), (Layers{true, true, true}));
+  EXPECT_EQ(used("memory.weight.read[3]:0"), (Layers{true, true, false}));
 }
 
 // A register counts as struck in use when it was in use in the cycle of its own strike, not in that

@@ -165,6 +165,46 @@ TEST_F(ThresholdFiles, OtherSchemeOrWidthIsRefused) {
                InputError);
 }
 
+// A mixture's layers are fitted as each is worked off, and the file says how.
+TEST_F(ThresholdFiles, AMixtureIsFittedLayerByLayer) {
+  const ArrayShape mixture{16, 16, Dataflow::os, false, {{"conv2", Dataflow::is}}};
+  experiment_.configurations[0].array = mixture;
+  const ThresholdFile file = calibrate(experiment_, folder_);
+  const ImageSet images = folder_.load_calibration(experiment_.calibration_images);
+  ASSERT_EQ(file.fits.size(), 1U);
+  const auto fit = [&](Dataflow dataflow) {
+    return fit_thresholds(folder_.network, images, gradient(), ArrayShape{16, 16, dataflow});
+  };
+  const ThresholdFit os = fit(Dataflow::os);
+  const ThresholdFit is = fit(Dataflow::is);
+  for (std::size_t i = 0; i < os.layers.size(); ++i) {
+    const bool other = os.layers[i].layer == "conv2";
+    EXPECT_EQ(file.fits[0].layers[i].bounds, (other ? is : os).layers[i].bounds);
+    EXPECT_TRUE(!other || os.layers[i].bounds != is.layers[i].bounds) << "neighbours are others";
+  }
+  const auto json = to_json(file)["fits"][0];
+  EXPECT_FALSE(json.contains("dataflow"));
+  EXPECT_EQ(json["layers"][0]["dataflow"], "os");
+  EXPECT_EQ(json["layers"][1]["dataflow"], "is");
+  write_thresholds(file, path_);
+  const ThresholdFile again = read_thresholds(path_, folder_);
+  EXPECT_EQ(to_json(again), to_json(file));
+  EXPECT_EQ(protection_of(gradient(), mixture, again, path_).gradient.layers.size(), 5U);
+  EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 16}, again, path_), InputError);
+  EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 16, Dataflow::is}, again, path_),
+               InputError);
+  // The same dataflows, said otherwise.
+  const ArrayShape same{16,
+                        16,
+                        Dataflow::is,
+                        false,
+                        {{"conv1", Dataflow::os},
+                         {"fc1", Dataflow::os},
+                         {"fc2", Dataflow::os},
+                         {"fc3", Dataflow::os}}};
+  EXPECT_EQ(protection_of(gradient(), same, again, path_).gradient.layers.size(), 5U);
+}
+
 TEST_F(ThresholdFiles, GarbageIsRefused) {
   for (const char* text :
        {"", "{", "[]", "{\"format\": 3}", "{\"format\": \"sagitta-thresholds/1\"}"}) {

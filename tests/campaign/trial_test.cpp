@@ -52,7 +52,7 @@ class TrialEngineOf : public testing::TestWithParam<test::ArrayVariant> {
   // parts.
   static MemoryShape memory() {
     MemoryShape m;
-    if (GetParam().dataflow != Dataflow::os) m.partial_rows = 7;
+    if (GetParam().shape(2, 2).folds()) m.partial_rows = 7;
     return m;
   }
 };
@@ -68,8 +68,9 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
     // Several layers on a small array, so that a run has many checkpoints.
     Network network = test::random_network(random, 5);
     network.name = "random";
-    const ArrayShape array{random.between(1, 5), random.between(1, 5), GetParam().dataflow,
-                           GetParam().overlap};
+    const int rows = random.between(1, 5);
+    const ArrayShape array =
+        GetParam().shape(rows, random.between(1, 5), static_cast<std::uint64_t>(seed));
     const Program program = compile(network, array, memory(), protection(seed % 4), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
@@ -98,8 +99,7 @@ TEST_P(TrialEngineOf, ConvergenceKnowsWhatTheHostHasReceived) {
   const Network network = test::random_network(random, 2);
   MemoryShape far = memory();
   far.dram_latency = 2000;
-  const Program program =
-      compile(network, {2, 2, GetParam().dataflow, GetParam().overlap}, far, {}, "test");
+  const Program program = compile(network, GetParam().shape(2, 2), far, {}, "test");
   TrialEngine engine(program, network);
   const SiteSelection sites = engine.sites().select("memory.activation.vector**", "test", "");
   engine.prepare(0, random.int8s(network.input.elements()), 0);
@@ -142,8 +142,7 @@ TEST_P(TrialEngineOf, CountsGoOnAfterConvergence) {
 TEST_P(TrialEngineOf, TrialWithoutFaultsIsTheReference) {
   Random random(7);
   const Network network = test::random_network(random);
-  const Program program =
-      compile(network, {3, 4, GetParam().dataflow, GetParam().overlap}, memory(), {}, "test");
+  const Program program = compile(network, GetParam().shape(3, 4), memory(), {}, "test");
   TrialEngine engine(program, network);
   const auto image = random.int8s(network.input.elements());
   const CleanResult clean = engine.prepare(0, image, 0);
@@ -156,8 +155,7 @@ TEST_P(TrialEngineOf, TrialWithoutFaultsIsTheReference) {
 TEST_P(TrialEngineOf, FaultAfterTheEndDoesNotFire) {
   Random random(8);
   const Network network = test::random_network(random);
-  const Program program =
-      compile(network, {3, 4, GetParam().dataflow, GetParam().overlap}, memory(), {}, "test");
+  const Program program = compile(network, GetParam().shape(3, 4), memory(), {}, "test");
   TrialEngine engine(program, network);
   engine.prepare(0, random.int8s(network.input.elements()), 0);
   const TrialResult result = engine.run(0, {{{0, 0, 0}, engine.clean_cycles() + 5}});

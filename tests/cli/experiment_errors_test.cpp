@@ -69,6 +69,17 @@ TEST_F(CliExperiment, UnknownName) {
   bad("/fault/model", "mbu", "$.fault.model", {"\"mbu\" is not known", "\"seu\""});
 }
 
+// Names of layers are those of the network's convolutions and dense layers.
+TEST_F(CliExperiment, DataflowOfALayerThatHasNone) {
+  const auto layers = [](const char* name) { return nlohmann::json{{"layers", {{name, "ws"}}}}; };
+  bad("/array/dataflow", layers("conv11"), "$.array.dataflow.layers.conv11",
+      {"network lenet5-mnist has no layer \"conv11\"", "did you mean \"conv1\"?"});
+  bad("/array/dataflow", layers("pool1"), "$.array.dataflow.layers.pool1",
+      {"\"pool1\" is a layer of kind max_pool", "no dataflow", "dense layers"});
+  bad("/array/dataflow", nlohmann::json{"os", layers("fc9")}, "$.array.dataflow[1].layers.fc9",
+      {"has no layer \"fc9\"", "did you mean \"fc1\"?"});
+}
+
 TEST_F(CliExperiment, SchemesThatCannotBeToldApart) {
   bad("/scheme", {"none", {{"kind", "none"}}}, "$.scheme", {"none is listed twice"});
 }
@@ -153,6 +164,22 @@ TEST_F(CliExperiment, ActivationMemoryTooSmall) {
   machines_refuse({}, {"experiment.json: $.memory.activation_bytes: 4703 does not hold layer ",
                        "at least 4704"});
   with("/memory", {{"activation_bytes", 4704}});
+  done({"run", "experiment.json", "-q"});
+}
+
+// Bank and word are bits of an address.
+TEST_F(CliExperiment, BanksAndTheirWordsArePowersOfTwo) {
+  with("/memory", {{"activation_banks", 12}});
+  machines_refuse({}, {"experiment.json: $.memory.activation_banks: 12 is not a power of two",
+                       "use one of 1, 2, 4, 8, 16, 32, 64, 128 and 256, or 0"});
+  with("/memory", {{"activation_banks", 8}, {"activation_port_bytes", 3}});
+  machines_refuse({}, {"experiment.json: $.memory.activation_port_bytes: 3 is not a power of two",
+                       "use one of 1, 2, 4, 8, 16, 32, 64, 128 and 256, or 0"});
+  refuses({"check", "experiment.json", "--set", "memory.activation_port_bytes=512"},
+          {"$.memory.activation_port_bytes: 512 is above the maximum 256", "from 0 to 256"});
+  with("/memory", {{"activation_banks", 8}, {"activation_port_bytes", 4}});
+  const std::string checked = done({"check", "experiment.json"});
+  EXPECT_NE(checked.find(" in 8 banks of 4 bytes a cycle, "), std::string::npos) << checked;
   done({"run", "experiment.json", "-q"});
 }
 

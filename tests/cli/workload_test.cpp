@@ -111,6 +111,39 @@ TEST_F(Workloads, SchemesCostCyclesWithoutThresholds) {
   EXPECT_GT(m["overhead"]["area"], 0);
 }
 
+// Each layer takes the cycles that it takes where all have its dataflow, but for its waits.
+TEST_F(Workloads, LayersWithDataflowsOfTheirOwn) {
+  write_workload();
+  const std::string name = "conv";
+  auto e = experiment();
+  e["array"] = {{"rows", 8}, {"dataflow", {"os", "ws", {{"layers", {{name, "ws"}}}}}}};
+  write_json("e.json", e);
+  const auto machines = document({"run", "e.json"})["configurations"];
+  const auto& mixture = machines[2];
+  EXPECT_EQ(mixture["array"]["dataflow"],
+            (nlohmann::json{{"default", "os"}, {"layers", {{name, "ws"}}}}));
+  const auto working = [](const nlohmann::json& layer) {
+    return layer["cycles"].get<int>() - layer["stall_cycles"].get<int>();
+  };
+  const auto& layers = mixture["layers"];
+  ASSERT_EQ(layers.size(), 3U);
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    EXPECT_EQ(working(layers[i]), working(machines[i == 0 ? 1 : 0]["layers"][i])) << i;
+  }
+  EXPECT_EQ(layers[0]["dataflow"], "ws");
+  EXPECT_EQ(layers[1]["dataflow"], nullptr) << "pooling";
+  EXPECT_EQ(layers[2]["dataflow"], "os");
+  EXPECT_NE(done({"run", "e.json", "-q"}).find("8x8 os " + name + "=ws none"), std::string::npos);
+
+  e["array"]["dataflow"] = {{"layers", {{name + "x", "ws"}}}};
+  write_json("e.json", e);
+  refuses({"run", "e.json"}, {"$.array.dataflow.layers." + name + "x", "workload", "did you mean"});
+  e["array"]["dataflow"] = {{"layers", {{name, "ws"}}}};
+  e["timing"] = "scale-sim";
+  write_json("e.json", e);
+  refuses({"run", "e.json"}, {"$.array.dataflow", "one dataflow for all layers"});
+}
+
 TEST_F(Workloads, ScaleSimTimingWritesReports) {
   write_workload();
   auto e = experiment();

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 """Builds each mutant of mutants.txt and runs lockstep, which must find it.
 
-Usage: mutants.py BUILD [NUMBER...]
-       mutants.py --check
-
-BUILD is a folder for builds of its own, one a worker, each with a copy of rtl/ that the mutants
+The build folder is for builds of its own, one a worker, each with a copy of rtl/ that the mutants
 change one after another. Without numbers all are tried; exit status 1 when one survives. What has
 been found is kept in BUILD/found.json and not tried again until a source changes. --check only
 sees that every mutant's text still occurs in the RTL.
 """
+import argparse
 import concurrent.futures
 import hashlib
 import json
@@ -140,15 +138,25 @@ class Trial:
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true",
+                        help="only see that each mutant has its place in the RTL")
+    parser.add_argument("build", nargs="?", type=pathlib.Path, default=ROOT / "build" / "mutants",
+                        help="folder to build in (build/mutants)")
+    parser.add_argument("numbers", nargs="*", type=int, metavar="NUMBER",
+                        help="mutants to try, counted from 1; without any, all")
+    args = parser.parse_args()
     every = list(enumerate(mutants(), 1))
-    if sys.argv[1:] == ["--check"]:
+    if args.check:
         print(f"{len(every)} mutants, each at one place in the RTL")
         return 0
-    numbers = {int(n) for n in sys.argv[2:]}
-    build = pathlib.Path(sys.argv[1]).resolve()
+    unknown = sorted(set(args.numbers) - {number for number, _ in every})
+    if unknown:
+        parser.error(f"there is no mutant {unknown[0]}: they go from 1 to {len(every)}")
+    build = args.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
     try:
-        return Trial(build).run([c for c in every if not numbers or c[0] in numbers])
+        return Trial(build).run([c for c in every if not args.numbers or c[0] in args.numbers])
     except RuntimeError as error:
         return str(error)
 

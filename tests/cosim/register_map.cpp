@@ -34,6 +34,7 @@ const Alias kAliases[] = {
     {R"(^(control\.sequencer)\.tag1$)", "$1.issued.tags.tag1"},
     {R"(^(control\.sequencer)\.((mode|drain|param|pool|store|load|swap)(_address|_lane)?[12])$)",
      "$1.issued.$2"},
+    {R"(^memory\.activation\.pending)", "memory.activation.banks.arbiter.pending"},
     {R"(^memory\.parameter\.(bank\[\]\.tile|tile))", "memory.weight.parameter_.tile.$1"},
     {R"(^memory\.parameter\.(bank\[\]\.lane|lane))", "memory.weight.parameter_.$1"},
     {R"(^memory\.parameter\.wait\[(\d+)\]\[\])",

@@ -75,7 +75,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"OVERLAP", 0},
                                     {"ROWS", 0},
                                     {"COLUMNS", 0},
-                                    {"BANKS", 2},
+                                    {"MAPS", 2},
                                     {"COPIES", 1},
                                     {"DMA_QUEUE", 0},
                                     {"DRAM_BYTES", 0},
@@ -89,7 +89,9 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"RANGE_ROW_GATE", 0},
                                     {"GRADIENT", 0},
                                     {"GRADIENT_CHANNEL", 0},
-                                    {"GRADIENT_ROW_GATE", 0}};
+                                    {"GRADIENT_ROW_GATE", 0},
+                                    {"ACTIVATION_BANKS", 0},
+                                    {"ACTIVATION_PORT_BYTES", 0}};
   std::istringstream in(parameters);
   for (std::string pair; in >> pair;) {
     const std::size_t equals = pair.find('=');
@@ -109,6 +111,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.array = {values.at("ROWS"), values.at("COLUMNS"), static_cast<Dataflow>(values.at("DATAFLOW"))};
   s.array.overlap = values.at("OVERLAP") != 0;
   s.memory.activation_bytes = values.at("ACTIVATION_BYTES");
+  s.memory.activation_banks = values.at("ACTIVATION_BANKS");
+  s.memory.activation_port_bytes = values.at("ACTIVATION_PORT_BYTES");
   s.memory.weight_rows = values.at("WEIGHT_ROWS");
   s.memory.partial_rows = values.at("PARTIAL_ROWS");
   s.memory.dram_bytes_per_cycle = values.at("DRAM_BYTES");
@@ -118,7 +122,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.protection.range = checker("RANGE");
   s.protection.gradient = checker("GRADIENT");
   s.raw_words = values.at("RAW_WORDS");
-  s.banks = values.at("BANKS");
+  s.maps = values.at("MAPS");
   return s;
 }
 
@@ -139,8 +143,8 @@ Case random_case(const Shape& shape, std::uint64_t seed) {
     try {
       Case c = shape.raw_words > 0 ? random_product(shape, memory, random)
                                    : random_layers(shape, memory, random);
-      if (c.program.activation_maps > shape.banks) continue;
-      c.program.activation_maps = shape.banks;  // the others stay empty
+      if (c.program.activation_maps > shape.maps) continue;
+      c.program.activation_maps = shape.maps;  // the others stay empty
       c.stall_seed = seed;
       c.ready_percent = ready;
       return c;

@@ -15,7 +15,7 @@ struct Shape {
   ArrayShape array;
   MemoryShape memory;     // dram_latency is drawn with the program
   Protection protection;  // without bounds, which are drawn too
-  int banks = 2;          // of activations, whether a program needs as many or not
+  int maps = 2;           // of activations, whether a program needs as many or not
   int raw_words = 0;      // 32-bit results; 0: networks, whose results are activations
 };
 

@@ -57,7 +57,7 @@ def scheme_of(parameters):
         gate = "row" if "GRADIENT_ROW_GATE" in on else "always"
         found.append({"kind": "gradient", "granularity": granularity("GRADIENT"), "gate": gate})
     gated = any(s.get("gate") == "row" for s in found)
-    if len(found) > 1 or gated != ("CHECKSUM" in on) or "RAW_WORDS" in on or on["BANKS"] != MAPS:
+    if len(found) > 1 or gated != ("CHECKSUM" in on) or "RAW_WORDS" in on or on["MAPS"] != MAPS:
         sys.exit("no experiment describes this shape")
     return found[0] if found else "none"
 
@@ -70,8 +70,9 @@ def experiment_of(parameters):
         "dram_bytes_per_cycle": number["DRAM_BYTES"],
         "dma_queue": number["DMA_QUEUE"],
     }
-    if "PARTIAL_ROWS" in number:
-        memory["partial_rows"] = number["PARTIAL_ROWS"]
+    for key in ("partial_rows", "activation_banks", "activation_port_bytes"):
+        if key.upper() in number:
+            memory[key] = number[key.upper()]
     return {
         "network": "network.json",
         "images": IMAGES,

@@ -60,6 +60,12 @@ std::int64_t clean_cycles(const test::MachineCase& c) {
   return machine.cycle();
 }
 
+ArrayShape random_shape(Random& random, const test::ArrayVariant& variant, int most) {
+  const int rows = random.between(1, most);
+  const int columns = random.between(1, most);
+  return variant.shape(rows, columns, random.bits() % 1000);
+}
+
 class AcceleratorOf : public testing::TestWithParam<test::ArrayVariant> {};
 
 INSTANTIATE_TEST_SUITE_P(Dataflows, AcceleratorOf, testing::ValuesIn(test::kVariants),
@@ -114,22 +120,22 @@ std::string compare(const test::MachineCase& c, Random& random) {
 TEST_P(AcceleratorOf, EqualsThePlainMachineInEveryCycleWithFaults) {
   for (std::uint64_t seed = 0; seed < 120; ++seed) {
     Random random(20'000 + seed);
-    const ArrayShape shape = seed == 0 ? ArrayShape{1, 1, GetParam().dataflow, GetParam().overlap}
-                                       : ArrayShape{random.between(1, 9), random.between(1, 9),
-                                                    GetParam().dataflow, GetParam().overlap};
+    const ArrayShape shape =
+        seed == 0 ? GetParam().shape(1, 1) : random_shape(random, GetParam(), 9);
     const test::MachineCase c = test::random_case(random, shape);
     EXPECT_EQ(test::in_child([&] { return compare(c, random); }), "") << "seed " << seed;
   }
 }
 
 TEST_P(AcceleratorOf, EqualsThePlainMachineOnLongThinArrays) {
-  for (const ArrayShape shape : {ArrayShape{256, 3, GetParam().dataflow, GetParam().overlap},
-                                 ArrayShape{3, 256, GetParam().dataflow, GetParam().overlap}}) {
+  for (const ArrayShape& shape : {GetParam().shape(256, 3), GetParam().shape(3, 256)}) {
     Random random(7);
     test::MachineCase c;
     c.network.input = {9, 40, 2};
     c.network.layers.push_back(test::random_gemm(random, c.network.input, false));
     c.network.layers.push_back(test::random_gemm(random, c.network.layers[0].output, true));
+    c.network.layers[0].name = "gemm0";
+    c.network.layers[1].name = "gemm1";
     c.image = random.int8s(c.network.input.elements());
     Protection p;
     p.checksum = true;
@@ -143,9 +149,7 @@ TEST_P(AcceleratorOf, EqualsThePlainMachineOnLongThinArrays) {
 TEST_P(AcceleratorOf, MayBeRunCycleByCycle) {
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     Random random(30'000 + seed);
-    const test::MachineCase c = test::random_case(
-        random,
-        {random.between(1, 5), random.between(1, 5), GetParam().dataflow, GetParam().overlap});
+    const test::MachineCase c = test::random_case(random, random_shape(random, GetParam(), 5));
     EXPECT_EQ(test::in_child([&]() -> std::string {
                 Accelerator accelerator("accelerator", c.program);
                 Machine plain(c.program);
@@ -169,8 +173,7 @@ TEST_P(AcceleratorOf, MayBeRunCycleByCycle) {
 // A run that ends before its faults are due leaves nothing behind for the next one.
 TEST_P(AcceleratorOf, StrikesNeverReachTheNextRun) {
   Random random(3);
-  const test::MachineCase c =
-      test::random_case(random, {3, 4, GetParam().dataflow, GetParam().overlap});
+  const test::MachineCase c = test::random_case(random, GetParam().shape(3, 4));
   EXPECT_EQ(
       test::in_child([&]() -> std::string {
         Accelerator accelerator("accelerator", c.program);

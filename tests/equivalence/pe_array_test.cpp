@@ -49,10 +49,14 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
       if (!shape.overlap) continue;
       const auto swap = flat.read("array.pe[][].swap", e);
       if (swap != pes.swap(r, c)) return differ(pe + ".swap", swap, pes.swap(r, c));
-      const bool os = shape.dataflow == Dataflow::os;
-      const auto second = flat.read(os ? "array.pe[][].drain" : "array.pe[][].next", e);
-      const std::int64_t expected = os ? pes.drain(r, c) : pes.next(r, c);
-      if (second != expected) return differ(pe + ": second", second, expected);
+      if (shape.has(Dataflow::os)) {
+        const auto drain = flat.read("array.pe[][].drain", e);
+        if (drain != pes.drain(r, c)) return differ(pe + ".drain", drain, pes.drain(r, c));
+      }
+      if (shape.folds()) {
+        const auto next = flat.read("array.pe[][].next", e);
+        if (next != pes.next(r, c)) return differ(pe + ".next", next, pes.next(r, c));
+      }
     }
   }
   const int lanes_a = shape.activation_lanes();
@@ -76,7 +80,7 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
       }
     }
   }
-  if (shape.dataflow == Dataflow::os) return "";
+  if (!shape.folds()) return "";
   for (int c = 0; c < shape.columns; ++c) {
     if (c > 0) {
       const auto load = flat.read(fmt::format("array.load[{}]", c), 0);
@@ -94,13 +98,18 @@ std::string first_difference(FlatArray& flat, const PeArray& pes, const ArraySha
 
 // Modes, load enables, swap bits and shifts at random, in runs, and pauses long enough for the flat
 // core to skip steps, which now and then a lone mode or enable interrupts. Each dataflow gets both,
-// and has to leave the other's alone.
+// and has to leave the other's alone. A mixture changes its dataflow at any time, as faults do.
 std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
   Random random(seed);
   int left = 0;
   bool quiet = false;
   ArrayMode mode = ArrayMode::accumulate;
   int load_percent = 0;
+  std::vector<Dataflow> members;
+  for (const Dataflow d : test::kDataflows) {
+    if (shape.has(d)) members.push_back(d);
+  }
+  Dataflow dataflow = members.front();
   const auto any_mode = [&] { return static_cast<ArrayMode>(random.between(0, 3)); };
   PeArray pes("pes", shape, [&](ArrayOperands& next) {
     if (left-- <= 0) {
@@ -108,11 +117,14 @@ std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
       left = random.between(1, quiet ? 60 : 12);
       mode = random.chance(60) || quiet ? ArrayMode::accumulate : any_mode();
       load_percent = quiet ? 0 : 50 * random.between(0, 2);  // none, any pattern, all
+      dataflow = members[static_cast<std::size_t>(
+          random.between(0, static_cast<int>(members.size()) - 1))];
     }
     const auto value = [&] { return quiet || random.chance(10) ? std::int8_t{0} : random.int8(); };
     for (auto& v : next.activations) v = value();
     for (auto& v : next.weights) v = value();
     const bool lone = quiet && random.chance(3);
+    next.dataflow = dataflow;
     next.mode = lone ? any_mode() : mode;
     next.load = random.chance(lone ? 50 : load_percent);
     next.swap = random.chance(lone ? 50 : quiet ? 0 : 15);
@@ -122,13 +134,17 @@ std::string compare(const ArrayShape& shape, std::uint64_t seed, int cycles) {
   for (int cycle = 0; cycle < cycles; ++cycle) {
     const ArrayOperands& in = pes.entering();
     flat.core.step(flat.state.cycle(), in.activations.data(), in.weights.data(),
-                   {in.mode, in.load, in.swap, in.shift});
+                   {in.dataflow, in.mode, in.load, in.swap, in.shift});
     flat.state.clock_edge();
     pes.run(1);
     const std::string wrong = first_difference(flat, pes, shape);
     if (!wrong.empty()) return fmt::format("cycle {}: {}", cycle + 1, wrong);
     for (int c = 0; c < shape.columns; ++c) {
-      if (flat.core.sums(flat.state.now())[c] != pes.sum(c)) return "sums";
+      if (shape.has(Dataflow::os) && flat.core.top(flat.state.now())[c] != pes.top(c)) {
+        return "sums at the top";
+      }
+      if (!shape.folds()) continue;
+      if (flat.core.aligned(flat.state.now())[c] != pes.aligned(c)) return "aligned sums";
     }
   }
   return "";

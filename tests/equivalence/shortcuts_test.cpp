@@ -12,7 +12,8 @@ using test::Random;
 
 ArrayShape random_shape(Random& random, const test::ArrayVariant& variant) {
   const int rows = random.between(1, 9);
-  return variant.shape(rows, random.between(1, 9));
+  const int columns = random.between(1, 9);
+  return variant.shape(rows, columns, random.bits() % 1000);
 }
 
 std::int64_t clean_cycles(const test::MachineCase& c) {

@@ -28,7 +28,7 @@ TEST(Conservation, HoldsOnRandomMachines) {
       Random random(5000 + seed);
       const ArrayShape array = random_array(random, variant.dataflow);
       const test::MachineCase c =
-          test::random_case(random, variant.shape(array.rows, array.columns));
+          test::random_case(random, variant.shape(array.rows, array.columns, seed));
       Machine machine(c.program);
       machine.reset(c.image.data());
       ASSERT_TRUE(machine.run(10'000'000));

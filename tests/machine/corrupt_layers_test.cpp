@@ -53,23 +53,23 @@ using Values = std::vector<std::int8_t>;
 
 TEST_F(CorruptAdd, ThreeBanksAreNumberedByTwoBits) {
   EXPECT_EQ(program_.activation_maps, 3);
-  EXPECT_EQ(program_.layers[1].input_bank, 1);
-  EXPECT_EQ(program_.layers[1].second_bank, 0);
-  EXPECT_EQ(program_.layers[1].output_bank, 2);
+  EXPECT_EQ(program_.layers[1].input_map, 1);
+  EXPECT_EQ(program_.layers[1].second_map, 0);
+  EXPECT_EQ(program_.layers[1].output_map, 2);
   EXPECT_EQ(runs_.clean().logits, (Values{10, -6}));
 }
 
 TEST_F(CorruptAdd, AFlippedBankReadsAnotherMap) {
   // Bank 2 is still as reset left it: zeros.
-  EXPECT_EQ(struck({"control.sequencer.config.second_bank:1"}), (Values{5, -3}));
+  EXPECT_EQ(struck({"control.sequencer.config.second_map:1"}), (Values{5, -3}));
   EXPECT_EQ(
-      struck({"control.sequencer.config.second_bank:1", "memory.activation.bank[2].word[0]:5"}),
+      struck({"control.sequencer.config.second_map:1", "memory.activation.map[2].element[0]:5"}),
       (Values{5 + 32, -3}));
 }
 
 TEST_F(CorruptAdd, ABankThatDoesNotExistReadsAsZeroAndTakesNothing) {
-  EXPECT_EQ(struck({"control.sequencer.config.input_bank:1"}), (Values{5, -3}));
-  EXPECT_EQ(struck({"control.sequencer.config.output_bank:0"}), (Values{0, 0}))
+  EXPECT_EQ(struck({"control.sequencer.config.input_map:1"}), (Values{5, -3}));
+  EXPECT_EQ(struck({"control.sequencer.config.output_map:0"}), (Values{0, 0}))
       << "the host reads from where the layer has not written";
 }
 

@@ -73,15 +73,15 @@ TEST(CorruptState, TheUpperBoundWinsWhereTheLowerOneIsAboveIt) {
             (std::vector<std::int8_t>(4, 30)));
 }
 
-// Bit 31 leads out of everything, bit 3 from bank 0 into bank 1, whose bytes are made 4 first.
+// Bit 31 leads out of everything, bit 3 from map 0 into map 1, whose bytes are made 4 first.
 TEST(CorruptState, ARowAddressBeyondTheMemoryReadsAsZero) {
   const Program program = compile(two_rows(), {2, 2}, small_memory(), {}, "test");
   const std::int64_t feed = first_cycle(program, kTwoRows, Phase::feed);
   for (const char* bit : {"3", "31"}) {
     SCOPED_TRACE(bit);
     std::vector<std::string> sites = {std::string("control.row[1].address:") + bit};
-    for (int word = 0; word < 8; ++word) {
-      sites.push_back("memory.activation.bank[1].word[" + std::to_string(word) + "]:2");
+    for (int element = 0; element < 8; ++element) {
+      sites.push_back("memory.activation.map[1].element[" + std::to_string(element) + "]:2");
     }
     // Row 1 reads three zeros, not three of what padding holds: its biases are left.
     EXPECT_EQ(run_struck(program, kTwoRows, sites, feed),
@@ -105,8 +105,8 @@ TEST(CorruptState, APoolAddressBeyondTheMemoryReadsAsZero) {
   for (const char* bit : {"3", "31"}) {
     SCOPED_TRACE(bit);
     std::vector<std::string> sites = {std::string("control.sequencer.walk_address:") + bit};
-    for (int word = 0; word < 8; ++word) {
-      sites.push_back("memory.activation.bank[1].word[" + std::to_string(word) + "]:2");
+    for (int element = 0; element < 8; ++element) {
+      sites.push_back("memory.activation.map[1].element[" + std::to_string(element) + "]:2");
     }
     EXPECT_EQ(run_struck(program, image, sites, cycle), (std::vector<std::int8_t>{0, 0}));
   }

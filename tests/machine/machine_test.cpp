@@ -1,6 +1,7 @@
 // The clocked machine against the integer reference executor, bit for bit.
 #include "machine/machine.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -41,14 +42,15 @@ Protection random_protection(Random& random) {
 
 TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
   std::map<std::string, int> kinds;
-  for (int seed = 0; seed < 1200; ++seed) {
+  for (int seed = 0; seed < 2400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(seed));
     const Network network = test::random_network(random, seed % 4 < 2 ? 4 : 8);
     const auto& variant =
         test::kVariants[static_cast<std::size_t>(seed) % std::size(test::kVariants)];
     const int rows = random.between(1, 9);
-    const ArrayShape array = variant.shape(rows, random.between(1, 9));
+    const ArrayShape array =
+        variant.shape(rows, random.between(1, 9), static_cast<std::uint64_t>(seed));
     MemoryShape memory;
     memory.dram_latency = random.between(0, 20);
     memory.dram_bytes_per_cycle = random.between(1, 40);
@@ -59,6 +61,13 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
         compile(network, array, memory, random_protection(random), "test", batch);
     for (const Layer& layer : network.layers) {
       ++kinds[layer.kind == LayerKind::gemm && layer.groups > 1 ? "groups" : to_string(layer.kind)];
+    }
+    for (std::size_t i = 1; i < program.layers.size(); ++i) {  // each after each
+      const auto gemm = static_cast<std::uint8_t>(LayerOperation::gemm);
+      if (!program.array.mixed()) break;
+      if (program.layers[i - 1].operation != gemm || program.layers[i].operation != gemm) continue;
+      ++kinds[fmt::format("{} after {}", to_string(program.dataflow(i)),
+                          to_string(program.dataflow(i - 1)))];
     }
     ++kinds[batch > 1 ? "batch" : "single"];
     ++kinds[std::to_string(program.activation_maps) + " maps"];
@@ -90,8 +99,11 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
       ASSERT_EQ(cycles, machine.cycle());
     }
   }
-  for (const char* kind : {"gemm", "groups", "max_pool", "average_pool", "add", "batch", "single",
-                           "2 maps", "3 maps", "4 maps", "bank conflicts"}) {
+  for (const char* kind :
+       {"gemm",           "groups",      "max_pool",    "average_pool", "add",
+        "batch",          "single",      "2 maps",      "3 maps",       "4 maps",
+        "bank conflicts", "os after os", "os after ws", "os after is",  "ws after os",
+        "ws after ws",    "ws after is", "is after os", "is after ws",  "is after is"}) {
     EXPECT_GE(kinds[kind], 10) << kind;
   }
 }

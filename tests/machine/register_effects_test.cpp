@@ -76,6 +76,7 @@ Network network(Random& random) {
   s.stride_h = 2;
   net.layers.push_back(gemm({2, 2, 4}, {1, 2, 3}, s));
   net.layers.push_back(gemm({1, 1, 6}, {1, 1, 4}, {}));
+  for (std::size_t i = 0; i < net.layers.size(); ++i) net.layers[i].name += std::to_string(i);
   return net;
 }
 
@@ -131,47 +132,61 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
   return none;
 }
 
-MemoryShape memory(Dataflow dataflow, MemoryShape m) {
+MemoryShape memory(const ArrayShape& array, MemoryShape m) {
   m.activation_bytes = 160;
   // Input stationary few enough that most layers have several column tiles.
-  m.weight_rows = dataflow == Dataflow::is ? 9 : 16;
+  m.weight_rows = array.has(Dataflow::is) ? 9 : 16;
   m.dram_latency = 3;
   m.dram_bytes_per_cycle = 8;
   m.partial_rows = 16;  // the first layer has 20 pixels an image: three parts
   return m;
 }
 
+// Makes the checksums of every row of sums off by one.
+void break_checksums(Program& program) {
+  const ParameterFormat& f = program.parameters;
+  const bool tile_first = program.array.has(Dataflow::is);
+  std::size_t layer = 0;
+  for (std::size_t t = 1; t < program.transfers.size(); ++t) {
+    while (layer + 1 < program.layers.size() &&
+           program.first_column_tile[layer + 1] < static_cast<int>(t)) {
+      ++layer;
+    }
+    Transfer& transfer = program.transfers[t];
+    if (program.dataflow(layer) != Dataflow::is) {
+      ++transfer.bytes[tile_first ? 0 : static_cast<std::size_t>(4 * 3 * f.lane_words)];
+      continue;
+    }
+    // Words 2 and 3 of every channel.
+    for (std::int64_t at = 4 * f.tile_words; at < transfer.header; at += 4 * f.lane_words) {
+      ++transfer.bytes[static_cast<std::size_t>(at + 8)];
+      ++transfer.bytes[static_cast<std::size_t>(at + 12)];
+    }
+  }
+}
+
 // What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
 // and once more with checksums that are off by one in every row.
 std::vector<std::string> without_effect(const std::string& title, const Protection& p,
-                                        Dataflow dataflow = Dataflow::os, bool overlap = false,
-                                        const MemoryShape& banks = {}) {
+                                        const ArrayShape& array, const MemoryShape& banks = {}) {
   Random random(2);
   const Network net = network(random);
   constexpr int kBatch = 2;
   const auto image = random.int8s(kBatch * net.input.elements());
-  Program program =
-      compile(net, {3, 3, dataflow, overlap}, memory(dataflow, banks), p, "test", kBatch);
+  Program program = compile(net, array, memory(array, banks), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
   if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
-    for (Transfer& t : program.transfers) {
-      if (t.is_image) continue;
-      if (dataflow != Dataflow::is) {
-        ++t.bytes[static_cast<std::size_t>(4 * 3 * program.parameters.lane_words)];
-        continue;
-      }
-      const ParameterFormat& f = program.parameters;  // words 2 and 3 of every channel
-      for (std::int64_t at = 4 * f.tile_words; at < t.header; at += 4 * f.lane_words) {
-        ++t.bytes[static_cast<std::size_t>(at + 8)];
-        ++t.bytes[static_cast<std::size_t>(at + 12)];
-      }
-    }
+    break_checksums(program);
     const auto open = without_effect(title + ", opened", program, image);
     std::erase_if(none, [&open](const std::string& name) {
       return std::find(open.begin(), open.end(), name) == open.end();
     });
   }
   return none;
+}
+std::vector<std::string> without_effect(const std::string& title, const Protection& p,
+                                        Dataflow dataflow = Dataflow::os, bool overlap = false) {
+  return without_effect(title, p, ArrayShape{3, 3, dataflow, overlap});
 }
 
 Checker checker(Granularity granularity, Gate gate, std::int32_t reach) {
@@ -232,13 +247,44 @@ TEST(RegisterEffects, Overlap) {
   }
 }
 
+// The layers with a product are number 0, 2, 5 and 6; what belongs to a dataflow needs a layer of
+// it that is large enough.
+ArrayShape mixture(bool with_is, bool overlap) {
+  using enum Dataflow;
+  if (!with_is) return {3, 3, os, overlap, {{"gemm0", ws}, {"gemm5", ws}}};
+  return {3, 4, os, overlap, {{"gemm0", ws}, {"gemm2", is}, {"gemm6", is}}};
+}
+
+TEST(RegisterEffects, Mixtures) {
+  Protection p;
+  p.tmr_pe = true;
+  p.checksum = true;
+  for (const bool with_is : {false, true}) {
+    for (const bool overlap : {false, true}) {
+      const std::string name =
+          std::string("os and ws") + (with_is ? " and is" : "") + (overlap ? ", overlap" : "");
+      EXPECT_EQ(without_effect(name, {}, mixture(with_is, overlap)), Names{});
+      EXPECT_EQ(without_effect(name + ", tmr-pe, checksum", p, mixture(with_is, overlap)), Names{});
+    }
+  }
+}
+
+TEST(RegisterEffects, MixtureRangeThenGradientBehindTheRowGate) {
+  Protection p;
+  p.checksum = true;
+  p.range = checker(Granularity::channel, Gate::row, 10'000);
+  p.gradient = checker(Granularity::channel, Gate::row, 12'000);
+  EXPECT_EQ(without_effect("range, then gradient, row gate, mixture", p, mixture(true, false)),
+            Names{});
+}
+
 // `pending`, in every variant: it decides which operands are read, and when.
 TEST(RegisterEffects, Banks) {
   MemoryShape banks;
   banks.activation_banks = 2;
   banks.activation_port_bytes = 2;
   for (const test::ArrayVariant& v : test::kVariants) {
-    EXPECT_EQ(without_effect("banks, " + v.name(), {}, v.dataflow, v.overlap, banks), Names{});
+    EXPECT_EQ(without_effect("banks, " + v.name(), {}, v.shape(3, 3), banks), Names{});
   }
 }
 

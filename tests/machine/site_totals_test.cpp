@@ -65,7 +65,7 @@ Totals by_hand() {
                      + 24 + 24 + 32  // tile_y, _x, _address
                      + 4 * 8         // zero points, output_min, _max
                      + 2 + 1         // operation, raw
-                     + 3 * 1         // input_, second_, output_bank: one of two
+                     + 3 * 1         // input_, second_, output_map: one of two
                      + 24 + 24 + 6 + 8;    // tap_scale, second_scale, tap_shift, second_zero_point
   const int walking = 4 + 8 + 1 + 16       // phase, layer, weight_bank, column_tile
                       + 24 + 24 + 24 + 32  // first_column, first_row, count, output_address

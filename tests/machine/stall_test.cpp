@@ -44,9 +44,9 @@ TEST(Stalls, ChangeNoValueAndNoCountButTime) {
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(60'000 + seed);
-    const ArrayShape array{random.between(1, 9), random.between(1, 9),
-                           test::kVariants[seed % std::size(test::kVariants)].dataflow,
-                           test::kVariants[seed % std::size(test::kVariants)].overlap};
+    const int rows = random.between(1, 9);
+    const ArrayShape array =
+        test::kVariants[seed % std::size(test::kVariants)].shape(rows, random.between(1, 9), seed);
     const test::MachineCase c = test::random_case(random, array);
     Machine steady(c.program);
     steady.reset(c.image.data());

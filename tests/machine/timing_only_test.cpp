@@ -40,11 +40,13 @@ void expect_same_time(const Machine& whole, const Machine& timing) {
 TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
   std::int64_t stalls = 0;
   std::int64_t suppressed = 0;
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 300; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(52'000 + seed);
-      const ArrayShape array{random.between(1, 12), random.between(1, 12), dataflow, seed % 2 == 1};
+      const int rows = random.between(1, 12);
+      const ArrayShape array =
+          flow.with_overlap(seed % 2 == 1).shape(rows, random.between(1, 12), seed);
       const Network network = test::random_network(random, 5);
       const MemoryShape memory = test::random_memory(random, array);
       const Protection protection = test::random_scheme(random, network);
@@ -79,11 +81,12 @@ TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
 
 // Not only in the end: every count at every cycle, so that each write falls into the same cycle.
 TEST(TimingOnly, CountsTheSameInEveryCycle) {
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(55'000 + seed);
-      const ArrayShape array{random.between(1, 8), random.between(1, 8), dataflow};
+      const int rows = random.between(1, 8);
+      const ArrayShape array = flow.shape(rows, random.between(1, 8), seed);
       const Network network = test::random_network(random, 3);
       const Program program = compile(network, array, test::random_memory(random, array),
                                       test::random_scheme(random, network), "test");
@@ -104,11 +107,13 @@ TEST(TimingOnly, CountsTheSameInEveryCycle) {
 
 // Bare products keep int32 sums, whose way to the host takes other times.
 TEST(TimingOnly, EqualsTheWholeMachineOnRawProducts) {
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(53'000 + seed);
-      const ArrayShape array{random.between(1, 12), random.between(1, 12), dataflow, seed % 2 == 1};
+      const int rows = random.between(1, 12);
+      const ArrayShape array =
+          flow.with_overlap(seed % 2 == 1).shape(rows, random.between(1, 12), seed);
       const int m = random.between(1, 30);
       const int k = random.between(1, 30);
       const int n = random.between(1, 30);

@@ -29,7 +29,33 @@ inline int unit_latency(const Protection& p, int columns) {
          (p.gradient.present ? 4 : 0);
 }
 
-// An operand stays in the PEs: the depth is worked off in folds.
+// What a mixture is made of: the dataflows of its layers with a product.
+struct Members {
+  bool os = false, ws = false, is = false;
+  Dataflow first() const { return os ? Dataflow::os : ws ? Dataflow::ws : Dataflow::is; }
+};
+inline Members members_of(const std::vector<Layer>& layers, const ArrayShape& array) {
+  Members m;
+  bool any = false;
+  const auto add = [&](Dataflow d) {
+    (d == Dataflow::os ? m.os : d == Dataflow::ws ? m.ws : m.is) = any = true;
+  };
+  for (const Layer& layer : layers) {
+    if (layer.kind == LayerKind::gemm) add(array.dataflow_of(layer.name));
+  }
+  if (!any) add(array.dataflow);
+  return m;
+}
+// The array as a layer sees it: of one dataflow. Layers without a product take the first one.
+inline ArrayShape array_of(const std::vector<Layer>& layers, const ArrayShape& array,
+                           const Layer& layer) {
+  const Dataflow dataflow = layer.kind == LayerKind::gemm ? array.dataflow_of(layer.name)
+                                                          : members_of(layers, array).first();
+  return {array.rows, array.columns, dataflow, array.overlap};
+}
+
+// An operand stays in the PEs: the depth is worked off in folds. From here on an array has one
+// dataflow, where the whole network is not named.
 inline bool folds(const ArrayShape& array) {
   return array.dataflow != Dataflow::os;
 }
@@ -246,24 +272,25 @@ class DmaTiming {
             const Protection& p, int batch)
       : memory_(memory) {
     sizes_.push_back(std::int64_t{batch} * layers.front().input.elements());
-    int lane_words = 2;
-    int tile_words = p.checksum ? 1 : 0;
+    const Members members = members_of(layers, array);
+    const bool outputs = members.os || members.ws;  // lanes are channels
+    const bool row_sums = p.checksum && outputs;
+    int lane_words = p.checksum && members.is ? 4 : 2;  // a channel has its own sums of biases
+    int tile_words = row_sums ? 1 : 0;
     for (const Checker* c : {&p.range, &p.gradient}) {
       if (c->present) (c->granularity == Granularity::channel ? lane_words : tile_words) += 2;
     }
-    const bool is = array.dataflow == Dataflow::is;
-    if (is && p.checksum) {  // a channel has its own sums of biases
-      lane_words += 2;
-      tile_words -= 1;
-    }
+    // A row of weights is as long as any member's.
+    const std::int64_t row =
+        std::max(outputs ? array.columns : 0, members.is ? array.rows : 0) + (row_sums ? 2 : 0);
     for (const Layer& layer : layers) {
       if (layer.kind != LayerKind::gemm) continue;
-      for (const auto& tile : lanes_of(layer, array, memory)) {
+      const bool is = array.dataflow_of(layer.name) == Dataflow::is;
+      for (const auto& tile : lanes_of(layer, array_of(layers, array, layer), memory)) {
         const int channels = is ? tile.second : array.columns;
-        const std::int64_t weights =
-            is ? ceil_div(layer.depth(), array.rows) * array.rows * channels
-               : std::int64_t{layer.depth()} * (array.columns + (p.checksum ? 2 : 0));
-        sizes_.push_back(4 * (channels * lane_words + tile_words) + weights);
+        const std::int64_t rows =
+            is ? ceil_div(layer.depth(), array.rows) * channels : std::int64_t{layer.depth()};
+        sizes_.push_back(4 * (channels * lane_words + tile_words) + rows * row);
       }
     }
   }
@@ -293,14 +320,15 @@ class DmaTiming {
   std::vector<std::int64_t> sizes_, complete_;
 };
 
-inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
+inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& machine,
                      const MemoryShape& memory, const Protection& p, bool raw, int batch = 1) {
   Timing result;
-  DmaTiming dma(layers, array, memory, p, batch);
+  DmaTiming dma(layers, machine, memory, p, batch);
   std::vector<std::int64_t> finished;  // gemm column tiles
   std::int64_t now = 0;
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Layer& layer = layers[i];
+    const ArrayShape array = array_of(layers, machine, layer);
     const bool gemm = layer.kind == LayerKind::gemm;
     ++now;  // load
     std::int64_t stalls = 0;
@@ -332,7 +360,7 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& array,
   }
   ++now;  // load finds no further layer
   Banks banks(memory);
-  result.total = now + store_cycles(batch * layers.back().output.elements(), raw ? 4 : 1, array,
+  result.total = now + store_cycles(batch * layers.back().output.elements(), raw ? 4 : 1, machine,
                                     memory, &banks);
   result.bank_stalls.push_back(banks.stalls());
   result.words.push_back(banks.words());

@@ -66,7 +66,7 @@ inline MemoryShape random_memory(Random& random) {
 // (ws) or in several column tiles (is).
 inline MemoryShape random_memory(Random& random, const ArrayShape& array) {
   MemoryShape memory = random_memory(random);
-  if (array.dataflow != Dataflow::os) memory.partial_rows = random.between(0, 9);
+  if (array.folds()) memory.partial_rows = random.between(0, 9);
   return memory;
 }
 
@@ -76,17 +76,52 @@ inline constexpr Dataflow kDataflows[] = {Dataflow::os, Dataflow::ws, Dataflow::
 struct ArrayVariant {
   Dataflow dataflow;
   bool overlap;
-  ArrayShape shape(int rows, int columns) const { return {rows, columns, dataflow, overlap}; }
-  std::string name() const { return std::string(to_string(dataflow)) + (overlap ? "Overlap" : ""); }
+  bool mixed_ws = false, mixed_is = false;  // further dataflows, each of some layers
+
+  ArrayVariant with_overlap(bool on) const { return {dataflow, on, mixed_ws, mixed_is}; }
+  // `seed` and size decide which layers of a random network have which dataflow.
+  ArrayShape shape(int rows, int columns, std::uint64_t seed = 0) const {
+    ArrayShape array{rows, columns, dataflow, overlap};
+    std::vector<Dataflow> members{dataflow};
+    if (mixed_ws) members.push_back(Dataflow::ws);
+    if (mixed_is) members.push_back(Dataflow::is);
+    if (members.size() == 1) return array;
+    Random random(seed * 65'536 + static_cast<std::uint64_t>(rows) * 256 +
+                  static_cast<std::uint64_t>(columns));
+    for (int i = 0; i < kMostRandomLayers; ++i) {
+      array.layer_dataflows["gemm" + std::to_string(i)] = members[static_cast<std::size_t>(
+          random.between(0, static_cast<int>(members.size()) - 1))];
+    }
+    return array;
+  }
+  std::string name() const {
+    return std::string(to_string(dataflow)) + (mixed_ws ? "Ws" : "") + (mixed_is ? "Is" : "") +
+           (overlap ? "Overlap" : "");
+  }
 };
 // GoogleTest's way of showing a parameter.
 inline void PrintTo(const ArrayVariant& variant, std::ostream* out) {
   *out << variant.name();
 }
 
-inline constexpr ArrayVariant kVariants[] = {{Dataflow::os, false}, {Dataflow::ws, false},
-                                             {Dataflow::is, false}, {Dataflow::os, true},
-                                             {Dataflow::ws, true},  {Dataflow::is, true}};
+// Without overlap: each dataflow, and mixtures.
+inline constexpr ArrayVariant kFlows[] = {{Dataflow::os, false},
+                                          {Dataflow::ws, false},
+                                          {Dataflow::is, false},
+                                          {Dataflow::os, false, true, false},
+                                          {Dataflow::os, false, true, true}};
+
+inline constexpr ArrayVariant kVariants[] = {{Dataflow::os, false},
+                                             {Dataflow::ws, false},
+                                             {Dataflow::is, false},
+                                             {Dataflow::os, true},
+                                             {Dataflow::ws, true},
+                                             {Dataflow::is, true},
+                                             {Dataflow::os, false, true, false},
+                                             {Dataflow::os, true, true, false},
+                                             {Dataflow::os, false, true, true},
+                                             {Dataflow::os, true, true, true},
+                                             {Dataflow::ws, false, false, true}};
 
 // A network (or one bare matrix product), an image and the program for it.
 struct MachineCase {

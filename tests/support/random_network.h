@@ -127,8 +127,10 @@ inline Layer random_add(Random& random, const FeatureShape& input) {
   return layer;
 }
 
-// One to `most` layers with names of their own. Some read an earlier map than the last one, and
-// some add two of one shape.
+inline constexpr int kMostRandomLayers = 8;
+
+// One to `most` layers with names of their own, those with a product "gemm" and their number. Some
+// read an earlier map than the last one, and some add two of one shape.
 inline Network random_network(Random& random, int most = 4) {
   Network network;
   network.name = "random";

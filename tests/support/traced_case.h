@@ -12,10 +12,19 @@ namespace sagitta::test {
 struct TracedCase {
   MachineCase machine;
   std::int64_t cycles = 0;
-  TracedCase(Random& random, Dataflow dataflow)
-      : machine(random_case(
-            random, {random.between(1, 4), random.between(1, 4), dataflow, random.chance(50)})),
+  TracedCase(Random& random, const ArrayVariant& flow)
+      : machine(random_case(random, shape(random, flow))),
         cycles(schedule_of(machine.program, machine.image.data()).cycles) {}
+  TracedCase(Random& random, Dataflow dataflow)
+      : TracedCase(random, ArrayVariant{dataflow, false}) {}
+
+ private:
+  static ArrayShape shape(Random& random, const ArrayVariant& flow) {
+    const int rows = random.between(1, 4);
+    const int columns = random.between(1, 4);
+    const bool overlap = random.chance(50);
+    return flow.with_overlap(overlap).shape(rows, columns, random.bits() % 1000);
+  }
 };
 
 }  // namespace sagitta::test

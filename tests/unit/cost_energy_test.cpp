@@ -24,7 +24,7 @@ bool has_rotator(const Costed& c) {
 }
 
 // A 2 x 2 window over a 2 x 2 map: one output pixel of four taps.
-Program pooling(int channels, const ArrayShape& array) {
+Program pooling(int channels, const ArrayShape& array, const MemoryShape& memory = {}) {
   Network network;
   network.input = {2, 2, channels};
   Layer pool;
@@ -34,7 +34,7 @@ Program pooling(int channels, const ArrayShape& array) {
   pool.window.kernel_h = pool.window.kernel_w = 2;
   pool.output = {1, 1, channels};
   network.layers.push_back(pool);
-  return compile(network, array, {}, {}, "test");
+  return compile(network, array, memory, {}, "test");
 }
 
 TEST(CostEnergyItems, EveryColumnTileWaitsForTheDramLatency) {
@@ -67,6 +67,30 @@ TEST(CostEnergyItems, APoolTapReadsAWideWord) {
   // Three channels on two columns: each tap is read in two tiles, and the results in two rows.
   const Costed wider(pooling(3, {2, 2}));
   EXPECT_EQ(count_of(wider, "memory", "activation", "SRAM bit read"), (2 * 4 + 2) * 16);
+}
+
+// A map of 2 x 2 pixels of 2 channels is 8 elements, 2 words of 4; the result is half of one.
+TEST(CostEnergyItems, BanksReadWholeWords) {
+  MemoryShape memory;
+  memory.activation_banks = 2;
+  memory.activation_port_bytes = 4;
+  const Costed c(pooling(2, {2, 2}, memory));
+  // Four taps and one row of results, a word of 32 bits each.
+  EXPECT_EQ(count_of(c, "memory", "activation", "SRAM bit read"), (4 + 1) * 32);
+  EXPECT_EQ(count_of(c, "memory", "activation", "SRAM bit written"), (8 + 2) * 8);
+  // Each word is that of one of two readers.
+  EXPECT_EQ(count_of(c, "memory", "activation", "word of a bank: 32-bit 2-to-1 multiplexer"), 5);
+  // Two rows read 2 pixels of 2 channels: elements 0 and 2, then 1 and 3, one word each time.
+  const Costed product(gemm(2, 2, 2, {2, 2}, {}, memory));
+  EXPECT_EQ(count_of(product, "memory", "activation", "SRAM bit read"), 2 * 32);
+  EXPECT_EQ(count_of(product, "memory", "activation", "crossbar: 8-bit 2-to-1 multiplexer"),
+            4 * (2 * 4 - 1));
+  EXPECT_EQ(count_of(product, "memory", "activation", "word served: 32-bit equality comparator"),
+            4);
+  // Sixteen lanes beside two rows.
+  const Costed wide(pooling(16, {2, 16}, memory));
+  EXPECT_EQ(count_of(wide, "memory", "activation", "crossbar, lanes: 8-bit 2-to-1 multiplexer"),
+            4 * 16 * (2 * 4 - 1));
 }
 
 TEST(CostEnergyItems, ThePoolRegistersAreLoadedInTheValidLanes) {
@@ -145,6 +169,10 @@ TEST(CostArea, OnlyTheActivationMemoryHasABankARow) {
   EXPECT_NEAR(um2(9, "activation"), 0.41008, 1e-9);
   EXPECT_NEAR(um2(8, "weight"), 0.379562, 1e-9);
   EXPECT_NEAR(um2(9, "weight"), 0.379562, 1e-9);
+  memory.activation_banks = 8;
+  EXPECT_NEAR(um2(9, "activation"), 0.379562, 1e-9);
+  memory.activation_banks = 16;
+  EXPECT_NEAR(um2(4, "activation"), 0.41008, 1e-9);
 }
 
 }  // namespace

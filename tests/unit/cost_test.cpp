@@ -81,6 +81,22 @@ TEST(CostArea, MemoryOfTwoByTwoByHand) {
               16384 * 0.379562 + (2048 + 256 + 128) * 0.46224, 0.01);
 }
 
+TEST(CostArea, BanksOfTwoByTwoByHand) {
+  MemoryShape memory;
+  memory.activation_banks = 4;
+  memory.activation_port_bytes = 2;
+  const Costed ideal = two_by_two({});
+  const Costed banked(gemm(2, 2, 2, {2, 2}, {}, memory));
+  // Two readers: `pending`, a choice of eight elements, a comparison; a choice of two words a bank.
+  EXPECT_NEAR(banked.area.total_um2 - ideal.area.total_um2,
+              2 * (kFlipFlop + 7 * 8 * kMux + 32 * kEqual) + 4 * 32 * kMux, 0.05);
+  // A third lane has its own.
+  const Costed three(gemm(2, 2, 2, {2, 3}, {}));
+  const Costed three_banked(gemm(2, 2, 2, {2, 3}, {}, memory));
+  EXPECT_NEAR(three_banked.area.total_um2 - three.area.total_um2,
+              3 * (kFlipFlop + 7 * 8 * kMux + 32 * kEqual) + 4 * 2 * 32 * kMux, 0.05);
+}
+
 TEST(CostArea, VectorUnitOfTwoByTwoByHand) {
   const Costed c = two_by_two({});
   // bias, scale, shift; bias_add, product, output (each with address and valid); pool.
@@ -173,14 +189,15 @@ TEST(CostArea, GrowsWithTheArrayAndWithEveryProtection) {
 }
 
 TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
-  for (int seed = 0; seed < 90; ++seed) {
+  for (int seed = 0; seed < 165; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     test::Random random(static_cast<std::uint64_t>(seed));
     const Network network = test::random_network(random);
     const auto& variant =
         test::kVariants[static_cast<std::size_t>(seed) % std::size(test::kVariants)];
     const int rows = random.between(1, 9);
-    const ArrayShape array = variant.shape(rows, random.between(1, 9));
+    const ArrayShape array =
+        variant.shape(rows, random.between(1, 9), static_cast<std::uint64_t>(seed));
     Protection p = with(random.chance(50), random.chance(50), random.chance(50), random.chance(30));
     if (random.chance(50)) p.range.granularity = Granularity::channel;
     if (random.chance(50)) p.gradient.granularity = Granularity::channel;

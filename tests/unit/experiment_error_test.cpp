@@ -117,6 +117,10 @@ TEST_F(ExperimentError, WrongType) {
   expect(R"({"network": "net", "array": {"rows": [8, true]}})", "$.array.rows[1]",
          {"true is a truth value", "write a whole number"});
   expect(R"({"network": "net", "array": 16})", "$.array", {"an object", "a list"});
+  expect(R"({"network": "net", "array": {"dataflow": 3}})", "$.array.dataflow",
+         {"3 is a whole number", "a string", "an object", "a list"});
+  expect(R"({"network": "net", "array": {"dataflow": {"layers": {"fc1": 1}}}})",
+         "$.array.dataflow.layers.fc1", {"1 is a whole number", "a string"});
   expect(R"({"network": "net", "scheme": [3]})", "$.scheme[0]", {"3 is a whole number"});
   expect(R"({"network": "net", "scheme": null})", "$.scheme", {"null is no value"});
   expect(R"({"network": "net", "fault": []})", "$.fault", {"list is empty"});
@@ -154,6 +158,12 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          {"\"rs\" is not known", "\"os\"", "\"ws\""});
   expect(R"({"network": "net", "array": {"dataflow": ["os", "rs"]}})", "$.array.dataflow[1]",
          {"\"rs\" is not known"});
+  expect(R"({"network": "net", "array": {"dataflow": {"default": "rs"}}})",
+         "$.array.dataflow.default", {"\"rs\" is not known", "\"os\""});
+  expect(R"({"network": "net", "array": {"dataflow": ["os", {"layers": {"fc1": "wss"}}]}})",
+         "$.array.dataflow[1].layers.fc1", {"\"wss\" is not known", "did you mean \"ws\"?"});
+  expect(R"({"network": "net", "array": {"dataflow": {"layer": {"fc1": "ws"}}}})",
+         "$.array.dataflow.layer", {"unknown", "did you mean \"layers\"?"});
   expect(R"({"network": "net", "array": {"overlap": "yes"}})", "$.array.overlap",
          {"true or false"});
   expect(R"({"network": "net", "fault": {"model": "mbu"}})", "$.fault.model", {"\"seu\""});

@@ -150,6 +150,31 @@ TEST(Experiment, DataflowsAndOverlapMultiply) {
   EXPECT_EQ(experiment.configurations[3].array, (ArrayShape{4, 4, Dataflow::is, true}));
 }
 
+TEST(Experiment, LayersMayHaveDataflowsOfTheirOwn) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({"network": "net", "array": {"rows": 4, "dataflow":
+      ["ws", {"layers": {"fc1": "is", "conv1": "ws"}}, {"default": "is", "layers": {}}]}})");
+  EXPECT_EQ(names(experiment), (std::vector<std::string>{
+                                   "4x4 ws none", "4x4 os conv1=ws fc1=is none", "4x4 is none"}));
+  const Configuration& mixture = experiment.configurations[1];
+  EXPECT_EQ(mixture.array.dataflow_of("conv1"), Dataflow::ws);
+  EXPECT_EQ(mixture.array.dataflow_of("fc1"), Dataflow::is);
+  EXPECT_EQ(mixture.array.dataflow_of("fc2"), Dataflow::os);
+  EXPECT_TRUE(mixture.array.mixed());
+  EXPECT_EQ(mixture.dataflow_place, "$.array.dataflow[1]");
+  EXPECT_EQ(experiment.configurations[2].array, (ArrayShape{4, 4, Dataflow::is}));
+  EXPECT_EQ(
+      experiment.resolved["array"][1]["dataflow"],
+      (nlohmann::ordered_json{{"default", "os"}, {"layers", {{"conv1", "ws"}, {"fc1", "is"}}}}));
+  // What is resolved stands for the same machines.
+  const std::string again = folder.write("again.json", experiment.resolved.dump());
+  EXPECT_EQ(names(load_experiment(again, {})), names(experiment));
+  // A list of arrays, and one place for a dataflow without a list.
+  const Experiment arrays = folder.load(
+      R"({"network": "net", "array": [{"rows": 2}, {"rows": 4, "dataflow": {"layers": {"a": "ws"}}}]})");
+  EXPECT_EQ(arrays.configurations[1].dataflow_place, "$.array[1].dataflow");
+}
+
 TEST(Experiment, ListsOfSchemeOptionsGetNames) {
   const ExperimentFolder folder;
   const Experiment experiment = folder.load(R"({"network": "net", "scheme": [

@@ -21,7 +21,7 @@ TEST(Trace, ChangesNoRun) {
   for (std::uint64_t seed = 0; seed < 24; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(80 + seed);
-    const Case c(random, test::kDataflows[seed % 3]);
+    const Case c(random, test::kFlows[seed % std::size(test::kFlows)]);
     Machine machine(c.machine.program);
     const SiteMap sites(machine.layout());
     const auto faults = test::random_faults(random, sites, c.cycles, random.between(0, 2));
@@ -51,11 +51,11 @@ TEST(Trace, ChangesNoRun) {
 
 TEST(Trace, DramAccessesAddUpToTheTransfers) {
   const test::TemporaryFolder folder;
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(700 + seed);
-      const Case c(random, dataflow);
+      const Case c(random, flow);
       const Program& program = c.machine.program;
       OutputFile file(folder / "dram.csv");
       DramTrace dram(file);

@@ -69,11 +69,11 @@ CycleWindow random_window(Random& random, std::int64_t cycles) {
 
 TEST(Waveform, EqualsEveryRegisterInEveryCycle) {
   const test::TemporaryFolder folder;
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 4; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(40 + seed);
-      const Case c(random, dataflow);
+      const Case c(random, flow);
       const CycleWindow window = random_window(random, c.cycles);
       const std::string path = folder / "run.vcd";
       record(c, {}, "all", window, path);
@@ -94,11 +94,11 @@ TEST(Waveform, EqualsEveryRegisterInEveryCycle) {
 
 TEST(Waveform, ShowsTheRunUnderFaultsBesideTheOther) {
   const test::TemporaryFolder folder;
-  for (const Dataflow dataflow : test::kDataflows) {
+  for (const test::ArrayVariant& flow : test::kFlows) {
     for (std::uint64_t seed = 0; seed < 4; ++seed) {
-      SCOPED_TRACE(std::string(to_string(dataflow)) + " seed " + std::to_string(seed));
+      SCOPED_TRACE(flow.name() + " seed " + std::to_string(seed));
       Random random(60 + seed);
-      const Case c(random, dataflow);
+      const Case c(random, flow);
       const CycleWindow window = random_window(random, c.cycles);
       const Machine machine(c.machine.program);
       const SiteMap sites(machine.layout());

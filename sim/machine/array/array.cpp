@@ -69,27 +69,31 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
     : rows_(shape.rows),
       columns_(shape.columns),
       copies_(copies),
-      dataflow_(shape.dataflow),
+      activation_lanes_(shape.activation_lanes()),
+      weight_lanes_(shape.weight_lanes()),
       skew_a_(layout, "array.skew_a", shape.activation_lanes(), 8),
       skew_b_(layout, "array.skew_b", shape.weight_lanes(), 8),
       a_(declare_pe_register<std::int8_t>(layout, shape, copies, "a", 8)),
       b_(declare_pe_register<std::int8_t>(layout, shape, copies, "b", 8)),
       acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)),
       overlap_(shape.overlap),
+      dataflow_(shape.first()),
       leaving_(static_cast<std::size_t>(columns_)) {
   if (overlap_) {
     skew_swap_.emplace(layout, "array.skew_swap", rows_, 1);
     swap_ = declare_pe_register<std::uint8_t>(layout, shape, copies, "swap", 1);
-    if (dataflow_ == Dataflow::os) {
+    if (shape.has(Dataflow::os)) {
       drain_ = declare_pe_register<std::int32_t>(layout, shape, copies, "drain", 32);
       kept_.resize(pes());
-    } else {
+    }
+    if (shape.folds()) {
       next_ = declare_pe_register<std::int8_t>(layout, shape, copies, "next", 8);
     }
   }
-  if (dataflow_ != Dataflow::os) {
+  if (shape.folds()) {
     load_ = declare_loads(layout, columns_);
     deskew_.emplace(layout, "array.deskew", columns_, 32, true);
+    aligned_.resize(static_cast<std::size_t>(columns_));
     zeros_.resize(static_cast<std::size_t>(columns_));
     entering_.resize(static_cast<std::size_t>(columns_));
   }
@@ -109,8 +113,8 @@ Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
 bool Array::quiet(const std::int8_t* activations, const std::int8_t* weights,
                   const ArrayControl& control) {
   if (control.mode != ArrayMode::accumulate || control.load || control.swap || control.shift ||
-      !all_zero(activations, a_moves_right() ? rows_ : columns_) ||
-      !all_zero(weights, a_moves_right() ? columns_ : rows_)) {
+      control.dataflow != dataflow_ || !all_zero(activations, activation_lanes_) ||
+      !all_zero(weights, weight_lanes_)) {
     quiet_cycles_ = 0;
     return false;
   }
@@ -139,11 +143,12 @@ const std::int32_t* Array::bottom(const std::byte* now) {
   return bottom_.data();
 }
 
-const std::int32_t* Array::sums(const std::byte* now) {
-  if (dataflow_ != Dataflow::os) {
-    deskew_->output(now, bottom(now), leaving_.data());
-    return leaving_.data();
-  }
+const std::int32_t* Array::aligned(const std::byte* now) {
+  deskew_->output(now, bottom(now), aligned_.data());
+  return aligned_.data();
+}
+
+const std::int32_t* Array::top(const std::byte* now) {
   const std::int32_t* top = (overlap_ ? drain_ : acc_).now(now);
   if (copies_ == 1) return top;
   majority(top, pes(), static_cast<std::size_t>(columns_), leaving_.data());
@@ -166,7 +171,7 @@ void Array::step_outputs(const Cycle& cycle, const Pes& now, const std::int8_t* 
   const auto columns = static_cast<std::size_t>(columns_);
   std::int8_t* next_b = b_.next(cycle);
   std::memcpy(next_b + columns, now.b, n - columns);
-  skew_b_.output(cycle.now, weights, next_b);
+  skew_b_.output(cycle.now, weights, next_b, 1, columns_);
 
   std::int32_t* next_acc = acc_.next(cycle);
   switch (mode) {
@@ -248,15 +253,27 @@ void Array::step_stationary(const Cycle& cycle, const Pes& now, const std::int8_
   if (load || std::any_of(loads, loads + columns - 1, [](std::uint8_t l) { return l != 0; })) {
     load_stationary(loading, next_loading, entering, loads, load);
   }
-  if (columns > 1) {
-    std::uint8_t* next_load = load_.next(cycle);
-    next_load[0] = load ? 1 : 0;
-    std::memcpy(next_load + 1, loads, columns - 2);
-  }
+  step_loads(cycle, load);
   std::int32_t* next_acc = acc_.next(cycle);
   multiply_accumulate(moves, stays, zeros_.data(), next_acc, columns);
   multiply_accumulate(moves + columns, stays + columns, now.acc, next_acc + columns, n - columns);
   deskew_->step(cycle, now.acc + (n - columns));
+}
+
+void Array::step_loads(const Cycle& cycle, bool load) const {
+  if (columns_ == 1) return;
+  std::uint8_t* next = load_.next(cycle);
+  next[0] = load ? 1 : 0;
+  std::memcpy(next + 1, load_.now(cycle), load_.count - 1);
+}
+
+// A mixture: the second register that the layer's dataflow does not use.
+void Array::hold_second(const Cycle& cycle, const Pes& now) const {
+  if (dataflow_ == Dataflow::os && next_.count > 0) {
+    std::memcpy(next_.next(cycle), now.next, pes());
+  } else if (dataflow_ != Dataflow::os && drain_.count > 0) {
+    std::memcpy(drain_.next(cycle), now.drain, pes() * sizeof(std::int32_t));
+  }
 }
 
 // The first copy's next state to the others.
@@ -279,6 +296,7 @@ void Array::copy_registers(const Cycle& cycle) const {
 void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
                  const ArrayControl& control) {
   if (quiet(activations, weights, control)) return;
+  dataflow_ = control.dataflow;
   const std::size_t n = pes();
   const auto columns = static_cast<std::size_t>(columns_);
   const Pes now = pes_now(cycle);
@@ -287,7 +305,7 @@ void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::
   std::int8_t* next_moves = (a_moves ? a_ : b_).next(cycle);
   std::memcpy(next_moves + 1, a_moves ? now.a : now.b, n - 1);
   (a_moves ? skew_a_ : skew_b_)
-      .output(cycle.now, a_moves ? activations : weights, next_moves, columns);
+      .output(cycle.now, a_moves ? activations : weights, next_moves, columns, rows_);
   if (overlap_) {
     swap_in_.assign(static_cast<std::size_t>(rows_), control.swap ? 1 : 0);
     std::memcpy(swap_.next(cycle) + 1, now.swap, n - 1);
@@ -297,11 +315,16 @@ void Array::step(const Cycle& cycle, const std::int8_t* activations, const std::
   if (dataflow_ == Dataflow::os) {
     step_outputs(cycle, now, weights, overlap_ ? ArrayMode::accumulate : control.mode);
     if (overlap_) step_drain(cycle, now, control.shift);
+    if (deskew_) {  // a mixture: what other layers use goes on
+      step_loads(cycle, control.load);
+      deskew_->step(cycle, now.acc + (n - columns));
+    }
   } else {
     (a_moves ? skew_b_ : skew_a_)
-        .output(cycle.now, a_moves ? weights : activations, entering_.data());
+        .output(cycle.now, a_moves ? weights : activations, entering_.data(), 1, columns_);
     step_stationary(cycle, now, entering_.data(), control.load);
   }
+  hold_second(cycle, now);
   if (copies_ > 1) copy_registers(cycle);
   copies_may_differ_ = false;
 

@@ -13,6 +13,10 @@
 // Weight and input stationary it comes a cycle ahead of product 0: what has been loaded into `next`
 // becomes the stationary operand.
 //
+// In a mixture the layer's dataflow, which comes with the control, says which of these a PE does;
+// it has the registers of all. Load enables, swap bits, skew and deskew registers move on in every
+// layer; `next` rests while outputs are stationary, and `drain` while they are not.
+//
 // With `copies` = 3 every PE has three copies of its registers and of its MAC, and a voter a
 // register: the voted values feed the next state of all copies, so that a single upset lasts one
 // cycle and is never seen.
@@ -39,7 +43,9 @@ class Array {
             const ArrayControl& control);
 
   // The row of sums that leaves in this cycle: `columns` of them, voted where there are copies.
-  const std::int32_t* sums(const std::byte* now);
+  // Outputs stationary at the top, otherwise below the last row.
+  const std::int32_t* top(const std::byte* now);
+  const std::int32_t* aligned(const std::byte* now);
 
   // The state was changed from outside (a fault, a restored snapshot).
   void touch() {
@@ -65,6 +71,8 @@ class Array {
   void step_drain(const Cycle& cycle, const Pes& now, bool shift);
   void step_stationary(const Cycle& cycle, const Pes& now, const std::int8_t* entering,
                        bool load) const;
+  void step_loads(const Cycle& cycle, bool load) const;
+  void hold_second(const Cycle& cycle, const Pes& now) const;
   void copy_registers(const Cycle& cycle) const;
   void load_stationary(const std::int8_t* stays, std::int8_t* next, const std::int8_t* entering,
                        const std::uint8_t* loads, bool load) const;
@@ -77,7 +85,7 @@ class Array {
   int rows_;
   int columns_;
   int copies_;
-  Dataflow dataflow_;
+  int activation_lanes_, weight_lanes_;
   Skew<std::int8_t> skew_a_;
   Skew<std::int8_t> skew_b_;
   Pipe<std::int8_t> a_, b_;
@@ -93,6 +101,7 @@ class Array {
   std::optional<Skew<std::int32_t>> deskew_;
 
   // Host-side bookkeeping that changes speed only, never values.
+  Dataflow dataflow_;              // of the last step's layer
   int quiet_cycles_ = 0;           // cycles in which nothing but zeros entered
   bool copies_may_differ_ = true;  // a flip may have separated the copies
   std::vector<std::int8_t> voted_a_, voted_b_, voted_next_;
@@ -101,7 +110,8 @@ class Array {
   std::vector<std::uint8_t> swap_in_;  // one a row
   std::vector<std::int32_t> kept_;     // accumulators, but zero where a sum is handed over
   std::vector<std::int32_t> bottom_;   // the last row, voted
-  std::vector<std::int32_t> leaving_;  // the row that leaves, voted or aligned
+  std::vector<std::int32_t> leaving_;  // the row that leaves at the top, voted
+  std::vector<std::int32_t> aligned_;  // ... below the last row
   std::vector<std::int32_t> zeros_;
   std::vector<std::int8_t> entering_;  // stationary operands at the columns' edge
 };

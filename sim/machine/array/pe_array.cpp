@@ -4,16 +4,6 @@
 #include <utility>
 
 namespace sagitta {
-namespace {
-
-// Wraps, as the register does.
-std::int32_t add_product(std::int32_t sum, const PeRegisters& pe) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) +
-                                   static_cast<std::uint32_t>(pe.a * pe.b));
-}
-
-}  // namespace
-
 std::ostream& operator<<(std::ostream& out, const PeRegisters& registers) {
   return out << "a " << int{registers.a} << " b " << int{registers.b} << " acc " << registers.acc;
 }
@@ -159,9 +149,11 @@ PeArray::PeArray(const sc_core::sc_module_name& name, const ArrayShape& shape, S
   wire_edge(skew_a_, enter_a_, delayed_a_);
   wire_edge(skew_b_, enter_b_, delayed_b_);
 
-  if (shape.dataflow != Dataflow::os) wire_loads_and_deskew();
-  if (shape.overlap) {
-    wire_swaps();
+  if (shape.folds()) wire_loads_and_deskew();
+  if (shape.overlap) wire_swaps();
+  if (shape.mixed()) {
+    wire_union_pes();
+  } else if (shape.overlap) {
     shape.dataflow == Dataflow::os ? wire_drain_pes() : wire_shadow_pes();
   } else if (shape.dataflow == Dataflow::os) {
     wire_output_pes();
@@ -331,9 +323,41 @@ void PeArray::wire_shadow_pes() {
   }
 }
 
-std::int32_t PeArray::sum(int column) const {
-  if (shape_.dataflow == Dataflow::os && shape_.overlap) return drain(0, column);
-  if (shape_.dataflow == Dataflow::os) return acc(0, column);
+// A PE at the edge reads what enters there in every dataflow: its sum is zero.
+void PeArray::wire_union_pes() {
+  union_pes_.init(pe_.size(), [this](const char* pe_name, std::size_t) {
+    return new UnionPe(pe_name, shape_.overlap);
+  });
+  if (second_.size() == 0) second_.init(pe_.size());  // unused without overlap, but bound
+  const auto enters = [this](Signals& entering, Signals& delayed,
+                             int lane) -> PeSignal<PeRegisters>& {
+    if (index(lane) >= entering.size()) return zero_;  // no dataflow has anything enter here
+    return lane > 0 ? delayed[index(lane - 1)] : entering[0];
+  };
+  for (int r = 0; r < shape_.rows; ++r) {
+    for (int c = 0; c < shape_.columns; ++c) {
+      UnionPe& p = union_pes_[pe(r, c)];
+      const bool first = r == 0;
+      const bool last = r + 1 == shape_.rows;
+      p.clock(clock_);
+      p.dataflow(dataflow_);
+      p.mode(mode_);
+      p.load(load_[index(c)]);
+      p.swap(shape_.overlap ? swap_[pe(r, c)] : swap_in_);
+      p.shift(shift_);
+      p.left_a(c > 0 ? pe_[pe(r, c - 1)] : enters(enter_a_, delayed_a_, r));
+      p.left_b(c > 0 ? pe_[pe(r, c - 1)] : enters(enter_b_, delayed_b_, r));
+      p.above(first ? enters(enter_b_, delayed_b_, c) : pe_[pe(r - 1, c)]);
+      p.below(last ? enters(enter_a_, delayed_a_, c) : pe_[pe(r + 1, c)]);
+      p.second_above(first ? enters(enter_b_, delayed_b_, c) : second_[pe(r - 1, c)]);
+      p.second_below(last ? enters(enter_a_, delayed_a_, c) : second_[pe(r + 1, c)]);
+      p.registers(pe_[pe(r, c)]);
+      p.second(second_[pe(r, c)]);
+    }
+  }
+}
+
+std::int32_t PeArray::aligned(int column) const {
   if (column + 1 < shape_.columns) return aligned_[index(column)].read().acc;
   return acc(shape_.rows - 1, column);
 }
@@ -345,7 +369,8 @@ void PeArray::on_clock() {
   }
   for (std::size_t i = 0; i < enter_b_.size(); ++i) enter_b_[i].write({.b = operands_.weights[i]});
   mode_ = static_cast<std::uint8_t>(operands_.mode);
-  if (shape_.dataflow != Dataflow::os) load_[0].write(operands_.load);
+  if (union_pes_.size() > 0) dataflow_ = static_cast<std::uint8_t>(operands_.dataflow);
+  if (shape_.folds()) load_[0].write(operands_.load);
   if (!shape_.overlap) return;
   swap_in_.write(operands_.swap);
   shift_.write(operands_.shift);

@@ -6,36 +6,21 @@
 // and, where an operand is stationary, the load enables and the deskew registers. A PE shows its
 // registers through one signal, so a neighbour reads the old values; one signal a PE and not three,
 // since comparisons should not be won against a slow baseline. Each dataflow has a PE of its own,
-// so that neither pays for the other.
+// so that neither pays for the other; a mixture has UnionPe.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <ostream>
-#include <string>
 #include <vector>
 
 #include <systemc>
 
+#include "machine/array/pe_registers.h"
+#include "machine/array/union_pe.h"
 #include "machine/control/sequencer.h"
 #include "schedule/program.h"
 
 namespace sagitta {
-
-// The registers of a PE, as its neighbours see them. Fits one word.
-struct PeRegisters {
-  std::int32_t acc = 0;
-  std::int8_t a = 0;
-  std::int8_t b = 0;
-  bool operator==(const PeRegisters&) const = default;
-};
-// What sc_signal asks of a type.
-std::ostream& operator<<(std::ostream& out, const PeRegisters& registers);
-void sc_trace(sc_core::sc_trace_file* file, const PeRegisters& registers, const std::string& name);
-
-// Signals have one writer each by construction; checking that at every write costs time.
-template <typename T>
-using PeSignal = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
 
 // Output stationary: acc stays.
 class Pe : public sc_core::sc_module {
@@ -171,6 +156,7 @@ class DelayLine : public sc_core::sc_module {
 struct ArrayOperands {
   std::vector<std::int8_t> activations;  // one a row (is: a column)
   std::vector<std::int8_t> weights;      // one a column (is: a row)
+  Dataflow dataflow = Dataflow::os;      // the layer's
   ArrayMode mode = ArrayMode::accumulate;
   bool load = false;
   bool swap = false;  // overlap
@@ -205,13 +191,14 @@ class PeArray : public sc_core::sc_module {
   std::int32_t drain(int row, int column) const { return second_[pe(row, column)].read().acc; }
   std::int8_t next(int row, int column) const {
     const PeRegisters& second = second_[pe(row, column)].read();
-    return is() ? second.a : second.b;
+    return is() ? second.a : second.b;  // in a mixture both
   }
   bool skew_swap(int lane, int stage) const {
     return swap_delay_[index(lane * (lane - 1) / 2 + stage)].read();
   }
-  // The sum that leaves the column in this cycle.
-  std::int32_t sum(int column) const;
+  // The sum that leaves the column in this cycle: at the top (os), and aligned below the last row.
+  std::int32_t top(int column) const { return shape_.overlap ? drain(0, column) : acc(0, column); }
+  std::int32_t aligned(int column) const;
   const ArrayOperands& entering() const { return operands_; }  // what stands at the edge now
 
  private:
@@ -227,18 +214,19 @@ class PeArray : public sc_core::sc_module {
   void wire_swaps();
   void wire_drain_pes();
   void wire_shadow_pes();
+  void wire_union_pes();
   // What a PE's ports of these names read.
   PeSignal<PeRegisters>& left(int row, int column);
   PeSignal<PeRegisters>& above(int row, int column);
   PeSignal<PeRegisters>& below(int row, int column);
-  bool is() const { return shape_.dataflow == Dataflow::is; }
+  bool is() const { return shape_.only(Dataflow::is); }
 
   ArrayShape shape_;
   Source source_;
   ArrayOperands operands_;
 
   sc_core::sc_clock clock_;
-  PeSignal<std::uint8_t> mode_{"mode"};
+  PeSignal<std::uint8_t> mode_{"mode"}, dataflow_{"dataflow"};
   PeSignal<PeRegisters> zero_{"zero"};  // beyond the last row (os) or the first one (is)
   Signals enter_a_, enter_b_;           // the scratchpads' read registers
   Signals delayed_a_, delayed_b_;       // lanes 1 and up
@@ -259,6 +247,8 @@ class PeArray : public sc_core::sc_module {
   sc_core::sc_vector<LatchedBit> swap_bits_, swap_delays_;
   sc_core::sc_vector<DrainPe> drain_pes_;
   sc_core::sc_vector<ShadowPe> shadow_pes_;
+  // A mixture.
+  sc_core::sc_vector<UnionPe> union_pes_;
 };
 
 }  // namespace sagitta

@@ -55,11 +55,12 @@ class Skew {
   }
 
   // What leaves lane i in this cycle, to out[i * stride]; the lane without registers passes its
-  // input.
-  void output(const std::byte* now_base, const T* input, T* out, std::size_t stride = 1) const {
-    const std::size_t lanes = lanes_;
-    if (lanes > 1) {
-      const T* leaving = registers_.now(now_base) + registers_.count - lanes;
+  // input. `used`: only the first lanes.
+  void output(const std::byte* now_base, const T* input, T* out, std::size_t stride = 1,
+              int used = 0) const {
+    const std::size_t lanes = used > 0 ? static_cast<std::size_t>(used) : lanes_;
+    if (lanes_ > 1) {
+      const T* leaving = registers_.now(now_base) + registers_.count - lanes_;
       if (stride == 1) {
         std::memcpy(out, leaving, lanes * sizeof(T));
       } else {

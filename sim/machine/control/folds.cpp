@@ -10,7 +10,7 @@ namespace sagitta {
 
 // What streams past a fold: the pixels of the part (ws), the channels of the column tile (is).
 int Sequencer::stream_length(const SequencerState& s) const {
-  if (dataflow() == Dataflow::is) {
+  if (dataflow(s) == Dataflow::is) {
     return std::clamp(wrap_sub(s.config.group_columns, s.group_column), 0, s.config.tile_channels);
   }
   return static_cast<int>(std::clamp<std::int64_t>(wrap_sub(s.config.rows, s.first_row), 0,
@@ -26,7 +26,7 @@ void Sequencer::start_part(SequencerState& s) const {
 
 // The next part or tile of pixels of the column tile, from its first fold on; false: there is none.
 bool Sequencer::next_part(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
-  const bool ws = dataflow() == Dataflow::ws;
+  const bool ws = dataflow(now) == Dataflow::ws;
   const auto pixels = ws ? static_cast<std::int32_t>(program_->memory.partial_rows) : columns_;
   s.first_row = wrap_add(now.first_row, pixels) & 0xFFFFFF;
   if (s.first_row >= s.config.rows) return false;
@@ -68,7 +68,7 @@ void Sequencer::load_stationary(const SequencerState& now, SequencerState& s,
   const int step = loading(now);
   if (step < 0) return;
   s.load1 = 1;
-  if (dataflow() == Dataflow::ws) {
+  if (dataflow(now) == Dataflow::ws) {
     (overlap() ? next_y_ : row_y_).next(cycle)[step] = now.tap_y;
     (overlap() ? next_x_ : row_x_).next(cycle)[step] = now.tap_x;
     (overlap() ? next_address_ : row_address_).next(cycle)[step] = now.tap_address;
@@ -86,13 +86,13 @@ void Sequencer::start_stream(const SequencerState& now, SequencerState& s,
     s.swap1 = 1;
     s.ahead = 0;
   }
-  if (dataflow() != Dataflow::ws) return;
+  if (dataflow(now) != Dataflow::ws) return;
   s.walk_y = now.part_y;
   s.walk_x = now.part_x;
   s.walk_address = now.part_address;
   if (!overlap()) return;
   const auto take = [&](const Pipe<std::int32_t>& row, const Pipe<std::int32_t>& next) {
-    std::memcpy(row.next(cycle), next.next(cycle), sizeof(std::int32_t) * row.count);
+    std::memcpy(row.next(cycle), next.next(cycle), sizeof(std::int32_t) * next.count);
   };
   take(row_y_, next_y_);
   take(row_x_, next_x_);
@@ -104,7 +104,7 @@ void Sequencer::step_preload(const SequencerState& now, SequencerState& s,
                              const Cycle& cycle) const {
   load_stationary(now, s, cycle);
   int cycles = rows_;
-  if (dataflow() == Dataflow::ws) {
+  if (dataflow(now) == Dataflow::ws) {
     s.param1 = parameter_lane(now) >= 0 ? 1 : 0;
     s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
     if (now.first_depth == 0 && now.first_row == 0) cycles = std::max(rows_, lanes(now));
@@ -117,7 +117,7 @@ void Sequencer::step_preload(const SequencerState& now, SequencerState& s,
 // and the time until the fold begins with them.
 void Sequencer::load_behind(const SequencerState& now, SequencerState& s, const Cycle& cycle,
                             bool reads_wait) const {
-  if (reads_wait && dataflow() == Dataflow::is) return;
+  if (reads_wait && dataflow(now) == Dataflow::is) return;
   load_stationary(now, s, cycle);
   s.ahead = std::min(now.ahead + 1, 2 * rows_ - 1);
 }
@@ -130,8 +130,8 @@ void Sequencer::step_stream(const SequencerState& now, SequencerState& s, const 
   const bool end = now.pixel + 1 >= stream_length(now);
   s.tag1 = static_cast<std::uint8_t>(kTagValid | (now.first_depth == 0 ? kTagFirstFold : 0) |
                                      (last ? kTagLastFold : 0) | (end ? kTagEnd : 0));
-  if (dataflow() == Dataflow::ws) walk(s);
-  if (dataflow() == Dataflow::is) s.weight_row = (now.weight_row + 1) & 0xFFFFFF;
+  if (dataflow(now) == Dataflow::ws) walk(s);
+  if (dataflow(now) == Dataflow::is) s.weight_row = (now.weight_row + 1) & 0xFFFFFF;
   s.pixel = (now.pixel + 1) & 0xFFFFFF;
   if (!end) return;
   s.count = 0;

@@ -7,7 +7,7 @@
 namespace sagitta {
 
 void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
-  const bool os = dataflow() == Dataflow::os;
+  const bool os = dataflow(now) == Dataflow::os;
   const int cycles = os ? std::max({1, rows(now), lanes(now)}) : std::max(1, lanes(now));
   if (now.count < positions_) {  // each row or column takes its output pixel's position in turn
     row_y_.next(cycle)[now.count] = now.walk_y;
@@ -16,7 +16,7 @@ void Sequencer::step_setup(const SequencerState& now, SequencerState& s, const C
   }
   walk(s);
   s.param1 = parameter_lane(now) >= 0 ? 1 : 0;
-  if (os) s.param_lane1 = static_cast<std::uint16_t>(now.count & 0x1FF);
+  s.param_lane1 = static_cast<std::uint16_t>(os ? now.count & 0x1FF : 0);
   s.count = (now.count + 1) & 0xFFFFFF;
   if (now.count + 1 >= cycles) {
     if (os && !overlap()) s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);

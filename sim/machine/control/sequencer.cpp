@@ -9,10 +9,15 @@ namespace sagitta {
 
 Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_latency)
     : program_(&program),
+      mixed_(program.array.mixed()),
+      overlap_(program.array.overlap),
+      first_(program.array.first()),
+      members_{program.array.has(Dataflow::os), program.array.has(Dataflow::ws),
+               program.array.has(Dataflow::is)},
       rows_(program.array.rows),
       columns_(program.array.columns),
       positions_(program.array.activation_lanes()),
-      flush_cycles_(flush_cycles(program.array, unit_latency)),
+      drain_path_(5 + unit_latency),
       store_beat_cycles_((program.array.columns * (program.raw_output ? 4 : 1) +
                           program.memory.dram_bytes_per_cycle - 1) /
                          program.memory.dram_bytes_per_cycle) {
@@ -26,20 +31,20 @@ int Sequencer::lanes(const SequencerState& s) const {
 }
 
 int Sequencer::rows(const SequencerState& s) const {
-  const std::int32_t left = dataflow() == Dataflow::os ? wrap_sub(s.config.rows, s.first_row)
-                                                       : wrap_sub(s.config.depth, s.first_depth);
+  const std::int32_t left = dataflow(s) == Dataflow::os ? wrap_sub(s.config.rows, s.first_row)
+                                                        : wrap_sub(s.config.depth, s.first_depth);
   return std::clamp(left, 0, rows_);
 }
 
 int Sequencer::activations_read(const SequencerState& s) const {
-  if (dataflow() != Dataflow::is) return issues_rows(s, false) ? rows(s) : 0;
+  if (dataflow(s) != Dataflow::is) return issues_rows(s, false) ? rows(s) : 0;
   // Rows beyond K load zeros.
   const int step = loading(s);
   return step >= 0 && wrap_add(loading_depth(s), step) < s.config.depth ? lanes(s) : 0;
 }
 
 std::int32_t Sequencer::weight_row(const SequencerState& s, bool reads_wait) const {
-  if (dataflow() != Dataflow::ws) return issues_rows(s, reads_wait) ? s.weight_row : -1;
+  if (dataflow(s) != Dataflow::ws) return issues_rows(s, reads_wait) ? s.weight_row : -1;
   const int step = loading(s);
   if (step < 0) return -1;
   // Weights sink through the array, so the last row's go first.
@@ -48,16 +53,17 @@ std::int32_t Sequencer::weight_row(const SequencerState& s, bool reads_wait) con
 }
 
 ArrayControl Sequencer::array_control(const SequencerState& s) const {
-  return {static_cast<ArrayMode>(s.mode2), s.load1 != 0, s.swap1 != 0,
-          overlap() && dataflow() == Dataflow::os && s.drain2 != 0};
+  const Dataflow flow = dataflow(s);
+  return {flow, static_cast<ArrayMode>(s.mode2), s.load1 != 0, s.swap1 != 0,
+          overlap() && flow == Dataflow::os && s.drain2 != 0};
 }
 
 int Sequencer::parameter_lane(const SequencerState& s) const {
-  const bool setup = dataflow() == Dataflow::ws
+  const bool setup = dataflow(s) == Dataflow::ws
                          ? s.phase == static_cast<std::uint8_t>(Phase::preload) &&
                                s.first_depth == 0 && s.first_row == 0
                          : s.phase == static_cast<std::uint8_t>(Phase::setup);
-  const int read = dataflow() == Dataflow::is ? 1 : columns_;
+  const int read = dataflow(s) == Dataflow::is ? 1 : columns_;
   return setup && s.count < read ? s.count : -1;
 }
 
@@ -72,17 +78,18 @@ void Sequencer::start_column_tile(SequencerState& s) const {
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   s.walk_address = wrap_add(c.origin_address, gemm ? s.group_address : s.first_column);
   start_taps(s);
-  if (dataflow() != Dataflow::ws) s.weight_row = 0;
-  if (dataflow() == Dataflow::os) return;
+  const Dataflow flow = dataflow(s);
+  if (flow != Dataflow::ws) s.weight_row = 0;
+  if (flow == Dataflow::os) return;
   s.first_depth = 0;
-  if (dataflow() == Dataflow::ws) start_part(s);
+  if (flow == Dataflow::ws) start_part(s);
 }
 
 // The drain path is empty: the next part, column tile or layer.
 void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
   const LayerDescriptor& c = now.config;
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
-  if (gemm && dataflow() != Dataflow::os && next_part(now, s, cycle)) return;
+  if (gemm && dataflow(now) != Dataflow::os && next_part(now, s, cycle)) return;
   if (gemm) {
     s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
     s.weight_bank = now.weight_bank ^ 1;
@@ -147,8 +154,8 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool read
     tags_.next(cycle)[0] = now.tag1;
   }
 
-  const bool os = dataflow() == Dataflow::os;
-  const bool ws = dataflow() == Dataflow::ws;
+  const bool os = dataflow(now) == Dataflow::os;
+  const bool ws = dataflow(now) == Dataflow::ws;
   if (os && overlap()) step_drain_behind(now, s);
   const auto phase = static_cast<Phase>(now.phase);
   if (reads_wait && phase != Phase::stream && phase != Phase::settle) return;
@@ -200,7 +207,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool read
       break;
     case Phase::flush:
       s.count = (now.count + 1) & 0xFFFFFF;
-      if (now.count + 1 < flush_cycles_) break;
+      if (now.count + 1 < flush_cycles(now)) break;
       s.count = 0;
       end_tile(now, s, cycle);
       break;

@@ -13,9 +13,12 @@
 // Input stationary: a column tile is `wait` and `setup` (pixel positions to the columns), then for
 // each tile of pixels and each fold `preload` (its taps, shared by the columns), `stream` (one
 // output channel a cycle) and `settle`, and after the last fold `flush`.
+//
+// In a mixture each layer goes through as in a machine of its dataflow, which every block asks for.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -56,10 +59,15 @@ enum class ArrayMode : std::uint8_t {
 
 // What the sequencer tells the array in a cycle.
 struct ArrayControl {
+  Dataflow dataflow = Dataflow::os;        // the layer's
   ArrayMode mode = ArrayMode::accumulate;  // outputs stationary, no overlap
   bool load = false;   // an operand is stationary: one is to enter column 0 (c: c cycles later)
   bool swap = false;   // overlap: the swap bit that enters row 0 (r: r cycles later)
   bool shift = false;  // outputs stationary, overlap: a row of drain registers leaves
+};
+
+struct LaneRange {
+  std::size_t first, end;
 };
 
 struct SequencerState {
@@ -138,8 +146,13 @@ class Sequencer {
   // Lanes and rows in use by the current tile.
   int lanes(const SequencerState& s) const;
   int rows(const SequencerState& s) const;
-  Dataflow dataflow() const { return program_->array.dataflow; }
-  bool overlap() const { return program_->array.overlap; }
+  // The dataflow of the layer at work. One that the machine has not, which only a fault leaves in
+  // the register, acts as its first one.
+  Dataflow dataflow(const SequencerState& s) const {
+    const bool known = s.config.dataflow < members_.size() && members_[s.config.dataflow];
+    return mixed_ && known ? static_cast<Dataflow>(s.config.dataflow) : first_;
+  }
+  bool overlap() const { return overlap_; }
   // How far apart the lanes of a vector lie in the result: a lane is a channel, or (is) a pixel.
   std::int32_t lane_step(const SequencerState& s) const {
     return pixels_in_lanes(s) ? s.config.columns : 1;
@@ -161,9 +174,9 @@ class Sequencer {
   // The moving operand is being issued to the array: the cycles in which it multiplies. Input
   // stationary it is the weights, which wait for nothing.
   bool issues_rows(const SequencerState& s, bool reads_wait) const {
-    const Phase issuing = dataflow() == Dataflow::os ? Phase::feed : Phase::stream;
+    const Phase issuing = dataflow(s) == Dataflow::os ? Phase::feed : Phase::stream;
     return s.phase == static_cast<std::uint8_t>(issuing) &&
-           !(reads_wait && dataflow() != Dataflow::is);
+           !(reads_wait && dataflow(s) != Dataflow::is);
   }
   // The position registers, and how many of them read an activation in this cycle.
   int positions() const { return positions_; }
@@ -174,8 +187,8 @@ class Sequencer {
       return SharedPosition{static_cast<std::uint32_t>(y), static_cast<std::uint32_t>(x),
                             static_cast<std::uint32_t>(address)};
     };
-    return dataflow() == Dataflow::ws ? position(s.walk_y, s.walk_x, s.walk_address)
-                                      : position(s.tap_y, s.tap_x, s.tap_address);
+    return dataflow(s) == Dataflow::ws ? position(s.walk_y, s.walk_x, s.walk_address)
+                                       : position(s.tap_y, s.tap_x, s.tap_address);
   }
   // Unsigned, so that a negative position is a large one. Outside is the padding.
   static bool in_map(const SequencerState& s, std::uint32_t y, std::uint32_t x) {
@@ -184,8 +197,8 @@ class Sequencer {
   }
   // Where the wide port reads for pooling and adding, or for the host.
   static int vector_map(const SequencerState& s) {
-    if (s.phase != static_cast<std::uint8_t>(Phase::pool)) return s.config.output_bank;
-    return s.kernel_x == 0 ? s.config.input_bank : s.config.second_bank;
+    if (s.phase != static_cast<std::uint8_t>(Phase::pool)) return s.config.output_map;
+    return s.kernel_x == 0 ? s.config.input_map : s.config.second_map;
   }
   static std::uint32_t vector_address(const SequencerState& s) {
     return s.phase == static_cast<std::uint8_t>(Phase::pool)
@@ -203,11 +216,12 @@ class Sequencer {
   // The lane whose parameters are being read, or -1. Input stationary, where parameters accompany
   // their channel, lane 0 stands for the words of the whole column tile.
   int parameter_lane(const SequencerState& s) const;
-  // The lane that takes its parameters in this cycle, or -1; input stationary all lanes share one
-  // set of registers, which takes a new channel's in every cycle.
-  int parameter_target(const SequencerState& s) const {
-    if (dataflow() == Dataflow::is) return 0;
-    return s.param1 != 0 ? s.param_lane1 : -1;
+  // The lanes, of `sets` that have parameters of their own, which take them in this cycle. Input
+  // stationary those of a new channel in every cycle go to all sets.
+  LaneRange parameter_target(const SequencerState& s, std::size_t sets) const {
+    if (dataflow(s) == Dataflow::is) return {0, sets};
+    const bool taken = s.param1 != 0 && s.param_lane1 < sets;
+    return taken ? LaneRange{s.param_lane1, std::size_t{s.param_lane1} + 1} : LaneRange{0, 0};
   }
   // The words of the whole column tile are being taken; input stationary there are no others.
   static bool takes_tile_words(const SequencerState& s) {
@@ -226,8 +240,8 @@ class Sequencer {
   }
 
   // From the last row that leaves the array (os) or is issued to it (ws, is) to the scratchpad.
-  static int flush_cycles(const ArrayShape& array, int unit_latency) {
-    return 5 + unit_latency + (array.dataflow != Dataflow::os ? array.rows + array.columns : 0);
+  int flush_cycles(const SequencerState& s) const {
+    return drain_path_ + (dataflow(s) != Dataflow::os ? rows_ + columns_ : 0);
   }
   int store_beat_cycles() const { return store_beat_cycles_; }
 
@@ -277,20 +291,23 @@ class Sequencer {
   bool next_part(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   int stream_length(const SequencerState& s) const;
   bool pixels_in_lanes(const SequencerState& s) const {
-    return dataflow() == Dataflow::is &&
+    return dataflow(s) == Dataflow::is &&
            s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   }
 
   const Program* program_;
+  bool mixed_, overlap_;
+  Dataflow first_;
+  std::array<bool, 3> members_;  // by dataflow
   int rows_;
   int columns_;
   int positions_;
-  int flush_cycles_;
+  int drain_path_;  // cycles from the array to the scratchpad
   int store_beat_cycles_;
   Pipe<SequencerState> state_;
   Pipe<std::int32_t> row_y_, row_x_, row_address_;
   Pipe<std::int32_t> next_y_, next_x_, next_address_;  // ws, overlap: of the fold that loads
-  Pipe<std::uint8_t> tags_;                            // none in an output-stationary machine
+  Pipe<std::uint8_t> tags_;                            // ws, is
 };
 
 }  // namespace sagitta

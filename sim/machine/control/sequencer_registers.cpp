@@ -22,9 +22,11 @@ void Sequencer::declare(RegisterLayout& layout) {
   };
 #define SAGITTA_FIELD(name, width, is_signed) \
   field(#name, offsetof(SequencerState, name), sizeof(SequencerState::name), width, is_signed)
-  const bool os = dataflow() == Dataflow::os;
-  const bool ws = dataflow() == Dataflow::ws;
-  const bool is = dataflow() == Dataflow::is;
+  const ArrayShape& array = program_->array;
+  const bool os = array.has(Dataflow::os);
+  const bool ws = array.has(Dataflow::ws);
+  const bool is = array.has(Dataflow::is);
+  const bool only_is = array.only(Dataflow::is);
   const bool modes = os && !overlap();
 #define SAGITTA_FIELD_OF(flows, name, width, is_signed) \
   if (flows) SAGITTA_FIELD(name, width, is_signed)
@@ -68,14 +70,15 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG(output_max, 8, true);
   SAGITTA_CONFIG(operation, 2, false);
   SAGITTA_CONFIG(raw, 1, false);
-  const int bank_bits = std::bit_width(static_cast<unsigned>(program_->activation_maps - 1));
-  SAGITTA_CONFIG(input_bank, bank_bits, false);
-  SAGITTA_CONFIG(second_bank, bank_bits, false);
-  SAGITTA_CONFIG(output_bank, bank_bits, false);
+  const int map_bits = std::bit_width(static_cast<unsigned>(program_->activation_maps - 1));
+  SAGITTA_CONFIG(input_map, map_bits, false);
+  SAGITTA_CONFIG(second_map, map_bits, false);
+  SAGITTA_CONFIG(output_map, map_bits, false);
   SAGITTA_CONFIG(tap_scale, kMantissaBits, false);
   SAGITTA_CONFIG(second_scale, kMantissaBits, false);
   SAGITTA_CONFIG(tap_shift, kShiftBits, false);
   SAGITTA_CONFIG(second_zero_point, 8, true);
+  SAGITTA_CONFIG_OF(mixed_, dataflow, 2, false);
   SAGITTA_FIELD(phase, 4, false);
   SAGITTA_FIELD(layer, 8, false);
   SAGITTA_FIELD(weight_bank, 1, false);
@@ -103,8 +106,8 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(os, drain2, 1, false);
   SAGITTA_FIELD_OF(os, drain_address1, kAddressBits, true);
   SAGITTA_FIELD_OF(os, drain_address2, kAddressBits, true);
-  SAGITTA_FIELD_OF(!is || program_->parameters.tile_words > 0, param1, 1, false);
-  SAGITTA_FIELD_OF(!is, param_lane1, 9, false);
+  SAGITTA_FIELD_OF(!only_is || program_->parameters.tile_words > 0, param1, 1, false);
+  SAGITTA_FIELD_OF(!only_is, param_lane1, 9, false);
   SAGITTA_FIELD(pool1, 5, false);
   SAGITTA_FIELD(pool2, 4, false);
   SAGITTA_FIELD(pool_address1, kAddressBits, true);
@@ -119,24 +122,25 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(overlap(), swap1, 1, false);
   SAGITTA_FIELD_OF(os && overlap(), drain_wait, 9, false);
   SAGITTA_FIELD_OF(os && overlap(), drain_left, 9, false);
-  SAGITTA_FIELD_OF(!os && overlap(), ahead, 9, false);
+  SAGITTA_FIELD_OF((ws || is) && overlap(), ahead, 9, false);
   // NOLINTEND(bugprone-sizeof-expression)
 #undef SAGITTA_FIELD_OF
 #undef SAGITTA_CONFIG_OF
 #undef SAGITTA_FIELD
 #undef SAGITTA_CONFIG
-  const std::string position = is ? "control.column[]." : "control.row[].";
+  const std::string position = only_is ? "control.column[]."
+                               : is    ? "control.position[]."
+                                       : "control.row[].";
   row_y_ = layout.pipe<std::int32_t>(position + "y", {positions_}, kAddressBits);
   row_x_ = layout.pipe<std::int32_t>(position + "x", {positions_}, kAddressBits);
   row_address_ = layout.pipe<std::int32_t>(position + "address", {positions_}, kAddressBits);
   if (ws && overlap()) {
-    next_y_ = layout.pipe<std::int32_t>("control.next_row[].y", {positions_}, kAddressBits);
-    next_x_ = layout.pipe<std::int32_t>("control.next_row[].x", {positions_}, kAddressBits);
-    next_address_ =
-        layout.pipe<std::int32_t>("control.next_row[].address", {positions_}, kAddressBits);
+    next_y_ = layout.pipe<std::int32_t>("control.next_row[].y", {rows_}, kAddressBits);
+    next_x_ = layout.pipe<std::int32_t>("control.next_row[].x", {rows_}, kAddressBits);
+    next_address_ = layout.pipe<std::int32_t>("control.next_row[].address", {rows_}, kAddressBits);
   }
   // What is issued in cycle t is in tag1 in t + 1 and aligned below the array in t + R + C + 1.
-  if (!os) {
+  if (array.folds()) {
     tags_ = layout.pipe<std::uint8_t>("control.tag[]", {rows_ + columns_}, 4);
   }
 }

@@ -13,7 +13,7 @@ void Sequencer::start_taps(SequencerState& s) const {
 // Steps to the next tap; true when the last one has just been issued.
 bool Sequencer::next_tap(SequencerState& s) const {
   const LayerDescriptor& c = s.config;
-  if (dataflow() == Dataflow::os) s.weight_row = (s.weight_row + 1) & 0xFFFFFF;
+  if (dataflow(s) == Dataflow::os) s.weight_row = (s.weight_row + 1) & 0xFFFFFF;
   s.channel = (s.channel + 1) & 0xFFFFFF;
   if (s.channel < c.tap_channels) {
     s.tap_address = wrap_add(s.tap_address, 1);
@@ -35,7 +35,7 @@ bool Sequencer::next_tap(SequencerState& s) const {
     return false;
   }
   start_taps(s);
-  if (dataflow() == Dataflow::os) s.weight_row = 0;
+  if (dataflow(s) == Dataflow::os) s.weight_row = 0;
   return true;
 }
 

@@ -15,9 +15,9 @@ void ActivationScratchpad::visit_reads(const std::byte* now, const std::byte* he
   const SequencerState& s = sequencer_->state(now);
   const auto read = [&](int which, std::uint32_t first, int count) {
     const auto value = [&](std::size_t i) {
-      return bank(held, which)[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
+      return map(held, which)[static_cast<std::uint32_t>(first + static_cast<std::uint32_t>(i))];
     };
-    const std::int64_t size = which < bank_count_ ? bytes_ : 0;
+    const std::int64_t size = which < map_count_ ? bytes_ : 0;
     visit_run("activation", which, false, first, count, size, value, visit);
   };
   if (grant != nullptr) {  // whole words
@@ -32,7 +32,7 @@ void ActivationScratchpad::visit_reads(const std::byte* now, const std::byte* he
         Sequencer::in_map(s, static_cast<std::uint32_t>(sequencer_->row_y(now)[r]) + shared.y,
                           static_cast<std::uint32_t>(sequencer_->row_x(now)[r]) + shared.x);
     if (!inside) continue;  // padding is not read
-    read(s.config.input_bank,
+    read(s.config.input_map,
          static_cast<std::uint32_t>(sequencer_->row_address(now)[r]) + shared.address, 1);
   }
   const bool pool = s.phase == static_cast<std::uint8_t>(Phase::pool);
@@ -53,8 +53,8 @@ void ActivationScratchpad::accesses(const std::byte* now, const std::byte* held,
               visit);
   }
   if (write.valid) {
-    const int which = s.config.output_bank;
-    const std::int64_t size = which < bank_count_ ? bytes_ : 0;
+    const int which = s.config.output_map;
+    const std::int64_t size = which < map_count_ ? bytes_ : 0;
     visit_run(
         kName, which, true, static_cast<std::uint32_t>(write.address), sequencer_->lanes(s), size,
         [&](std::size_t i) { return write.value[i]; }, visit,
@@ -86,7 +86,7 @@ void WeightScratchpad::accesses(const std::byte* now, const std::byte* held, con
     visit({"parameter", bank, false, std::int64_t{first} * 4, {bytes, bytes + 4 * count}});
   };
   const int taken = sequencer_->parameter_lane(s);
-  const std::int32_t lane = channels_ ? channel : taken;
+  const std::int32_t lane = by_channel(s) ? channel : taken;
   if (lane >= 0 && lane < parameter_lanes_) {
     read_words(lane_area() + lane * format_.lane_words, format_.lane_words);
   }
@@ -121,7 +121,7 @@ void WeightScratchpad::visit_beat(const std::byte* now, const Dma& dma,
       address = row * 2 + lane - lanes_;
       // Of the upper byte the memory has the bits that the width needs, if any; the first is the
       // sign.
-      if (const int unused = 16 - checksum_width(lanes_); lane > lanes_ && unused < 8) {
+      if (const int unused = 16 - checksum_width_; lane > lanes_ && unused < 8) {
         value = static_cast<std::uint8_t>(static_cast<std::int8_t>(byte << unused) >> unused);
       }
     }
@@ -185,9 +185,7 @@ void ChecksumDetector::accesses(const std::byte* now, const std::byte* held,
   }
   const std::uint32_t row = partial_sums_->row(now);
   if ((tag & kTagValid) == 0 || (tag & kTagLastFold) != 0 || row >= partial_rows_) return;
-  const std::int32_t aligned =
-      wait_.count > 0 ? wait_.now(now)[wait_.count - 1] : acc_.now(now)[rows_ - 1];
-  visit({kName, 0, true, row, {wrap_add(aligned, *partial_read_.now(now))}});
+  visit({kName, 0, true, row, {wrap_add(aligned(now), *partial_read_.now(now))}});
 }
 
 void Machine::visit_memories(const MemoryVisitor& visit) {
@@ -195,7 +193,7 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
   const std::byte* held = std::as_const(state_).held();
   activations_.accesses(now, held, dma_, vector_.output(now), bank_grant(), visit);
   weights_.accesses(now, held, dma_, parameter_channel(), reads_wait(), visit);
-  if (partial_sums_) partial_sums_->accesses(now, held, array_.sums(now), visit);
+  if (partial_sums_) partial_sums_->accesses(now, held, array_.aligned(now), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }

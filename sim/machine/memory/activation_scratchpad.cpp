@@ -10,13 +10,13 @@ ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program
     : sequencer_(&sequencer),
       ports_(sequencer.positions()),
       columns_(program.array.columns),
-      bank_count_(program.activation_maps),
+      map_count_(program.activation_maps),
       logits_(program.logits),
       raw_(program.raw_output),
       bytes_(program.memory.activation_bytes),
       port_bytes_(program.memory.activation_port_bytes) {
-  banks_ = layout.held<std::int8_t>("memory.activation.bank[].word[]",
-                                    {bank_count_, static_cast<int>(bytes_)}, 8, Storage::sram);
+  maps_ = layout.held<std::int8_t>("memory.activation.map[].element[]",
+                                   {map_count_, static_cast<int>(bytes_)}, 8, Storage::sram);
   read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {ports_}, 8);
   vector_ = layout.pipe<std::int8_t>("memory.activation.vector[]", {columns_}, 8);
 }
@@ -26,7 +26,7 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
   std::memset(read, 0, static_cast<std::size_t>(ports_));
   const int ports = sequencer_->activations_read(s);
   if (ports == 0) return;
-  const std::int8_t* bank = banks_.at(cycle) + s.config.input_bank * bytes_;
+  const std::int8_t* map = maps_.at(cycle) + s.config.input_map * bytes_;
   const std::int32_t* row_y = sequencer_->row_y(cycle.now);
   const std::int32_t* row_x = sequencer_->row_x(cycle.now);
   const std::int32_t* row_address = sequencer_->row_address(cycle.now);
@@ -40,8 +40,8 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
     const std::uint32_t address = static_cast<std::uint32_t>(row_address[r]) + shared.address;
     if (!inside) {
       read[r] = s.config.input_zero_point;
-    } else if (holds(s.config.input_bank, address)) {
-      read[r] = bank[address];
+    } else if (holds(s.config.input_map, address)) {
+      read[r] = map[address];
     }  // else: beyond the memory, which reads as zero
   }
 }
@@ -54,11 +54,11 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     return;
   }
   const int which = Sequencer::vector_map(s);
-  const std::int8_t* bank = banks_.at(cycle) + which * bytes_;
+  const std::int8_t* map = maps_.at(cycle) + which * bytes_;
   const std::uint32_t first = Sequencer::vector_address(s);
   for (int c = 0; c < columns_; ++c) {
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
-    vector[c] = holds(which, address) ? bank[address] : std::int8_t{0};
+    vector[c] = holds(which, address) ? map[address] : std::int8_t{0};
   }
 }
 
@@ -68,7 +68,7 @@ void ActivationScratchpad::collect(const Cycle& cycle, const Pipe<std::int8_t>& 
                                    std::int8_t zero_point, const BankGrant& grant) const {
   const std::int8_t* now = target.now(cycle);
   std::int8_t* next = target.next(cycle);
-  const std::int8_t* map = banks_.at(cycle) + grant.map * bytes_;
+  const std::int8_t* map = maps_.at(cycle) + grant.map * bytes_;
   for (std::size_t i = 0; i < target.count; ++i) {
     switch (grant.take[i]) {
       case BankGrant::Take::hold:
@@ -117,25 +117,25 @@ void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteB
     read_vector(cycle, s);
   }
 
-  // Writes come last: a read in the same cycle sees the old word. The image goes to bank 0.
+  // Writes come last: a read in the same cycle sees the old word. The image goes to map 0.
   const DmaState& d = dma.state(cycle.now);
   if (d.data_valid != 0 && d.data_image != 0) {
     const std::uint8_t* data = dma.data(cycle.now);
     for (std::uint32_t i = 0; i < dma.count(cycle.now); ++i) {
       const std::uint32_t address = d.data_address + i;
       if (address < static_cast<std::uint64_t>(bytes_)) {
-        banks_.at(cycle)[address] = static_cast<std::int8_t>(data[i]);
+        maps_.at(cycle)[address] = static_cast<std::int8_t>(data[i]);
       }
     }
   }
   if (write.valid) {
-    std::int8_t* bank = banks_.at(cycle) + s.config.output_bank * bytes_;
+    std::int8_t* map = maps_.at(cycle) + s.config.output_map * bytes_;
     const int lanes = sequencer_->lanes(s);
     const auto step = static_cast<std::uint32_t>(sequencer_->lane_step(s));
     for (int c = 0; c < lanes; ++c) {
       const std::uint32_t address =
           static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c) * step;
-      if (holds(s.config.output_bank, address)) bank[address] = write.value[c];
+      if (holds(s.config.output_map, address)) map[address] = write.value[c];
     }
   }
 }

@@ -42,8 +42,8 @@ class ActivationScratchpad {
   void accesses(const std::byte* now, const std::byte* held, const Dma& dma, const WriteBack& write,
                 const BankGrant* grant, const MemoryVisitor& visit) const;
   // Contents, for tests and reports.
-  const std::int8_t* bank(const std::byte* held, int which) const {
-    return banks_.at(held) + which * bytes_;
+  const std::int8_t* map(const std::byte* held, int which) const {
+    return maps_.at(held) + which * bytes_;
   }
 
  private:
@@ -54,19 +54,19 @@ class ActivationScratchpad {
   void read_banks(const Cycle& cycle, const SequencerState& s, const BankGrant& grant) const;
   void collect(const Cycle& cycle, const Pipe<std::int8_t>& target, std::int8_t zero_point,
                const BankGrant& grant) const;
-  bool holds(int bank, std::uint32_t address) const {
-    return bank < bank_count_ && address < static_cast<std::uint64_t>(bytes_);
+  bool holds(int map, std::uint32_t address) const {
+    return map < map_count_ && address < static_cast<std::uint64_t>(bytes_);
   }
 
   const Sequencer* sequencer_;
   int ports_;
   int columns_;
-  int bank_count_;
+  int map_count_;
   int logits_;
   bool raw_;
   std::int64_t bytes_;
   int port_bytes_;  // of a word, with banks
-  Held<std::int8_t> banks_;
+  Held<std::int8_t> maps_;
   Pipe<std::int8_t> read_;
   Pipe<std::int8_t> vector_;
 };

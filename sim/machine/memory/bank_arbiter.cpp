@@ -32,7 +32,7 @@ void BankArbiter::ask_positions(const std::byte* now, const SequencerState& s) c
   const int readers = sequencer_->activations_read(s);
   if (readers == 0) return;
   grant_.reads = true;
-  grant_.map = s.config.input_bank;
+  grant_.map = s.config.input_map;
   const SharedPosition shared = sequencer_->shared_position(s);
   const std::int32_t* row_y = sequencer_->row_y(now);
   const std::int32_t* row_x = sequencer_->row_x(now);

@@ -48,7 +48,7 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
   const std::uint32_t row = *row_.now(cycle);
   // Results of a column tile lie N elements apart, from its first pixel's on; input stationary,
   // side by side from the first channel's on, anew for each tile of pixels.
-  const bool is = sequencer_->dataflow() == Dataflow::is;
+  const bool is = sequencer_->dataflow(s) == Dataflow::is;
   const bool first = row == 0 && (is || s.first_row == 0);
   const std::int32_t address = first ? s.output_address : *address_.now(cycle);
   *address_.next(cycle) =

@@ -17,13 +17,14 @@ int WeightScratchpad::checksum_width(int columns) {
 WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& program,
                                    const Sequencer& sequencer, const std::vector<int>& waits)
     : sequencer_(&sequencer),
-      channels_(program.array.dataflow == Dataflow::is),
+      channels_(program.array.has(Dataflow::is)),
       lanes_(program.array.weight_lanes()),
       rows_(program.memory.weight_rows),
-      has_checksum_(program.protection.checksum && !channels_),
+      has_checksum_(program.checksum_bytes() > 0),
+      checksum_width_(checksum_width(program.array.columns)),
       format_(program.parameters),
-      parameter_lanes_(channels_ ? static_cast<int>(program.memory.partial_rows)
-                                 : program.array.columns),
+      parameter_lanes_(std::max(channels_ ? static_cast<int>(program.memory.partial_rows) : 0,
+                                program.array.only(Dataflow::is) ? 0 : program.array.columns)),
       parameter_words_(parameter_lanes_ * format_.lane_words + format_.tile_words) {
   const int rows = static_cast<int>(rows_);
   weights_ = layout.held<std::int8_t>("memory.weight.bank[].row[].lane[]", {2, rows, lanes_}, 8,
@@ -32,7 +33,7 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
   read_ = layout.pipe<std::int8_t>("memory.weight.read[]", {lanes_}, 8);
   declare_parameter_port(layout, waits);
   if (has_checksum_) {
-    const int width = checksum_width(lanes_);
+    const int width = checksum_width_;
     checksum_ = layout.held<std::int16_t>("resilience.checksum.weight.bank[].row[]", {2, rows},
                                           width, Storage::sram);
     checksum_read_ = layout.pipe<std::int16_t>("resilience.checksum.weight.read", {}, width);
@@ -81,7 +82,7 @@ void WeightScratchpad::read_parameters(const Cycle& cycle, const SequencerState&
   const std::uint32_t* bank = parameters_.at(cycle) + s.weight_bank * parameter_words_;
   // Lane `count` in cycle `count` of setup, the tile's own words in the first.
   const int taken = sequencer_->parameter_lane(s);
-  const std::int32_t read = channels_ ? channel : taken;
+  const std::int32_t read = by_channel(s) ? channel : taken;
   if (read >= parameter_lanes_) {
     std::memset(lane, 0, lane_bytes);
   } else {
@@ -125,7 +126,7 @@ void WeightScratchpad::step(const Cycle& cycle, const Dma& dma, std::int32_t cha
 void WeightScratchpad::trim_checksum(const Cycle& cycle, std::int64_t bank_row) const {
   if (!has_checksum_) return;
   std::int16_t& word = checksum_.at(cycle)[bank_row];
-  const int unused = 16 - checksum_width(lanes_);
+  const int unused = 16 - checksum_width_;
   word = static_cast<std::int16_t>(static_cast<std::int16_t>(word << unused) >> unused);
 }
 

@@ -1,7 +1,8 @@
 // Two banks that DMA fills, one column tile each: the parameters of the drain path and K rows of
 // weights, with the checksum weight of each row where there is a detector. Input stationary a row
 // holds the `array rows` weights of one channel and one fold, there are no checksum weights, and
-// parameters are read channel by channel beside the finished sums.
+// parameters are read channel by channel beside the finished sums. A mixture has rows as long as
+// the longest of its dataflows needs, and a place for every parameter word of any.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,9 @@ class WeightScratchpad {
   // words are those of the channel that the reading block takes in the next cycle.
   std::uint32_t lane_word(const std::byte* now, int word) const {
     const auto w = static_cast<std::size_t>(word);
-    if (waiting_.empty() || waiting_[w].count == 0) return lane_read_.now(now)[w];
+    if (waiting_.empty() || waiting_[w].count == 0 || !by_channel(sequencer_->state(now))) {
+      return lane_read_.now(now)[w];
+    }
     return waiting_[w].now(now)[waiting_[w].count - 1];
   }
   const std::uint32_t* tile_words(const std::byte* now) const { return tile_read_.now(now); }
@@ -58,15 +61,20 @@ class WeightScratchpad {
   void visit_beat(const std::byte* now, const Dma& dma, const MemoryVisitor& visit) const;
   void trim_checksum(const Cycle& cycle, std::int64_t bank_row) const;
 
+  // Parameters accompany their channel.
+  bool by_channel(const SequencerState& s) const {
+    return channels_ && sequencer_->dataflow(s) == Dataflow::is;
+  }
   // Where in a bank the words of the lanes and of the tile begin.
   int lane_area() const { return channels_ ? format_.tile_words : 0; }
   int tile_area() const { return channels_ ? 0 : parameter_lanes_ * format_.lane_words; }
 
   const Sequencer* sequencer_;
-  bool channels_;  // parameters of any number of channels, tile words first
+  bool channels_;  // is: parameters of any number of channels, tile words first
   int lanes_;      // weights a row
   std::int64_t rows_;
   bool has_checksum_;
+  int checksum_width_;
   ParameterFormat format_;
   int parameter_lanes_;  // a bank
   int parameter_words_;  // a bank

@@ -37,10 +37,11 @@ BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path
 void BoundsRegisters::load(const Cycle& cycle, const SequencerState& s,
                            const WeightScratchpad& weights) const {
   if (granularity_ == Granularity::channel) {
-    const int lane = sequencer_->parameter_target(s);
-    if (lane < 0 || static_cast<std::size_t>(lane) >= low_.count) return;
-    low_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, word_));
-    high_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, word_ + 1));
+    const LaneRange lanes = sequencer_->parameter_target(s, low_.count);
+    for (std::size_t lane = lanes.first; lane < lanes.end; ++lane) {
+      low_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, word_));
+      high_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, word_ + 1));
+    }
   } else if (Sequencer::takes_tile_words(s)) {
     const std::uint32_t* words = weights.tile_words(cycle.now) + word_;
     *low_.at(cycle) = static_cast<std::int32_t>(words[0]);

@@ -23,8 +23,8 @@ struct Suppression {
   std::int32_t value;    // what was suppressed
 };
 
-// The bounds registers of a checker: one pair, or one a lane (is: one for the channel at hand).
-// Only their own checker reads them.
+// The bounds registers of a checker: one pair, or one a lane (only is: one for the channel at
+// hand). Only their own checker reads them.
 class BoundsRegisters {
  public:
   // `word`: index of `low` within the lane's or the tile's parameter words.

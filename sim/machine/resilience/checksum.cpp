@@ -25,13 +25,17 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
       partial_sums_(partial_sums),
       rows_(program.array.rows),
       columns_(program.array.columns),
-      is_(program.array.dataflow == Dataflow::is),
+      dataflow_(program.array.first()),
+      inputs_(program.array.has(Dataflow::is)),
       skew_(layout, "resilience.checksum.skew", rows_, 8),
-      moves_(layout.pipe<std::int8_t>(
-          is_ ? "resilience.checksum.pe[].b" : "resilience.checksum.pe[].a", {rows_}, 8)),
-      stays_(layout.pipe<std::int16_t>(
-          is_ ? "resilience.checksum.pe[].a" : "resilience.checksum.pe[].b", {rows_},
-          WeightScratchpad::checksum_width(columns_))),
+      moves_(layout.pipe<std::int8_t>(program.array.only(Dataflow::is)
+                                          ? "resilience.checksum.pe[].b"
+                                          : "resilience.checksum.pe[].a",
+                                      {rows_}, 8)),
+      stays_(layout.pipe<std::int16_t>(program.array.only(Dataflow::is)
+                                           ? "resilience.checksum.pe[].a"
+                                           : "resilience.checksum.pe[].b",
+                                       {rows_}, WeightScratchpad::checksum_width(columns_))),
       acc_(layout.pipe<std::int32_t>("resilience.checksum.pe[].acc", {rows_}, 32)),
       overlap_(program.array.overlap),
       bias_sum_(layout.held<std::int32_t>("resilience.checksum.bias_sum", {}, 32)),
@@ -43,23 +47,26 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
   if (overlap_) {
     skew_swap_.emplace(layout, path + "skew_swap", rows_, 1);
     swap_ = layout.pipe<std::uint8_t>(path + "pe[].swap", {rows_}, 1);
-    if (partial_sums_ == nullptr) {
+    if (program.array.has(Dataflow::os)) {
       drain_ = layout.pipe<std::int32_t>(path + "pe[].drain", {rows_}, 32);
-    } else {
+    }
+    if (program.array.folds()) {
       next_ = layout.pipe<std::int16_t>(path + "pe[].next", {rows_},
                                         WeightScratchpad::checksum_width(columns_));
     }
     swap_in_.resize(static_cast<std::size_t>(rows_));
   }
   if (partial_sums_ != nullptr) {
-    const int wait = columns_ - 1 - (is_ ? levels : 0);
+    // Input stationary the tree has already taken some of the cycles.
+    input_wait_ = static_cast<std::size_t>(columns_ - 1 - levels);
+    const int wait = columns_ - 1 - (program.array.has(Dataflow::ws) ? 0 : levels);
     if (wait > 0) wait_ = layout.pipe<std::int32_t>(path + "wait[]", {wait}, 32);
     partial_ = layout.held<std::int32_t>(path + "partial.row[]", {static_cast<int>(partial_rows_)},
                                          32, Storage::sram);
     partial_read_ = layout.pipe<std::int32_t>(path + "partial.read", {}, 32);
     finished_ = layout.pipe<std::int32_t>(path + "partial.finished", {}, 32);
   }
-  if (is_ && levels > 0) {
+  if (program.array.has(Dataflow::is) && levels > 0) {
     int sums = columns_;
     for (int level = 1; level <= levels; ++level) {
       sums = (sums + 1) / 2;
@@ -137,23 +144,43 @@ void ChecksumDetector::step_stationary(const Cycle& cycle, bool load, std::int16
   const std::int32_t* acc = acc_.now(cycle);
   const auto rows = static_cast<std::size_t>(rows_);
   for (std::size_t r = 0; r < rows; ++r) {
-    const bool edge = r == (is_ ? rows - 1 : 0);
-    const std::int16_t before = edge ? entering : is_ ? loads[r + 1] : loads[r - 1];
+    const bool is = dataflow_ == Dataflow::is;
+    const bool edge = r == (is ? rows - 1 : 0);
+    const std::int16_t before = edge ? entering : is ? loads[r + 1] : loads[r - 1];
     if (overlap_) stays_.next(cycle)[r] = swap_.now(cycle)[r] != 0 ? loads[r] : stays[r];
     (overlap_ ? next_ : stays_).next(cycle)[r] = load ? before : loads[r];
     acc_.next(cycle)[r] = wrap_add(r > 0 ? acc[r - 1] : 0, moves[r] * stays[r]);
   }
-  if (wait_.count > 0) {
-    std::memcpy(wait_.next(cycle) + 1, wait_.now(cycle), (wait_.count - 1) * sizeof(std::int32_t));
-    *wait_.next(cycle) = acc[rows - 1];
+}
+
+void ChecksumDetector::step_wait(const Cycle& cycle) const {
+  if (wait_.count == 0) return;
+  std::memcpy(wait_.next(cycle) + 1, wait_.now(cycle), (wait_.count - 1) * sizeof(std::int32_t));
+  *wait_.next(cycle) = acc_.now(cycle)[rows_ - 1];
+}
+
+std::int32_t ChecksumDetector::aligned(const std::byte* now) const {
+  const bool is = sequencer_->dataflow(sequencer_->state(now)) == Dataflow::is;
+  const std::size_t stages = is ? input_wait_ : wait_.count;
+  return stages > 0 ? wait_.now(now)[stages - 1] : acc_.now(now)[rows_ - 1];
+}
+
+// A mixture: the second registers that the layer's dataflow does not use.
+void ChecksumDetector::hold_second(const Cycle& cycle) const {
+  if (dataflow_ == Dataflow::os && next_.count > 0) {
+    std::memcpy(next_.next(cycle), next_.now(cycle), next_.count * sizeof(std::int16_t));
+  } else if (dataflow_ != Dataflow::os && drain_.count > 0) {
+    std::memcpy(drain_.next(cycle), drain_.now(cycle), drain_.count * sizeof(std::int32_t));
   }
 }
 
 // Input stationary: the activations of the tile's pixels are added up; weights and load enable wait
-// beside the tree.
-void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activations,
-                                   const std::int8_t* weights, const ArrayControl& control) {
-  const int lanes = sequencer_->lanes(sequencer_->state(cycle.now));
+// beside the tree. In a mixture's other layers nothing enters the tree.
+ChecksumDetector::Edge ChecksumDetector::step_inputs(const Cycle& cycle,
+                                                     const std::int8_t* activations,
+                                                     const std::int8_t* weights,
+                                                     const ArrayControl& control) {
+  const int lanes = dataflow_ == Dataflow::is ? sequencer_->lanes(sequencer_->state(cycle.now)) : 0;
   std::int16_t sum = lanes > 0 ? activations[0] : std::int16_t{0};
   for (std::size_t level = 0; level < input_tree_.size(); ++level) {
     const Pipe<std::int16_t>& tree = input_tree_[level];
@@ -186,10 +213,7 @@ void ChecksumDetector::step_inputs(const Cycle& cycle, const std::int8_t* activa
     std::memcpy(late_swap_.next(cycle) + 1, late_swap_.now(cycle), late_swap_.count - 1);
     *late_swap_.next(cycle) = control.swap ? 1 : 0;
   }
-  step_swap(cycle, late_swap);
-  skew_.output(cycle.now, late, moves_.next(cycle));
-  skew_.step(cycle, late);
-  step_stationary(cycle, late_load, sum);
+  return {late, sum, late_load, late_swap};
 }
 
 // As PartialSums, for one sum a vector. Weight stationary the sum of the biases stands before the
@@ -200,15 +224,13 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
   const std::uint32_t read_row = partial_sums_->read_row(cycle.now);
   std::int32_t read = 0;
   if ((next & kTagFirstFold) != 0) {
-    read = is_ ? 0 : *bias_sum_.at(cycle);
+    read = dataflow_ == Dataflow::is ? 0 : *bias_sum_.at(cycle);
   } else if ((next & kTagValid) != 0 && read_row < partial_rows_) {
     read = partial_.at(cycle)[read_row];
   }
   *partial_read_.next(cycle) = read;
 
-  const std::int32_t aligned =
-      wait_.count > 0 ? wait_.now(cycle)[wait_.count - 1] : acc_.now(cycle)[rows_ - 1];
-  const std::int32_t sum = wrap_add(aligned, *partial_read_.now(cycle));
+  const std::int32_t sum = wrap_add(aligned(cycle.now), *partial_read_.now(cycle));
   const bool valid = (tag & kTagValid) != 0;
   const bool last = (tag & kTagLastFold) != 0;
   *finished_.next(cycle) = valid && last ? sum : *finished_.now(cycle);
@@ -219,8 +241,8 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
 void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                                  const SumVector& sums) const {
   const Pipe<std::int32_t>& top = overlap_ ? drain_ : acc_;
-  std::int32_t column = partial_sums_ != nullptr ? *finished_.now(cycle) : *top.now(cycle);
-  if (is_) column = wrap_add(column, *bias_sum_.at(cycle));
+  std::int32_t column = dataflow_ != Dataflow::os ? *finished_.now(cycle) : *top.now(cycle);
+  if (dataflow_ == Dataflow::is) column = wrap_add(column, *bias_sum_.at(cycle));
   *expected_.next(cycle) = leaving ? column : *expected_.now(cycle);
 
   // Level 1 adds neighbours of the biased sums; lanes beyond the tile's count as zero.
@@ -259,25 +281,28 @@ void ChecksumDetector::step(const Cycle& cycle, const std::int8_t* activations,
                             const WeightScratchpad& weights, const SumVector& leaving,
                             const SumVector& sums) {
   const SequencerState& s = sequencer_->state(cycle.now);
-  const std::int16_t weight = weights.checksum_read(cycle.now);
   const ArrayControl control = sequencer_->array_control(s);
-  if (is_) {
-    step_inputs(cycle, activations, weights.read(cycle.now), control);
-  } else {
-    skew_.output(cycle.now, activations, moves_.next(cycle));
-    skew_.step(cycle, activations);
-    step_swap(cycle, control.swap);
-    if (partial_sums_ == nullptr) {
-      step_outputs(cycle, control, weight);
-    } else {
-      step_stationary(cycle, control.load, weight);
-    }
+  dataflow_ = control.dataflow;
+  Edge edge{activations, weights.checksum_read(cycle.now), control.load, control.swap};
+  if (inputs_) {
+    const Edge summed = step_inputs(cycle, activations, weights.read(cycle.now), control);
+    if (dataflow_ == Dataflow::is) edge = summed;
   }
+  step_swap(cycle, edge.swap);
+  skew_.output(cycle.now, edge.moves, moves_.next(cycle));
+  skew_.step(cycle, edge.moves);
+  if (dataflow_ == Dataflow::os) {
+    step_outputs(cycle, control, edge.stays);
+  } else {
+    step_stationary(cycle, edge.load, edge.stays);
+  }
+  hold_second(cycle);
+  step_wait(cycle);
   if (partial_sums_ != nullptr) step_partial_sum(cycle);
   bool busy = leaving.valid || sums.valid || output_.view(cycle.now).valid;
   for (const Level& level : levels_) busy = busy || level.delay.view(cycle.now).valid;
   if (!idle_.skip(busy)) step_tree(cycle, s, leaving.valid, sums);
-  if (is_) {  // a whole tile of pixels, or the layer's last one
+  if (dataflow_ == Dataflow::is) {  // a whole tile of pixels, or the layer's last one
     const int word = sequencer_->lanes(s) == columns_ ? 2 : 3;
     *bias_sum_.at(cycle) = static_cast<std::int32_t>(weights.lane_word(cycle.now, word));
   } else if (Sequencer::takes_tile_words(s)) {

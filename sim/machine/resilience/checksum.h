@@ -12,6 +12,10 @@
 // stages, adds them up as they are loaded; weights and load enable wait as long, so that the column
 // works as if it stood ceil(log2 C) columns into the array. The biases of a channel join at the
 // end.
+//
+// In a mixture the column has what each of its dataflows needs. Its PEs keep two operand registers:
+// `a`, 8 bits, moves down from PE to PE beside the array's rows, and `b` has the width of a sum of
+// operands, also where those are activations.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +34,7 @@ namespace sagitta {
 
 class ChecksumDetector {
  public:
-  // `partial_sums`: where an operand is stationary.
+  // `partial_sums`: where a dataflow has a stationary operand.
   ChecksumDetector(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
                    const PartialSums* partial_sums);
 
@@ -56,8 +60,18 @@ class ChecksumDetector {
   void step_drain(const Cycle& cycle, bool shift) const;
   // Where an operand is stationary: `entering` and `load` are the column's own, at its edge.
   void step_stationary(const Cycle& cycle, bool load, std::int16_t entering) const;
-  void step_inputs(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
+  // What enters the column in a cycle.
+  struct Edge {
+    const std::int8_t* moves;  // one a row
+    std::int16_t stays;
+    bool load, swap;
+  };
+  Edge step_inputs(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
                    const ArrayControl& control);
+  void hold_second(const Cycle& cycle) const;
+  void step_wait(const Cycle& cycle) const;
+  // The sum below the column that belongs to the array's aligned ones.
+  std::int32_t aligned(const std::byte* now) const;
   void step_swap(const Cycle& cycle, bool swap);
   void step_partial_sum(const Cycle& cycle) const;
   void step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
@@ -68,10 +82,11 @@ class ChecksumDetector {
   int rows_;
   int columns_;
   IdleSkip idle_;
-  bool is_;
+  Dataflow dataflow_;  // not part of the hardware: of this cycle's layer
+  bool inputs_;        // is
   Skew<std::int8_t> skew_;
-  Pipe<std::int8_t> moves_;   // a; input stationary b
-  Pipe<std::int16_t> stays_;  // b, which in os moves too; input stationary a
+  Pipe<std::int8_t> moves_;   // a; input stationary alone b
+  Pipe<std::int16_t> stays_;  // b, which in os moves too; input stationary alone a
   Pipe<std::int32_t> acc_;
   // Overlap: the swap bits, and the second registers of the column's PEs.
   bool overlap_;
@@ -84,6 +99,7 @@ class ChecksumDetector {
   // Weight or input stationary: from the column's last PE to the finished sum.
   std::int64_t partial_rows_;
   Pipe<std::int32_t> wait_;
+  std::size_t input_wait_ = 0;  // stages of it behind which is reads: the tree has taken the others
   Held<std::int32_t> partial_;
   Pipe<std::int32_t> partial_read_, finished_;
   // Input stationary: the sums of the activations that enter, by level, and what waits for them.

@@ -29,7 +29,7 @@ VectorUnit::VectorUnit(RegisterLayout& layout, const Program& program, const Seq
       shift_(layout.held<std::uint8_t>("vector.shift[]", {program.parameter_sets()}, kShiftBits)),
       sum_(layout, "vector.bias_add", columns_, false),
       product_(layout.pipe<std::int64_t>("vector.requantise.product[]", {columns_}, kProductBits)),
-      product_shift_(program.array.dataflow == Dataflow::is
+      product_shift_(program.array.has(Dataflow::is)
                          ? layout.pipe<std::uint8_t>("vector.requantise.shift", {}, kShiftBits)
                          : Pipe<std::uint8_t>{}),
       product_valid_(layout.pipe<std::uint8_t>("vector.requantise.valid", {}, 1)),
@@ -100,7 +100,7 @@ void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const 
     *output_address_.next(cycle) = *product_address_.now(cycle);
     const std::int64_t* product = product_.now(cycle);
     const bool accumulated = operation_is(s, LayerOperation::accumulate);
-    const bool own = product_shift_.count == 0;
+    const bool own = sequencer_->dataflow(s) != Dataflow::is;  // of each lane
     const std::uint8_t* shift = own ? shift_.at(cycle) : product_shift_.now(cycle);
     const std::size_t set = own && shift_.count > 1 ? 1 : 0;
     // A corrupt configuration may have output_min above output_max; the upper bound then wins.
@@ -135,13 +135,17 @@ void VectorUnit::step_pool(const Cycle& cycle, const SequencerState& s,
 
 void VectorUnit::load_parameters(const Cycle& cycle, const SequencerState& s,
                                  const WeightScratchpad& weights) const {
-  const int lane = sequencer_->parameter_target(s);
-  if (lane < 0 || static_cast<std::size_t>(lane) >= bias_.count) return;
+  const LaneRange lanes = sequencer_->parameter_target(s, bias_.count);
+  if (lanes.first == lanes.end) return;
+  const auto bias = static_cast<std::int32_t>(weights.lane_word(cycle.now, 0));
   const std::uint32_t scale = weights.lane_word(cycle.now, 1);
-  bias_.at(cycle)[lane] = static_cast<std::int32_t>(weights.lane_word(cycle.now, 0));
-  mantissa_.at(cycle)[lane] = scale & ((1U << kMantissaBits) - 1);
-  shift_.at(cycle)[lane] =
-      static_cast<std::uint8_t>(scale >> kMantissaBits & ((1U << kShiftBits) - 1));
+  const std::uint32_t mantissa = scale & ((1U << kMantissaBits) - 1);
+  const auto shift = static_cast<std::uint8_t>(scale >> kMantissaBits & ((1U << kShiftBits) - 1));
+  for (std::size_t lane = lanes.first; lane < lanes.end; ++lane) {
+    bias_.at(cycle)[lane] = bias;
+    mantissa_.at(cycle)[lane] = mantissa;
+    shift_.at(cycle)[lane] = shift;
+  }
 }
 
 void VectorUnit::step(const Cycle& cycle, const SumVector& row, const SumVector& checked,

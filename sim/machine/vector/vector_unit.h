@@ -1,7 +1,8 @@
 // The vector unit: bias at the head of the drain path, requantisation and activation behind the
 // resilience unit; max pooling; average pooling and residual add, whose taps the requantiser's
 // multipliers add up. One vector of `columns` lanes a cycle, no stalls. A lane has its own
-// parameters; input stationary, where a vector is one channel, all lanes share one set.
+// parameters; input stationary, where a vector is one channel, all lanes share one set, or in a
+// mixture all sets take the same.
 //
 //   array row -> sum (bias added) -> [resilience unit] -> product -> output -> scratchpad
 //   scratchpad -> product (accumulates a pixel's taps) -> output -> scratchpad
