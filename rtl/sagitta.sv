@@ -5,7 +5,9 @@
 // in no cycle in which `dram_ready` is 0. The host takes `result` in every cycle in which
 // `result_valid` is 1.
 module sagitta #(
-    parameter int DATAFLOW = 0,  // 0: output, 1: weight, 2: input stationary
+    // Dataflows of the layers, a bit each, 1: output, 2: weight, 4: input stationary. A machine of
+    // several, a mixture, has what each of them needs, and the layer says which one it is.
+    parameter int FLOWS = 1,
     parameter int OVERLAP = 0,  // 1: drain or preload behind the products
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
@@ -27,7 +29,9 @@ module sagitta #(
     parameter int GRADIENT_CHANNEL = 0,
     parameter int GRADIENT_ROW_GATE = 0,
     localparam int MAP_BITS = $clog2(MAPS),
-    localparam int FIELD_BITS = DATAFLOW == 0 ? 665 : DATAFLOW == 1 ? 609 : 745,
+    localparam int MIXED = (FLOWS & (FLOWS - 1)) != 0 ? 1 : 0,
+    localparam int FIELD_BITS = 585 + ((FLOWS & 5) != 0 ? 80 : 0) + ((FLOWS & 6) != 0 ? 24 : 0) +
+        ((FLOWS & 4) != 0 ? 56 : 0) + (MIXED != 0 ? 2 : 0),
     localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * MAP_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
@@ -55,14 +59,19 @@ module sagitta #(
 );
   localparam int SUM_BITS = COLUMNS * 32;
   localparam int CHECKSUM_BITS = 8 + $clog2(COLUMNS);
-  localparam int IS = DATAFLOW == 2 ? 1 : 0;
-  localparam int POSITIONS = IS != 0 ? COLUMNS : ROWS;  // activations that enter in a cycle
-  localparam int WEIGHTS = IS != 0 ? ROWS : COLUMNS;
+  localparam int IS = (FLOWS & 4) != 0 ? 1 : 0;
+  localparam int ONLY_IS = FLOWS == 4 ? 1 : 0;
+  // Activations and weights that enter in a cycle: those of the dataflow that has most.
+  localparam int SIDE = ROWS > COLUMNS ? ROWS : COLUMNS;
+  localparam int POSITIONS = ONLY_IS != 0 ? COLUMNS : IS != 0 ? SIDE : ROWS;
+  localparam int WEIGHTS = ONLY_IS != 0 ? ROWS : IS != 0 ? SIDE : COLUMNS;
+  localparam int CHANNELS = IS == 0 ? 0 : PARTIAL_ROWS;  // that have parameters at a time
+  localparam int LANES = ONLY_IS != 0 ? 0 : COLUMNS;
   // Parameter words, in the order in which they are packed: bias and scale, then each checker's
   // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first word,
-  // or (input stationary) two words of a channel.
+  // and (input stationary) two words of a channel.
   localparam int RANGE_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
-  localparam int RANGE_TILE = IS != 0 ? 0 : CHECKSUM;
+  localparam int RANGE_TILE = ONLY_IS != 0 ? 0 : CHECKSUM;
   localparam int GRADIENT_LANE = RANGE_LANE + (RANGE != 0 && RANGE_CHANNEL != 0 ? 2 : 0);
   localparam int GRADIENT_TILE = RANGE_TILE + (RANGE != 0 && RANGE_CHANNEL == 0 ? 2 : 0);
   localparam int LANE_WORDS = GRADIENT_LANE + (GRADIENT != 0 && GRADIENT_CHANNEL != 0 ? 2 : 0);
@@ -71,7 +80,6 @@ module sagitta #(
   localparam int RANGE_AFTER = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
   localparam int GRADIENT_AFTER = RANGE_AFTER + (RANGE != 0 ? 2 : 0);
   localparam int UNIT_LATENCY = GRADIENT_AFTER + (GRADIENT != 0 ? 4 : 0);
-  localparam int FLUSH_CYCLES = 5 + UNIT_LATENCY + (DATAFLOW != 0 ? ROWS + COLUMNS : 0);
   // Input stationary, how long each word of a channel waits, a byte a word: its register is loaded
   // in the cycle before its stage uses it, the bias as the finished sums appear.
   localparam int SCALE_WAIT = 1 + UNIT_LATENCY;
@@ -86,6 +94,7 @@ module sagitta #(
 
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
+  logic os, is;
   logic [15:0] transfers_done, column_tile;
   logic [8:0] lanes, positions_read;
   logic [31:0] lane_step;
@@ -127,7 +136,7 @@ module sagitta #(
   logic [LANE_WORDS*32-1:0] lane_words;
   logic [TILE_PORT*32-1:0] tile_words;
 
-  logic [SUM_BITS-1:0] array_sums;
+  logic [SUM_BITS-1:0] leaving_sums, aligned_sums;
   logic [23:0] read_row, write_row;
   logic row_valid;
   logic [31:0] row_address;
@@ -144,13 +153,14 @@ module sagitta #(
 
   if (1) begin : control
     sequencer #(
-        .DATAFLOW(DATAFLOW), .OVERLAP(OVERLAP), .ROWS(ROWS), .COLUMNS(COLUMNS),
-        .PARTIAL_ROWS(PARTIAL_ROWS), .FLUSH_CYCLES(FLUSH_CYCLES), .TILE_WORDS(TILE_WORDS),
+        .FLOWS(FLOWS), .OVERLAP(OVERLAP), .ROWS(ROWS), .COLUMNS(COLUMNS),
+        .PARTIAL_ROWS(PARTIAL_ROWS), .DRAIN_PATH(5 + UNIT_LATENCY), .TILE_WORDS(TILE_WORDS),
+        .POSITIONS(POSITIONS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
         .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .lanes, .lane_step, .first_row, .output_address,
+        .transfers_done, .tile(column_tile), .os, .is, .lanes, .lane_step, .first_row, .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
@@ -191,30 +201,35 @@ module sagitta #(
     );
     weight_scratchpad #(
         .CHANNELS(IS), .LANES(WEIGHTS), .ROWS(WEIGHT_ROWS),
-        .PARAMETER_LANES(IS != 0 ? PARTIAL_ROWS : COLUMNS), .LANE_WORDS(LANE_WORDS),
-        .TILE_WORDS(TILE_WORDS), .CHECKSUM(IS != 0 ? 0 : CHECKSUM), .CHECKSUM_BITS(CHECKSUM_BITS),
+        .PARAMETER_LANES(CHANNELS > LANES ? CHANNELS : LANES), .LANE_WORDS(LANE_WORDS),
+        .TILE_WORDS(TILE_WORDS), .CHECKSUM(ONLY_IS != 0 ? 0 : CHECKSUM), .CHECKSUM_BITS(CHECKSUM_BITS),
         .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS)
     ) weight (
-        .clk, .reset, .read_bank(weight_bank), .reads_weights, .weight_index, .read(weights),
+        .clk, .reset, .by_channel(is), .read_bank(weight_bank), .reads_weights, .weight_index, .read(weights),
         .checksum_weight, .reads_parameters, .parameter_lane,
         .reads_channel(next_tag[0] && next_tag[2]), .parameter_channel(read_row), .lane_words,
         .tile_words, .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes,
         .dma_header, .dma_data
     );
-    if (DATAFLOW != 0) begin : sums
+    logic finished_valid;
+    logic [31:0] finished_address;
+    logic [SUM_BITS-1:0] finished_sum;
+    if (FLOWS != 1) begin : sums
       partial_sums #(
-          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS)
+          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS)
       ) partial (
-          .clk, .reset, .tag, .next_tag, .aligned(array_sums), .first_row, .output_address,
-          .columns(result_columns), .read_row, .write_row, .finished_valid(row_valid),
-          .finished_address(row_address), .finished_sum(row_sum)
+          .clk, .reset, .tag, .next_tag, .aligned(aligned_sums), .is, .first_row, .output_address,
+          .columns(result_columns), .read_row, .write_row, .finished_valid, .finished_address,
+          .finished_sum
       );
     end else begin : no_sums
       assign {read_row, write_row} = '0;
-      assign row_valid = row_leaves;
-      assign row_address = row_leaves_address;
-      assign row_sum = array_sums;
+      assign {finished_valid, finished_address, finished_sum} = '0;
     end
+    // Finished rows come from the top of the array, or from the partial sums.
+    assign row_valid = os ? row_leaves : finished_valid;
+    assign row_address = os ? row_leaves_address : finished_address;
+    assign row_sum = os ? leaving_sums : finished_sum;
     if (RAW_WORDS > 0) begin : raw_results
       accumulator_buffer #(
           .COLUMNS(COLUMNS), .WORDS(RAW_WORDS)
@@ -229,16 +244,17 @@ module sagitta #(
   end
 
   array #(
-      .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .OVERLAP(OVERLAP)
+      .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .OVERLAP(OVERLAP),
+      .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
   ) array (
-      .clk, .reset, .activations, .weights, .mode, .load, .swap_in(swap), .shift(row_leaves),
-      .sums(array_sums)
+      .clk, .reset, .os, .is, .activations, .weights, .mode, .load, .swap_in(swap),
+      .shift(row_leaves), .leaving(leaving_sums), .aligned(aligned_sums)
   );
 
   vector_unit #(
-      .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS)
+      .FLOWS(FLOWS), .COLUMNS(COLUMNS)
   ) vector (
-      .clk, .reset, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
+      .clk, .reset, .is, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
       .operation, .input_zero_point, .second_zero_point, .tap_scale, .second_scale, .tap_shift,
       .pool1, .pool_address1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid,
       .row_address, .row_sum, .checked_valid, .checked_address, .checked_sum,
@@ -251,17 +267,18 @@ module sagitta #(
       wire [ROWS*8-1:0] array_weights;
       wire [31:0] bias_word, last_bias_word;
       if (IS != 0) begin : channel_words
-        assign array_weights = weights;
-        assign {last_bias_word, bias_word} = lane_words[64+:64];
+        assign array_weights = weights[ROWS*8-1:0];
+        assign bias_word = is ? lane_words[64+:32] : tile_words[31:0];
+        assign last_bias_word = lane_words[96+:32];
       end else begin : tile_word
         assign array_weights = '0;
         assign {last_bias_word, bias_word} = {32'b0, tile_words[31:0]};
       end
       checksum #(
-          .DATAFLOW(DATAFLOW), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
+          .FLOWS(FLOWS), .ACTIVATION_LANES(POSITIONS), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
           .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP)
       ) checksum (
-          .clk, .reset, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
+          .clk, .reset, .os, .is, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
           .load, .swap_in(swap), .shift(row_leaves), .tag, .next_tag, .read_row, .write_row, .lanes,
           .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid),
           .sums_valid(bias_add_valid), .sums_address(bias_add_address), .sums_sum(bias_add_sum),
@@ -277,11 +294,11 @@ module sagitta #(
       if (RANGE_CHANNEL != 0) assign words = lane_words[RANGE_LANE*32+:64];
       else assign words = tile_words[RANGE_TILE*32+:64];
       range_checker #(
-          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL),
+          .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL),
           .ROW_GATE(RANGE_ROW_GATE), .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG),
           .RESULT_FLAG(GRADIENT_FLAG)
       ) range (
-          .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
+          .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
           .high_word(words[63:32]), .input_valid(checksum_valid), .input_flag(checksum_flag),
           .input_address(checksum_address), .input_sum(checksum_sum), .result_valid(range_valid),
           .result_flag(range_flag), .result_address(range_address), .result_sum(range_sum)
@@ -295,10 +312,10 @@ module sagitta #(
       if (GRADIENT_CHANNEL != 0) assign words = lane_words[GRADIENT_LANE*32+:64];
       else assign words = tile_words[GRADIENT_TILE*32+:64];
       gradient_checker #(
-          .DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL),
+          .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL),
           .ROW_GATE(GRADIENT_ROW_GATE), .FLAG(GRADIENT_FLAG)
       ) gradient (
-          .clk, .reset, .lanes, .param1, .param_lane1, .low_word(words[31:0]),
+          .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
           .high_word(words[63:32]), .input_valid(range_valid), .input_flag(range_flag),
           .input_address(range_address), .input_sum(range_sum), .result_valid(checked_valid),
           .result_flag(last_flag), .result_address(checked_address), .result_sum(checked_sum)

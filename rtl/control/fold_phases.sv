@@ -6,16 +6,16 @@
 // passed the last row.
 module fold_phases #(
     parameter int ROWS = 4,
-    parameter int LANES_LOAD = 0,  // weight stationary: beside the first fold lanes take parameters
     parameter int OVERLAP = 0
 ) (
     input logic clk,
     input logic reset,
 
-    input logic [ 3:0] phase,
+    input logic        rests,  // the layer's outputs are stationary
+    input logic [ 3:0] sequencer_phase,
     input logic [23:0] count,
     input logic        starts,      // from the first fold on
-    input logic        first_part,  // of the column tile
+    input logic        lanes_take,  // parameters, beside this part's first fold
     input logic        stream_waits,  // for activations, whose banks are still to deliver some
     input logic        load_waits,
     input logic [ 8:0] lanes,
@@ -35,6 +35,7 @@ module fold_phases #(
     output logic [ 3:0] tag
 );
   localparam logic [3:0] FLUSH = 7, PRELOAD = 10, STREAM = 11, SETTLE = 12;
+  wire [3:0] phase = rests ? '0 : sequencer_phase;
 
   wire [24:0] counted = {1'b0, count} + 25'd1;  // does not wrap
   wire [24:0] next_depth = {1'b0, first_depth} + 25'(ROWS);
@@ -44,7 +45,7 @@ module fold_phases #(
   wire fold_ends = phase == STREAM && stream_ends && !last_fold;
   assign tag = phase == STREAM && !stream_waits ? {stream_ends, last_fold, first_fold, 1'b1} : 4'b0;
 
-  assign lanes_load = LANES_LOAD != 0 && first_fold && first_part;
+  assign lanes_load = lanes_take && first_fold;
   wire [8:0] preload_cycles = lanes_load && 32'(lanes) > ROWS ? lanes : 9'(ROWS);
   wire preload_ends = phase == PRELOAD && counted >= {16'b0, preload_cycles} && !load_waits;
   wire preloads = phase == PRELOAD && 32'(count) < ROWS;

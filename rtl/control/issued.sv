@@ -1,6 +1,7 @@
 // What the sequencer issued one and two cycles ago: the control that travels beside the data.
 module issued #(
-    parameter int OS = 1,  // modes and drains; else a load enable and tags, beside what streams
+    parameter int OS = 1,  // modes and drains
+    parameter int FOLDS = 0,  // a load enable and tags, beside what streams
     parameter int OVERLAP = 0,  // a swap bit (output stationary: in place of modes)
     parameter int PARAMETERS = 1,       // there are parameters to take, beside their read registers
     parameter int PARAMETER_LANES = 1,  // of lane after lane
@@ -96,9 +97,11 @@ module issued #(
         drain_address2 <= drain_address1;
       end
     end
-    assign {load1, tag_aligned, tag_next} = '0;
-    wire unused = &{1'b0, load, tag_entering};
-  end else begin : tags
+  end else begin : no_rows
+    assign {drain2, drain_address2} = '0;
+    wire unused = drains;
+  end
+  if (FOLDS != 0) begin : tags
     logic [3:0] tag1;
     logic [TAGS*4-1:0] tag;
     always_ff @(posedge clk) begin
@@ -110,9 +113,10 @@ module issued #(
         tag <= {tag[(TAGS-1)*4-1:0], tag1};
       end
     end
-    assign {drain2, drain_address2} = '0;
     assign tag_aligned = tag[(TAGS-1)*4+:4];
     assign tag_next = tag[(TAGS-2)*4+:4];
-    wire unused = drains;
+  end else begin : no_tags
+    assign {load1, tag_aligned, tag_next} = '0;
+    wire unused = &{1'b0, load, tag_entering};
   end
 endmodule

@@ -1,8 +1,8 @@
-// The layer descriptor that the sequencer works on. The host's word has the fields that this
-// dataflow has registers for, in the order of their declarations in the simulator, the first one
+// The layer descriptor that the sequencer works on. The host's word has the fields that these
+// dataflows have registers for, in the order of their declarations in the simulator, the first one
 // lowest.
 module layer_registers #(
-    parameter int DATAFLOW = 0,
+    parameter int FLOWS = 1,
     parameter int MAP_BITS = 1,
     parameter int DESCRIPTOR_BITS = 1
 ) (
@@ -51,13 +51,18 @@ module layer_registers #(
     output logic          [23:0] tap_scale,
     output logic          [23:0] second_scale,
     output logic           [5:0] tap_shift,
-    output logic           [7:0] second_zero_point
+    output logic           [7:0] second_zero_point,
+    output logic           [1:0] dataflow  // of several
 );
-  localparam bit OS = DATAFLOW == 0;
-  localparam bit WS = DATAFLOW == 1;
-  localparam bit IS = DATAFLOW == 2;
+  localparam bit OS = (FLOWS & 1) != 0;
+  localparam bit WS = (FLOWS & 2) != 0;
+  localparam bit IS = (FLOWS & 4) != 0;
+  localparam bit MIXED = (FLOWS & (FLOWS - 1)) != 0;
   localparam int LOW_BITS = 488;  // up to the fields of some dataflows
-  localparam int FLOW_BITS = OS ? 80 : WS ? 24 : 160;
+  localparam int TILE_BITS = OS || IS ? 80 : 0;
+  localparam int FOLD_BITS = WS || IS ? 24 : 0;
+  localparam int CHANNEL_BITS = IS ? 56 : 0;
+  localparam int HIGH_BITS = DESCRIPTOR_BITS - (MIXED ? 2 : 0);
 
   always_ff @(posedge clk) begin
     if (reset) begin
@@ -73,31 +78,40 @@ module layer_registers #(
        origin_y, group_columns, columns, rows, width, height} <= next_descriptor[LOW_BITS-1:0];
       {second_zero_point, tap_shift, second_scale, tap_scale, output_map, second_map,
        input_map, raw, operation, output_max, output_min, output_zero_point, input_zero_point} <=
-          next_descriptor[DESCRIPTOR_BITS-1:LOW_BITS+FLOW_BITS];
+          next_descriptor[HIGH_BITS-1:LOW_BITS+TILE_BITS+FOLD_BITS+CHANNEL_BITS];
     end
   end
-  if (WS) begin : no_tiles
-    assign {tile_address, tile_x, tile_y} = '0;
-  end else begin : tiles
+  if (TILE_BITS > 0) begin : tiles
     always_ff @(posedge clk) begin
       if (reset) {tile_address, tile_x, tile_y} <= '0;
       else if (takes) {tile_address, tile_x, tile_y} <= next_descriptor[LOW_BITS+:80];
     end
+  end else begin : no_tiles
+    assign {tile_address, tile_x, tile_y} = '0;
   end
-  if (OS) begin : no_folds
-    assign depth = '0;
-  end else begin : folds
+  if (FOLD_BITS > 0) begin : folds
     always_ff @(posedge clk) begin
       if (reset) depth <= '0;
-      else if (takes) depth <= next_descriptor[LOW_BITS+(IS?80:0)+:24];
+      else if (takes) depth <= next_descriptor[LOW_BITS+TILE_BITS+:24];
     end
+  end else begin : no_folds
+    assign depth = '0;
   end
   if (IS) begin : channels
     always_ff @(posedge clk) begin
       if (reset) {tile_output, tile_channels} <= '0;
-      else if (takes) {tile_output, tile_channels} <= next_descriptor[LOW_BITS+104+:56];
+      else if (takes)
+        {tile_output, tile_channels} <= next_descriptor[LOW_BITS+TILE_BITS+FOLD_BITS+:56];
     end
   end else begin : no_channels
     assign {tile_output, tile_channels} = '0;
+  end
+  if (MIXED) begin : mixture
+    always_ff @(posedge clk) begin
+      if (reset) dataflow <= '0;
+      else if (takes) dataflow <= next_descriptor[HIGH_BITS+:2];
+    end
+  end else begin : one_dataflow
+    assign dataflow = '0;
   end
 endmodule

@@ -3,7 +3,7 @@
 //
 // With OVERLAP a tile's sums are handed over where the swap bit stands, which goes with the first
 // product of the next tile, or alone after the last one, and rows leave behind whatever phase
-// there is.
+// there is. In layers of another dataflow nothing of this goes on.
 module output_phases #(
     parameter int ROWS = 4,
     parameter int OVERLAP = 0
@@ -11,7 +11,8 @@ module output_phases #(
     input logic clk,
     input logic reset,
 
-    input logic [ 3:0] phase,
+    input logic        rests,  // the layer's outputs are not stationary
+    input logic [ 3:0] sequencer_phase,
     input logic [23:0] count,
     input logic        clears,  // setup ends
     input logic        first_product,
@@ -31,11 +32,12 @@ module output_phases #(
   localparam logic [3:0] FEED = 3, BUBBLE = 4, DRAIN = 5, FLUSH = 7;
   // Modes of the array.
   localparam logic [1:0] ACCUMULATE = 0, SHIFT = 1, SHIFT_CLEAR = 2, CLEAR = 3;
+  wire [3:0] phase = rests ? '0 : sequencer_phase;
 
   if (OVERLAP != 0) begin : behind
     logic [8:0] drain_wait;  // cycles until the wavefront has passed what was handed over
     logic [8:0] drain_left;  // rows of it that have yet to leave
-    wire waits = drain_left != 0 && drain_wait != 0;
+    wire waits = drain_left != 0 && drain_wait != 0 && !rests;
     wire drained = drain_left == 0 || (drain_left == 9'd1 && drain_wait == 0);
     wire hands_over_last = phase == DRAIN && count == 0 && drained;
     wire hands_over = hands_over_last || (phase == FEED && first_product && !first_tile);
@@ -57,7 +59,7 @@ module output_phases #(
       else {drain_wait, drain_left} <= {next_wait, next_left};
     end
 
-    assign row_leaves = drain_left != 0 && !waits;
+    assign row_leaves = drain_left != 0 && drain_wait == 0 && !rests;
     assign tile_ends = phase == FEED && taps_end && !last_tile;
     assign swaps = hands_over_last || (phase == FEED && first_product);
     assign mode = '0;

@@ -8,7 +8,7 @@ module pixel_walker #(
 
     input logic        starts,  // at the first pixel
     input logic [31:0] start_address,
-    input logic        part_starts,  // here
+    input logic        part_starts,  // here, or with the first pixel
     input logic        returns,      // to where the part started
     input logic        advances,
 
@@ -49,8 +49,9 @@ module pixel_walker #(
   if (PARTS != 0) begin : parts
     always_ff @(posedge clk) begin
       if (reset) {part_y, part_x, part_address} <= '0;
-      else if (starts) {part_y, part_x, part_address} <= {origin_y, origin_x, start_address};
-      else if (part_starts) {part_y, part_x, part_address} <= {walk_y, walk_x, walk_address};
+      else if (part_starts)
+        {part_y, part_x, part_address} <=
+            starts ? {origin_y, origin_x, start_address} : {walk_y, walk_x, walk_address};
     end
   end else begin : no_parts
     assign {part_y, part_x, part_address} = '0;

@@ -2,15 +2,16 @@
 // output pixel, or (weight stationary) its tap. They take theirs one a cycle; from one tile of
 // pixels to the next all advance together, by as many pixels in raster order.
 //
-// With AHEAD they are taken into a second set, `next_row`, which comes to use as a whole.
+// With AHEAD rows may take them into a second set, `next_row`, which comes to use as a whole.
 module positions #(
     parameter int COUNT = 4,
-    parameter int AHEAD = 0
+    parameter int AHEAD = 0  // rows that have a second one
 ) (
     input logic clk,
     input logic reset,
 
     input logic        takes,
+    input logic        takes_ahead,  // AHEAD: the same into the second set
     input logic [23:0] taken,
     input logic [31:0] taken_y,
     input logic [31:0] taken_x,
@@ -34,20 +35,21 @@ module positions #(
     output logic [COUNT*32-1:0] positions_address
 );
   // What enters the positions in use, where `enters` says so.
+  wire [95:0] taken_now = {taken_y, taken_x, taken_address};
   wire [COUNT*96-1:0] entering;
   wire [COUNT-1:0] enters;
   for (genvar r = 0; r < COUNT; r = r + 1) begin : next_row
     wire takes_this = takes && taken == 24'(r);
-    if (AHEAD != 0) begin : held
+    if (r < AHEAD) begin : held
       logic [31:0] y, x, address;
-      wire [95:0] next = takes_this ? {taken_y, taken_x, taken_address} : {y, x, address};
+      wire [95:0] next = takes_ahead && taken == 24'(r) ? taken_now : {y, x, address};
       always_ff @(posedge clk) {y, x, address} <= reset ? '0 : next;
-      assign entering[r*96+:96] = next;
-      assign enters[r] = uses_next;
+      assign entering[r*96+:96] = uses_next ? next : taken_now;
+      assign enters[r] = uses_next || takes_this;
     end else begin : at_once
-      assign entering[r*96+:96] = {taken_y, taken_x, taken_address};
+      assign entering[r*96+:96] = taken_now;
       assign enters[r] = takes_this;
-      wire unused = uses_next;
+      wire unused = &{1'b0, takes_ahead, uses_next};
     end
   end
 

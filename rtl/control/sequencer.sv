@@ -1,17 +1,17 @@
 // The sequencer: walks layers, column tiles and row tiles or folds, and tells every other block
 // what to do. docs/machine.md, "The sequencer's phases", has its timing.
 module sequencer #(
-    parameter int DATAFLOW = 0,
+    parameter int FLOWS = 1,
     parameter int OVERLAP = 0,
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
     parameter int PARTIAL_ROWS = 1,
-    parameter int FLUSH_CYCLES = 5,
+    parameter int DRAIN_PATH = 5,  // cycles from the array to the scratchpad
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
     parameter int MAP_BITS = 1,  // of the number of a feature map
     parameter int DESCRIPTOR_BITS = 1,
-    localparam int POSITIONS = DATAFLOW == 2 ? COLUMNS : ROWS
+    parameter int POSITIONS = 1
 ) (
     input logic clk,
     input logic reset,
@@ -27,6 +27,10 @@ module sequencer #(
     // DMA.
     input  logic [15:0] transfers_done,
     output logic [15:0] tile,
+
+    // The layer's dataflow: output, input or else weight stationary.
+    output logic os,
+    output logic is,
 
     // The present tile.
     output logic [ 8:0] lanes,
@@ -94,9 +98,12 @@ module sequencer #(
     output logic [31:0] pool_takes_address,
     output logic        result_valid
 );
-  localparam bit OS = DATAFLOW == 0;
-  localparam bit WS = DATAFLOW == 1;
-  localparam bit IS = DATAFLOW == 2;
+  // What the machine is built for, and what the layer is.
+  localparam bit OS = (FLOWS & 1) != 0;
+  localparam bit WS = (FLOWS & 2) != 0;
+  localparam bit IS = (FLOWS & 4) != 0;
+  localparam bit MIXED = (FLOWS & (FLOWS - 1)) != 0;
+  wire ws;
 
   // Phases; output_phases and fold_phases have those of their tiles.
   localparam logic [3:0] LOAD = 0, WAIT = 1, SETUP = 2, FEED = 3, BUBBLE = 4, DRAIN = 5, POOL = 6;
@@ -118,8 +125,9 @@ module sequencer #(
   logic [31:0] tile_address, tile_output;
   logic [MAP_BITS-1:0] second_map;
   wire takes_layer = phase == LOAD && next_layer < layers;
+  logic [1:0] dataflow;
   layer_registers #(
-      .DATAFLOW(DATAFLOW), .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
   ) config_ (
       .clk, .reset, .takes(takes_layer), .next_descriptor,
       .height, .width, .rows, .columns, .group_columns, .origin_y, .origin_x, .stride_y,
@@ -128,10 +136,19 @@ module sequencer #(
       .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
       .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
       .input_map, .second_map, .output_map, .tap_scale, .second_scale, .tap_shift,
-      .second_zero_point
+      .second_zero_point, .dataflow
   );
   wire gemm = operation == 0;
-  wire pixels_in_lanes = IS && gemm;
+  wire pixels_in_lanes = is && gemm;
+
+  // A code that the machine is not built for acts as the first one that it is.
+  if (MIXED) begin : flow_of_layer
+    wire [2:0] named = 3'(4'd1 << dataflow);
+    assign {is, ws, os} = (named & 3'(FLOWS)) != '0 ? named : 3'(FLOWS & -FLOWS);
+  end else begin : flow_of_machine
+    assign {is, ws, os} = 3'(FLOWS);
+    wire unused = &{1'b0, dataflow};
+  end
 
   // How much of the array the tile uses, and what streams past a fold of it: the pixels of the part
   // (weight stationary), or the channels of the column tile.
@@ -144,8 +161,8 @@ module sequencer #(
     clamped = left < 0 ? '0 : left[23:0] > most ? most : left[23:0];
   endfunction
   assign lanes = 9'(clamped(pixels_in_lanes ? pixels_left : channels_left, 24'(COLUMNS)));
-  wire [8:0] rows_used = 9'(clamped(OS ? pixels_left : depth_left, 24'(ROWS)));
-  wire [23:0] stream_length = WS ? clamped(pixels_left, 24'(PARTIAL_ROWS))
+  wire [8:0] rows_used = 9'(clamped(os ? pixels_left : depth_left, 24'(ROWS)));
+  wire [23:0] stream_length = ws ? clamped(pixels_left, 24'(PARTIAL_ROWS))
                                  : clamped(channels_left, tile_channels);
 
   // Where phases end.
@@ -153,14 +170,15 @@ module sequencer #(
   wire tile_starts = phase == WAIT && transfers_ready;
   wire [8:0] most_used = rows_used > lanes ? rows_used : lanes;
   // At least one cycle: counted is not 0.
-  wire setup_ends = phase == SETUP && !WS && counted >= {16'b0, OS ? most_used : lanes};
-  wire flush_ends = phase == FLUSH && counted >= 25'(FLUSH_CYCLES);
+  wire setup_ends = phase == SETUP && !ws && counted >= {16'b0, os ? most_used : lanes};
+  wire flush_ends =
+      phase == FLUSH && counted >= 25'(os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS);
   wire stored = $signed(output_address) >= $signed(results);
 
   // The next row tile, part or tile of pixels, if there is one.
-  wire [23:0] first_row_next = first_row + 24'(OS ? ROWS : WS ? PARTIAL_ROWS : COLUMNS);
+  wire [23:0] first_row_next = first_row + 24'(os ? ROWS : ws ? PARTIAL_ROWS : COLUMNS);
   wire more_rows = first_row_next < rows;
-  wire next_part = flush_ends && gemm && !OS && more_rows;
+  wire next_part = flush_ends && gemm && !os && more_rows;
   wire last_column_tile;
   column_tiles #(
       .COLUMNS(COLUMNS)
@@ -182,7 +200,7 @@ module sequencer #(
     output_phases #(
         .ROWS(ROWS), .OVERLAP(OVERLAP)
     ) phases (
-        .clk, .reset, .phase, .count, .clears(setup_ends),
+        .clk, .reset, .rests(!os), .sequencer_phase(phase), .count, .clears(os && setup_ends),
         .first_product(weight_row == 0 && !reads_wait), .taps_end(taps_end && !reads_wait),
         .first_tile(first_row == 0), .last_tile(!more_rows), .rows_used, .lanes,
         .next_phase(outputs_phase), .next_count(outputs_count), .tile_ends(row_tile_ends),
@@ -196,13 +214,13 @@ module sequencer #(
   logic [8:0] load_step;
   logic [24:0] load_depth;
   logic [3:0] tag;
-  if (!OS) begin : folds
+  if (WS || IS) begin : folds
     fold_phases #(
-        .ROWS(ROWS), .LANES_LOAD(WS ? 1 : 0), .OVERLAP(OVERLAP)
+        .ROWS(ROWS), .OVERLAP(OVERLAP)
     ) phases (
-        .clk, .reset, .phase, .count, .starts(tile_starts || next_part),
-        .first_part(first_row == 0), .stream_waits(WS && reads_wait),
-        .load_waits(IS && reads_wait), .lanes, .depth, .pixel, .stream_length, .first_depth,
+        .clk, .reset, .rests(os), .sequencer_phase(phase), .count,
+        .starts(!os && (tile_starts || next_part)), .lanes_take(ws && first_row == 0),
+        .stream_waits(ws && reads_wait), .load_waits(is && reads_wait), .lanes, .depth, .pixel, .stream_length, .first_depth,
         .next_phase(folds_phase), .next_count(folds_count), .loads, .load_step, .load_depth,
         .lanes_load, .stream_starts, .swaps(fold_swaps), .tag
     );
@@ -214,8 +232,8 @@ module sequencer #(
   logic [23:0] tap_y, tap_x, channel;
   logic [7:0] kernel_y, kernel_x;
   logic [31:0] tap_address;
-  wire taps_advance = ((OS && phase == FEED) || phase == POOL) && !reads_wait ||
-                      (loads && !(IS && reads_wait));
+  wire taps_advance = ((os && phase == FEED) || phase == POOL) && !reads_wait ||
+                      (loads && !(is && reads_wait));
   taps taps (
       .clk, .reset, .starts(tile_starts || next_part), .advances(taps_advance),
       .clears_channel(phase == LOAD && !takes_layer),
@@ -237,8 +255,8 @@ module sequencer #(
   ) walker (
       .clk, .reset, .starts(tile_starts),
       .start_address(origin_address + (gemm ? group_address : {8'b0, first_column})),
-      .part_starts(next_part), .returns(WS && stream_starts),
-      .advances((WS ? phase == STREAM && !reads_wait : phase == SETUP) || pixel_pooled),
+      .part_starts(ws && (tile_starts || next_part)), .returns(ws && stream_starts),
+      .advances((ws ? phase == STREAM && !reads_wait : phase == SETUP) || pixel_pooled),
       .origin_y(start_y),
       .origin_x(start_x), .span_y(map_span), .span_x(row_span), .stride_y(row_step),
       .stride_x({16'b0, stride_x}), .pixel_step, .line_step, .image_step, .walk_y, .walk_x,
@@ -246,12 +264,14 @@ module sequencer #(
   );
 
   positions #(
-      .COUNT(POSITIONS), .AHEAD(WS ? OVERLAP : 0)
+      .COUNT(POSITIONS), .AHEAD(WS && OVERLAP != 0 ? ROWS : 0)
   ) positions (
-      .clk, .reset, .takes(WS ? loads : phase == SETUP),
-      .taken(WS ? {15'b0, load_step} : count), .taken_y(WS ? {8'b0, tap_y} : walk_y),
-      .taken_x(WS ? {8'b0, tap_x} : walk_x), .taken_address(WS ? tap_address : walk_address),
-      .uses_next(stream_starts), .advances((row_tile_ends && more_rows) || (IS && next_part)),
+      .clk, .reset, .takes(ws ? OVERLAP == 0 && loads : phase == SETUP),
+      .takes_ahead(ws && loads),
+      .taken(ws ? {15'b0, load_step} : count), .taken_y(ws ? {8'b0, tap_y} : walk_y),
+      .taken_x(ws ? {8'b0, tap_x} : walk_x), .taken_address(ws ? tap_address : walk_address),
+      .uses_next(ws && stream_starts),
+      .advances((row_tile_ends && more_rows) || (is && next_part)),
       .step_y({8'b0, tile_y}), .step_x({8'b0, tile_x}), .step_address(tile_address),
       .origin_y(start_y), .origin_x(start_x), .span_y(map_span), .span_x(row_span),
       .stride_y(row_step), .line_step, .image_step, .positions_y, .positions_x, .positions_address
@@ -276,15 +296,15 @@ module sequencer #(
         WAIT:
         if (tile_starts) begin
           count <= '0;
-          phase <= !gemm ? POOL : WS ? PRELOAD : SETUP;
+          phase <= !gemm ? POOL : ws ? PRELOAD : SETUP;
         end
         SETUP:
-        if (!WS) begin
+        if (!ws) begin
           count <= setup_ends ? '0 : counted[23:0];
-          if (setup_ends) phase <= OS ? FEED : PRELOAD;
+          if (setup_ends) phase <= os ? FEED : PRELOAD;
         end
-        FEED, BUBBLE, DRAIN: if (OS) {phase, count} <= {outputs_phase, outputs_count};
-        PRELOAD, STREAM, SETTLE: if (!OS) {phase, count} <= {folds_phase, folds_count};
+        FEED, BUBBLE, DRAIN: if (os) {phase, count} <= {outputs_phase, outputs_count};
+        PRELOAD, STREAM, SETTLE: if (!os) {phase, count} <= {folds_phase, folds_count};
         POOL:
         if (pixel_pooled && pixel + 24'd1 >= rows) begin
           count <= '0;
@@ -312,31 +332,32 @@ module sequencer #(
       {first_row, pixel, output_address} <= '0;
     end else begin
       if (tile_starts) first_row <= '0;
-      else if (row_tile_ends || (flush_ends && gemm && !OS)) first_row <= first_row_next;
+      else if (row_tile_ends || (flush_ends && gemm && !os)) first_row <= first_row_next;
 
       if (tile_starts || stream_starts) pixel <= '0;
-      else if (pixel_pooled || (!OS && phase == STREAM && !(WS && reads_wait)))
+      else if (pixel_pooled || (!os && phase == STREAM && !(ws && reads_wait)))
         pixel <= pixel + 24'd1;
 
       if (phase == LOAD && !takes_layer) output_address <= '0;
       else if (tile_starts) output_address <= {8'b0, first_column};
       else if (beat_ends) output_address <= output_address + 32'(COLUMNS);
-      else if (IS && next_part) output_address <= output_address + tile_output;
+      else if (is && next_part) output_address <= output_address + tile_output;
       else if (pixel_pooled || row_issued) output_address <= output_address + {8'b0, columns};
     end
   end
 
   // What was issued, one and two cycles later.
   issued #(
-      .OS(OS ? 1 : 0), .OVERLAP(OVERLAP), .PARAMETERS(!IS || TILE_WORDS > 0 ? 1 : 0),
-      .PARAMETER_LANES(IS ? 0 : 1), .TAGS(ROWS + COLUMNS)
+      .OS(OS ? 1 : 0), .FOLDS(WS || IS ? 1 : 0), .OVERLAP(OVERLAP),
+      .PARAMETERS(OS || WS || TILE_WORDS > 0 ? 1 : 0), .PARAMETER_LANES(OS || WS ? 1 : 0),
+      .TAGS(ROWS + COLUMNS)
   ) issued (
-      .clk, .reset, .parameters(reads_parameters), .lane_moves(phase == (WS ? PRELOAD : SETUP)),
-      .lane(count[8:0]),
+      .clk, .reset, .parameters(reads_parameters), .lane_moves(phase == (ws ? PRELOAD : SETUP)),
+      .lane(is ? '0 : count[8:0]),
       .pool(phase == POOL && !reads_wait
             ? {kernel_x != 0, !pool_operand_inside, taps_end, pool_first, 1'b1} : 5'b0),
       .output_address, .results(reads_results && !reads_wait), .mode, .drains(row_issued),
-      .load(loads && !(IS && reads_wait)),
+      .load(loads && !(is && reads_wait)),
       .swap(tile_swaps || fold_swaps), .tag_entering(tag), .param1(parameters_read),
       .param_lane1(parameters_lane), .pool1(pool_reads), .pool_address1(pool_reads_address),
       .pool2(pool_takes), .pool_address2(pool_takes_address), .store1(result_valid),
@@ -344,36 +365,36 @@ module sequencer #(
       .load1(array_load), .swap1(array_swap), .tag_aligned, .tag_next
   );
 
-  if (WS) begin : no_weight_row
-    assign weight_row = '0;
-  end else begin : weight_rows
-    wire steps = OS ? taps_advance : phase == STREAM;
+  if (OS || IS) begin : weight_rows
+    wire steps = os ? taps_advance : is && phase == STREAM;
     always_ff @(posedge clk) begin
-      if (reset || tile_starts || next_part) weight_row <= '0;
-      else if (steps) weight_row <= OS && taps_end ? '0 : weight_row + 24'd1;
+      if (reset || (!ws && (tile_starts || next_part))) weight_row <= '0;
+      else if (steps) weight_row <= os && taps_end ? '0 : weight_row + 24'd1;
     end
+  end else begin : no_weight_row
+    assign weight_row = '0;
   end
 
   // The tap that is loaded. Weights sink through a weight-stationary array, so the last row's go
   // first. Beyond K none is read; input stationary zeros enter instead.
   wire [24:0] load_index = load_depth +
-                           (WS ? 25'(ROWS - 1) - {16'b0, load_step} : {16'b0, load_step});
+                           (ws ? 25'(ROWS - 1) - {16'b0, load_step} : {16'b0, load_step});
   wire loads_tap = loads && load_index < {1'b0, depth};
 
   assign done = phase == DONE;
   assign vector_map = phase != POOL   ? output_map :
                        kernel_x == 0 ? input_map : second_map;
   assign lane_step = pixels_in_lanes ? {8'b0, columns} : 32'd1;
-  assign positions_read = IS ? loads_tap ? lanes : '0
-                             : phase == (OS ? FEED : STREAM) ? rows_used : '0;
-  assign shared_y = WS ? walk_y : {8'b0, tap_y};
-  assign shared_x = WS ? walk_x : {8'b0, tap_x};
-  assign shared_address = WS ? walk_address : tap_address;
-  assign weight_index = WS ? load_index : {1'b0, weight_row};
-  assign reads_weights = WS ? loads_tap : OS ? phase == FEED && !reads_wait : phase == STREAM;
+  assign positions_read = is ? loads_tap ? lanes : '0
+                             : phase == (os ? FEED : STREAM) ? rows_used : '0;
+  assign shared_y = ws ? walk_y : {8'b0, tap_y};
+  assign shared_x = ws ? walk_x : {8'b0, tap_x};
+  assign shared_address = ws ? walk_address : tap_address;
+  assign weight_index = ws ? load_index : {1'b0, weight_row};
+  assign reads_weights = ws ? loads_tap : os ? phase == FEED && !reads_wait : phase == STREAM;
   // Input stationary, lane 0 stands for the words of the whole column tile.
-  assign reads_parameters = 32'(count) < (IS ? 1 : COLUMNS) &&
-                            (WS ? phase == PRELOAD && lanes_load : phase == SETUP);
+  assign reads_parameters = 32'(count) < (is ? 1 : COLUMNS) &&
+                            (ws ? phase == PRELOAD && lanes_load : phase == SETUP);
   assign parameter_lane = count[8:0];
   assign reads_pool = phase == POOL;
   assign pool_operand_address = walk_address + tap_address;

@@ -3,7 +3,6 @@
 // arrive from the array, and written in the one in which they do; the last fold's sums go on to the
 // vector unit.
 module partial_sums #(
-    parameter int DATAFLOW = 1,
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1
 ) (
@@ -14,6 +13,7 @@ module partial_sums #(
     input  wire [3:0] tag,
     input  wire [3:0] next_tag,
     input  wire [COLUMNS*32-1:0] aligned,
+    input  wire is,                // the layer is input stationary
     input  wire [23:0] first_row,  // of the part
     input  wire [31:0] output_address,
     input  wire [23:0] columns,  // of the layer: N, from one pixel's results to the next one's
@@ -36,7 +36,7 @@ module partial_sums #(
   wire last = tag[2];
   // Results of a column tile lie N elements apart, from its first pixel's on; input stationary,
   // side by side from the first channel's on, anew for each tile of pixels.
-  wire first = write_row == 0 && (DATAFLOW == 2 || first_row == 0);
+  wire first = write_row == 0 && (is || first_row == 0);
   wire [31:0] address_now = first ? output_address : address;
   wire [COLUMNS*32-1:0] total;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
@@ -57,7 +57,7 @@ module partial_sums #(
         write_row <= read_row;
         read_row <= next_tag[3] ? '0 : read_row + 24'd1;
       end
-      if (valid && last) address <= address_now + (DATAFLOW == 2 ? 32'd1 : 32'(columns));
+      if (valid && last) address <= address_now + (is ? 32'd1 : 32'(columns));
     end
   end
 

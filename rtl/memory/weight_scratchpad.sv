@@ -2,9 +2,10 @@
 // weights, with the checksum weight of each row where there is a detector. A tile's stream is
 // [PARAMETER_LANES x LANE_WORDS words][TILE_WORDS words][rows of LANES weights, 2 checksum bytes].
 //
-// Input stationary (CHANNELS) a row has the weights of one channel and one fold. A tile has any
-// number of channels, up to PARAMETER_LANES: the tile's words come first, `dma_header` says where
-// the weights begin, and a channel's words wait until its sums are where they are used.
+// Input stationary a row has the weights of one channel and one fold. A tile has any number of
+// channels, up to PARAMETER_LANES, so that where layers may be that (CHANNELS) the tile's words come
+// first and `dma_header` says where the weights begin; a channel's words wait until its sums are
+// where they are used.
 module weight_scratchpad #(
     parameter int CHANNELS = 0,
     parameter int LANES = 4,
@@ -21,6 +22,7 @@ module weight_scratchpad #(
     input logic clk,
     input logic reset,
 
+    input  logic                     by_channel,  // an input-stationary layer
     input  logic                     read_bank,
     input  logic                     reads_weights,
     input  logic [             24:0] weight_index,
@@ -147,8 +149,8 @@ module weight_scratchpad #(
               dma_data[i*8+:8];
       end
     end
-    wire reads_lane = CHANNELS != 0 ? reads_channel : reads_parameters;
-    wire [23:0] lane = CHANNELS != 0 ? parameter_channel : {15'b0, parameter_lane};
+    wire reads_lane = by_channel ? reads_channel : reads_parameters;
+    wire [23:0] lane = by_channel ? parameter_channel : {15'b0, parameter_lane};
     for (genvar w = 0; w < LANE_WORDS; w = w + 1) begin : wait_
       localparam int WAIT = 32'(WAITS[w*8+:8]);
       always_ff @(posedge clk) begin
@@ -166,7 +168,7 @@ module weight_scratchpad #(
         ) line (
             .clk, .reset, .in(lane_read[w*32+:BITS]), .out(waited)
         );
-        assign lane_words[w*32+:32] = 32'(waited);
+        assign lane_words[w*32+:32] = by_channel ? 32'(waited) : lane_read[w*32+:32];
       end else begin : at_once
         assign lane_words[w*32+:32] = lane_read[w*32+:32];
       end

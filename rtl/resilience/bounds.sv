@@ -1,12 +1,14 @@
 // A checker's bounds: one pair, or a pair of each lane, which take their words as the lanes take
-// their parameters. Input stationary a row is one channel, so that its lanes share their bounds.
+// their parameters. In an input-stationary layer a row is one channel, so that all lanes take its
+// bounds; where all layers are, they share one pair.
 module bounds #(
-    parameter int DATAFLOW = 0,
+    parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0  // bounds of each channel instead of one pair for the layer
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire is,                 // the layer is input stationary
     input  wire param1,             // the words are those of a lane ...
     input  wire [8:0] param_lane1,  // ... of this one; those of the tile: beside lane 0. Input
                                     // stationary, those of the row's channel: always
@@ -15,8 +17,8 @@ module bounds #(
     output wire [COLUMNS*32-1:0] least,  // of each lane
     output wire [COLUMNS*32-1:0] most
 );
-  localparam int PAIRS = CHANNEL != 0 && DATAFLOW != 2 ? COLUMNS : 1;
-  wire follows_channel = CHANNEL != 0 && DATAFLOW == 2;
+  localparam int PAIRS = CHANNEL != 0 && FLOWS != 4 ? COLUMNS : 1;
+  wire follows_channel = CHANNEL != 0 && is;
   logic [PAIRS*32-1:0] low;
   logic [PAIRS*32-1:0] high;
 

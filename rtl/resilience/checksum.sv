@@ -2,24 +2,27 @@
 // row that leaves the array, the sum of the biased outputs must equal the column's, modulo 2^32;
 // the row's flag says where it does not.
 //
-// Input stationary the axes swap: a row is one channel of up to COLUMNS pixels, and what stays in
+// In an input-stationary layer the axes swap: a row is one channel of up to COLUMNS pixels, and what stays in
 // the column are the sums of the pixels' activations, which a second tree of LEVELS stages adds up
 // as they are loaded; weights, load enable and swap bit wait as long. The channel's biases join at
-// the end.
+// the end. Where other layers are not, nothing enters that tree in them, and what moves along the
+// rows and what enters the column come to the column at once.
 //
 // The column has skew registers of its own. The sum of the outputs is a tree of LEVELS stages; the
 // sums and the expected value wait beside it.
 module checksum #(
-    parameter int DATAFLOW = 0,
+    parameter int FLOWS = 1,
     parameter int ROWS = 1,
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1,
     parameter int WEIGHT_BITS = 8,
     parameter int OVERLAP = 0,
-    localparam int ACTIVATION_LANES = DATAFLOW == 2 ? COLUMNS : ROWS
+    parameter int ACTIVATION_LANES = 1
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire os,  // the layer is output stationary
+    input  wire is,  // ... or input stationary
     input  wire [ACTIVATION_LANES*8-1:0] activations,
     input  wire [WEIGHT_BITS-1:0] weight,  // the row sum
     input  wire [ROWS*8-1:0] weights,      // input stationary: one a row
@@ -48,11 +51,14 @@ module checksum #(
     output wire [COLUMNS*32-1:0] output_sum
 );
   localparam int LEVELS = $clog2(COLUMNS);
+  localparam bit OS = (FLOWS & 1) != 0;
+  localparam bit WS = (FLOWS & 2) != 0;
+  localparam bit IS = (FLOWS & 4) != 0;
 
   logic [31:0] bias_sum;
   always_ff @(posedge clk) begin
     if (reset) bias_sum <= '0;
-    else if (DATAFLOW == 2) bias_sum <= lanes == 9'(COLUMNS) ? bias_word : last_bias_word;
+    else if (is) bias_sum <= lanes == 9'(COLUMNS) ? bias_word : last_bias_word;
     else if (param1 && param_lane1 == 9'd0) bias_sum <= bias_word;
   end
 
@@ -61,7 +67,7 @@ module checksum #(
   wire [WEIGHT_BITS-1:0] entering;
   wire load_now;
   wire swap_now;
-  if (DATAFLOW == 2) begin : inputs
+  if (IS) begin : inputs
     for (genvar l = 0; l <= LEVELS; l = l + 1) begin : input_tree
       localparam int ENTRIES = (COLUMNS + (1 << l) - 1) >> l;
       localparam int BELOW = l > 0 ? (COLUMNS + (1 << (l - 1)) - 1) >> (l - 1) : 0;
@@ -70,7 +76,7 @@ module checksum #(
       if (l == 0) begin : leaves
         // Lanes without a pixel read padding.
         for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-          assign terms[8*c+:8] = 9'(c) < lanes ? activations[8*c+:8] : '0;
+          assign terms[8*c+:8] = is && 9'(c) < lanes ? activations[8*c+:8] : '0;
         end
       end else begin : later
         logic [ENTRIES*WIDTH-1:0] entry;
@@ -90,24 +96,35 @@ module checksum #(
         end
       end
     end
-    assign entering = input_tree[LEVELS].terms;
+    wire [ROWS*8-1:0] weights_late;
+    wire load_late;
+    wire swap_late;
     if (LEVELS == 0) begin : at_once
-      assign moving = weights;
-      assign load_now = load;
-      assign swap_now = swap_in;
+      assign weights_late = weights;
+      assign load_late = load;
+      assign swap_late = swap_in;
     end else begin : delayed
       delay_line #(.STAGES(LEVELS), .WIDTH(ROWS * 8)) late_weight (
-          .clk, .reset, .in(weights), .out(moving));
+          .clk, .reset, .in(weights), .out(weights_late));
       delay_line #(.STAGES(LEVELS), .WIDTH(1)) late_load (
-          .clk, .reset, .in(load), .out(load_now));
+          .clk, .reset, .in(load), .out(load_late));
       if (OVERLAP != 0) begin : swaps
         delay_line #(.STAGES(LEVELS), .WIDTH(1)) late_swap (
-            .clk, .reset, .in(swap_in), .out(swap_now));
+            .clk, .reset, .in(swap_in), .out(swap_late));
       end else begin : no_swaps
-        assign swap_now = swap_in;
+        assign swap_late = swap_in;
       end
     end
-    wire unused = &{1'b0, weight, param1, param_lane1};
+    if (FLOWS == 4) begin : every_layer
+      assign moving = weights_late;
+      assign entering = input_tree[LEVELS].terms;
+    end else begin : some_layers
+      assign moving = is ? weights_late : activations[ROWS*8-1:0];
+      assign entering = is ? input_tree[LEVELS].terms : weight;
+    end
+    assign load_now = is ? load_late : load;
+    assign swap_now = is ? swap_late : swap_in;
+    wire unused = &{1'b0, activations, weight, param1, param_lane1};
   end else begin : weight_sums
     assign moving = activations;
     assign entering = weight;
@@ -138,50 +155,59 @@ module checksum #(
   // Weight sums come from above, sums of activations from below; sums leave at the top where
   // outputs are stationary, else at the bottom.
   for (genvar r = 0; r < ROWS; r = r + 1) begin : pe
-    localparam int BEFORE = DATAFLOW == 2 ? r + 1 : r - 1;
-    localparam int SUMS_FROM = DATAFLOW == 0 ? r + 1 : r - 1;
-    wire [WEIGHT_BITS-1:0] from_column;
+    wire [WEIGHT_BITS-1:0] above, below;
     wire [WEIGHT_BITS-1:0] onwards;
-    wire [31:0] sum_in;
-    wire [31:0] sum_out;
-    wire unused = &{1'b0, onwards};  // of the last PE
+    wire [31:0] sum_above, sum_below;
+    wire [31:0] acc_out;
+    wire [31:0] leaving;
+    wire unused = &{1'b0, onwards, acc_out, leaving};  // of the last PE, or of other dataflows
 
-    if (BEFORE < 0 || BEFORE >= ROWS) begin : first
-      assign from_column = entering;
-    end else begin : later
-      assign from_column = pe[BEFORE].onwards;
+    if (r == 0) begin : top
+      assign above = entering;
+      assign sum_above = '0;
+    end else begin : below_another
+      assign above = pe[r-1].onwards;
+      assign sum_above = pe[r-1].acc_out;
     end
-    if (SUMS_FROM < 0 || SUMS_FROM >= ROWS) begin : sums_begin
-      assign sum_in = DATAFLOW == 0 && OVERLAP == 0 ? bias_sum : '0;
-    end else begin : sums_pass
-      assign sum_in = pe[SUMS_FROM].sum_out;
+    if (r == ROWS - 1) begin : bottom
+      assign below = entering;
+      assign sum_below = OVERLAP == 0 ? bias_sum : '0;
+    end else begin : above_another
+      assign below = pe[r+1].onwards;
+      assign sum_below = pe[r+1].leaving;
     end
 
-    checksum_pe #(.DATAFLOW(DATAFLOW), .WEIGHT_BITS(WEIGHT_BITS), .OVERLAP(OVERLAP)) unit (
-        .clk, .reset, .mode, .load(load_now), .swap_in(swaps[r]), .shift, .left(skew[r].now),
-        .from_column, .sum_in, .bias_sum, .onwards, .sum_out);
+    checksum_pe #(.FLOWS(FLOWS), .WEIGHT_BITS(WEIGHT_BITS), .OVERLAP(OVERLAP)) unit (
+        .clk, .reset, .os, .mode, .load(load_now), .swap_in(swaps[r]), .shift, .left(skew[r].now),
+        .from_column(is ? below : above), .sum_above, .sum_below, .bias_sum, .onwards, .acc_out,
+        .leaving);
   end
 
   // The column's sum for the row that goes to the bias adder in this cycle.
   wire [31:0] column_sum;
-  if (DATAFLOW == 0) begin : from_top
-    assign column_sum = pe[0].sum_out;
+  if (FLOWS == 1) begin : from_top
+    assign column_sum = pe[0].leaving;
     wire unused = &{1'b0, tag, next_tag, read_row, write_row};
   end else begin : from_partial
     wire [31:0] aligned;
     wire [31:0] finished;
-    // As long as a row of the array waits for its last column.
-    localparam int STAGES = COLUMNS - 1 - (DATAFLOW == 2 ? LEVELS : 0);
-    if (STAGES == 0) begin : at_once
-      assign aligned = pe[ROWS-1].sum_out;
-    end else begin : wait_
-      delay_line #(.STAGES(STAGES), .WIDTH(32)) line (
-          .clk, .reset, .in(pe[ROWS-1].sum_out), .out(aligned));
+    // As long as a row of the array waits for its last column; in an input-stationary layer the tree
+    // has taken some of the cycles.
+    localparam int SHORT = COLUMNS - 1 - LEVELS;
+    localparam int STAGES = WS ? COLUMNS - 1 : SHORT;
+    // Stage s is what stood below the column s cycles ago.
+    wire [(STAGES+1)*32-1:0] since;
+    assign since[31:0] = pe[ROWS-1].acc_out;
+    if (STAGES > 0) begin : wait_
+      logic [STAGES*32-1:0] stage;
+      always_ff @(posedge clk) stage <= reset ? '0 : since[STAGES*32-1:0];
+      assign since[(STAGES+1)*32-1:32] = stage;
     end
+    assign aligned = is ? since[SHORT*32+:32] : since[STAGES*32+:32];
     checksum_partial #(.PARTIAL_ROWS(PARTIAL_ROWS)) partial (
-        .clk, .reset, .tag, .next_tag, .read_row, .write_row,
-        .first(DATAFLOW == 2 ? '0 : bias_sum), .aligned, .finished);
-    assign column_sum = DATAFLOW == 2 ? finished + bias_sum : finished;
+        .clk, .reset, .tag, .next_tag, .read_row, .write_row, .first(is ? '0 : bias_sum),
+        .aligned, .finished);
+    assign column_sum = OS && os ? pe[0].leaving : is ? finished + bias_sum : finished;
   end
 
   // Level 0 is the bias adder's output, of which lanes that are not in use count as zero. Each

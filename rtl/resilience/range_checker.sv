@@ -1,7 +1,7 @@
 // Replaces sums outside of [low, high] by zero, the value that means zero before requantisation.
 // Two stages: latch, result.
 module range_checker #(
-    parameter int DATAFLOW = 0,
+    parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,      // bounds of each lane instead of one pair
     parameter int ROW_GATE = 0,     // only in rows whose checksum failed
@@ -11,7 +11,8 @@ module range_checker #(
     input  wire clk,
     input  wire reset,
     input  wire [8:0] lanes,        // in use by the tile
-    input  wire param1,             // as in bounds
+    input  wire is,                 // as in bounds
+    input  wire param1,
     input  wire [8:0] param_lane1,
     input  wire [31:0] low_word,
     input  wire [31:0] high_word,
@@ -25,8 +26,8 @@ module range_checker #(
     output wire [COLUMNS*32-1:0] result_sum
 );
   wire [COLUMNS*32-1:0] least, most;
-  bounds #(.DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
-      .clk, .reset, .param1, .param_lane1, .low_word, .high_word, .least, .most);
+  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
+      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
 
   wire latched_valid;
   wire latched_flag;

@@ -1,14 +1,15 @@
 // First half of requantisation: the exact product of each sum with its lane's mantissa; or of a
 // tap, less the zero point, with the layer's, which adds up until the pixel's last tap. A row of
-// sums takes precedence. Input stationary, where a row is one channel, all lanes share one scale,
-// whose shift accompanies the products, since the next channel's follows at once.
+// sums takes precedence. In an input-stationary layer, where a row is one channel, all lanes have
+// the same scale, whose shift accompanies the products, since the next channel's follows at once.
 module requantise_stage #(
-    parameter int DATAFLOW = 0,
+    parameter int CHANNELS = 0,  // there are such layers
     parameter int COLUMNS = 1,
-    localparam int SETS = DATAFLOW == 2 ? 1 : COLUMNS
+    parameter int SETS = 1
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire is,  // the layer is input stationary
     input  wire in_valid,
     input  wire [31:0] in_address,
     input  wire [COLUMNS*32-1:0] in_sum,
@@ -56,14 +57,15 @@ module requantise_stage #(
     end
   end
 
-  if (DATAFLOW == 2) begin : shift_moves
+  if (CHANNELS != 0) begin : shift_moves
     logic [5:0] shift;
     always_ff @(posedge clk) begin
       if (reset) shift <= '0;
-      else if (in_valid) shift <= in_shift;
+      else if (in_valid) shift <= in_shift[5:0];
     end
-    assign out_shift = shift;
+    assign out_shift = is ? {SETS{shift}} : in_shift;
   end else begin : shift_stays
     assign out_shift = in_shift;
+    wire unused = is;
   end
 endmodule

@@ -6,15 +6,17 @@
 //   activation scratchpad -> requantise -> output -> activation scratchpad
 //   activation scratchpad -> pool -> output -> activation scratchpad
 //
-// A lane has its own parameters. Input stationary a row is one channel, so all lanes share one set,
-// which takes the next channel's in every cycle.
+// A lane has its own parameters. In an input-stationary layer a row is one channel, so all lanes take
+// the next channel's in every cycle; where all layers are, they share one set.
 module vector_unit #(
-    parameter int DATAFLOW = 0,
+    parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
-    localparam int SETS = DATAFLOW == 2 ? 1 : COLUMNS
+    localparam int SETS = FLOWS == 4 ? 1 : COLUMNS
 ) (
     input  wire clk,
     input  wire reset,
+
+    input wire is,  // the layer is input stationary
 
     // From the sequencer. Bits of pool1 and pool2: 0 tap under way, 1 first of its pixel, 2 last,
     // 3 outside of the map, 4 (pool1 only) of the second operand.
@@ -59,9 +61,9 @@ module vector_unit #(
       bias <= '0;
       scale <= '0;
       shift <= '0;
-    end else if (param1 || DATAFLOW == 2) begin
+    end else if (param1 || is) begin
       for (int i = 0; i < SETS; i = i + 1) begin
-        if (param_lane1 == 9'(i) || DATAFLOW == 2) begin
+        if (param_lane1 == 9'(i) || is) begin
           bias[32*i+:32] <= lane_words[31:0];
           scale[24*i+:24] <= lane_words[55:32];
           shift[6*i+:6] <= lane_words[61:56];
@@ -85,8 +87,10 @@ module vector_unit #(
   wire [31:0] product_address;
   wire [COLUMNS*56-1:0] product;
   wire [SETS*6-1:0] product_shift;
-  requantise_stage #(.DATAFLOW(DATAFLOW), .COLUMNS(COLUMNS)) requantise (
-      .clk, .reset, .in_valid(checked_valid && !raw), .in_address(checked_address),
+  requantise_stage #(
+      .CHANNELS((FLOWS & 4) != 0 ? 1 : 0), .COLUMNS(COLUMNS), .SETS(SETS)
+  ) requantise (
+      .clk, .reset, .is, .in_valid(checked_valid && !raw), .in_address(checked_address),
       .in_sum(checked_sum), .scale, .in_shift(shift), .tap(pool1[0] && operation == 2'd2),
       .first(pool1[1]), .last(pool1[2]), .padded(pool1[3]), .tap_address(pool_address1),
       .operand(pool_operand), .zero_point(pool1[4] ? second_zero_point : input_zero_point),

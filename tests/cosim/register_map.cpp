@@ -19,7 +19,7 @@ struct Alias {
 // order.
 const Alias kAliases[] = {
     // Named blocks and instances between a path's components.
-    {R"(^control\.(row|column)\[\])", "control.sequencer.positions.position[]"},
+    {R"(^control\.(row|column|position)\[\])", "control.sequencer.positions.position[]"},
     {R"(^control\.next_row\[\])", "control.sequencer.positions.next_row[].held"},
     {R"(^control\.tag)", "control.sequencer.issued.tags.tag"},
     {R"(^(control\.sequencer)\.(layer|weight_bank|column_tile|first_column|group_.*)$)",
@@ -41,11 +41,11 @@ const Alias kAliases[] = {
      "memory.weight.parameter_.wait_[$1].waits.line.stage[]"},
     {R"(^memory\.partial\.)", "memory.sums.partial."},
     {R"(^memory\.accumulator\.)", "memory.raw_results.accumulator."},
-    {R"(^array\.pe\[\]\[\]\.)", "array.pe[].flow.unit."},
+    {R"(^array\.pe\[\]\[\]\.)", "array.pe[].flows.unit."},
     {R"(^array\.load\[(\d+)\])", "array.downwards.load[$1].delayed.enable"},
     {R"(^array\.deskew)", "array.downwards.deskew"},
     {R"(^resilience\.checksum\.weight\.)", "memory.weight.checksum."},
-    {R"(^resilience\.checksum\.wait\[\])", "resilience.checksum.from_partial.wait_.line.stage[]"},
+    {R"(^resilience\.checksum\.wait\[\])", "resilience.checksum.from_partial.wait_.stage[]"},
     {R"(^resilience\.checksum\.partial\.)", "resilience.checksum.from_partial.partial."},
     {R"(^resilience\.checksum\.expected\[(\d+)\])", "resilience.checksum.expected[$1].value"},
     {R"(^resilience\.checksum\.input_tree\[(\d+)\])",

@@ -1,6 +1,7 @@
 #include "cosim/shape.h"
 
 #include <cmath>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -55,8 +56,31 @@ void round_scales(test::Random& random, Network& network) {
   }
 }
 
+// Every layer with a product takes one of the dataflows. False: not all of them are taken, so that
+// this would be a program for another machine.
+bool draw_dataflows(test::Random& random, const Network& network,
+                    const std::vector<Dataflow>& members, ArrayShape& array) {
+  array.layer_dataflows.clear();
+  std::set<Dataflow> taken;
+  for (const Layer& layer : network.layers) {
+    if (layer.kind != LayerKind::gemm) continue;
+    const Dataflow drawn =
+        members[static_cast<std::size_t>(random.between(0, static_cast<int>(members.size()) - 1))];
+    array.layer_dataflows[layer.name] = drawn;
+    taken.insert(drawn);
+  }
+  return taken.size() == members.size();
+}
+
 Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& random) {
+  ArrayShape array = shape.array;
   Network network = test::random_network(random);
+  if (shape.dataflows.size() > 1) {
+    constexpr int kMostLayers = 6;
+    do {
+      network = test::random_network(random, kMostLayers);
+    } while (!draw_dataflows(random, network, shape.dataflows, array));
+  }
   round_scales(random, network);
   Protection p = shape.protection;
   draw_bounds(random, network, p.range);
@@ -64,14 +88,14 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
   Case c;
   const int batch = random.chance(75) ? 1 : random.between(2, 3);
   c.image = random.int8s(batch * network.input.elements());
-  c.program = compile(network, shape.array, memory, p, "cosim", batch);
+  c.program = compile(network, array, memory, p, "cosim", batch);
   return c;
 }
 
 }  // namespace
 
 Shape parse_shape(const std::string& name, const std::string& parameters) {
-  std::map<std::string, int> values{{"DATAFLOW", 0},
+  std::map<std::string, int> values{{"FLOWS", 1},
                                     {"OVERLAP", 0},
                                     {"ROWS", 0},
                                     {"COLUMNS", 0},
@@ -108,7 +132,12 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   };
   Shape s;
   s.name = name;
-  s.array = {values.at("ROWS"), values.at("COLUMNS"), static_cast<Dataflow>(values.at("DATAFLOW"))};
+  s.array.rows = values.at("ROWS");
+  s.array.columns = values.at("COLUMNS");
+  for (const Dataflow member : test::kDataflows) {
+    if ((values.at("FLOWS") >> static_cast<int>(member) & 1) != 0) s.dataflows.push_back(member);
+  }
+  s.array.dataflow = s.dataflows.at(0);
   s.array.overlap = values.at("OVERLAP") != 0;
   s.memory.activation_bytes = values.at("ACTIVATION_BYTES");
   s.memory.activation_banks = values.at("ACTIVATION_BANKS");

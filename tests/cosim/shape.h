@@ -12,11 +12,12 @@ namespace sagitta::cosim {
 
 struct Shape {
   std::string name;
-  ArrayShape array;
-  MemoryShape memory;     // dram_latency is drawn with the program
-  Protection protection;  // without bounds, which are drawn too
-  int maps = 2;           // of activations, whether a program needs as many or not
-  int raw_words = 0;      // 32-bit results; 0: networks, whose results are activations
+  ArrayShape array;                 // of its programs, but for their layers' dataflows:
+  std::vector<Dataflow> dataflows;  // one, or those of a mixture, which has no raw words
+  MemoryShape memory;               // dram_latency is drawn with the program
+  Protection protection;            // without bounds, which are drawn too
+  int maps = 2;                     // of activations, whether a program needs as many or not
+  int raw_words = 0;                // 32-bit results; 0: networks, whose results are activations
 };
 
 // `parameters` as CMake passes them to Verilator: "ROWS=4 COLUMNS=4 ..."; those that are missing

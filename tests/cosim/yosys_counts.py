@@ -27,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "onnxruntime" / "models"
 # A residual network: three maps live at once. Its input serves as images.
 MODEL = "residual_qlinear"
+PRODUCTS = ("conv1", "depthwise", "matmul1")  # its convolutions and dense layers
 IMAGES = 4
 MAPS = 3
 
@@ -62,6 +63,15 @@ def scheme_of(parameters):
     return found[0] if found else "none"
 
 
+def dataflow_of(flows):
+    """That of the machine, or of its layers: the model's three with a product."""
+    members = [name for bit, name in enumerate(("os", "ws", "is")) if flows >> bit & 1]
+    if len(members) == 1:
+        return members[0]
+    layers = dict(zip(PRODUCTS, members * len(PRODUCTS)))
+    return {"default": members[0], "layers": layers}
+
+
 def experiment_of(parameters):
     number = {name: int(value) for name, value in parameters.items()}
     memory = {
@@ -79,7 +89,7 @@ def experiment_of(parameters):
         "array": {
             "rows": number["ROWS"],
             "cols": number["COLUMNS"],
-            "dataflow": ["os", "ws", "is"][number["DATAFLOW"]],
+            "dataflow": dataflow_of(number["FLOWS"]),
             "overlap": number.get("OVERLAP", 0) != 0,
         },
         "scheme": scheme_of(parameters),
