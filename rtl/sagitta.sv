@@ -160,7 +160,8 @@ module sagitta #(
         .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .os, .is, .lanes, .lane_step, .first_row, .output_address,
+        .transfers_done, .tile(column_tile), .os, .is, .lanes, .lane_step, .first_row,
+        .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
@@ -202,10 +203,11 @@ module sagitta #(
     weight_scratchpad #(
         .CHANNELS(IS), .LANES(WEIGHTS), .ROWS(WEIGHT_ROWS),
         .PARAMETER_LANES(CHANNELS > LANES ? CHANNELS : LANES), .LANE_WORDS(LANE_WORDS),
-        .TILE_WORDS(TILE_WORDS), .CHECKSUM(ONLY_IS != 0 ? 0 : CHECKSUM), .CHECKSUM_BITS(CHECKSUM_BITS),
-        .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS)
+        .TILE_WORDS(TILE_WORDS), .CHECKSUM(ONLY_IS != 0 ? 0 : CHECKSUM),
+        .CHECKSUM_BITS(CHECKSUM_BITS), .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS)
     ) weight (
-        .clk, .reset, .by_channel(is), .read_bank(weight_bank), .reads_weights, .weight_index, .read(weights),
+        .clk, .reset, .by_channel(is), .read_bank(weight_bank), .reads_weights, .weight_index,
+        .read(weights),
         .checksum_weight, .reads_parameters, .parameter_lane,
         .reads_channel(next_tag[0] && next_tag[2]), .parameter_channel(read_row), .lane_words,
         .tile_words, .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes,
@@ -275,10 +277,11 @@ module sagitta #(
         assign {last_bias_word, bias_word} = {32'b0, tile_words[31:0]};
       end
       checksum #(
-          .FLOWS(FLOWS), .ACTIVATION_LANES(POSITIONS), .ROWS(ROWS), .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-          .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP)
+          .FLOWS(FLOWS), .ACTIVATION_LANES(POSITIONS), .ROWS(ROWS), .COLUMNS(COLUMNS),
+          .PARTIAL_ROWS(PARTIAL_ROWS), .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP)
       ) checksum (
-          .clk, .reset, .os, .is, .activations, .weight(checksum_weight), .weights(array_weights), .mode,
+          .clk, .reset, .os, .is, .activations, .weight(checksum_weight), .weights(array_weights),
+          .mode,
           .load, .swap_in(swap), .shift(row_leaves), .tag, .next_tag, .read_row, .write_row, .lanes,
           .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid),
           .sums_valid(bias_add_valid), .sums_address(bias_add_address), .sums_sum(bias_add_sum),

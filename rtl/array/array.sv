@@ -6,8 +6,8 @@
 //    align them.
 //  - Input stationary: the same with a and b exchanged, and a rises from below.
 //
-// With several FLOWS the layer says which of them it is. Skew and deskew registers, load enables and
-// swap bits move on in every layer.
+// With several FLOWS the layer says which of them it is. Skew and deskew registers, load enables
+// and swap bits move on in every layer.
 //
 // With OVERLAP every PE has a second register, behind which one tile's or fold's drain or preload
 // goes on while the next one multiplies. Swap bits enter beside the operand that moves right, row r

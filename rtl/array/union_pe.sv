@@ -1,6 +1,6 @@
 // A PE of an array that is built for layers of several dataflows: it has the registers of all, and
-// the layer's says in every cycle where each takes its next value from. docs/machine.md, "A dataflow
-// a layer". What only other layers use rests.
+// the layer's says in every cycle where each takes its next value from (docs/machine.md, "A
+// dataflow a layer"). What only other layers use rests.
 //
 // OVERLAP and COPIES are as in output_pe and stationary_pe.
 module union_pe #(

@@ -220,7 +220,8 @@ module sequencer #(
     ) phases (
         .clk, .reset, .rests(os), .sequencer_phase(phase), .count,
         .starts(!os && (tile_starts || next_part)), .lanes_take(ws && first_row == 0),
-        .stream_waits(ws && reads_wait), .load_waits(is && reads_wait), .lanes, .depth, .pixel, .stream_length, .first_depth,
+        .stream_waits(ws && reads_wait), .load_waits(is && reads_wait), .lanes, .depth, .pixel,
+        .stream_length, .first_depth,
         .next_phase(folds_phase), .next_count(folds_count), .loads, .load_step, .load_depth,
         .lanes_load, .stream_starts, .swaps(fold_swaps), .tag
     );

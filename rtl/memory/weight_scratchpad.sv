@@ -3,9 +3,9 @@
 // [PARAMETER_LANES x LANE_WORDS words][TILE_WORDS words][rows of LANES weights, 2 checksum bytes].
 //
 // Input stationary a row has the weights of one channel and one fold. A tile has any number of
-// channels, up to PARAMETER_LANES, so that where layers may be that (CHANNELS) the tile's words come
-// first and `dma_header` says where the weights begin; a channel's words wait until its sums are
-// where they are used.
+// channels, up to PARAMETER_LANES, so that where layers may be that (CHANNELS) the tile's words
+// come first and `dma_header` says where the weights begin; a channel's words wait until its sums
+// are where they are used.
 module weight_scratchpad #(
     parameter int CHANNELS = 0,
     parameter int LANES = 4,

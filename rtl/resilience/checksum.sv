@@ -2,11 +2,11 @@
 // row that leaves the array, the sum of the biased outputs must equal the column's, modulo 2^32;
 // the row's flag says where it does not.
 //
-// In an input-stationary layer the axes swap: a row is one channel of up to COLUMNS pixels, and what stays in
-// the column are the sums of the pixels' activations, which a second tree of LEVELS stages adds up
-// as they are loaded; weights, load enable and swap bit wait as long. The channel's biases join at
-// the end. Where other layers are not, nothing enters that tree in them, and what moves along the
-// rows and what enters the column come to the column at once.
+// In an input-stationary layer the axes swap: a row is one channel of up to COLUMNS pixels, and
+// what stays in the column are the sums of the pixels' activations, which a second tree of LEVELS
+// stages adds up as they are loaded; weights, load enable and swap bit wait as long. The channel's
+// biases join at the end. Where other layers are not, nothing enters that tree in them, and what
+// moves along the rows and what enters the column come to the column at once.
 //
 // The column has skew registers of its own. The sum of the outputs is a tree of LEVELS stages; the
 // sums and the expected value wait beside it.
@@ -191,8 +191,8 @@ module checksum #(
   end else begin : from_partial
     wire [31:0] aligned;
     wire [31:0] finished;
-    // As long as a row of the array waits for its last column; in an input-stationary layer the tree
-    // has taken some of the cycles.
+    // As long as a row of the array waits for its last column; in an input-stationary layer the
+    // tree has taken some of the cycles.
     localparam int SHORT = COLUMNS - 1 - LEVELS;
     localparam int STAGES = WS ? COLUMNS - 1 : SHORT;
     // Stage s is what stood below the column s cycles ago.

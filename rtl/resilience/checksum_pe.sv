@@ -1,6 +1,6 @@
 // A PE of the checksum column: as those of the array (output_pe, stationary_pe), but sums begin
-// with those of the biases, and the operand of the column, a sum itself, is wider: a where all layers
-// are input stationary, else b.
+// with those of the biases, and the operand of the column, a sum itself, is wider: a where all
+// layers are input stationary, else b.
 module checksum_pe #(
     parameter int FLOWS = 1,
     parameter int WEIGHT_BITS = 8,
@@ -100,5 +100,6 @@ module checksum_pe #(
   assign acc_out = acc;
 
   // Each dataflow leaves some of these to the others.
-  wire unused = &{1'b0, mode, load, swap_in, shift, bias_sum, swap, drain, next, sum_above, sum_below};
+  wire unused = &{1'b0, mode, load, swap_in, shift, bias_sum, swap, drain, next, sum_above,
+                  sum_below};
 endmodule

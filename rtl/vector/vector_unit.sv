@@ -6,8 +6,8 @@
 //   activation scratchpad -> requantise -> output -> activation scratchpad
 //   activation scratchpad -> pool -> output -> activation scratchpad
 //
-// A lane has its own parameters. In an input-stationary layer a row is one channel, so all lanes take
-// the next channel's in every cycle; where all layers are, they share one set.
+// A lane has its own parameters. In an input-stationary layer a row is one channel, so all lanes
+// take the next channel's in every cycle; where all layers are, they share one set.
 module vector_unit #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
