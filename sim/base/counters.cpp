@@ -97,7 +97,7 @@ constexpr std::array kDerived = {
         "share of the cycles lost to late data",
         [](const C& c, double) { return ratio(c.stall_cycles, static_cast<double>(c.cycles)); }},
     DerivedCounter{"bank_stall_fraction", "fraction", "bank_stall_cycles / cycles",
-                   "share of the cycles lost to bank conflicts",
+                   "share of the cycles in which nothing is issued, since activations wait",
                    [](const C& c, double) {
                      return ratio(c.bank_stall_cycles, static_cast<double>(c.cycles));
                    }},

@@ -155,7 +155,10 @@ void add_check(CLI::App& app) {
       std::int64_t bits = 0;
       for (const RegisterClass& c : m.registers) bits += c.bits();
       const auto& memory = m.program.memory;
-      j["machines"].push_back({{"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
+      const auto first = static_cast<std::size_t>(m.configurations.front());
+      const std::string& name = campaign.experiment().configurations[first].name;
+      j["machines"].push_back({{"name", name},
+                               {"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
                                {"scheme", m.scheme.name},
                                {"state_bits", bits},
                                {"activation_bytes", memory.activation_bytes},
@@ -166,12 +169,11 @@ void add_check(CLI::App& app) {
                             memory.activation_banks == 1 ? "" : "s", memory.activation_port_bytes)
               : "";
       text += fmt::format(
-          "  {}x{} {}: {} bits of state; activation maps {} x {} bytes{}, weight banks 2 x {} "
-          "rows, "
+          "  {}: {} bits of state; activation maps {} x {} bytes{}, weight banks 2 x {} rows, "
           "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
-          m.array.rows, m.array.columns, m.scheme.name, bits, m.program.activation_maps,
-          memory.activation_bytes, banks, memory.weight_rows, memory.dram_latency,
-          memory.dram_bytes_per_cycle, memory.dma_queue, memory.dma_queue == 1 ? "" : "s");
+          name, bits, m.program.activation_maps, memory.activation_bytes, banks, memory.weight_rows,
+          memory.dram_latency, memory.dram_bytes_per_cycle, memory.dma_queue,
+          memory.dma_queue == 1 ? "" : "s");
     }
     print(options->json ? document(j) : text + "OK\n");
   });

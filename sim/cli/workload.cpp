@@ -263,7 +263,8 @@ void check_workload(const ExperimentOptions& options, Experiment experiment) {
   j["experiment"] = run.experiment().resolved;
   j["machines"] = nlohmann::ordered_json::array();
   for (const TimedMachine& m : run.machines()) {
-    j["machines"].push_back({{"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
+    j["machines"].push_back({{"name", m.name},
+                             {"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
                              {"scheme", m.scheme.name}});
   }
   print(options.json

@@ -1,5 +1,7 @@
 // --json of every command, and `run` against the reference executor and the plain machine.
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "cli/command_line.h"
 #include "machine/machine.h"
@@ -190,6 +192,18 @@ TEST_F(CliJson, Check) {
   const auto json = document({"check", "experiment.json"});
   EXPECT_EQ(json.at("experiment").at("images"), 4);
   EXPECT_EQ(json.at("machines").size(), 1U);
+
+  // Machines that differ in the dataflow or in overlap alone are told apart by name.
+  const Arguments four = {"check", "experiment.json",
+                          "--set", "array.dataflow=[\"os\", \"is\"]",
+                          "--set", "array.overlap=[false, true]"};
+  std::set<std::string> names;
+  for (const auto& machine : document(four).at("machines")) names.insert(machine.at("name"));
+  EXPECT_EQ(names.size(), 4U);
+  const std::string printed = done(four);
+  for (const std::string& name : names) {
+    EXPECT_NE(printed.find("  " + name + ": "), std::string::npos) << name << " in " << printed;
+  }
 }
 
 TEST_F(CliJson, CalibratePrintsTheFileThatItWrites) {
