@@ -23,7 +23,11 @@ class Unit {
 
   void add(const std::string& purpose, const Operator& op, double instances, Event event,
            double per_event = 1) {
-    if (instances <= 0) return;
+    if (instances > 0) use(purpose, op, instances, event, per_event);
+  }
+  // The same where some instances, or all, are those of another purpose, and only energy remains.
+  void use(const std::string& purpose, const Operator& op, double instances, Event event,
+           double per_event) {
     list_->push_back({block_, unit_, purpose, op, instances, event, per_event, member_});
   }
 
@@ -249,16 +253,16 @@ class Composer {
   // bank's word; each bank takes the word of any reader. The lanes of the wide port share what the
   // array's rows have, as far as there are as many.
   void banks(Unit& a) {
-    const int positions = program_.array.activation_lanes(member_);
+    const int positions = program_.array.activation_lanes();
     const int lanes = std::max(0, columns_ - positions);
     const int readers = positions + lanes;
     const int banks = program_.memory.activation_banks;
     const int elements = banks * program_.memory.activation_port_bytes - 1;
     a.add("crossbar", lib_.mux2(kElement), 1.0 * positions * elements, activation(), elements);
-    a.add("crossbar, lanes", lib_.mux2(kElement), 1.0 * lanes * elements, Event::pool_tap,
+    a.use("crossbar, lanes", lib_.mux2(kElement), 1.0 * lanes * elements, Event::pool_tap,
           1.0 * columns_ * elements);
     a.add("word served", lib_.equality(kWord), positions, activation());
-    a.add("word served, lanes", lib_.equality(kWord), lanes, Event::pool_tap, columns_);
+    a.use("word served, lanes", lib_.equality(kWord), lanes, Event::pool_tap, columns_);
     a.add("word of a bank", lib_.mux2(kWord), 1.0 * banks * (readers - 1), Event::word,
           readers - 1);
   }

@@ -198,7 +198,8 @@ TEST_F(CliJson, Check) {
                           "--set", "array.dataflow=[\"os\", \"is\"]",
                           "--set", "array.overlap=[false, true]"};
   std::set<std::string> names;
-  for (const auto& machine : document(four).at("machines")) names.insert(machine.at("name"));
+  const nlohmann::json told = document(four);
+  for (const auto& machine : told.at("machines")) names.insert(machine.at("name"));
   EXPECT_EQ(names.size(), 4U);
   const std::string printed = done(four);
   for (const std::string& name : names) {

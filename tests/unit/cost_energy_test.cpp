@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "cost/components.h"
 #include "cost/cost.h"
 #include "support/costed.h"
+#include "support/random_network.h"
 
 namespace sagitta {
 namespace {
@@ -91,6 +93,49 @@ TEST(CostEnergyItems, BanksReadWholeWords) {
   const Costed wide(pooling(16, {2, 16}, memory));
   EXPECT_EQ(count_of(wide, "memory", "activation", "crossbar, lanes: 8-bit 2-to-1 multiplexer"),
             4 * 16 * (2 * 4 - 1));
+  // Four taps of two lanes that share the rows' multiplexers: the energy is theirs all the same.
+  EXPECT_EQ(count_of(c, "memory", "activation", "crossbar, lanes: 8-bit 2-to-1 multiplexer"),
+            4 * 2 * (2 * 4 - 1));
+  EXPECT_EQ(count_of(c, "memory", "activation", "word served, lanes: 32-bit equality comparator"),
+            4 * 2);
+}
+
+// As many readers as `pending` has bits, in a mixture too: two rows, or four columns.
+TEST(CostArea, BanksHaveACrossbarForEveryReaderOnce) {
+  test::Random random(1);
+  Network network;
+  network.input = {1, 6, 4};
+  for (const char* name : {"a", "b"}) {
+    Layer layer = test::random_gemm(random, network.input, true);
+    layer.name = name;
+    layer.window = {};
+    layer.input = layer.output = network.input;
+    layer.weights = random.int8s(16);
+    layer.bias.assign(4, 0);
+    layer.scale.assign(4, FixedScale{1, 0});
+    network.layers.push_back(layer);
+  }
+  MemoryShape memory;
+  memory.activation_banks = 2;
+  memory.activation_port_bytes = 4;
+  const auto readers = [&](const ArrayShape& array) {
+    const Costed c(compile(network, array, memory, {}, "test"));
+    double multiplexers = 0;
+    double comparators = 0;
+    for (const Component& k :
+         components_of(c.program, c.machine.layout().classes(), test::tech())) {
+      if (k.purpose.starts_with("crossbar")) multiplexers += k.instances;
+      if (k.purpose.starts_with("word served")) comparators += k.instances;
+    }
+    EXPECT_EQ(multiplexers, comparators * (2 * 4 - 1));
+    return comparators;
+  };
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::is}) {
+    EXPECT_EQ(readers({2, 4, dataflow}), 4);
+    EXPECT_EQ(readers({4, 2, dataflow}), dataflow == Dataflow::os ? 4 : 2);
+  }
+  EXPECT_EQ(readers({2, 4, Dataflow::os, false, {{"b", Dataflow::is}}}), 4);
+  EXPECT_EQ(readers({4, 2, Dataflow::os, false, {{"b", Dataflow::is}}}), 4);
 }
 
 TEST(CostEnergyItems, ThePoolRegistersAreLoadedInTheValidLanes) {
