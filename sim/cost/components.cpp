@@ -255,7 +255,6 @@ class Composer {
   void banks(Unit& a) {
     const int positions = program_.array.activation_lanes();
     const int lanes = std::max(0, columns_ - positions);
-    const int readers = positions + lanes;
     const int banks = program_.memory.activation_banks;
     const int elements = banks * program_.memory.activation_port_bytes - 1;
     a.add("crossbar", lib_.mux2(kElement), 1.0 * positions * elements, activation(), elements);
@@ -263,8 +262,8 @@ class Composer {
           1.0 * columns_ * elements);
     a.add("word served", lib_.equality(kWord), positions, activation());
     a.use("word served, lanes", lib_.equality(kWord), lanes, Event::pool_tap, columns_);
-    a.add("word of a bank", lib_.mux2(kWord), 1.0 * banks * (readers - 1), Event::word,
-          readers - 1);
+    a.add("word of a bank", lib_.mux2(kWord), 1.0 * banks * (positions + lanes - 1), Event::word,
+          positions + lanes - 1);
   }
 
   void dma() {
