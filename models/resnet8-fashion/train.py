@@ -160,7 +160,7 @@ def network_of(net):
 
 def main():
     parser = training.parser(__doc__, HERE, DEFAULT_DATA,
-                             "folder with the images by class, 0.json to 9.json", epochs=10)
+                             "folder with the images by class, 0.json to 9.json", epochs=6)
     parser.add_argument("--whole-test-set", type=pathlib.Path, metavar="FOLDER",
                         help="also write all 10,000 test images and labels there")
     args = parser.parse_args()
