@@ -100,6 +100,19 @@ TEST(CostEnergyItems, BanksReadWholeWords) {
             4 * 2);
 }
 
+// A sequencer that waits for banks does no more than one that does not have to.
+TEST(CostEnergyItems, CyclesThatWaitForBanksTakeNoControlEnergy) {
+  MemoryShape bytes;
+  bytes.activation_banks = bytes.activation_port_bytes = 1;
+  const Costed ideal(pooling(2, {2, 2}));
+  const Costed waits(pooling(2, {2, 2}, bytes));
+  // Each of four taps and the row of results takes two cycles in place of one; the row's beat has
+  // no more cycles than that by itself.
+  EXPECT_EQ(waits.machine.cycle() - ideal.machine.cycle(), 4 + 1);
+  EXPECT_EQ(count_of(waits, "control", "sequencer", "cycle count: 24-bit adder"),
+            count_of(ideal, "control", "sequencer", "cycle count: 24-bit adder"));
+}
+
 // As many readers as `pending` has bits, in a mixture too: two rows, or four columns.
 TEST(CostArea, BanksHaveACrossbarForEveryReaderOnce) {
   test::Random random(1);

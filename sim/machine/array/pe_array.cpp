@@ -21,18 +21,7 @@ Pe::Pe(const sc_core::sc_module_name& name) : sc_module(name) {
 }
 
 void Pe::on_clock() {
-  switch (static_cast<ArrayMode>(mode.read())) {
-    case ArrayMode::accumulate:
-      now_.acc = add_product(now_.acc, now_);
-      break;
-    case ArrayMode::shift:
-      now_.acc = below.read().acc;
-      break;
-    case ArrayMode::shift_clear:
-    case ArrayMode::clear:
-      now_.acc = 0;
-      break;
-  }
+  now_.acc = next_sum(static_cast<ArrayMode>(mode.read()), now_, below);
   now_.a = left.read().a;
   now_.b = above.read().b;
   registers.write(now_);

@@ -1,4 +1,4 @@
-// What a PE of pe_array.h shows to its neighbours.
+// What a PE of pe_array.h shows to its neighbours, and the sums that all kinds of them form.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,8 @@
 #include <string>
 
 #include <systemc>
+
+#include "machine/control/sequencer.h"
 
 namespace sagitta {
 
@@ -28,6 +30,22 @@ using PeSignal = sc_core::sc_signal<T, sc_core::SC_UNCHECKED_WRITERS>;
 inline std::int32_t add_product(std::int32_t sum, const PeRegisters& pe) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) +
                                    static_cast<std::uint32_t>(pe.a * pe.b));
+}
+
+// Outputs stationary, without overlap: the sum that a PE has next. `below`: the port, which is read
+// only while sums shift.
+template <typename Port>
+std::int32_t next_sum(ArrayMode mode, const PeRegisters& pe, const Port& below) {
+  switch (mode) {
+    case ArrayMode::accumulate:
+      return add_product(pe.acc, pe);
+    case ArrayMode::shift:
+      return below.read().acc;
+    case ArrayMode::shift_clear:
+    case ArrayMode::clear:
+      break;
+  }
+  return 0;
 }
 
 }  // namespace sagitta

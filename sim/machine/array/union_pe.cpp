@@ -14,18 +14,7 @@ UnionPe::UnionPe(const sc_core::sc_module_name& name, bool overlap)
 // Outputs stationary: a and b move on, `next` rests.
 void UnionPe::step_outputs() {
   if (!overlap_) {
-    switch (static_cast<ArrayMode>(mode.read())) {
-      case ArrayMode::accumulate:
-        now_.acc = add_product(now_.acc, now_);
-        break;
-      case ArrayMode::shift:
-        now_.acc = below.read().acc;
-        break;
-      case ArrayMode::shift_clear:
-      case ArrayMode::clear:
-        now_.acc = 0;
-        break;
-    }
+    now_.acc = next_sum(static_cast<ArrayMode>(mode.read()), now_, below);
   } else {
     if (swap.read()) {
       second_.acc = now_.acc;
