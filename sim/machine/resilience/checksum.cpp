@@ -6,14 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "base/wrap.h"
+
 namespace sagitta {
-namespace {
-
-std::int32_t wrap_add(std::int32_t a, std::int32_t b) {
-  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
-}
-
-}  // namespace
 
 int ChecksumDetector::latency(int columns) {
   return static_cast<int>(std::bit_width(static_cast<unsigned>(columns - 1))) + 1;
