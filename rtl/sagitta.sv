@@ -22,12 +22,13 @@ module sagitta #(
     parameter int PARTIAL_ROWS = 16,
     parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
     parameter int CHECKSUM = 0,
-    parameter int RANGE = 0,
-    parameter int RANGE_CHANNEL = 0,
-    parameter int RANGE_ROW_GATE = 0,
-    parameter int GRADIENT = 0,
-    parameter int GRADIENT_CHANNEL = 0,
-    parameter int GRADIENT_ROW_GATE = 0,
+    // The checkers of the resilience unit, in the order in which sums pass them. Bits 1..0: 0 none,
+    // 1 range, 2 gradient; bit 2: bounds of each lane instead of one pair; bit 3: only in rows whose
+    // checksum failed.
+    parameter int CHECKER0 = 0,
+    parameter int CHECKER1 = 0,
+    parameter int CHECKER2 = 0,
+    parameter int CHECKER3 = 0,
     localparam int MAP_BITS = $clog2(MAPS),
     localparam int MIXED = (FLOWS & (FLOWS - 1)) != 0 ? 1 : 0,
     localparam int FIELD_BITS = 585 + ((FLOWS & 5) != 0 ? 80 : 0) + ((FLOWS & 6) != 0 ? 24 : 0) +
@@ -70,27 +71,47 @@ module sagitta #(
   // Parameter words, in the order in which they are packed: bias and scale, then each checker's
   // bounds, in the lane's words or in the tile's; the sum of the biases is the tile's first word,
   // and (input stationary) two words of a channel.
-  localparam int RANGE_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
-  localparam int RANGE_TILE = ONLY_IS != 0 ? 0 : CHECKSUM;
-  localparam int GRADIENT_LANE = RANGE_LANE + (RANGE != 0 && RANGE_CHANNEL != 0 ? 2 : 0);
-  localparam int GRADIENT_TILE = RANGE_TILE + (RANGE != 0 && RANGE_CHANNEL == 0 ? 2 : 0);
-  localparam int LANE_WORDS = GRADIENT_LANE + (GRADIENT != 0 && GRADIENT_CHANNEL != 0 ? 2 : 0);
-  localparam int TILE_WORDS = GRADIENT_TILE + (GRADIENT != 0 && GRADIENT_CHANNEL == 0 ? 2 : 0);
+  localparam int STAGES = 4;  // checkers at most
+  localparam logic [32*STAGES-1:0] CHECKERS =
+      128'(CHECKER3) << 96 | 128'(CHECKER2) << 64 | 128'(CHECKER1) << 32 | 128'(CHECKER0);
+  localparam int FIRST_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
+  localparam int FIRST_TILE = ONLY_IS != 0 ? 0 : CHECKSUM;
+  // Words of the first `count` checkers, in the lane's or the tile's.
+  function automatic int words_of(input int count, input logic of_lane);
+    words_of = 0;
+    for (int i = 0; i < count; i = i + 1)
+      if (CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+2] == of_lane) words_of = words_of + 2;
+  endfunction
+  // Cycles from the bias adder to checker `count`'s input.
+  function automatic int cycles_to(input int count);
+    cycles_to = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
+    for (int i = 0; i < count; i = i + 1)
+      cycles_to = cycles_to +
+          (CHECKERS[32*i+:2] == 1 ? 2 : CHECKERS[32*i+:2] == 2 ? 4 : 0);
+  endfunction
+  // A checksum flag travels only as far as a checker behind a row gate reads it.
+  function automatic int gated_from(input int first);
+    gated_from = 0;
+    for (int i = first; i < STAGES; i = i + 1)
+      if (CHECKSUM != 0 && CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+3]) gated_from = 1;
+  endfunction
+  localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1'b1);
+  localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 1'b0);
   localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
-  localparam int RANGE_AFTER = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
-  localparam int GRADIENT_AFTER = RANGE_AFTER + (RANGE != 0 ? 2 : 0);
-  localparam int UNIT_LATENCY = GRADIENT_AFTER + (GRADIENT != 0 ? 4 : 0);
+  localparam int UNIT_LATENCY = cycles_to(STAGES);
   // Input stationary, how long each word of a channel waits, a byte a word: its register is loaded
   // in the cycle before its stage uses it, the bias as the finished sums appear.
-  localparam int SCALE_WAIT = 1 + UNIT_LATENCY;
-  localparam int RANGE_WAIT = RANGE != 0 && RANGE_CHANNEL != 0 ? RANGE_AFTER + 2 : 0;
-  localparam int GRADIENT_WAIT = GRADIENT != 0 && GRADIENT_CHANNEL != 0 ? GRADIENT_AFTER + 3 : 0;
-  localparam logic [63:0] WAITS = IS == 0 ? '0 :
-      64'(SCALE_WAIT) << 8 | 64'({8'(RANGE_WAIT), 8'(RANGE_WAIT)}) << 8 * RANGE_LANE |
-      64'({8'(GRADIENT_WAIT), 8'(GRADIENT_WAIT)}) << 8 * GRADIENT_LANE;
-  // A checksum flag travels only as far as a checker behind a row gate reads it.
-  localparam int RANGE_FLAG = (CHECKSUM != 0 && RANGE != 0 && RANGE_ROW_GATE != 0) ? 1 : 0;
-  localparam int GRADIENT_FLAG = (CHECKSUM != 0 && GRADIENT != 0 && GRADIENT_ROW_GATE != 0) ? 1 : 0;
+  function automatic logic [95:0] waits_of(input int scale_wait);
+    int word, cycles;
+    waits_of = 96'(scale_wait) << 8;
+    for (int i = 0; i < STAGES; i = i + 1)
+      if (CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+2]) begin
+        word = FIRST_LANE + words_of(i, 1'b1);
+        cycles = cycles_to(i) + (CHECKERS[32*i+:2] == 1 ? 2 : 3);
+        waits_of = waits_of | 96'(cycles) << 8 * word | 96'(cycles) << 8 * (word + 1);
+      end
+  endfunction
+  localparam logic [95:0] WAITS = IS == 0 ? '0 : waits_of(1 + UNIT_LATENCY);
 
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
@@ -142,10 +163,10 @@ module sagitta #(
   logic [31:0] row_address;
   logic [SUM_BITS-1:0] row_sum;
   // Along the resilience unit.
-  logic bias_add_valid, checksum_valid, range_valid, checked_valid;
-  logic checksum_flag, range_flag, last_flag;
-  logic [31:0] bias_add_address, checksum_address, range_address, checked_address;
-  logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, range_sum, checked_sum;
+  logic bias_add_valid, checksum_valid, checked_valid;
+  logic checksum_flag;
+  logic [31:0] bias_add_address, checksum_address, checked_address;
+  logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, checked_sum;
   logic write_valid;
   logic [31:0] write_address;
   logic [COLUMNS*8-1:0] write_value;
@@ -292,40 +313,53 @@ module sagitta #(
       assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
       assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
     end
-    if (RANGE != 0) begin : value_checker
+    for (genvar i = 0; i < STAGES; i = i + 1) begin : stage
+      localparam int KIND = 32'(CHECKERS[32*i+:2]);
+      localparam int CHANNEL = 32'(CHECKERS[32*i+2]);
+      localparam int ROW_GATE = 32'(CHECKERS[32*i+3]);
+      // Not every stage has a reader for each.
+      // verilator lint_off UNUSEDSIGNAL
+      wire in_valid, in_flag, valid, flag;
+      wire [31:0] in_address, address;
+      wire [SUM_BITS-1:0] in_sum, sum;
       wire [63:0] words;
-      if (RANGE_CHANNEL != 0) assign words = lane_words[RANGE_LANE*32+:64];
-      else assign words = tile_words[RANGE_TILE*32+:64];
-      range_checker #(
-          .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(RANGE_CHANNEL),
-          .ROW_GATE(RANGE_ROW_GATE), .LATCH_FLAG(RANGE_FLAG | GRADIENT_FLAG),
-          .RESULT_FLAG(GRADIENT_FLAG)
-      ) range (
-          .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
-          .high_word(words[63:32]), .input_valid(checksum_valid), .input_flag(checksum_flag),
-          .input_address(checksum_address), .input_sum(checksum_sum), .result_valid(range_valid),
-          .result_flag(range_flag), .result_address(range_address), .result_sum(range_sum)
-      );
-    end else begin : no_value_checker
-      assign {range_valid, range_flag} = {checksum_valid, checksum_flag};
-      assign {range_address, range_sum} = {checksum_address, checksum_sum};
+      // verilator lint_on UNUSEDSIGNAL
+      if (i == 0) begin : first
+        assign {in_valid, in_flag} = {checksum_valid, checksum_flag};
+        assign {in_address, in_sum} = {checksum_address, checksum_sum};
+      end else begin : later
+        assign {in_valid, in_flag} = {stage[i-1].valid, stage[i-1].flag};
+        assign {in_address, in_sum} = {stage[i-1].address, stage[i-1].sum};
+      end
+      if (KIND == 0) assign words = '0;
+      else if (CHANNEL != 0) assign words = lane_words[(FIRST_LANE+words_of(i, 1'b1))*32+:64];
+      else assign words = tile_words[(FIRST_TILE+words_of(i, 1'b0))*32+:64];
+      if (KIND == 1) begin : value
+        range_checker #(
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .ROW_GATE(ROW_GATE),
+            .LATCH_FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+        ) range (
+            .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
+            .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
+            .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
+            .result_flag(flag), .result_address(address), .result_sum(sum)
+        );
+      end else if (KIND == 2) begin : neighbours
+        gradient_checker #(
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .ROW_GATE(ROW_GATE),
+            .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+        ) gradient (
+            .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
+            .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
+            .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
+            .result_flag(flag), .result_address(address), .result_sum(sum)
+        );
+      end else begin : passes
+        assign {valid, flag, address, sum} = {in_valid, in_flag, in_address, in_sum};
+      end
     end
-    if (GRADIENT != 0) begin : neighbour_checker
-      wire [63:0] words;
-      if (GRADIENT_CHANNEL != 0) assign words = lane_words[GRADIENT_LANE*32+:64];
-      else assign words = tile_words[GRADIENT_TILE*32+:64];
-      gradient_checker #(
-          .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(GRADIENT_CHANNEL),
-          .ROW_GATE(GRADIENT_ROW_GATE), .FLAG(GRADIENT_FLAG)
-      ) gradient (
-          .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
-          .high_word(words[63:32]), .input_valid(range_valid), .input_flag(range_flag),
-          .input_address(range_address), .input_sum(range_sum), .result_valid(checked_valid),
-          .result_flag(last_flag), .result_address(checked_address), .result_sum(checked_sum)
-      );
-    end else begin : no_neighbour_checker
-      assign {checked_valid, last_flag} = {range_valid, range_flag};
-      assign {checked_address, checked_sum} = {range_address, range_sum};
-    end
+    assign {checked_valid, checked_address} =
+        {stage[STAGES-1].valid, stage[STAGES-1].address};
+    assign checked_sum = stage[STAGES-1].sum;
   end
 endmodule

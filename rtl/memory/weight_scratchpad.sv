@@ -16,7 +16,7 @@ module weight_scratchpad #(
     parameter int CHECKSUM = 0,
     parameter int CHECKSUM_BITS = 8,
     parameter int DMA_WIDTH = 16,
-    parameter logic [63:0] WAITS = '0,  // cycles of lane word w: bits 8 w and up
+    parameter logic [95:0] WAITS = '0,  // cycles of lane word w: bits 8 w and up
     localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1
 ) (
     input logic clk,

@@ -6,7 +6,8 @@ module gradient_checker #(
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,   // bounds of each lane instead of one pair
     parameter int ROW_GATE = 0,  // only in rows whose checksum failed
-    parameter int FLAG = 0       // the checksum flag travels along, up to the last stage
+    parameter int FLAG = 0,        // the checksum flag travels along, up to the last stage
+    parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
     input  wire clk,
     input  wire reset,
@@ -98,8 +99,8 @@ module gradient_checker #(
     assign passed[32*c+:32] =
         open && 9'(c) < lanes && compare.out[c] && out_after ? '0 : compare.sum[32*c+:32];
   end
-  sum_stage #(.COLUMNS(COLUMNS)) result (
-      .clk, .reset, .in_valid(compare.valid), .in_flag(1'b0), .in_address(compare.address),
+  sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (
+      .clk, .reset, .in_valid(compare.valid), .in_flag(compare.flag), .in_address(compare.address),
       .in_sum(passed), .valid(result_valid), .flag(result_flag), .address(result_address),
       .sum(result_sum));
 endmodule

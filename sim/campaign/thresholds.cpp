@@ -394,8 +394,8 @@ Protection blocks_of(const Scheme& scheme) {
   p.tmr_pe = scheme.kind == "tmr-pe";
   if (!scheme.needs_thresholds()) return p;
   p.checksum = scheme.gate == Gate::row;
-  Checker& checker = scheme.kind == "gradient" ? p.gradient : p.range;
-  checker.present = true;
+  Checker& checker = p.checkers.emplace_back();
+  checker.kind = scheme.kind == "gradient" ? CheckerKind::gradient : CheckerKind::range;
   checker.gate = scheme.gate;
   checker.granularity = scheme.granularity;
   return p;
@@ -405,7 +405,7 @@ Protection protection_of(const Scheme& scheme, const ArrayShape& array,
                          const ThresholdFile& thresholds, const std::string& thresholds_path) {
   Protection p = blocks_of(scheme);
   if (!scheme.needs_thresholds()) return p;
-  Checker& checker = scheme.kind == "gradient" ? p.gradient : p.range;
+  Checker& checker = p.checkers.front();
   for (const ThresholdFit& fit : thresholds.fits) {
     if (!fits(fit, scheme, array)) continue;
     for (const LayerFit& layer : fit.layers) checker.layers.push_back({layer.layer, layer.bounds});

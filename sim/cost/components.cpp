@@ -59,8 +59,10 @@ class Composer {
     if (program_.array.mixed()) sharing();
     const Protection& p = program_.protection;
     if (p.checksum) checksum();
-    if (p.range.present) range();
-    if (p.gradient.present) gradient();
+    for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+      const std::string name = checker_name(p, i);
+      p.checkers[i].kind == CheckerKind::range ? range(name) : gradient(name);
+    }
     return std::move(list_);
   }
 
@@ -391,16 +393,16 @@ class Composer {
     c.add("match", lib_.equality(kWord), 1, Event::vector);
   }
 
-  void range() {
-    Unit r(list_, member_, "resilience", "range");
+  void range(const std::string& name) {
+    Unit r(list_, member_, "resilience", name);
     r.add("bounds", lib_.comparator(kWord), 2.0 * columns_, Event::lane, 2);
     r.add("out and gate", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
     r.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
   }
 
-  void gradient() {
-    Unit g(list_, member_, "resilience", "gradient");
-    const int bits = width("resilience.gradient.difference.gradient[]");
+  void gradient(const std::string& name) {
+    Unit g(list_, member_, "resilience", name);
+    const int bits = width("resilience." + name + ".difference.gradient[]");
     g.add("difference", lib_.adder(bits), columns_, Event::lane);
     g.add("bounds", lib_.comparator(bits), 2.0 * columns_, Event::lane, 2);
     g.add("blame and gate", lib_.and_mask(1), 3.0 * columns_, Event::lane, 3);

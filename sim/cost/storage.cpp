@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 
 #include "schedule/dataflow_use.h"
@@ -104,12 +105,6 @@ constexpr Rule kRules[] = {
     {"resilience.checksum.partial.read", Loads::feed, false},
     {"resilience.checksum.bias_sum", Loads::column_tile, true},
     {"resilience.checksum", Loads::vectors, true},
-    {"resilience.range.low", Loads::column_tile, true},
-    {"resilience.range.high", Loads::column_tile, true},
-    {"resilience.range", Loads::vectors, true},
-    {"resilience.gradient.low", Loads::column_tile, true},
-    {"resilience.gradient.high", Loads::column_tile, true},
-    {"resilience.gradient", Loads::vectors, true},
 };
 
 // Input stationary: operands have changed places, and parameters come with every vector.
@@ -229,6 +224,19 @@ std::string unit_of(const RegisterClass& registers) {
 
 namespace {
 
+// Of a checker: its bounds are reloaded with the parameters that they lie among.
+std::optional<Rule> checker_rule(const std::string& path, const Program& program, bool is) {
+  const Protection& p = program.protection;
+  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+    const std::string block = "resilience." + checker_name(p, i) + ".";
+    if (!path.starts_with(block)) continue;
+    if (path != block + "low" && path != block + "high") return Rule{"", Loads::vectors, true};
+    const bool with_channel = is && p.checkers[i].granularity == Granularity::channel;
+    return Rule{"", with_channel ? Loads::channel : Loads::column_tile, true};
+  }
+  return std::nullopt;
+}
+
 // As layers of one dataflow use the class.
 FlipFlopRule rule_in(const std::string& path, const Program& program, const Activity& activity,
                      Dataflow member) {
@@ -240,8 +248,9 @@ FlipFlopRule rule_in(const std::string& path, const Program& program, const Acti
     found = std::find_if(std::begin(kRules), std::end(kRules), finds);
     known = found != std::end(kRules);
   }
-  if (!known) return {false, true, activity.of(Event::cycle, member)};
-  const Rule& rule = *found;
+  const std::optional<Rule> of_checker = checker_rule(path, program, is);
+  if (!known && !of_checker) return {false, true, activity.of(Event::cycle, member)};
+  const Rule& rule = of_checker ? *of_checker : *found;
   // A valid bit is new in every cycle; it has nothing to hold. A stationary operand has. The
   // checksum column of a mixture keeps it in `b` whichever it is.
   const bool renamed = program.array.mixed() && path.starts_with("resilience.checksum");

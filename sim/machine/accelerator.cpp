@@ -66,7 +66,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     sums = &checksum_->output;
   }
   for (auto& core : machine_.checkers()) {
-    auto checker = std::make_unique<CheckerModule>(core->name(), state_, machine_, *core);
+    auto checker = std::make_unique<CheckerModule>((core->name() + "_checker").c_str(), state_,
+                                                   machine_, *core);
     checker->clock(clock_);
     checker->parameters(weights_.parameters);
     checker->input(*sums);

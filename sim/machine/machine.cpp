@@ -29,9 +29,9 @@ std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
 
 int Machine::unit_latency(const Program& program) {
   const Protection& p = program.protection;
-  return (p.checksum ? ChecksumDetector::latency(program.array.columns) : 0) +
-         (p.range.present ? RangeChecker::kLatency : 0) +
-         (p.gradient.present ? GradientChecker::kLatency : 0);
+  int cycles = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  for (const Checker& c : p.checkers) cycles += latency(c);
+  return cycles;
 }
 
 std::vector<int> Machine::parameter_waits(const Program& program) {
@@ -41,12 +41,11 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   std::vector<int> waits{0, 1 + unit_latency(program)};
   int before = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
-  if (p.range.present && p.range.granularity == Granularity::channel) {
-    waits.insert(waits.end(), 2, before + 2);  // behind the bias adder and `latch`
-  }
-  if (p.range.present) before += RangeChecker::kLatency;
-  if (p.gradient.present && p.gradient.granularity == Granularity::channel) {
-    waits.insert(waits.end(), 2, before + 3);  // ... and `difference`
+  for (const Checker& c : p.checkers) {
+    if (c.granularity == Granularity::channel) {
+      waits.insert(waits.end(), 2, before + 1 + bounds_stage(c));  // behind the bias adder
+    }
+    before += latency(c);
   }
   return waits;
 }
@@ -79,18 +78,11 @@ Machine::Machine(const Program& program, DataPath data_path)
         std::vector<std::unique_ptr<SumChecker>> checkers;
         int lane_word = 2 + (protection.checksum && program.array.has(Dataflow::is) ? 2 : 0);
         int tile_word = program.checksum_bytes() > 0 ? 1 : 0;
-        const auto word = [&](const Checker& c) {
-          int& next = c.granularity == Granularity::channel ? lane_word : tile_word;
-          next += 2;
-          return next - 2;
-        };
-        if (protection.range.present) {
-          checkers.push_back(
-              std::make_unique<RangeChecker>(layout_, program, sequencer_, word(protection.range)));
-        }
-        if (protection.gradient.present) {
-          checkers.push_back(std::make_unique<GradientChecker>(layout_, program, sequencer_,
-                                                               word(protection.gradient)));
+        for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
+          const bool lanes = protection.checkers[i].granularity == Granularity::channel;
+          int& word = lanes ? lane_word : tile_word;
+          checkers.push_back(make_checker(layout_, program, sequencer_, i, word));
+          word += 2;
         }
         return checkers;
       }()),

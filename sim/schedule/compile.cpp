@@ -121,9 +121,8 @@ ParameterFormat format_of(const Protection& p, const ArrayShape& array) {
   ParameterFormat f;
   if (p.checksum && array.has(Dataflow::is)) f.lane_words += 2;
   if (p.checksum && !array.only(Dataflow::is)) f.tile_words += 1;
-  for (const Checker* c : {&p.range, &p.gradient}) {
-    if (!c->present) continue;
-    (c->granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
+  for (const Checker& c : p.checkers) {
+    (c.granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
   }
   return f;
 }

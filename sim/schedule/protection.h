@@ -2,6 +2,8 @@
 // parameter registers hold. Names of schemes and their options are the experiment file's business.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -26,21 +28,41 @@ struct LayerBounds {
   bool operator==(const LayerBounds&) const = default;
 };
 
+// What a checker holds against its bounds: a sum, or its differences to its neighbours, of which
+// both must be outside.
+enum class CheckerKind : std::uint8_t { range, gradient };
+
 struct Checker {
-  bool present = false;
+  CheckerKind kind = CheckerKind::range;
   Gate gate = Gate::always;
   Granularity granularity = Granularity::layer;
-  std::vector<LayerBounds> layers;  // one for each gemm layer, in order; a missing one passes all
+  std::vector<LayerBounds> layers{};  // of each gemm layer, in order; a missing one passes all
   bool operator==(const Checker&) const = default;
 };
 
 struct Protection {
-  std::string name = "none";  // the scheme's name in results
-  bool tmr_pe = false;        // three copies of a PE's registers and MAC, with voters
-  bool checksum = false;      // the checksum column and its comparator
-  Checker range;              // value thresholds: suppress sums outside [low, high]
-  Checker gradient;           // neighbour differences outside [low, high] on both sides
+  std::string name = "none";        // the scheme's name in results
+  bool tmr_pe = false;              // three copies of a PE's registers and MAC, with voters
+  bool checksum = false;            // the checksum column and its comparator
+  std::vector<Checker> checkers{};  // in the order in which sums pass them
   bool operator==(const Protection&) const = default;
+
+  // Whether the checksum's flag is still read at checker `first` or behind it.
+  bool gated_from(std::size_t first) const {
+    return checksum && first < checkers.size() &&
+           std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),
+                       [](const Checker& c) { return c.gate == Gate::row; });
+  }
 };
+
+// The name of a checker's block: its kind, and for the second one of a kind a number.
+inline std::string checker_name(const Protection& protection, std::size_t index) {
+  const auto begin = protection.checkers.begin();
+  const Checker& checker = protection.checkers[index];
+  const auto before = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(index),
+                                    [&](const Checker& c) { return c.kind == checker.kind; });
+  const std::string kind = checker.kind == CheckerKind::range ? "range" : "gradient";
+  return before == 0 ? kind : kind + "_" + std::to_string(before + 1);
+}
 
 }  // namespace sagitta

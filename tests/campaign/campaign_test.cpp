@@ -125,8 +125,7 @@ TEST(Campaign, SuppressionsAreJudged) {
   network.input = {1, 1, 8};
   network.layers.push_back(test::random_gemm(random, network.input, true));
   Protection p;
-  p.range.present = true;
-  p.range.layers = {{"", {{INT32_MIN / 2, INT32_MAX / 2}}}};
+  p.checkers.emplace_back().layers = {{"", {{INT32_MIN / 2, INT32_MAX / 2}}}};
   const Program program = compile(network, {2, 16}, {}, p, "test");
   TrialEngine engine(program, network);
   engine.prepare(0, random.int8s(8), 0);
@@ -140,7 +139,7 @@ TEST(Campaign, SuppressionsAreJudged) {
   }
   EXPECT_EQ(judged, 1);
 
-  p.range.layers = {{"", {{1, 0}}}};  // nothing is inside
+  p.checkers[0].layers = {{"", {{1, 0}}}};  // nothing is inside
   const Program closed = compile(network, {2, 16}, {}, p, "test");
   TrialEngine clean(closed, network);
   clean.prepare(0, random.int8s(8), 0);

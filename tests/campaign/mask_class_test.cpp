@@ -77,9 +77,7 @@ TEST(MaskClasses, ADrainStageIsInUseWhileItHoldsAVector) {
   network.layers.push_back(layer);
   Protection p;
   p.checksum = true;
-  p.gradient.present = true;
-  p.gradient.gate = Gate::row;
-  p.gradient.layers = {{"", {{-100'000, 100'000}}}};
+  p.checkers.emplace_back(CheckerKind::gradient, Gate::row).layers = {{"", {{-100'000, 100'000}}}};
   const Program program = compile(network, {2, 5}, {}, p, "test");
   TrialEngine engine(program, network);
   const auto image = random.int8s(network.input.elements());

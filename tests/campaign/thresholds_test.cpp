@@ -131,7 +131,7 @@ TEST_F(ThresholdFiles, RoundTrip) {
   EXPECT_EQ(to_json(read_thresholds(path_, folder_)), to_json(file));
   const Protection p = protection_of(gradient(), ArrayShape{16, 16}, file, path_);
   EXPECT_TRUE(p.checksum);
-  EXPECT_EQ(p.gradient.layers.size(), 5U);
+  EXPECT_EQ(p.checkers.at(0).layers.size(), 5U);
 }
 
 TEST_F(ThresholdFiles, ChangedFileIsRefused) {
@@ -189,7 +189,7 @@ TEST_F(ThresholdFiles, AMixtureIsFittedLayerByLayer) {
   write_thresholds(file, path_);
   const ThresholdFile again = read_thresholds(path_, folder_);
   EXPECT_EQ(to_json(again), to_json(file));
-  EXPECT_EQ(protection_of(gradient(), mixture, again, path_).gradient.layers.size(), 5U);
+  EXPECT_EQ(protection_of(gradient(), mixture, again, path_).checkers.at(0).layers.size(), 5U);
   EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 16}, again, path_), InputError);
   EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 16, Dataflow::is}, again, path_),
                InputError);
@@ -202,7 +202,7 @@ TEST_F(ThresholdFiles, AMixtureIsFittedLayerByLayer) {
                          {"fc1", Dataflow::os},
                          {"fc2", Dataflow::os},
                          {"fc3", Dataflow::os}}};
-  EXPECT_EQ(protection_of(gradient(), same, again, path_).gradient.layers.size(), 5U);
+  EXPECT_EQ(protection_of(gradient(), same, again, path_).checkers.at(0).layers.size(), 5U);
 }
 
 TEST_F(ThresholdFiles, GarbageIsRefused) {

@@ -18,14 +18,13 @@ Protection protection(int which) {
   p.tmr_pe = which == 1;
   p.checksum = which == 2;
   if (which == 2) {
-    p.gradient.present = true;
-    p.gradient.gate = Gate::row;
-    p.gradient.layers.assign(8, {"", {{-20000, 20000}}});
+    Checker& gradient = p.checkers.emplace_back(CheckerKind::gradient, Gate::row);
+    gradient.layers.assign(8, {"", {{-20000, 20000}}});
   }
   if (which == 3) {
-    p.range.present = true;
-    p.range.granularity = Granularity::channel;
-    p.range.layers.assign(8, {"", std::vector<Bounds>(64, {-300000, 300000})});
+    Checker& range = p.checkers.emplace_back();
+    range.granularity = Granularity::channel;
+    range.layers.assign(8, {"", std::vector<Bounds>(64, {-300000, 300000})});
   }
   return p;
 }
@@ -124,8 +123,7 @@ TEST_P(TrialEngineOf, CountsGoOnAfterConvergence) {
     Random random(static_cast<std::uint64_t>(3000 + seed));
     const Network network = test::random_network(random, 5);
     Protection p;
-    p.range.present = true;
-    p.range.layers.assign(8, {"", {{-60000, 60000}}});
+    p.checkers.emplace_back().layers.assign(8, {"", {{-60000, 60000}}});
     const Program program = compile(network, GetParam().shape(3, 3), memory(), p, "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select("logic", "test", "");

@@ -57,11 +57,10 @@ const Alias kAliases[] = {
     {R"(^resilience\.checksum\.pe\[\]\.)", "resilience.checksum.pe[].unit."},
     {R"(^resilience\.checksum\.tree\[(\d+)\])", "resilience.checksum.tree[$1].later.entry"},
     {R"(^resilience\.checksum\.delay\[(\d+)\])", "resilience.checksum.delay[$1].later.stage"},
-    {R"(^(resilience\.gradient\.(difference|compare))\.(sum|address|valid|flag))", "$1.stage.$3"},
-    {R"(^(resilience\.(range|gradient))\.(low|high))", "$1.bounds.$3"},
+    {R"(^(resilience\.gradient\w*\.(difference|compare))\.(sum|address|valid|flag))",
+     "$1.stage.$3"},
+    {R"(^(resilience\.(?:range|gradient)\w*)\.(low|high))", "$1.bounds.$2"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
-    {R"(^resilience\.range)", "resilience.value_checker.range"},
-    {R"(^resilience\.gradient)", "resilience.neighbour_checker.gradient"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.
     {R"((skew|skew_a|skew_b|skew_swap|deskew)\[(\d+)\]\[\]$)", "$1[$2].delayed.line.stage[]"},
@@ -71,7 +70,20 @@ const Alias kAliases[] = {
     {R"(\.(wait|output|config|parameter)(\.|$))", ".$1_$2"},
 };
 
-std::string rtl_path(const std::string& path) {
+// Checkers are known by their place in the chain.
+std::string with_stage(const std::string& path, const Protection& protection) {
+  for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
+    const std::string block = "resilience." + checker_name(protection, i) + ".";
+    if (!path.starts_with(block)) continue;
+    const bool range = protection.checkers[i].kind == CheckerKind::range;
+    return fmt::format("resilience.stage[{}].{}.", i,
+                       range ? "value.range" : "neighbours.gradient") +
+           path.substr(block.size());
+  }
+  return path;
+}
+
+std::string rtl_path(const std::string& path, const Protection& protection) {
   static const std::vector<std::pair<std::regex, std::string>> aliases = [] {
     std::vector<std::pair<std::regex, std::string>> compiled;
     for (const Alias& a : kAliases) compiled.emplace_back(a.pattern, a.replacement);
@@ -81,7 +93,7 @@ std::string rtl_path(const std::string& path) {
   for (const auto& [pattern, replacement] : aliases) {
     out = std::regex_replace(out, pattern, replacement);
   }
-  return out;
+  return with_stage(out, protection);
 }
 
 std::vector<std::string> split(const std::string& path) {
@@ -113,8 +125,8 @@ struct Place {
   std::int64_t elements = 1;
 };
 
-Place place_of(const RegisterClass& c) {
-  const std::vector<std::string> parts = split(rtl_path(c.path));
+Place place_of(const RegisterClass& c, const Protection& protection) {
+  const std::vector<std::string> parts = split(rtl_path(c.path, protection));
   Place place;
   if (c.storage == Storage::sram) {  // one memory, named after the components with an index
     for (const std::string& part : parts) {
@@ -168,7 +180,7 @@ RegisterMap::RegisterMap(const Machine& machine, RtlModel& rtl) : sites_(machine
   for (std::size_t i = 0; i < sites_.classes().size(); ++i) {
     first_.push_back(registers_.size());
     const RegisterClass& c = sites_.classes()[i];
-    const Place place = place_of(c);
+    const Place place = place_of(c, machine.program().protection);
     const std::size_t loop = place.scope.find("[]");
     RtlVariable variable;
     for (std::int64_t e = 0; e < c.elements(); ++e) {

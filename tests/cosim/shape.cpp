@@ -1,6 +1,7 @@
 #include "cosim/shape.h"
 
 #include <cmath>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -12,16 +13,26 @@
 namespace sagitta::cosim {
 namespace {
 
-void draw_bounds(test::Random& random, const Network& network, Checker& checker) {
-  if (!checker.present) return;
-  checker.layers.clear();
-  for (const Layer& layer : network.layers) {
-    if (layer.kind != LayerKind::gemm) continue;
-    LayerBounds b{layer.name, {}};
-    const int count = checker.granularity == Granularity::layer ? 1 : layer.columns();
-    for (int i = 0; i < count; ++i) b.bounds.push_back(test::random_bounds(random));
-    checker.layers.push_back(b);
+void draw_bounds(test::Random& random, const Network& network, Protection& protection) {
+  for (Checker& checker : protection.checkers) {
+    checker.layers.clear();
+    for (const Layer& layer : network.layers) {
+      if (layer.kind != LayerKind::gemm) continue;
+      LayerBounds b{layer.name, {}};
+      const int count = checker.granularity == Granularity::layer ? 1 : layer.columns();
+      for (int i = 0; i < count; ++i) b.bounds.push_back(test::random_bounds(random));
+      checker.layers.push_back(b);
+    }
   }
+}
+
+// As the RTL's parameters CHECKER0 and up say it (rtl/sagitta.sv).
+std::optional<Checker> checker_from(int code) {
+  const int kind = code & 3;
+  if (kind == 0) return std::nullopt;
+  return Checker{.kind = kind == 1 ? CheckerKind::range : CheckerKind::gradient,
+                 .gate = (code & 8) != 0 ? Gate::row : Gate::always,
+                 .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer};
 }
 
 Case random_product(const Shape& shape, const MemoryShape& memory, test::Random& random) {
@@ -38,8 +49,7 @@ Case random_product(const Shape& shape, const MemoryShape& memory, test::Random&
   one.layers.back().name = "gemm";
   one.layers.back().output.channels = n;
   Protection p = shape.protection;
-  draw_bounds(random, one, p.range);
-  draw_bounds(random, one, p.gradient);
+  draw_bounds(random, one, p);
   Case c;
   c.image = random.int8s(m * k);
   c.program = compile_gemm(m, k, n, random.int8s(k * n), shape.array, memory, p);
@@ -83,8 +93,7 @@ Case random_layers(const Shape& shape, const MemoryShape& memory, test::Random& 
   }
   round_scales(random, network);
   Protection p = shape.protection;
-  draw_bounds(random, network, p.range);
-  draw_bounds(random, network, p.gradient);
+  draw_bounds(random, network, p);
   Case c;
   const int batch = random.chance(75) ? 1 : random.between(2, 3);
   c.image = random.int8s(batch * network.input.elements());
@@ -108,12 +117,10 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"PARTIAL_ROWS", 0},
                                     {"RAW_WORDS", 0},
                                     {"CHECKSUM", 0},
-                                    {"RANGE", 0},
-                                    {"RANGE_CHANNEL", 0},
-                                    {"RANGE_ROW_GATE", 0},
-                                    {"GRADIENT", 0},
-                                    {"GRADIENT_CHANNEL", 0},
-                                    {"GRADIENT_ROW_GATE", 0},
+                                    {"CHECKER0", 0},
+                                    {"CHECKER1", 0},
+                                    {"CHECKER2", 0},
+                                    {"CHECKER3", 0},
                                     {"ACTIVATION_BANKS", 0},
                                     {"ACTIVATION_PORT_BYTES", 0}};
   std::istringstream in(parameters);
@@ -123,13 +130,6 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
     if (it == values.end()) throw std::runtime_error(name + ": what is " + pair + "?");
     it->second = std::stoi(pair.substr(equals + 1));
   }
-  const auto checker = [&](const std::string& which) {
-    Checker c;
-    c.present = values.at(which) != 0;
-    c.granularity = values.at(which + "_CHANNEL") != 0 ? Granularity::channel : Granularity::layer;
-    c.gate = values.at(which + "_ROW_GATE") != 0 ? Gate::row : Gate::always;
-    return c;
-  };
   Shape s;
   s.name = name;
   s.array.rows = values.at("ROWS");
@@ -148,8 +148,10 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.memory.dma_queue = values.at("DMA_QUEUE");
   s.protection.tmr_pe = values.at("COPIES") == 3;
   s.protection.checksum = values.at("CHECKSUM") != 0;
-  s.protection.range = checker("RANGE");
-  s.protection.gradient = checker("GRADIENT");
+  for (const char* stage : {"CHECKER0", "CHECKER1", "CHECKER2", "CHECKER3"}) {
+    if (const auto checker = checker_from(values.at(stage)))
+      s.protection.checkers.push_back(*checker);
+  }
   s.raw_words = values.at("RAW_WORDS");
   s.maps = values.at("MAPS");
   return s;

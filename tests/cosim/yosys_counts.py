@@ -48,15 +48,19 @@ def netlist(rtl, parameters):
 def scheme_of(parameters):
     """The scheme of an experiment that gives the machine these checkers and copies."""
     on = {name: int(value) for name, value in parameters.items() if int(value)}
-    granularity = lambda checker: "channel" if f"{checker}_CHANNEL" in on else "layer"
     found = []
     if on.get("COPIES", 1) == 3:
         found.append({"kind": "tmr-pe"})
-    if "RANGE" in on:
-        found.append({"kind": "range-zero", "granularity": granularity("RANGE")})
-    if "GRADIENT" in on:
-        gate = "row" if "GRADIENT_ROW_GATE" in on else "always"
-        found.append({"kind": "gradient", "granularity": granularity("GRADIENT"), "gate": gate})
+    for code in (on.get(f"CHECKER{i}", 0) for i in range(4)):  # as rtl/sagitta.sv says
+        if not code & 3:
+            continue
+        scheme = {"kind": "range-zero" if code & 3 == 1 else "gradient",
+                  "granularity": "channel" if code & 4 else "layer"}
+        if code & 3 == 2:
+            scheme["gate"] = "row" if code & 8 else "always"
+        elif code & 8:
+            sys.exit("no experiment describes this shape")
+        found.append(scheme)
     gated = any(s.get("gate") == "row" for s in found)
     if len(found) > 1 or gated != ("CHECKSUM" in on) or "RAW_WORDS" in on or on["MAPS"] != MAPS:
         sys.exit("no experiment describes this shape")

@@ -139,7 +139,7 @@ TEST_P(AcceleratorOf, EqualsThePlainMachineOnLongThinArrays) {
     c.image = random.int8s(c.network.input.elements());
     Protection p;
     p.checksum = true;
-    p.gradient = test::random_checker(random, c.network, true);
+    p.checkers = {test::random_checker(random, c.network, CheckerKind::gradient, true)};
     c.program = compile(c.network, shape, {}, p, "test");
     EXPECT_EQ(test::in_child([&] { return compare(c, random); }), "");
   }

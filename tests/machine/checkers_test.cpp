@@ -23,6 +23,15 @@ bool outside(std::int64_t value, const Bounds& b) {
   return value < b.low || value > b.high;
 }
 
+std::vector<bool> range_blames(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
+                               int first_column) {
+  std::vector<bool> blame;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    blame.push_back(outside(y[i], bounds_at(c, gemm, first_column + static_cast<int>(i))));
+  }
+  return blame;
+}
+
 // One row of one column tile, after Amarnath et al.: G_i = y_i - y_{i-1}, circular over the tile's
 // lanes; y_j is suppressed when G_j and G_{j+1} are both out of bounds.
 std::vector<bool> gradient_blames(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
@@ -38,7 +47,7 @@ std::vector<bool> gradient_blames(const std::vector<std::int32_t>& y, const Chec
   return blame;
 }
 
-// Suppresses in place, in the order of the hardware: range, then gradient.
+// Suppresses in place, checker by checker.
 // Column tiles have channels of one group.
 void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int columns,
            int group_columns, int lanes, int layer, int gemm, const std::vector<bool>* flagged,
@@ -50,21 +59,19 @@ void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int c
       const auto at = sums.begin() + m * columns + first;
       std::vector<std::int32_t> y(at, at + valid);
       const auto open = [&](const Checker& c) {
-        return c.present && (c.gate == Gate::always ||
-                             (flagged != nullptr &&
-                              (*flagged)[static_cast<std::size_t>(first / lanes * rows + m)]));
+        return c.gate == Gate::always ||
+               (flagged != nullptr &&
+                (*flagged)[static_cast<std::size_t>(first / lanes * rows + m)]);
       };
       const auto suppress = [&](std::size_t i) {
         log.emplace_back(layer, m * columns + first + static_cast<int>(i), y[i]);
         y[i] = 0;
       };
-      if (open(p.range)) {
-        for (std::size_t i = 0; i < y.size(); ++i) {
-          if (outside(y[i], bounds_at(p.range, gemm, first + static_cast<int>(i)))) suppress(i);
-        }
-      }
-      if (open(p.gradient)) {
-        const std::vector<bool> blame = gradient_blames(y, p.gradient, gemm, first);
+      for (const Checker& c : p.checkers) {
+        if (!open(c)) continue;
+        const std::vector<bool> blame = c.kind == CheckerKind::range
+                                            ? range_blames(y, c, gemm, first)
+                                            : gradient_blames(y, c, gemm, first);
         for (std::size_t i = 0; i < y.size(); ++i) {
           if (blame[i]) suppress(i);
         }
@@ -118,7 +125,7 @@ std::vector<Suppressed> log_of(const Machine& machine) {
 }
 
 // Returns how many values were suppressed in all.
-std::size_t compare_networks(std::uint64_t first_seed, bool range, bool gradient) {
+std::size_t compare_networks(std::uint64_t first_seed, const std::vector<CheckerKind>& kinds) {
   std::size_t suppressed = 0;
   for (std::uint64_t seed = first_seed; seed < first_seed + 350; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -127,8 +134,9 @@ std::size_t compare_networks(std::uint64_t first_seed, bool range, bool gradient
     const ArrayShape array{random.between(1, 6), random.between(1, 9)};
     Protection p;
     p.checksum = random.chance(40);
-    if (range) p.range = test::random_checker(random, network, p.checksum);
-    if (gradient) p.gradient = test::random_checker(random, network, p.checksum);
+    for (const CheckerKind kind : kinds) {
+      p.checkers.push_back(test::random_checker(random, network, kind, p.checksum));
+    }
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, test::random_memory(random), p, "test");
     Machine machine(program);
@@ -147,22 +155,25 @@ std::size_t compare_networks(std::uint64_t first_seed, bool range, bool gradient
 }
 
 TEST(Checkers, RangeSuppressesWhatTheFormulaSays) {
-  EXPECT_GT(compare_networks(10'000, true, false), 5000U);
+  EXPECT_GT(compare_networks(10'000, {CheckerKind::range}), 5000U);
 }
 TEST(Checkers, GradientSuppressesWhatTheFormulaSays) {
-  EXPECT_GT(compare_networks(20'000, false, true), 1000U);
+  EXPECT_GT(compare_networks(20'000, {CheckerKind::gradient}), 1000U);
 }
 TEST(Checkers, RangeThenGradientSuppressWhatTheFormulaSays) {
-  EXPECT_GT(compare_networks(30'000, true, true), 5000U);
+  EXPECT_GT(compare_networks(30'000, {CheckerKind::range, CheckerKind::gradient}), 5000U);
+}
+TEST(Checkers, AChainOfAnyLengthSuppressesWhatTheFormulaSays) {
+  using enum CheckerKind;
+  EXPECT_GT(compare_networks(35'000, {gradient, range, gradient, range}), 5000U);
 }
 
 // Values just inside and just outside of each bound, by hand.
 TEST(Checkers, GradientByHand) {
-  Protection p;
-  p.gradient.present = true;
-  p.gradient.layers = {{"gemm", {Bounds{-10, 10}}}};
+  Checker c{.kind = CheckerKind::gradient};
+  c.layers = {{"gemm", {Bounds{-10, 10}}}};
   const auto blames = [&](const std::vector<std::int32_t>& y) {
-    return gradient_blames(y, p.gradient, 0, 0);
+    return gradient_blames(y, c, 0, 0);
   };
   using Bits = std::vector<bool>;
   EXPECT_EQ(blames({0, 11, 0, 0}), (Bits{false, true, false, false}));
@@ -180,9 +191,8 @@ std::vector<std::int32_t> through(bool gradient, const std::vector<std::int8_t>&
                                   const Bounds& b) {
   const int n = static_cast<int>(y.size());
   Protection p;
-  Checker& c = gradient ? p.gradient : p.range;
-  c.present = true;
-  c.layers = {{"gemm", {b}}};
+  p.checkers.emplace_back(gradient ? CheckerKind::gradient : CheckerKind::range).layers = {
+      {"gemm", {b}}};
   const Program program = compile_gemm(1, 1, n, y, {1, n}, {}, p);
   const std::int8_t one = 1;
   Machine machine(program);
@@ -211,9 +221,9 @@ TEST(Checkers, AnIdleSchemeChangesNothing) {
     Protection idle;
     idle.checksum = true;
     // Any bounds at all behind a row gate; no bounds (which pass everything) behind none.
-    idle.range = test::random_checker(random, network, true);
-    idle.range.gate = Gate::row;
-    idle.gradient.present = true;
+    idle.checkers = {test::random_checker(random, network, CheckerKind::range, true)};
+    idle.checkers[0].gate = Gate::row;
+    idle.checkers.emplace_back(CheckerKind::gradient);
     idle.tmr_pe = random.chance(50);
     const Program plain_program = compile(network, array, {}, {}, "test");
     const Program idle_program = compile(network, array, {}, idle, "test");
@@ -238,18 +248,16 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
     const ArrayShape array{random.between(1, 5), random.between(3, 6)};
     Protection p;
     p.checksum = true;
-    p.gradient.present = true;
-    p.gradient.gate = Gate::row;
-    p.gradient.granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
-    p.range = p.gradient;
-    p.range.present = random.chance(50);
+    const auto granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
+    if (random.chance(50)) p.checkers.emplace_back(CheckerKind::range, Gate::row, granularity);
+    p.checkers.emplace_back(CheckerKind::gradient, Gate::row, granularity);
     const int m = random.between(1, 8), k = random.between(1, 6), n = random.between(3, 9);
     const auto narrow = [&] {
       return Bounds{-random.between(0, 30'000), random.between(0, 30'000)};
     };
-    for (Checker* c : {&p.range, &p.gradient}) {
-      c->layers = {{"gemm", {}}};
-      for (int b = 0; b < n; ++b) c->layers[0].bounds.push_back(narrow());
+    for (Checker& c : p.checkers) {
+      c.layers = {{"gemm", {}}};
+      for (int b = 0; b < n; ++b) c.layers[0].bounds.push_back(narrow());
     }
     const test::GemmCase gemm(random, m, k, n, array, p);
     Protection detector_only;

@@ -285,7 +285,7 @@ class SignedRegisters : public testing::Test {
   static Program program() {
     Protection p;
     p.checksum = true;
-    p.gradient.present = true;
+    p.checkers.emplace_back(CheckerKind::gradient);
     return compile_gemm(2, 2, 4, std::vector<std::int8_t>(8, 1), {2, 4}, {}, p);
   }
   const RegisterClass& registers(const std::string& path) const {

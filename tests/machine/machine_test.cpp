@@ -17,14 +17,6 @@ using test::Random;
 
 constexpr std::int64_t kBudget = 10'000'000;
 
-Checker wide_open(Granularity granularity, Gate gate) {
-  Checker c;
-  c.present = true;
-  c.granularity = granularity;
-  c.gate = gate;
-  return c;
-}
-
 // Every combination of protection blocks with bounds that never fire: an idle scheme must change
 // nothing.
 Protection random_protection(Random& random) {
@@ -35,8 +27,9 @@ Protection random_protection(Random& random) {
     return random.chance(50) ? Granularity::layer : Granularity::channel;
   };
   const auto gate = [&] { return p.checksum && random.chance(50) ? Gate::row : Gate::always; };
-  if (random.chance(50)) p.range = wide_open(granularity(), gate());
-  if (random.chance(50)) p.gradient = wide_open(granularity(), gate());
+  for (const CheckerKind kind : {CheckerKind::range, CheckerKind::gradient, CheckerKind::range}) {
+    if (random.chance(50)) p.checkers.emplace_back(kind, gate(), granularity());
+  }
   return p;
 }
 

@@ -210,7 +210,7 @@ TEST(Mixture, BoundsSuppressTheSameInEveryDataflow) {
     const Network network = test::random_network(random, 5);
     Protection p;
     p.checksum = seed % 3 == 0;
-    p.range = test::random_checker(random, network, false);
+    p.checkers = {test::random_checker(random, network, CheckerKind::range, false)};
     const auto image = random.int8s(network.input.elements());
     const int rows = random.between(1, 6);
     const int columns = random.between(1, 6);
@@ -252,7 +252,7 @@ TEST(Mixture, EveryPairOfDataflowsBackToBack) {
           shape = network.layers.back().output;
         }
         Protection p = test::random_scheme(random, network);
-        p.range.present = p.gradient.present = false;
+        p.checkers.clear();
         const ArrayShape array{random.between(1, 24),
                                random.between(1, 24),
                                first,

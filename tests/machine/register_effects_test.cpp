@@ -175,7 +175,7 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   const auto image = random.int8s(kBatch * net.input.elements());
   Program program = compile(net, array, memory(array, banks), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
-  if (p.range.gate == Gate::row || p.gradient.gate == Gate::row) {
+  if (p.gated_from(0)) {
     break_checksums(program);
     const auto open = without_effect(title + ", opened", program, image);
     std::erase_if(none, [&open](const std::string& name) {
@@ -189,11 +189,8 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   return without_effect(title, p, ArrayShape{3, 3, dataflow, overlap});
 }
 
-Checker checker(Granularity granularity, Gate gate, std::int32_t reach) {
-  Checker c;
-  c.present = true;
-  c.granularity = granularity;
-  c.gate = gate;
+Checker checker(CheckerKind kind, Granularity granularity, Gate gate, std::int32_t reach) {
+  Checker c{.kind = kind, .gate = gate, .granularity = granularity};
   for (int layer = 0; layer < 4; ++layer) {
     c.layers.push_back({"gemm", std::vector<Bounds>(granularity == Granularity::layer ? 1 : 4,
                                                     Bounds{-reach, reach})});
@@ -217,7 +214,7 @@ TEST(RegisterEffects, WeightStationary) {
 TEST(RegisterEffects, WeightStationaryGradientBehindTheRowGate) {
   Protection p;
   p.checksum = true;
-  p.gradient = checker(Granularity::layer, Gate::row, 12'000);
+  p.checkers.push_back(checker(CheckerKind::gradient, Granularity::layer, Gate::row, 12'000));
   EXPECT_EQ(without_effect("gradient, row gate, ws", p, Dataflow::ws), Names{});
 }
 
@@ -231,8 +228,8 @@ TEST(RegisterEffects, InputStationary) {
 TEST(RegisterEffects, InputStationaryRangeThenGradientBehindTheRowGate) {
   Protection p;
   p.checksum = true;
-  p.range = checker(Granularity::channel, Gate::row, 10'000);
-  p.gradient = checker(Granularity::channel, Gate::row, 12'000);
+  p.checkers.push_back(checker(CheckerKind::range, Granularity::channel, Gate::row, 10'000));
+  p.checkers.push_back(checker(CheckerKind::gradient, Granularity::channel, Gate::row, 12'000));
   EXPECT_EQ(without_effect("range, then gradient, row gate, is", p, Dataflow::is), Names{});
 }
 
@@ -272,8 +269,8 @@ TEST(RegisterEffects, Mixtures) {
 TEST(RegisterEffects, MixtureRangeThenGradientBehindTheRowGate) {
   Protection p;
   p.checksum = true;
-  p.range = checker(Granularity::channel, Gate::row, 10'000);
-  p.gradient = checker(Granularity::channel, Gate::row, 12'000);
+  p.checkers.push_back(checker(CheckerKind::range, Granularity::channel, Gate::row, 10'000));
+  p.checkers.push_back(checker(CheckerKind::gradient, Granularity::channel, Gate::row, 12'000));
   EXPECT_EQ(without_effect("range, then gradient, row gate, mixture", p, mixture(true, false)),
             Names{});
 }
@@ -290,32 +287,32 @@ TEST(RegisterEffects, Banks) {
 
 TEST(RegisterEffects, Range) {
   Protection p;
-  p.range = checker(Granularity::layer, Gate::always, 10'000);
+  p.checkers.push_back(checker(CheckerKind::range, Granularity::layer, Gate::always, 10'000));
   EXPECT_EQ(without_effect("range-zero, layer bounds", p), Names{});
-  p.range = checker(Granularity::channel, Gate::always, 10'000);
+  p.checkers = {checker(CheckerKind::range, Granularity::channel, Gate::always, 10'000)};
   EXPECT_EQ(without_effect("range-zero, channel bounds", p), Names{});
 }
 
 TEST(RegisterEffects, Gradient) {
   Protection p;
-  p.gradient = checker(Granularity::layer, Gate::always, 12'000);
+  p.checkers.push_back(checker(CheckerKind::gradient, Granularity::layer, Gate::always, 12'000));
   EXPECT_EQ(without_effect("gradient, layer bounds", p), Names{});
-  p.gradient = checker(Granularity::channel, Gate::always, 12'000);
+  p.checkers = {checker(CheckerKind::gradient, Granularity::channel, Gate::always, 12'000)};
   EXPECT_EQ(without_effect("gradient, channel bounds", p), Names{});
 }
 
 TEST(RegisterEffects, GradientBehindTheRowGate) {
   Protection p;
   p.checksum = true;
-  p.gradient = checker(Granularity::layer, Gate::row, 12'000);
+  p.checkers.push_back(checker(CheckerKind::gradient, Granularity::layer, Gate::row, 12'000));
   EXPECT_EQ(without_effect("gradient, row gate", p), Names{});
 }
 
 TEST(RegisterEffects, RangeThenGradientBehindTheRowGate) {
   Protection p;
   p.checksum = true;
-  p.range = checker(Granularity::layer, Gate::row, 10'000);
-  p.gradient = checker(Granularity::layer, Gate::row, 12'000);
+  p.checkers.push_back(checker(CheckerKind::range, Granularity::layer, Gate::row, 10'000));
+  p.checkers.push_back(checker(CheckerKind::gradient, Granularity::layer, Gate::row, 12'000));
   EXPECT_EQ(without_effect("range, then gradient, row gate", p), Names{});
 }
 

@@ -105,10 +105,8 @@ void compare(Totals expected, const Totals& counted) {
   EXPECT_EQ(counted, expected);
 }
 
-Checker layer_checker() {
-  Checker c;
-  c.present = true;
-  return c;
+Checker checker(CheckerKind kind) {
+  return {.kind = kind};
 }
 
 TEST(SiteTotals, Unprotected) {
@@ -222,9 +220,8 @@ TEST(SiteTotals, InputStationaryChecksum) {
 // behind the range checker and `difference` (gradient).
 TEST(SiteTotals, InputStationaryBoundsAChannel) {
   Protection p;
-  p.range = layer_checker();
-  p.range.granularity = Granularity::channel;
-  p.gradient = p.range;
+  p.checkers = {checker(CheckerKind::range), checker(CheckerKind::gradient)};
+  for (Checker& c : p.checkers) c.granularity = Granularity::channel;
   Totals t = input_stationary_by_hand();
   t["resilience.range"] = 2 * 32 + 2 * kStage;
   t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1;
@@ -302,7 +299,7 @@ TEST(SiteTotals, TmrTriplesThePeRegistersOnly) {
 
 TEST(SiteTotals, RangeChecker) {
   Protection p;
-  p.range = layer_checker();
+  p.checkers = {checker(CheckerKind::range)};
   Totals t = by_hand();
   t["resilience.range"] = 2 * 32 + 2 * kStage;   // bounds; latch, result
   t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;  // two words for the tile in each bank; tile_read
@@ -312,8 +309,8 @@ TEST(SiteTotals, RangeChecker) {
 
 TEST(SiteTotals, RangeCheckerWithBoundsAChannel) {
   Protection p;
-  p.range = layer_checker();
-  p.range.granularity = Granularity::channel;
+  p.checkers = {checker(CheckerKind::range)};
+  p.checkers[0].granularity = Granularity::channel;
   Totals t = by_hand();
   t["resilience.range"] = 2 * 2 * 32 + 2 * kStage;
   t["memory.parameter"] += 2 * (2 * 2) * 32 + 2 * 32;  // two words a lane; lane_read grows by two
@@ -323,7 +320,7 @@ TEST(SiteTotals, RangeCheckerWithBoundsAChannel) {
 
 TEST(SiteTotals, GradientChecker) {
   Protection p;
-  p.gradient = layer_checker();
+  p.checkers = {checker(CheckerKind::gradient)};
   Totals t = by_hand();
   t["resilience.gradient"] =
       2 * 32 + 4 * kStage + 2 * 33 + 2 * 1;  // bounds, stages, gradients, out
@@ -356,8 +353,8 @@ TEST(SiteTotals, Checksum) {
 TEST(SiteTotals, GradientCheckerWithRowGate) {
   Protection p;
   p.checksum = true;
-  p.gradient = layer_checker();
-  p.gradient.gate = Gate::row;
+  p.checkers = {checker(CheckerKind::gradient)};
+  p.checkers[0].gate = Gate::row;
   Totals t = with_checksum(by_hand());
   t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1 +
                              3 * 1;  // the flag goes as far as the stage that is gated by it
@@ -370,9 +367,8 @@ TEST(SiteTotals, GradientCheckerWithRowGate) {
 TEST(SiteTotals, RangeCheckerBeforeAGatedGradientChecker) {
   Protection p;
   p.checksum = true;
-  p.range = layer_checker();
-  p.gradient = layer_checker();
-  p.gradient.gate = Gate::row;
+  p.checkers = {checker(CheckerKind::range), checker(CheckerKind::gradient)};
+  p.checkers[1].gate = Gate::row;
   Totals t = with_checksum(by_hand());
   t["resilience.range"] = 2 * 32 + 2 * kStage + 2 * 1;
   t["resilience.gradient"] = 2 * 32 + 4 * kStage + 2 * 33 + 2 * 1 + 3 * 1;

@@ -25,8 +25,9 @@ inline int ceil_log2(int n) {
 
 // Cycles that the resilience unit adds to the drain path.
 inline int unit_latency(const Protection& p, int columns) {
-  return (p.checksum ? ceil_log2(columns) + 1 : 0) + (p.range.present ? 2 : 0) +
-         (p.gradient.present ? 4 : 0);
+  int cycles = p.checksum ? ceil_log2(columns) + 1 : 0;
+  for (const Checker& c : p.checkers) cycles += c.kind == CheckerKind::range ? 2 : 4;
+  return cycles;
 }
 
 // What a mixture is made of: the dataflows of its layers with a product.
@@ -277,8 +278,8 @@ class DmaTiming {
     const bool row_sums = p.checksum && outputs;
     int lane_words = p.checksum && members.is ? 4 : 2;  // a channel has its own sums of biases
     int tile_words = row_sums ? 1 : 0;
-    for (const Checker* c : {&p.range, &p.gradient}) {
-      if (c->present) (c->granularity == Granularity::channel ? lane_words : tile_words) += 2;
+    for (const Checker& c : p.checkers) {
+      (c.granularity == Granularity::channel ? lane_words : tile_words) += 2;
     }
     // A row of weights is as long as any member's.
     const std::int64_t row =

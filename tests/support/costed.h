@@ -24,8 +24,8 @@ inline const Technology& tech() {
 inline Protection with(bool checksum, bool range, bool gradient, bool tmr = false) {
   Protection p;
   p.checksum = checksum;
-  p.range.present = range;
-  p.gradient.present = gradient;
+  if (range) p.checkers.push_back({.kind = CheckerKind::range});
+  if (gradient) p.checkers.push_back({.kind = CheckerKind::gradient});
   p.tmr_pe = tmr;
   return p;
 }

@@ -22,9 +22,9 @@ inline Bounds random_bounds(Random& random) {
 }
 
 // Bounds that suppress a good part of the values of any layer.
-inline Checker random_checker(Random& random, const Network& network, bool checksum) {
-  Checker c;
-  c.present = true;
+inline Checker random_checker(Random& random, const Network& network, CheckerKind kind,
+                              bool checksum) {
+  Checker c{.kind = kind};
   c.granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
   c.gate = checksum && random.chance(50) ? Gate::row : Gate::always;
   for (const Layer& layer : network.layers) {
@@ -41,8 +41,11 @@ inline Protection random_scheme(Random& random, const Network& network) {
   Protection p;
   p.tmr_pe = random.chance(30);
   p.checksum = random.chance(50);
-  if (random.chance(50)) p.range = random_checker(random, network, p.checksum);
-  if (random.chance(50)) p.gradient = random_checker(random, network, p.checksum);
+  const int checkers = random.chance(40) ? 0 : random.between(1, 3);
+  for (int i = 0; i < checkers; ++i) {
+    const CheckerKind kind = random.chance(50) ? CheckerKind::range : CheckerKind::gradient;
+    p.checkers.push_back(random_checker(random, network, kind, p.checksum));
+  }
   return p;
 }
 

@@ -184,7 +184,7 @@ TEST(CostArea, GrowsWithTheArrayAndWithEveryProtection) {
     }
   }
   Protection channel = with(false, false, true);
-  channel.gradient.granularity = Granularity::channel;
+  channel.checkers[0].granularity = Granularity::channel;
   EXPECT_LT(total({4, 4}, with(false, false, true)), total({4, 4}, channel));
 }
 
@@ -199,8 +199,9 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     const ArrayShape array =
         variant.shape(rows, random.between(1, 9), static_cast<std::uint64_t>(seed));
     Protection p = with(random.chance(50), random.chance(50), random.chance(50), random.chance(30));
-    if (random.chance(50)) p.range.granularity = Granularity::channel;
-    if (random.chance(50)) p.gradient.granularity = Granularity::channel;
+    for (Checker& checker : p.checkers) {
+      if (random.chance(50)) checker.granularity = Granularity::channel;
+    }
     const Costed c(compile(network, array, {}, p, "test"));
 
     double total = 0;
@@ -233,8 +234,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     total = 0;
     for (const auto& [block, pj] : c.energy.block_pj) total += pj;
     EXPECT_NEAR(total, c.energy.total_pj, 1e-6 * total);
-    EXPECT_EQ(c.energy.block_pj.contains("resilience"),
-              p.checksum || p.range.present || p.gradient.present);
+    EXPECT_EQ(c.energy.block_pj.contains("resilience"), p.checksum || !p.checkers.empty());
   }
 }
 

@@ -13,12 +13,27 @@ std::int32_t element(const SumVector& sums, int lane, std::int32_t step) {
                                        static_cast<std::uint32_t>(step));
 }
 
-// A checksum flag travels only as far as somebody behind a row gate reads it.
-bool gated(const Program& program, const Checker& checker) {
-  return program.protection.checksum && checker.present && checker.gate == Gate::row;
+std::string path_of(const SumChecker& checker) {
+  return "resilience." + checker.name();
 }
 
 }  // namespace
+
+int latency(const Checker& checker) {
+  return checker.kind == CheckerKind::range ? 2 : 4;
+}
+
+int bounds_stage(const Checker& checker) {
+  return checker.kind == CheckerKind::range ? 1 : 2;
+}
+
+std::unique_ptr<SumChecker> make_checker(RegisterLayout& layout, const Program& program,
+                                         const Sequencer& sequencer, std::size_t index, int word) {
+  if (program.protection.checkers[index].kind == CheckerKind::range) {
+    return std::make_unique<RangeChecker>(layout, program, sequencer, index, word);
+  }
+  return std::make_unique<GradientChecker>(layout, program, sequencer, index, word);
+}
 
 BoundsRegisters::BoundsRegisters(RegisterLayout& layout, const std::string& path,
                                  const Program& program, const Sequencer& sequencer,
@@ -50,16 +65,16 @@ void BoundsRegisters::load(const Cycle& cycle, const SequencerState& s,
 }
 
 RangeChecker::RangeChecker(RegisterLayout& layout, const Program& program,
-                           const Sequencer& sequencer, int word)
-    : sequencer_(&sequencer),
-      gate_(program.protection.range.gate),
-      bounds_(layout, "resilience.range", program, sequencer, program.protection.range.granularity,
-              word),
-      latch_(
-          layout, "resilience.range.latch", program.array.columns,
-          gated(program, program.protection.range) || gated(program, program.protection.gradient)),
-      result_(layout, "resilience.range.result", program.array.columns,
-              gated(program, program.protection.gradient)) {}
+                           const Sequencer& sequencer, std::size_t index, int word)
+    : SumChecker(checker_name(program.protection, index)),
+      sequencer_(&sequencer),
+      gate_(program.protection.checkers[index].gate),
+      bounds_(layout, path_of(*this), program, sequencer,
+              program.protection.checkers[index].granularity, word),
+      latch_(layout, path_of(*this) + ".latch", program.array.columns,
+             program.protection.gated_from(index)),
+      result_(layout, path_of(*this) + ".result", program.array.columns,
+              program.protection.gated_from(index + 1)) {}
 
 void RangeChecker::step(const Cycle& cycle, const SumVector& input,
                         const WeightScratchpad& weights) {
@@ -83,22 +98,22 @@ void RangeChecker::step(const Cycle& cycle, const SumVector& input,
 }
 
 GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
-                                 const Sequencer& sequencer, int word)
-    : sequencer_(&sequencer),
+                                 const Sequencer& sequencer, std::size_t index, int word)
+    : SumChecker(checker_name(program.protection, index)),
+      sequencer_(&sequencer),
       columns_(program.array.columns),
-      gate_(program.protection.gradient.gate),
-      bounds_(layout, "resilience.gradient", program, sequencer,
-              program.protection.gradient.granularity, word),
-      latch_(layout, "resilience.gradient.latch", columns_,
-             gated(program, program.protection.gradient)),
-      difference_(layout, "resilience.gradient.difference", columns_,
-                  gated(program, program.protection.gradient)),
+      gate_(program.protection.checkers[index].gate),
+      bounds_(layout, path_of(*this), program, sequencer,
+              program.protection.checkers[index].granularity, word),
+      latch_(layout, path_of(*this) + ".latch", columns_, program.protection.gated_from(index)),
+      difference_(layout, path_of(*this) + ".difference", columns_,
+                  program.protection.gated_from(index)),
       gradient_(
-          layout.pipe<std::int64_t>("resilience.gradient.difference.gradient[]", {columns_}, 33)),
-      compare_(layout, "resilience.gradient.compare", columns_,
-               gated(program, program.protection.gradient)),
-      out_of_bounds_(layout.pipe<std::uint8_t>("resilience.gradient.compare.out[]", {columns_}, 1)),
-      result_(layout, "resilience.gradient.result", columns_, false) {}
+          layout.pipe<std::int64_t>(path_of(*this) + ".difference.gradient[]", {columns_}, 33)),
+      compare_(layout, path_of(*this) + ".compare", columns_, program.protection.gated_from(index)),
+      out_of_bounds_(layout.pipe<std::uint8_t>(path_of(*this) + ".compare.out[]", {columns_}, 1)),
+      result_(layout, path_of(*this) + ".result", columns_,
+              program.protection.gated_from(index + 1)) {}
 
 void GradientChecker::step(const Cycle& cycle, const SumVector& input,
                            const WeightScratchpad& weights) {

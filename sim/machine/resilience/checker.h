@@ -6,7 +6,10 @@
 //                    outside their bounds (Amarnath et al., IOLTS 2022)              4 stages
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "base/registers.h"
@@ -43,33 +46,43 @@ class BoundsRegisters {
   Held<std::int32_t> low_, high_;
 };
 
+// Cycles from a sum at a checker's input to its output, and the stage, counted from 1, in which it
+// meets its bounds.
+int latency(const Checker& checker);
+int bounds_stage(const Checker& checker);
+
 class SumChecker {
  public:
   virtual ~SumChecker() = default;
   virtual void step(const Cycle& cycle, const SumVector& input,
                     const WeightScratchpad& weights) = 0;
   virtual SumVector output(const std::byte* now) const = 0;
-  virtual int latency() const = 0;
-  virtual const char* name() const = 0;
+  const std::string& name() const { return name_; }  // of the block: "gradient"
 
   void touch() { idle_.touch(); }
   // What the last step suppressed; cleared by every step.
   const std::vector<Suppression>& suppressed() const { return suppressed_; }
 
  protected:
+  explicit SumChecker(std::string name) : name_(std::move(name)) {}
+
   IdleSkip idle_;
   std::vector<Suppression> suppressed_;
+
+ private:
+  std::string name_;
 };
+
+// Checker `index` of the program's scheme. `word`: see BoundsRegisters.
+std::unique_ptr<SumChecker> make_checker(RegisterLayout& layout, const Program& program,
+                                         const Sequencer& sequencer, std::size_t index, int word);
 
 class RangeChecker : public SumChecker {
  public:
   RangeChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-               int word);
+               std::size_t index, int word);
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
-  int latency() const override { return kLatency; }
-  const char* name() const override { return "range_checker"; }
-  static constexpr int kLatency = 2;
 
  private:
   const Sequencer* sequencer_;
@@ -81,12 +94,9 @@ class RangeChecker : public SumChecker {
 class GradientChecker : public SumChecker {
  public:
   GradientChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-                  int word);
+                  std::size_t index, int word);
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
-  int latency() const override { return kLatency; }
-  const char* name() const override { return "gradient_checker"; }
-  static constexpr int kLatency = 4;
 
  private:
   const Sequencer* sequencer_;
