@@ -1,0 +1,93 @@
+// How the list of components is made: a Composer goes through the blocks of a machine as layers of
+// one dataflow use it.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cost/components.h"
+#include "cost/operators.h"
+
+namespace sagitta {
+
+inline constexpr int kWord = 32;     // sums, addresses
+inline constexpr int kElement = 8;   // activations, weights
+inline constexpr int kCounter = 24;  // the sequencer's counters
+
+// Collects the components of one unit.
+class Unit {
+ public:
+  Unit(std::vector<Component>& list, Dataflow member, std::string block, std::string unit)
+      : list_(&list), member_(member), block_(std::move(block)), unit_(std::move(unit)) {}
+
+  void add(const std::string& purpose, const Operator& op, double instances, Event event,
+           double per_event = 1) {
+    if (instances > 0) use(purpose, op, instances, event, per_event);
+  }
+  // The same where some instances, or all, are those of another purpose, and only energy remains.
+  void use(const std::string& purpose, const Operator& op, double instances, Event event,
+           double per_event) {
+    list_->push_back({block_, unit_, purpose, op, instances, event, per_event, member_});
+  }
+
+ private:
+  std::vector<Component>* list_;
+  Dataflow member_;
+  std::string block_;
+  std::string unit_;
+};
+
+class Composer {
+ public:
+  Composer(const Program& program, Dataflow member, const std::vector<RegisterClass>& registers,
+           const Technology& technology)
+      : program_(program),
+        member_(member),
+        registers_(registers),
+        lib_(technology),
+        rows_(program.array.rows),
+        columns_(program.array.columns) {}
+
+  // Once.
+  std::vector<Component> compose();
+
+ private:
+  bool is() const { return member_ == Dataflow::is; }
+  bool ws() const { return member_ == Dataflow::ws; }
+  bool overlap() const { return program_.array.overlap; }
+  bool folds() const { return member_ != Dataflow::os; }
+  // An activation enters the array.
+  Event activation() const { return is() ? Event::lane_feed : Event::row_feed; }
+  // A width that a block declares is read from its declaration. Throws std::logic_error for a
+  // register that there is not.
+  int width(const std::string& path) const;
+  // Operators counted elsewhere, at work a second time: energy without area.
+  static Operator pass(const Operator& a, const Operator& b = {}) {
+    return {a.name + (b.name.empty() ? "" : " and " + b.name) + ", again", 0, a.pj + b.pj};
+  }
+
+  void pes();
+  void sequencer();
+  void positions();
+  void memory();
+  void banks(Unit& a);
+  void dma();
+  void vector_unit();
+  void sharing();
+  // The resilience unit: resilience_components.cpp.
+  void checksum();
+  // `name` of the block.
+  void range(const std::string& name);
+  void gradient(const std::string& name);
+
+  const Program& program_;
+  Dataflow member_;
+  const std::vector<RegisterClass>& registers_;
+  OperatorLibrary lib_;
+  int rows_;
+  int columns_;
+  std::vector<Component> list_;
+};
+
+}  // namespace sagitta

@@ -1,0 +1,62 @@
+// What the resilience unit adds: checksum detector and checkers.
+#include "cost/composer.h"
+
+namespace sagitta {
+
+void Composer::checksum() {
+  Unit c(list_, member_, "resilience", "checksum");
+  const int weight = width(program_.array.only(Dataflow::is) ? "resilience.checksum.pe[].a"
+                                                             : "resilience.checksum.pe[].b");
+  c.add("product", lib_.multiplier(kElement, weight), rows_, Event::row_feed);
+  c.add("accumulate", lib_.adder(kWord), rows_, Event::row_feed);
+  if (overlap() && folds()) {
+    c.add("keep or swap", lib_.mux2(weight), rows_, Event::lane_feed,
+          static_cast<double>(rows_) / columns_);
+  }
+  if (overlap() && !folds()) {
+    c.add("hand over or shift", lib_.mux2(kWord), rows_, Event::row_shift);
+  }
+  if (folds()) {
+    c.add("add a fold", lib_.adder(kWord), 1, Event::feed);
+    c.add(is() ? "first fold" : "preload", is() ? lib_.and_mask(kWord) : lib_.mux2(kWord), 1,
+          Event::feed);
+  } else {
+    c.add("accumulate, shift or preload", lib_.mux2(kWord), 2.0 * rows_, Event::row_feed, 2);
+    c.add("shift path", pass(lib_.mux2(kWord), lib_.mux2(kWord)), rows_, Event::row_shift);
+  }
+  if (is()) {
+    c.add("valid pixels", lib_.and_mask(kElement), columns_, Event::lane_feed);
+    c.add("sum of inputs", lib_.adder(weight), columns_ - 1, Event::lane_feed,
+          (columns_ - 1.0) / columns_);
+    c.add("add the biases", lib_.adder(kWord), 1, Event::vector);
+    c.add("whole or last tile", lib_.mux2(kWord), 1, Event::vector);
+  } else {
+    c.add("weight bank select", lib_.mux2(weight), 1, Event::feed);
+    c.add("no feed", lib_.and_mask(weight), 1, Event::feed);
+  }
+  c.add("valid lanes", lib_.and_mask(kWord), columns_, Event::lane);
+  c.add("row sum", lib_.adder(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  c.add("match", lib_.equality(kWord), 1, Event::vector);
+}
+
+void Composer::range(const std::string& name) {
+  Unit r(list_, member_, "resilience", name);
+  r.add("bounds", lib_.comparator(kWord), 2.0 * columns_, Event::lane, 2);
+  r.add("out and gate", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
+  r.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+}
+
+void Composer::gradient(const std::string& name) {
+  Unit g(list_, member_, "resilience", name);
+  const int bits = width("resilience." + name + ".difference.gradient[]");
+  g.add("difference", lib_.adder(bits), columns_, Event::lane);
+  g.add("bounds", lib_.comparator(bits), 2.0 * columns_, Event::lane, 2);
+  g.add("blame and gate", lib_.and_mask(1), 3.0 * columns_, Event::lane, 3);
+  g.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+  // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
+  // neighbour is lane 0.
+  g.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  g.add("wrap to lane 0", lib_.mux2(1), columns_, Event::lane);
+}
+
+}  // namespace sagitta
