@@ -23,8 +23,9 @@ module sagitta #(
     parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
     parameter int CHECKSUM = 0,
     // The checkers of the resilience unit, in the order in which sums pass them. Bits 1..0: 0 none,
-    // 1 range, 2 gradient; bit 2: bounds of each lane instead of one pair; bit 3: only in rows whose
-    // checksum failed.
+    // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
+    // 0 always, 1 row, 2 layer; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
+    // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold.
     parameter int CHECKER0 = 0,
     parameter int CHECKER1 = 0,
     parameter int CHECKER2 = 0,
@@ -76,24 +77,27 @@ module sagitta #(
       128'(CHECKER3) << 96 | 128'(CHECKER2) << 64 | 128'(CHECKER1) << 32 | 128'(CHECKER0);
   localparam int FIRST_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
   localparam int FIRST_TILE = ONLY_IS != 0 ? 0 : CHECKSUM;
+  function automatic logic has_bounds(input int i);
+    has_bounds = CHECKERS[32*i+:2] == 1 || CHECKERS[32*i+:2] == 2;
+  endfunction
   // Words of the first `count` checkers, in the lane's or the tile's.
   function automatic int words_of(input int count, input logic of_lane);
     words_of = 0;
     for (int i = 0; i < count; i = i + 1)
-      if (CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+2] == of_lane) words_of = words_of + 2;
+      if (has_bounds(i) && CHECKERS[32*i+2] == of_lane) words_of = words_of + 2;
   endfunction
   // Cycles from the bias adder to checker `count`'s input.
   function automatic int cycles_to(input int count);
     cycles_to = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
     for (int i = 0; i < count; i = i + 1)
       cycles_to = cycles_to +
-          (CHECKERS[32*i+:2] == 1 ? 2 : CHECKERS[32*i+:2] == 2 ? 4 : 0);
+          (CHECKERS[32*i+:2] == 0 ? 0 : CHECKERS[32*i+:2] == 2 ? 4 : 2);
   endfunction
   // A checksum flag travels only as far as a checker behind a row gate reads it.
   function automatic int gated_from(input int first);
     gated_from = 0;
     for (int i = first; i < STAGES; i = i + 1)
-      if (CHECKSUM != 0 && CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+3]) gated_from = 1;
+      if (CHECKSUM != 0 && CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+3+:2] != 0) gated_from = 1;
   endfunction
   localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1'b1);
   localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 1'b0);
@@ -105,7 +109,7 @@ module sagitta #(
     int word, cycles;
     waits_of = 96'(scale_wait) << 8;
     for (int i = 0; i < STAGES; i = i + 1)
-      if (CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+2]) begin
+      if (has_bounds(i) && CHECKERS[32*i+2]) begin
         word = FIRST_LANE + words_of(i, 1'b1);
         cycles = cycles_to(i) + (CHECKERS[32*i+:2] == 1 ? 2 : 3);
         waits_of = waits_of | 96'(cycles) << 8 * word | 96'(cycles) << 8 * (word + 1);
@@ -115,7 +119,7 @@ module sagitta #(
 
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
-  logic os, is;
+  logic os, is, loads_layer;
   logic [15:0] transfers_done, column_tile;
   logic [8:0] lanes, positions_read;
   logic [31:0] lane_step;
@@ -181,7 +185,7 @@ module sagitta #(
         .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .os, .is, .lanes, .lane_step, .first_row,
+        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .lanes, .lane_step, .first_row,
         .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
@@ -316,7 +320,9 @@ module sagitta #(
     for (genvar i = 0; i < STAGES; i = i + 1) begin : stage
       localparam int KIND = 32'(CHECKERS[32*i+:2]);
       localparam int CHANNEL = 32'(CHECKERS[32*i+2]);
-      localparam int ROW_GATE = 32'(CHECKERS[32*i+3]);
+      localparam int GATE = 32'(CHECKERS[32*i+3+:2]);
+      localparam int SPIKE = 32'(CHECKERS[32*i+5]);
+      localparam int SUPPRESS = 32'(CHECKERS[32*i+6+:2]);
       // Not every stage has a reader for each.
       // verilator lint_off UNUSEDSIGNAL
       wire in_valid, in_flag, valid, flag;
@@ -331,28 +337,36 @@ module sagitta #(
         assign {in_valid, in_flag} = {stage[i-1].valid, stage[i-1].flag};
         assign {in_address, in_sum} = {stage[i-1].address, stage[i-1].sum};
       end
-      if (KIND == 0) assign words = '0;
+      if (!has_bounds(i)) assign words = '0;
       else if (CHANNEL != 0) assign words = lane_words[(FIRST_LANE+words_of(i, 1'b1))*32+:64];
       else assign words = tile_words[(FIRST_TILE+words_of(i, 1'b0))*32+:64];
       if (KIND == 1) begin : value
         range_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .ROW_GATE(ROW_GATE),
-            .LATCH_FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .GATE(GATE), .CLAMP(SUPPRESS),
+            .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
         ) range (
-            .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
+            .clk, .reset, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
             .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2) begin : neighbours
         gradient_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .ROW_GATE(ROW_GATE),
-            .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .GATE(GATE), .SPIKE(SPIKE),
+            .SUPPRESS(SUPPRESS), .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
         ) gradient (
-            .clk, .reset, .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
+            .clk, .reset, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
             .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)
+        );
+      end else if (KIND == 3) begin : filter
+        median_filter #(
+            .COLUMNS(COLUMNS), .GATE(GATE), .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+        ) median (
+            .clk, .reset, .next_layer(loads_layer), .lanes, .input_valid(in_valid),
+            .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
+            .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else begin : passes
         assign {valid, flag, address, sum} = {in_valid, in_flag, in_address, in_sum};

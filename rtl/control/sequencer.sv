@@ -31,6 +31,7 @@ module sequencer #(
     // The layer's dataflow: output, input or else weight stationary.
     output logic os,
     output logic is,
+    output logic loads_layer,  // between two layers
 
     // The present tile.
     output logic [ 8:0] lanes,
@@ -124,6 +125,7 @@ module sequencer #(
   logic [23:0] tile_y, tile_x, depth, tile_channels;
   logic [31:0] tile_address, tile_output;
   logic [MAP_BITS-1:0] second_map;
+  assign loads_layer = phase == LOAD;
   wire takes_layer = phase == LOAD && next_layer < layers;
   logic [1:0] dataflow;
   layer_registers #(

@@ -1,16 +1,20 @@
-// Replaces a sum by zero when its differences to both neighbouring lanes are out of bounds
-// (Amarnath et al., IOLTS 2022). Neighbours wrap over the lanes in use. Four stages: latch,
-// difference, compare, result.
+// Replaces a sum when its differences to both neighbouring lanes are out of bounds (Amarnath et al.,
+// IOLTS 2022). Neighbours wrap over the lanes in use. Four stages: latch, difference, compare,
+// result.
 module gradient_checker #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
-    parameter int CHANNEL = 0,   // bounds of each lane instead of one pair
-    parameter int ROW_GATE = 0,  // only in rows whose checksum failed
+    parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
+    parameter int GATE = 0,        // as in checker_gate
+    parameter int SPIKE = 0,       // only where the two differences have opposite signs
+    parameter int SUPPRESS = 0,    // by 0: zero, 1: the neighbour before and the bound that was
+                                   // passed, 2: the neighbours' mean, 3: the neighbour before
     parameter int FLAG = 0,        // the checksum flag travels along, up to the last stage
     parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire next_layer,
     input  wire [8:0] lanes,        // in use by the tile
     input  wire is,                 // as in bounds
     input  wire param1,
@@ -26,6 +30,7 @@ module gradient_checker #(
     output wire [31:0] result_address,
     output wire [COLUMNS*32-1:0] result_sum
 );
+  localparam int OUT_BITS = SPIKE != 0 || SUPPRESS == 1 ? 2 : 1;
   wire [COLUMNS*32-1:0] least, most;
   bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
       .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
@@ -39,13 +44,11 @@ module gradient_checker #(
       .in_sum(input_sum), .valid(latched_valid), .flag(latched_flag), .address(latched_address),
       .sum(latched_sum));
 
-  // A lane minus the one before it; before lane 0 comes the last lane in use.
-  logic [31:0] last_sum;
-  always_comb begin
-    last_sum = '0;
-    for (int c = 0; c < COLUMNS; c = c + 1)
-      if (lanes == 9'(c + 1)) last_sum = latched_sum[32*c+:32];
-  end
+  // verilator lint_off UNUSEDSIGNAL
+  wire [COLUMNS*32-1:0] latched_before, latched_after;
+  // verilator lint_on UNUSEDSIGNAL
+  neighbours #(.COLUMNS(COLUMNS)) ring (
+      .lanes, .sum(latched_sum), .previous(latched_before), .following(latched_after));
 
   if (1) begin : difference
     // Named as the site is, which is also the name of this module's instance in the machine.
@@ -61,7 +64,7 @@ module gradient_checker #(
         .in_address(latched_address), .in_sum(latched_sum), .valid, .flag, .address, .sum);
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
       wire [31:0] this_sum = latched_sum[32*c+:32];
-      wire [31:0] previous = c == 0 ? last_sum : latched_sum[32*(c>0?c-1:0)+:32];
+      wire [31:0] previous = latched_before[32*c+:32];
       always_ff @(posedge clk) begin
         if (reset) gradient[33*c+:33] <= '0;
         else if (latched_valid && 9'(c) < lanes)
@@ -71,7 +74,7 @@ module gradient_checker #(
   end
 
   if (1) begin : compare
-    logic [COLUMNS-1:0] out;
+    logic [COLUMNS*OUT_BITS-1:0] out;  // a bit, or below (bit 0) and above (bit 1)
     wire valid;
     wire flag;
     wire [31:0] address;
@@ -80,24 +83,53 @@ module gradient_checker #(
         .clk, .reset, .in_valid(difference.valid), .in_flag(difference.flag),
         .in_address(difference.address), .in_sum(difference.sum), .valid, .flag, .address, .sum);
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-        wire signed [32:0] slope = difference.gradient[33*c+:33];
+      wire signed [32:0] slope = difference.gradient[33*c+:33];
       wire signed [31:0] low = least[32*c+:32];
       wire signed [31:0] high = most[32*c+:32];
+      wire below = slope < 33'(low);
+      wire above = slope > 33'(high);
       always_ff @(posedge clk) begin
-        if (reset) out[c] <= 1'b0;
+        if (reset) out[OUT_BITS*c+:OUT_BITS] <= '0;
         else if (difference.valid && 9'(c) < lanes)
-          out[c] <= slope < 33'(low) || slope > 33'(high);
+          out[OUT_BITS*c+:OUT_BITS] <=
+              OUT_BITS == 2 ? OUT_BITS'({above, below}) : OUT_BITS'(above || below);
       end
     end
   end
 
-  // Two lanes share both differences, so blame needs three.
-  wire open = lanes >= 9'd3 && (ROW_GATE == 0 || compare.flag);
+  wire opens;
+  checker_gate #(.GATE(GATE)) gate (
+      .clk, .reset, .next_layer, .valid(compare.valid), .flag(compare.flag), .opens);
+  wire acts = opens && lanes >= 9'd3;  // two lanes share both differences
+  // verilator lint_off UNUSEDSIGNAL
+  wire [COLUMNS*32-1:0] previous, following;
+  // verilator lint_on UNUSEDSIGNAL
+  neighbours #(.COLUMNS(COLUMNS)) compared_ring (.lanes, .sum(compare.sum), .previous, .following);
   wire [COLUMNS*32-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-    wire out_after = 9'(c + 1) < lanes ? compare.out[c+1<COLUMNS?c+1:0] : compare.out[0];
-    assign passed[32*c+:32] =
-        open && 9'(c) < lanes && compare.out[c] && out_after ? '0 : compare.sum[32*c+:32];
+    wire [OUT_BITS-1:0] out = compare.out[OUT_BITS*c+:OUT_BITS];
+    wire [OUT_BITS-1:0] out_after = 9'(c + 1) < lanes ?
+        compare.out[OUT_BITS*(c+1<COLUMNS?c+1:0)+:OUT_BITS] : compare.out[OUT_BITS-1:0];
+    wire blamed;
+    if (SPIKE != 0) begin : spike
+      assign blamed = (out[1] && out_after[0]) || (out[0] && out_after[1]);
+    end else begin : both
+      assign blamed = out != '0 && out_after != '0;
+    end
+    wire [31:0] replaced;
+    if (SUPPRESS == 1) begin : clamp
+      wire signed [31:0] neighbour = previous[32*c+:32];
+      wire signed [31:0] bound = out[OUT_BITS-1] ? most[32*c+:32] : least[32*c+:32];
+      wire signed [32:0] moved = 33'(neighbour) + 33'(bound);
+      assign replaced = moved[32] == moved[31] ? moved[31:0] : {moved[32], {31{!moved[32]}}};
+    end else if (SUPPRESS == 2) begin : mean
+      wire signed [31:0] x = previous[32*c+:32];
+      wire signed [31:0] y = following[32*c+:32];
+      assign replaced = 32'((33'(x) + 33'(y)) >>> 1);
+    end else begin : hold
+      assign replaced = SUPPRESS == 3 ? previous[32*c+:32] : '0;
+    end
+    assign passed[32*c+:32] = acts && 9'(c) < lanes && blamed ? replaced : compare.sum[32*c+:32];
   end
   sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(compare.valid), .in_flag(compare.flag), .in_address(compare.address),

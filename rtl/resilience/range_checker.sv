@@ -1,15 +1,17 @@
-// Replaces sums outside of [low, high] by zero, the value that means zero before requantisation.
-// Two stages: latch, result.
+// Replaces sums outside of [low, high] by zero, the value that means zero before requantisation, or
+// by the bound that they passed. Two stages: latch, result.
 module range_checker #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
-    parameter int CHANNEL = 0,      // bounds of each lane instead of one pair
-    parameter int ROW_GATE = 0,     // only in rows whose checksum failed
-    parameter int LATCH_FLAG = 0,   // the flag travels as far as the latch
-    parameter int RESULT_FLAG = 0   // ... and on to the next checker
+    parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
+    parameter int GATE = 0,        // as in checker_gate
+    parameter int CLAMP = 0,       // the bound instead of zero
+    parameter int FLAG = 0,        // the checksum flag travels as far as the latch
+    parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire next_layer,
     input  wire [8:0] lanes,        // in use by the tile
     input  wire is,                 // as in bounds
     input  wire param1,
@@ -33,17 +35,23 @@ module range_checker #(
   wire latched_flag;
   wire [31:0] latched_address;
   wire [COLUMNS*32-1:0] latched_sum;
-  sum_stage #(.COLUMNS(COLUMNS), .FLAG(LATCH_FLAG)) latch (
+  sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) latch (
       .clk, .reset, .in_valid(input_valid), .in_flag(input_flag), .in_address(input_address),
       .in_sum(input_sum), .valid(latched_valid), .flag(latched_flag), .address(latched_address),
       .sum(latched_sum));
 
-  wire open = ROW_GATE == 0 || latched_flag;
+  wire opens;
+  checker_gate #(.GATE(GATE)) gate (
+      .clk, .reset, .next_layer, .valid(latched_valid), .flag(latched_flag), .opens);
   wire [COLUMNS*32-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     wire signed [31:0] sum = latched_sum[32*c+:32];
-    wire outside = sum < signed'(least[32*c+:32]) || sum > signed'(most[32*c+:32]);
-    assign passed[32*c+:32] = open && 9'(c) < lanes && outside ? '0 : sum;
+    wire signed [31:0] low = least[32*c+:32];
+    wire signed [31:0] high = most[32*c+:32];
+    wire below = sum < low;
+    wire outside = below || sum > high;
+    wire [31:0] replaced = CLAMP == 0 ? '0 : below ? low : high;
+    assign passed[32*c+:32] = opens && 9'(c) < lanes && outside ? replaced : sum;
   end
   sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(latched_valid), .in_flag(latched_flag), .in_address(latched_address),

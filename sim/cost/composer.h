@@ -78,8 +78,9 @@ class Composer {
   // The resilience unit: resilience_components.cpp.
   void checksum();
   // `name` of the block.
-  void range(const std::string& name);
-  void gradient(const std::string& name);
+  void range(const Checker& checker, const std::string& name);
+  void gradient(const Checker& checker, const std::string& name);
+  void median(const std::string& name);
 
   const Program& program_;
   Dataflow member_;

@@ -39,24 +39,53 @@ void Composer::checksum() {
   c.add("match", lib_.equality(kWord), 1, Event::vector);
 }
 
-void Composer::range(const std::string& name) {
+void Composer::range(const Checker& checker, const std::string& name) {
   Unit r(list_, member_, "resilience", name);
   r.add("bounds", lib_.comparator(kWord), 2.0 * columns_, Event::lane, 2);
   r.add("out and gate", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
-  r.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+  if (checker.suppress == Suppress::clamp) {
+    r.add("clamp", lib_.mux2(kWord), 2.0 * columns_, Event::lane, 2);
+  } else {
+    r.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+  }
 }
 
-void Composer::gradient(const std::string& name) {
+void Composer::gradient(const Checker& checker, const std::string& name) {
   Unit g(list_, member_, "resilience", name);
   const int bits = width("resilience." + name + ".difference.gradient[]");
+  const int sides = width("resilience." + name + ".compare.out[]");
   g.add("difference", lib_.adder(bits), columns_, Event::lane);
   g.add("bounds", lib_.comparator(bits), 2.0 * columns_, Event::lane, 2);
   g.add("blame and gate", lib_.and_mask(1), 3.0 * columns_, Event::lane, 3);
-  g.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+  if (checker.spike) g.add("opposite signs", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
   // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
   // neighbour is lane 0.
   g.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
-  g.add("wrap to lane 0", lib_.mux2(1), columns_, Event::lane);
+  g.add("wrap to lane 0", lib_.mux2(sides), columns_, Event::lane);
+  if (checker.suppress == Suppress::zero) {
+    g.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+    return;
+  }
+  // The neighbours once more, two stages later.
+  g.add("neighbour before lane 0", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  g.add("suppress", lib_.mux2(kWord), columns_, Event::lane);
+  if (checker.suppress == Suppress::mean) {
+    g.add("neighbour after the last lane", lib_.mux2(kWord), columns_, Event::lane);
+    g.add("mean", lib_.adder(kWord + 1), columns_, Event::lane);
+  } else if (checker.suppress == Suppress::clamp) {
+    g.add("bound passed", lib_.mux2(kWord), columns_, Event::lane);
+    g.add("neighbour and bound", lib_.adder(kWord + 1), columns_, Event::lane);
+    g.add("saturate", lib_.mux2(kWord), columns_, Event::lane);
+  }
+}
+
+void Composer::median(const std::string& name) {
+  Unit m(list_, member_, "resilience", name);
+  m.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  m.add("wrap to lane 0", lib_.mux2(kWord), columns_, Event::lane);
+  m.add("order", lib_.comparator(kWord), 3.0 * columns_, Event::lane, 3);
+  m.add("least, most and median", lib_.mux2(kWord), 4.0 * columns_, Event::lane, 4);
+  m.add("gate", lib_.mux2(kWord), columns_, Event::lane);
 }
 
 }  // namespace sagitta

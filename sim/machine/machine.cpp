@@ -42,7 +42,7 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   int before = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
   for (const Checker& c : p.checkers) {
-    if (c.granularity == Granularity::channel) {
+    if (c.has_bounds() && c.granularity == Granularity::channel) {
       waits.insert(waits.end(), 2, before + 1 + bounds_stage(c));  // behind the bias adder
     }
     before += latency(c);
@@ -82,7 +82,7 @@ Machine::Machine(const Program& program, DataPath data_path)
           const bool lanes = protection.checkers[i].granularity == Granularity::channel;
           int& word = lanes ? lane_word : tile_word;
           checkers.push_back(make_checker(layout_, program, sequencer_, i, word));
-          word += 2;
+          if (protection.checkers[i].has_bounds()) word += 2;
         }
         return checkers;
       }()),

@@ -122,6 +122,7 @@ ParameterFormat format_of(const Protection& p, const ArrayShape& array) {
   if (p.checksum && array.has(Dataflow::is)) f.lane_words += 2;
   if (p.checksum && !array.only(Dataflow::is)) f.tile_words += 1;
   for (const Checker& c : p.checkers) {
+    if (!c.has_bounds()) continue;
     (c.granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
   }
   return f;

@@ -63,7 +63,7 @@ class Image {
   template <typename BoundsOf>
   void bounds(Granularity granularity, const BoundsOf& of) {
     for (const Checker& c : protection_.checkers) {
-      if (c.granularity != granularity) continue;
+      if (!c.has_bounds() || c.granularity != granularity) continue;
       const Bounds b = of(c);
       word(static_cast<std::uint32_t>(b.low));
       word(static_cast<std::uint32_t>(b.high));

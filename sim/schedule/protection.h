@@ -10,8 +10,9 @@
 
 namespace sagitta {
 
-// When a checker may suppress: always, or only in GEMM rows whose checksum failed.
-enum class Gate : std::uint8_t { always, row };
+// When a checker may suppress: always; only in GEMM rows whose checksum failed; or from the first
+// such row of a layer to the layer's end.
+enum class Gate : std::uint8_t { always, row, layer };
 // Bounds shared by a layer (one register pair), or one pair a lane, reloaded each column tile.
 enum class Granularity : std::uint8_t { layer, channel };
 
@@ -28,15 +29,24 @@ struct LayerBounds {
   bool operator==(const LayerBounds&) const = default;
 };
 
-// What a checker holds against its bounds: a sum, or its differences to its neighbours, of which
-// both must be outside.
-enum class CheckerKind : std::uint8_t { range, gradient };
+// What a checker holds against its bounds: a sum (range), or its differences to its neighbours, of
+// which both must be outside (gradient). A median filter has no bounds: it acts on every sum.
+// Neighbours are those in the vector: channels of a pixel, input stationary pixels of a channel.
+enum class CheckerKind : std::uint8_t { range, gradient, median };
+// What takes the place of a suppressed sum: zero; the bound that it passed (clamp; of a gradient
+// the neighbour before it and the bound); the mean of its neighbours, rounded down; or the
+// neighbour before it (hold). The last two are a gradient checker's only.
+enum class Suppress : std::uint8_t { zero, clamp, mean, hold };
 
 struct Checker {
   CheckerKind kind = CheckerKind::range;
   Gate gate = Gate::always;
   Granularity granularity = Granularity::layer;
+  bool spike = false;  // gradient: only where the two differences have opposite signs
+  Suppress suppress = Suppress::zero;
   std::vector<LayerBounds> layers{};  // of each gemm layer, in order; a missing one passes all
+
+  bool has_bounds() const { return kind != CheckerKind::median; }
   bool operator==(const Checker&) const = default;
 };
 
@@ -51,7 +61,7 @@ struct Protection {
   bool gated_from(std::size_t first) const {
     return checksum && first < checkers.size() &&
            std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),
-                       [](const Checker& c) { return c.gate == Gate::row; });
+                       [](const Checker& c) { return c.gate != Gate::always; });
   }
 };
 
@@ -61,7 +71,9 @@ inline std::string checker_name(const Protection& protection, std::size_t index)
   const Checker& checker = protection.checkers[index];
   const auto before = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(index),
                                     [&](const Checker& c) { return c.kind == checker.kind; });
-  const std::string kind = checker.kind == CheckerKind::range ? "range" : "gradient";
+  const std::string kind = checker.kind == CheckerKind::range      ? "range"
+                           : checker.kind == CheckerKind::gradient ? "gradient"
+                                                                   : "median";
   return before == 0 ? kind : kind + "_" + std::to_string(before + 1);
 }
 

@@ -60,6 +60,7 @@ const Alias kAliases[] = {
     {R"(^(resilience\.gradient\w*\.(difference|compare))\.(sum|address|valid|flag))",
      "$1.stage.$3"},
     {R"(^(resilience\.(?:range|gradient)\w*)\.(low|high))", "$1.bounds.$2"},
+    {R"(^(resilience\.(?:range|gradient|median)\w*)\.open)", "$1.gate.sticky.open"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.
@@ -75,10 +76,11 @@ std::string with_stage(const std::string& path, const Protection& protection) {
   for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
     const std::string block = "resilience." + checker_name(protection, i) + ".";
     if (!path.starts_with(block)) continue;
-    const bool range = protection.checkers[i].kind == CheckerKind::range;
-    return fmt::format("resilience.stage[{}].{}.", i,
-                       range ? "value.range" : "neighbours.gradient") +
-           path.substr(block.size());
+    const CheckerKind kind = protection.checkers[i].kind;
+    const char* module = kind == CheckerKind::range      ? "value.range"
+                         : kind == CheckerKind::gradient ? "neighbours.gradient"
+                                                         : "filter.median";
+    return fmt::format("resilience.stage[{}].{}.", i, module) + path.substr(block.size());
   }
   return path;
 }

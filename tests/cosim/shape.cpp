@@ -15,6 +15,7 @@ namespace {
 
 void draw_bounds(test::Random& random, const Network& network, Protection& protection) {
   for (Checker& checker : protection.checkers) {
+    if (!checker.has_bounds()) continue;
     checker.layers.clear();
     for (const Layer& layer : network.layers) {
       if (layer.kind != LayerKind::gemm) continue;
@@ -28,11 +29,18 @@ void draw_bounds(test::Random& random, const Network& network, Protection& prote
 
 // As the RTL's parameters CHECKER0 and up say it (rtl/sagitta.sv).
 std::optional<Checker> checker_from(int code) {
-  const int kind = code & 3;
-  if (kind == 0) return std::nullopt;
-  return Checker{.kind = kind == 1 ? CheckerKind::range : CheckerKind::gradient,
-                 .gate = (code & 8) != 0 ? Gate::row : Gate::always,
-                 .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer};
+  constexpr CheckerKind kKinds[] = {CheckerKind::range, CheckerKind::gradient, CheckerKind::median};
+  constexpr Suppress kSuppress[] = {Suppress::zero, Suppress::clamp, Suppress::mean,
+                                    Suppress::hold};
+  if ((code & 3) == 0) return std::nullopt;
+  const int gate = code >> 3 & 3;
+  return Checker{.kind = kKinds[(code & 3) - 1],
+                 .gate = gate == 0   ? Gate::always
+                         : gate == 1 ? Gate::row
+                                     : Gate::layer,
+                 .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer,
+                 .spike = (code & 32) != 0,
+                 .suppress = kSuppress[code >> 6 & 3]};
 }
 
 Case random_product(const Shape& shape, const MemoryShape& memory, test::Random& random) {

@@ -1,5 +1,8 @@
 // The range and gradient checkers against their definitions, computed directly on the layers' sums.
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -23,28 +26,71 @@ bool outside(std::int64_t value, const Bounds& b) {
   return value < b.low || value > b.high;
 }
 
-std::vector<bool> range_blames(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
-                               int first_column) {
-  std::vector<bool> blame;
+// One row of one column tile through one checker: what takes the place of each sum that it blames.
+using Replaced = std::vector<std::optional<std::int64_t>>;
+
+Replaced by_range(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
+                  int first_column) {
+  Replaced r(y.size());
   for (std::size_t i = 0; i < y.size(); ++i) {
-    blame.push_back(outside(y[i], bounds_at(c, gemm, first_column + static_cast<int>(i))));
+    const Bounds b = bounds_at(c, gemm, first_column + static_cast<int>(i));
+    if (!outside(y[i], b)) continue;
+    r[i] = c.suppress == Suppress::zero ? 0 : y[i] < b.low ? b.low : b.high;
   }
-  return blame;
+  return r;
 }
 
-// One row of one column tile, after Amarnath et al.: G_i = y_i - y_{i-1}, circular over the tile's
-// lanes; y_j is suppressed when G_j and G_{j+1} are both out of bounds.
-std::vector<bool> gradient_blames(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
-                                  int first_column) {
+// After Amarnath et al.: G_i = y_i - y_{i-1}, circular over the tile's lanes; y_j is suppressed
+// when G_j and G_{j+1} are both out of bounds, or where the scheme says so on opposite sides.
+Replaced by_gradient(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
+                     int first_column) {
   const std::size_t n = y.size();
-  std::vector<bool> blame(n, false);
-  if (n < 3) return blame;
-  const auto out = [&](std::size_t i) {
-    return outside(std::int64_t{y[i]} - y[(i + n - 1) % n],
-                   bounds_at(c, gemm, first_column + static_cast<int>(i)));
+  Replaced r(n);
+  if (n < 3) return r;
+  const auto bounds = [&](std::size_t i) {
+    return bounds_at(c, gemm, first_column + static_cast<int>(i));
   };
-  for (std::size_t j = 0; j < n; ++j) blame[j] = out(j) && out((j + 1) % n);
-  return blame;
+  const auto side = [&](std::size_t i) {  // -1, 0 or 1
+    const std::int64_t gradient = std::int64_t{y[i]} - y[(i + n - 1) % n];
+    return gradient > bounds(i).high ? 1 : gradient < bounds(i).low ? -1 : 0;
+  };
+  for (std::size_t j = 0; j < n; ++j) {
+    const int rise = side(j), fall = side((j + 1) % n);
+    if (c.spike ? rise * fall != -1 : rise * fall == 0) continue;
+    const std::int64_t before = y[(j + n - 1) % n], after = y[(j + 1) % n];
+    switch (c.suppress) {
+      case Suppress::zero:
+        r[j] = 0;
+        break;
+      case Suppress::hold:
+        r[j] = before;
+        break;
+      case Suppress::mean:
+        r[j] = static_cast<std::int64_t>(std::floor(static_cast<double>(before + after) / 2));
+        break;
+      case Suppress::clamp:
+        r[j] = std::clamp<std::int64_t>(before + (rise > 0 ? bounds(j).high : bounds(j).low),
+                                        INT32_MIN, INT32_MAX);
+    }
+  }
+  return r;
+}
+
+Replaced by_median(const std::vector<std::int32_t>& y) {
+  const std::size_t n = y.size();
+  Replaced r(n);
+  for (std::size_t j = 0; j < n && n >= 3; ++j) {
+    std::array<std::int32_t, 3> window{y[(j + n - 1) % n], y[j], y[(j + 1) % n]};
+    std::sort(window.begin(), window.end());
+    if (window[1] != y[j]) r[j] = window[1];
+  }
+  return r;
+}
+
+Replaced by(const Checker& c, const std::vector<std::int32_t>& y, int gemm, int first_column) {
+  if (c.kind == CheckerKind::range) return by_range(y, c, gemm, first_column);
+  if (c.kind == CheckerKind::gradient) return by_gradient(y, c, gemm, first_column);
+  return by_median(y);
 }
 
 // Suppresses in place, checker by checker.
@@ -59,21 +105,18 @@ void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int c
       const auto at = sums.begin() + m * columns + first;
       std::vector<std::int32_t> y(at, at + valid);
       const auto open = [&](const Checker& c) {
-        return c.gate == Gate::always ||
-               (flagged != nullptr &&
-                (*flagged)[static_cast<std::size_t>(first / lanes * rows + m)]);
-      };
-      const auto suppress = [&](std::size_t i) {
-        log.emplace_back(layer, m * columns + first + static_cast<int>(i), y[i]);
-        y[i] = 0;
+        if (c.gate == Gate::always) return true;
+        if (flagged == nullptr) return false;
+        const auto row = flagged->begin() + first / lanes * rows + m;  // in the order of draining
+        return c.gate == Gate::row ? *row : std::find(flagged->begin(), row + 1, true) != row + 1;
       };
       for (const Checker& c : p.checkers) {
         if (!open(c)) continue;
-        const std::vector<bool> blame = c.kind == CheckerKind::range
-                                            ? range_blames(y, c, gemm, first)
-                                            : gradient_blames(y, c, gemm, first);
+        const Replaced replaced = by(c, y, gemm, first);
         for (std::size_t i = 0; i < y.size(); ++i) {
-          if (blame[i]) suppress(i);
+          if (!replaced[i]) continue;
+          log.emplace_back(layer, m * columns + first + static_cast<int>(i), y[i]);
+          y[i] = static_cast<std::int32_t>(*replaced[i]);
         }
       }
       std::copy(y.begin(), y.end(), at);
@@ -167,13 +210,18 @@ TEST(Checkers, AChainOfAnyLengthSuppressesWhatTheFormulaSays) {
   using enum CheckerKind;
   EXPECT_GT(compare_networks(35'000, {gradient, range, gradient, range}), 5000U);
 }
+TEST(Checkers, MedianFilterReplacesWhatTheFormulaSays) {
+  EXPECT_GT(compare_networks(45'000, {CheckerKind::median}), 3000U);
+}
 
 // Values just inside and just outside of each bound, by hand.
 TEST(Checkers, GradientByHand) {
   Checker c{.kind = CheckerKind::gradient};
   c.layers = {{"gemm", {Bounds{-10, 10}}}};
   const auto blames = [&](const std::vector<std::int32_t>& y) {
-    return gradient_blames(y, c, 0, 0);
+    std::vector<bool> blamed;
+    for (const auto& replaced : by_gradient(y, c, 0, 0)) blamed.push_back(replaced.has_value());
+    return blamed;
   };
   using Bits = std::vector<bool>;
   EXPECT_EQ(blames({0, 11, 0, 0}), (Bits{false, true, false, false}));
@@ -184,15 +232,19 @@ TEST(Checkers, GradientByHand) {
   EXPECT_EQ(blames({11, 0, 0, 0}), (Bits{true, false, false, false}))
       << "lane 0 and the last are neighbours";
   EXPECT_EQ(blames({11, 0}), (Bits{false, false})) << "two lanes share both differences";
+  c.spike = true;
+  EXPECT_EQ(blames({0, 11, 0, 0}), (Bits{false, true, false, false}));
+  EXPECT_EQ(blames({0, -11, 0, 0}), (Bits{false, true, false, false}));
+  EXPECT_EQ(blames({0, 11, 22, 0}), (Bits{false, false, true, false})) << "a step is no spike";
 }
 
-// A row of sums `y` through one checker with bounds `b`, on the machine: 1 x 1 times 1 x N.
-std::vector<std::int32_t> through(bool gradient, const std::vector<std::int8_t>& y,
+// A row of sums `y` through one checker, on the machine: 1 x 1 times 1 x N.
+std::vector<std::int32_t> through(Checker checker, const std::vector<std::int8_t>& y,
                                   const Bounds& b) {
   const int n = static_cast<int>(y.size());
   Protection p;
-  p.checkers.emplace_back(gradient ? CheckerKind::gradient : CheckerKind::range).layers = {
-      {"gemm", {b}}};
+  checker.layers = {{"gemm", {b}}};
+  p.checkers = {checker};
   const Program program = compile_gemm(1, 1, n, y, {1, n}, {}, p);
   const std::int8_t one = 1;
   Machine machine(program);
@@ -204,11 +256,32 @@ std::vector<std::int32_t> through(bool gradient, const std::vector<std::int8_t>&
 // What equals a bound is within it.
 TEST(Checkers, BoundsAreInclusive) {
   using Sums = std::vector<std::int32_t>;
-  EXPECT_EQ(through(false, {10, 11, -10, -11}, {-10, 10}), (Sums{10, 0, -10, 0}));
-  EXPECT_EQ(through(true, {0, 10, 0, 0}, {-5, 10}), (Sums{0, 10, 0, 0})) << "rise within";
-  EXPECT_EQ(through(true, {0, 11, 0, 0}, {-5, 10}), (Sums{0, 0, 0, 0}));
-  EXPECT_EQ(through(true, {0, 10, 0, 0}, {-10, 5}), (Sums{0, 10, 0, 0})) << "fall within";
-  EXPECT_EQ(through(true, {0, 11, 0, 0}, {-10, 5}), (Sums{0, 0, 0, 0}));
+  EXPECT_EQ(through({.kind = CheckerKind::range}, {10, 11, -10, -11}, {-10, 10}),
+            (Sums{10, 0, -10, 0}));
+  EXPECT_EQ(through({.kind = CheckerKind::gradient}, {0, 10, 0, 0}, {-5, 10}), (Sums{0, 10, 0, 0}))
+      << "rise within";
+  EXPECT_EQ(through({.kind = CheckerKind::gradient}, {0, 11, 0, 0}, {-5, 10}), (Sums{0, 0, 0, 0}));
+  EXPECT_EQ(through({.kind = CheckerKind::gradient}, {0, 10, 0, 0}, {-10, 5}), (Sums{0, 10, 0, 0}))
+      << "fall within";
+  EXPECT_EQ(through({.kind = CheckerKind::gradient}, {0, 11, 0, 0}, {-10, 5}), (Sums{0, 0, 0, 0}));
+}
+
+// What takes the place of 100 between 6 and 3, by hand.
+TEST(Checkers, ReplacementsByHand) {
+  using Sums = std::vector<std::int32_t>;
+  const std::vector<std::int8_t> y{6, 100, 3, 3};
+  const auto with = [](CheckerKind kind, Suppress suppress) {
+    return Checker{.kind = kind, .suppress = suppress};
+  };
+  const Bounds b{-10, 20};
+  using enum CheckerKind;
+  EXPECT_EQ(through(with(range, Suppress::zero), y, b), (Sums{6, 0, 3, 3}));
+  EXPECT_EQ(through(with(range, Suppress::clamp), y, b), (Sums{6, 20, 3, 3}));
+  EXPECT_EQ(through(with(gradient, Suppress::zero), y, b), (Sums{6, 0, 3, 3}));
+  EXPECT_EQ(through(with(gradient, Suppress::clamp), y, b), (Sums{6, 26, 3, 3})) << "6 + 20";
+  EXPECT_EQ(through(with(gradient, Suppress::mean), y, b), (Sums{6, 4, 3, 3})) << "4.5, down";
+  EXPECT_EQ(through(with(gradient, Suppress::hold), y, b), (Sums{6, 6, 3, 3}));
+  EXPECT_EQ(through({.kind = median}, y, b), (Sums{6, 6, 3, 3})) << "3, 6, 100; 6, 100, 3; ...";
 }
 
 // No scheme may change a clean run while its bounds hold everything and its gate stays shut.
@@ -249,8 +322,10 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
     Protection p;
     p.checksum = true;
     const auto granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
-    if (random.chance(50)) p.checkers.emplace_back(CheckerKind::range, Gate::row, granularity);
-    p.checkers.emplace_back(CheckerKind::gradient, Gate::row, granularity);
+    const auto gate = [&] { return random.chance(70) ? Gate::row : Gate::layer; };
+    if (random.chance(50)) p.checkers.emplace_back(CheckerKind::range, gate(), granularity);
+    p.checkers.emplace_back(CheckerKind::gradient, gate(), granularity);
+    if (random.chance(30)) p.checkers.emplace_back(CheckerKind::median, gate());
     const int m = random.between(1, 8), k = random.between(1, 6), n = random.between(3, 9);
     const auto narrow = [&] {
       return Bounds{-random.between(0, 30'000), random.between(0, 30'000)};

@@ -26,7 +26,7 @@ inline int ceil_log2(int n) {
 // Cycles that the resilience unit adds to the drain path.
 inline int unit_latency(const Protection& p, int columns) {
   int cycles = p.checksum ? ceil_log2(columns) + 1 : 0;
-  for (const Checker& c : p.checkers) cycles += c.kind == CheckerKind::range ? 2 : 4;
+  for (const Checker& c : p.checkers) cycles += c.kind == CheckerKind::gradient ? 4 : 2;
   return cycles;
 }
 
@@ -279,6 +279,7 @@ class DmaTiming {
     int lane_words = p.checksum && members.is ? 4 : 2;  // a channel has its own sums of biases
     int tile_words = row_sums ? 1 : 0;
     for (const Checker& c : p.checkers) {
+      if (c.kind == CheckerKind::median) continue;
       (c.granularity == Granularity::channel ? lane_words : tile_words) += 2;
     }
     // A row of weights is as long as any member's.

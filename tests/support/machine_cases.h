@@ -26,7 +26,14 @@ inline Checker random_checker(Random& random, const Network& network, CheckerKin
                               bool checksum) {
   Checker c{.kind = kind};
   c.granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
-  c.gate = checksum && random.chance(50) ? Gate::row : Gate::always;
+  if (checksum && random.chance(60)) c.gate = random.chance(60) ? Gate::row : Gate::layer;
+  if (kind == CheckerKind::median) return c;
+  c.spike = kind == CheckerKind::gradient && random.chance(50);
+  if (kind == CheckerKind::range) c.suppress = random.chance(50) ? Suppress::zero : Suppress::clamp;
+  if (kind == CheckerKind::gradient) {
+    constexpr Suppress kAll[] = {Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
+    c.suppress = kAll[random.between(0, 3)];
+  }
   for (const Layer& layer : network.layers) {
     if (layer.kind != LayerKind::gemm) continue;
     LayerBounds b{layer.name, {}};
@@ -43,7 +50,9 @@ inline Protection random_scheme(Random& random, const Network& network) {
   p.checksum = random.chance(50);
   const int checkers = random.chance(40) ? 0 : random.between(1, 3);
   for (int i = 0; i < checkers; ++i) {
-    const CheckerKind kind = random.chance(50) ? CheckerKind::range : CheckerKind::gradient;
+    constexpr CheckerKind kKinds[] = {CheckerKind::range, CheckerKind::gradient,
+                                      CheckerKind::median};
+    const CheckerKind kind = kKinds[random.between(0, 2)];
     p.checkers.push_back(random_checker(random, network, kind, p.checksum));
   }
   return p;

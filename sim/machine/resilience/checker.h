@@ -1,15 +1,18 @@
 // The checkers of the resilience unit: they look at a row of sums on the drain path and replace
-// suspicious ones by zero, the value that means zero before requantisation.
+// suspicious ones, by zero, the value that means zero before requantisation, or as their scheme
+// says (schedule/protection.h).
 //
 //   RangeChecker     a sum outside its bounds                                       2 stages
 //   GradientChecker  a sum whose two differences to its neighbouring lanes are both
 //                    outside their bounds (Amarnath et al., IOLTS 2022)              4 stages
+//   MedianFilter     every sum, by the median of itself and its neighbouring lanes   2 stages
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/registers.h"
@@ -33,9 +36,9 @@ class BoundsRegisters {
   // `word`: index of `low` within the lane's or the tile's parameter words.
   BoundsRegisters(RegisterLayout& layout, const std::string& path, const Program& program,
                   const Sequencer& sequencer, Granularity granularity, int word);
-  bool outside(const Cycle& cycle, int lane, std::int64_t value) const {
+  Bounds of(const Cycle& cycle, int lane) const {
     const int i = low_.count > 1 ? lane : 0;
-    return value < low_.at(cycle)[i] || value > high_.at(cycle)[i];
+    return {low_.at(cycle)[i], high_.at(cycle)[i]};
   }
   void load(const Cycle& cycle, const SequencerState& s, const WeightScratchpad& weights) const;
 
@@ -44,6 +47,23 @@ class BoundsRegisters {
   Granularity granularity_;
   int word_;
   Held<std::int32_t> low_, high_;
+};
+
+// Whether a checker may act. A gate of the layer has a register, which a flagged row sets and the
+// next layer clears.
+class CheckerGate {
+ public:
+  CheckerGate(RegisterLayout& layout, const std::string& path, Gate gate);
+  bool open(const Cycle& cycle, const SumVector& sums) const {
+    return gate_ == Gate::always || sums.flagged ||
+           (gate_ == Gate::layer && *open_.now(cycle) != 0);
+  }
+  // `sums`: what the checker decides on in this cycle.
+  void step(const Cycle& cycle, const SequencerState& s, const SumVector& sums) const;
+
+ private:
+  Gate gate_;
+  Pipe<std::uint8_t> open_;
 };
 
 // Cycles from a sum at a checker's input to its output, and the stage, counted from 1, in which it
@@ -65,6 +85,8 @@ class SumChecker {
 
  protected:
   explicit SumChecker(std::string name) : name_(std::move(name)) {}
+  // Notes that `lane` of `sums` is replaced.
+  void suppress(const SumVector& sums, int lane, std::int32_t lane_step);
 
   IdleSkip idle_;
   std::vector<Suppression> suppressed_;
@@ -86,7 +108,8 @@ class RangeChecker : public SumChecker {
 
  private:
   const Sequencer* sequencer_;
-  Gate gate_;
+  bool clamps_;
+  CheckerGate gate_;
   BoundsRegisters bounds_;
   SumStage latch_, result_;
 };
@@ -99,9 +122,17 @@ class GradientChecker : public SumChecker {
   SumVector output(const std::byte* now) const override { return result_.view(now); }
 
  private:
+  void step_result(const Cycle& cycle, const SumVector& compared, int lanes,
+                   std::int32_t lane_step);
+  bool blamed(std::uint8_t out, std::uint8_t out_after) const;
+  std::int32_t replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
+                           const Bounds& bounds) const;
+
   const Sequencer* sequencer_;
   int columns_;
-  Gate gate_;
+  Checker scheme_;
+  bool directed_;  // `out` tells below (bit 0) from above (bit 1), and is not one bit
+  CheckerGate gate_;
   BoundsRegisters bounds_;
   SumStage latch_;
   SumStage difference_;
@@ -109,6 +140,19 @@ class GradientChecker : public SumChecker {
   SumStage compare_;
   Pipe<std::uint8_t> out_of_bounds_;
   SumStage result_;
+};
+
+class MedianFilter : public SumChecker {
+ public:
+  MedianFilter(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
+               std::size_t index);
+  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
+  SumVector output(const std::byte* now) const override { return result_.view(now); }
+
+ private:
+  const Sequencer* sequencer_;
+  CheckerGate gate_;
+  SumStage latch_, result_;
 };
 
 }  // namespace sagitta
