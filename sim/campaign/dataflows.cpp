@@ -19,14 +19,12 @@ void check_layer(const Experiment& experiment, const std::string& where, const s
   for (const Layer& layer : network.layers) {
     if (layer.kind == LayerKind::gemm) known.push_back(layer.name);
   }
-  std::string remedy = "name convolutions and dense layers";
-  if (!known.empty()) remedy = "did you mean \"" + nearest(name, known) + "\"? " + remedy;
   throw InputError(origin_of(where, experiment.overridden, experiment.file), where,
                    found == network.layers.end()
                        ? what + " has no layer " + show_json(name)
                        : show_json(name) + " is a layer of kind " + to_string(found->kind) +
                              ", which has no dataflow",
-                   remedy);
+                   suggest(name, known, "convolutions and dense layers"));
 }
 
 }  // namespace

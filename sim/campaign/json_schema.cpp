@@ -175,7 +175,8 @@ SchemaViolation unknown_value(const json& value, const Nodes& nodes) {
   }
   const std::string word = value.is_string() ? value.get<std::string>() : value.dump();
   std::string remedy = "write " + join(shown, " or ");
-  if (known.size() > 1) remedy = "did you mean \"" + nearest(word, known) + "\"? " + remedy;
+  const std::string meant = nearest(word, known);
+  if (known.size() > 1 && !meant.empty()) remedy = "did you mean \"" + meant + "\"? " + remedy;
   return {"", show_json(value) + " is not known here", remedy};
 }
 
@@ -191,8 +192,10 @@ SchemaViolation unknown_key(const json& object, const Nodes& nodes) {
   for (const auto& [name, unused] : object.items()) {
     if (word.empty() && name != "$schema" && !contains(known, name)) word = name;
   }
-  return {word, "this key is unknown",
-          "did you mean \"" + nearest(word, known) + "\"? The keys are " + join(known, " and ")};
+  const std::string meant = nearest(word, known);
+  std::string remedy = "the keys are " + join(known, " and ");
+  if (!meant.empty()) remedy = "did you mean \"" + meant + "\"? " + remedy;
+  return {word, "this key is unknown", remedy};
 }
 
 // `where` holds a key below the place, or nothing.

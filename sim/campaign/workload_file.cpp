@@ -62,7 +62,7 @@ class Builder {
       known.push_back(workload_.layers[i].name);
     }
     fail(key, fmt::format("no layer before this one is called \"{}\"", name),
-         fmt::format("did you mean \"{}\"?", nearest(name, known)));
+         suggest(name, known, "names of what it may read"));
   }
 
   const FeatureShape& shape_of(int index) const {

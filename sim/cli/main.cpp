@@ -32,10 +32,8 @@ std::string usage_error(const CLI::App* app, const CLI::Error& error) {
   } else if (const auto rest = app->remaining(); !rest.empty() && !rest.front().starts_with("-")) {
     std::vector<std::string> known;
     for (const CLI::App* each : app->get_subcommands({})) known.push_back(each->get_name());
-    return fmt::format(
-        "sagitta: '{}' is not a command\n  remedy: did you mean {}? "
-        "`sagitta --help` lists the commands\n",
-        rest.front(), sagitta::nearest(rest.front(), known));
+    return fmt::format("sagitta: '{}' is not a command\n  remedy: `sagitta --help` lists all; {}\n",
+                       rest.front(), sagitta::suggest(rest.front(), known, "commands"));
   }
   while (!problem.empty() && (problem.back() == '\n' || problem.back() == '.')) problem.pop_back();
   return fmt::format("{}: {}\n  remedy: `{} --help` shows what it takes\n", command, problem,

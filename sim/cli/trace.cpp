@@ -82,7 +82,7 @@ CycleWindow layer_window(const TraceOptions& o, const Program& program, const Sc
   const auto found = std::find(names.begin(), names.end(), o.layer);
   if (found == names.end()) {
     throw InputError("--layer", "", fmt::format("'{}' is not a layer", o.layer),
-                     fmt::format("the nearest is {}", nearest(o.layer, names)));
+                     suggest(o.layer, names, "layers"));
   }
   const auto layer = static_cast<int>(found - names.begin());
   if (o.tile < 0) return schedule.layers[static_cast<std::size_t>(layer)];

@@ -218,6 +218,12 @@ void run_scale_sim(const ScaleSimOptions& o) {
   const int pes = config.rows * config.columns;
   if (!folder.empty()) write_reports(folder, layers, pes);
   print(o.json ? document(to_json(o, config, layers)) : compute_report(layers, pes));
+  if (folder.empty() || o.json) return;
+  const std::string traces = !o.traces ? ""
+                             : topology.size() == 1
+                                 ? ", SRAM traces of 1 layer"
+                                 : fmt::format(", SRAM traces of {} layers", topology.size());
+  print(fmt::format("Written to {}: {}{}\n", folder, fmt::join(kReports, ", "), traces));
 }
 
 }  // namespace
@@ -280,7 +286,9 @@ void add_scale_sim(CLI::App& app) {
       "scale-sim", "Time a SCALE-Sim topology under that simulator's conventions; its reports");
   command->footer(
       "Options are SCALE-Sim's. -t also takes a workload file (.json).\n"
-      "Examples: sagitta scale-sim -c google.cfg -t alexnet.csv -o out\n"
+      "Examples: sagitta scale-sim -c configs/scale-sim/32x32-ws.cfg -t "
+      "traces/topologies/alexnet.csv "
+      "-o out\n"
       "          sagitta scale-sim -t traces/workloads/resnet18.json --export-topology "
       "resnet18.csv\n"
       "What the machine itself takes: \"workload\" in an experiment, with sagitta run.");

@@ -179,9 +179,13 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
 }
 
 // Of a class that is as long as the widest dataflow of a mixture needs, the part that layers of
-// this one use.
+// this one use: its share of the lanes, or all or nothing of the registers of one lane.
 double part_in_use(const std::string& path, const ArrayShape& array, Dataflow member) {
-  const auto part = [](int used, int built) { return static_cast<double>(used) / built; };
+  const auto part = [&path](int used, int built) {
+    const std::size_t lane = path.find('[') + 1;
+    if (path[lane] != ']') return std::stoi(path.substr(lane)) < used ? 1.0 : 0.0;
+    return static_cast<double>(used) / built;
+  };
   if (path.starts_with("array.skew_a") || path.starts_with("memory.activation.read") ||
       path.starts_with("control.position")) {
     return part(array.activation_lanes(member), array.activation_lanes());
@@ -239,8 +243,9 @@ std::optional<Rule> checker_rule(const std::string& path, const Program& program
 }
 
 // As layers of one dataflow use the class.
-FlipFlopRule rule_in(const std::string& path, const Program& program, const Activity& activity,
-                     Dataflow member) {
+FlipFlopRule rule_in(const RegisterClass& registers, const Program& program,
+                     const Activity& activity, Dataflow member) {
+  const std::string path = plain(registers.path);
   const bool is = member == Dataflow::is;
   const auto finds = [&path](const Rule& rule) { return path.starts_with(rule.prefix); };
   const Rule* found = std::find_if(std::begin(kInputRules), std::end(kInputRules), finds);
@@ -256,7 +261,7 @@ FlipFlopRule rule_in(const std::string& path, const Program& program, const Acti
   // checksum column of a mixture keeps it in `b` whichever it is.
   const bool renamed = program.array.mixed() && path.starts_with("resilience.checksum");
   const std::string stays = is && !renamed ? ".pe.a" : ".pe.b";
-  const double part = part_in_use(path, program.array, member);
+  const double part = part_in_use(registers.path, program.array, member);
   if (member != Dataflow::os && path.ends_with(stays)) {
     return {true, true, part * count_loads(Loads::lanes, program, activity, member)};
   }
@@ -273,7 +278,7 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
   for (const Dataflow member : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
     if (!program.array.has(member)) continue;
     if (program.array.mixed() && !used_in(path, member)) continue;
-    const FlipFlopRule rule = rule_in(path, program, activity, member);
+    const FlipFlopRule rule = rule_in(registers, program, activity, member);
     all.known = all.known && rule.known;
     all.enable = all.enable || rule.enable;
     all.loads += rule.loads;

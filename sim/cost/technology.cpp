@@ -124,8 +124,7 @@ class Reader {
              const std::vector<std::string>& known) const {
     for (const auto& [key, unused] : object.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        fail(fmt::format("{}/{}", where, key), "this key is unknown",
-             "did you mean \"" + nearest(key, known) + "\"?");
+        fail(fmt::format("{}/{}", where, key), "this key is unknown", suggest(key, known, "keys"));
       }
     }
   }
@@ -208,8 +207,7 @@ double Technology::at(const std::string& key) const {
   std::string where = "/" + key;
   std::replace(where.begin(), where.end(), '.', '/');
   throw InputError(path, where, "this number is missing from technology " + name,
-                   known.empty() ? "load a technology file first"
-                                 : "the nearest one there is \"" + nearest(key, known) + "\"");
+                   known.empty() ? "load a technology file first" : suggest(key, known, "numbers"));
 }
 
 Technology load_technology(const std::string& path) {

@@ -229,10 +229,12 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
   const auto longer = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
     return name.starts_with(wanted.class_path + ".");
   });
+  const std::string meant = longer != names.end() ? *longer : nearest(wanted.class_path, names);
   throw InputError(
       file, where, fmt::format("'{}' is not a fault site of this machine", path),
-      fmt::format("the nearest register is {}; `sagitta sites` lists all",
-                  longer != names.end() ? *longer : nearest(wanted.class_path, names)));
+      meant.empty() ? "`sagitta sites` lists all registers; a site is one of their bits, such as " +
+                          names.front() + ":0"
+                    : fmt::format("the nearest register is {}; `sagitta sites` lists all", meant));
 }
 
 SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
@@ -281,12 +283,13 @@ SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
     if (!matched) {
       std::vector<std::string> names = {"all", "logic", "memory"};
       for (const RegisterClass& c : classes_) names.push_back(c.path);
+      const std::string meant = nearest(glob, names);
       throw InputError(file, where,
                        fmt::format("'{}' matches no register of the machine{}", glob,
                                    machine.empty() ? "" : " " + machine),
-                       fmt::format("the nearest is {}; `sagitta sites` lists all registers, with "
-                                   "their bits and sizes",
-                                   nearest(glob, names)));
+                       (meant.empty() ? std::string("name all, logic, memory or path globs")
+                                      : fmt::format("the nearest is {}", meant)) +
+                           "; `sagitta sites` lists all registers, with their bits and sizes");
     }
   }
   if (!any_glob) {

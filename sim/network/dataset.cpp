@@ -29,7 +29,7 @@ class Section {
   void allow(const std::vector<std::string>& known) const {
     for (const auto& [key, unused] : value_.items()) {
       if (std::find(known.begin(), known.end(), key) == known.end()) {
-        fail(key, "this key is unknown", "did you mean \"" + nearest(key, known) + "\"?");
+        fail(key, "this key is unknown", suggest(key, known, "keys"));
       }
     }
   }

@@ -32,6 +32,23 @@ Network dense_layer(Random& random) {
   return network;
 }
 
+// Layers of these names, each a product of 4 channels by 4 for each of 6 pixels.
+Network pointwise_layers(Random& random, const std::vector<std::string>& names) {
+  Network network;
+  network.name = "pointwise";
+  network.input = {1, 6, 4};
+  for (const std::string& name : names) {
+    Layer layer = test::random_gemm(random, {1, 1, 4}, true);
+    layer.name = name;
+    layer.input = layer.output = network.input;
+    layer.weights = random.int8s(4 * 4);
+    layer.bias.assign(4, 0);
+    layer.scale.assign(4, to_fixed_scale(0.01F, "test"));
+    network.layers.push_back(layer);
+  }
+  return network;
+}
+
 TEST(MaskClasses, IdleIsAPeOfNoOutputAndLogicalOneWhoseProductsAreZero) {
   Random random(31);
   const Network network = dense_layer(random);
@@ -205,21 +222,7 @@ TEST(MaskClasses, AWeightIsInUseFromItsDeliveryOn) {
 // activation is read for each row (os, ws) or each column (is), on an array of 2 x 5.
 TEST(MaskClasses, AMixtureUsesWhatTheLayersDataflowHas) {
   Random random(37);
-  Network network;
-  network.name = "mixture";
-  network.input = {1, 6, 4};
-  FeatureShape shape = network.input;
-  for (const char* name : {"outputs", "weights", "inputs"}) {
-    Layer layer = test::random_gemm(random, {1, 1, shape.channels}, true);
-    layer.name = name;
-    layer.input = shape;
-    layer.output = {1, 6, 4};
-    layer.weights = random.int8s(4 * 4);
-    layer.bias.assign(4, 0);
-    layer.scale.assign(4, to_fixed_scale(0.01F, "test"));
-    network.layers.push_back(layer);
-    shape = layer.output;
-  }
+  const Network network = pointwise_layers(random, {"outputs", "weights", "inputs"});
   const ArrayShape array{
       2, 5, Dataflow::os, true, {{"weights", Dataflow::ws}, {"inputs", Dataflow::is}}};
   const Program program = compile(network, array, {}, {}, "test");
@@ -252,6 +255,40 @@ TEST(MaskClasses, AMixtureUsesWhatTheLayersDataflowHas) {
   EXPECT_EQ(used("memory.activation.read[3]:0"), (Layers{false, false, true}));
   EXPECT_EQ(used("memory.weight.read[1]:0"), (Layers{true, true, true}));
   EXPECT_EQ(used("memory.weight.read[3]:0"), (Layers{true, true, false}));
+}
+
+// Input stationary the column's weights are sums of activations, which the machine makes itself:
+// the places beside such a tile's weights are never read. Those of the tile before it are.
+TEST(MaskClasses, AChecksumWeightIsInUseWhereTheColumnReadsIt) {
+  for (const Dataflow first : {Dataflow::os, Dataflow::ws}) {
+    SCOPED_TRACE(to_string(first));
+    Random random(38);
+    const Network network = pointwise_layers(random, {"first", "inputs"});
+    Protection p;
+    p.checksum = true;
+    const ArrayShape array{2, 5, first, false, {{"inputs", Dataflow::is}}};
+    const Program program = compile(network, array, {}, p, "test");
+    ASSERT_EQ(program.transfers.size(), 3U) << "the image, then a tile for each bank";
+    TrialEngine engine(program, network);
+    auto image = random.int8s(network.input.elements());
+    for (std::size_t i = 0; i < image.size(); i += 4)
+      image[i] = 0;  // row 0 meets nothing but zeros
+    engine.prepare(0, image, 0);
+    const auto masked = [&](int bank) {
+      const std::string path =
+          "resilience.checksum.weight.bank[" + std::to_string(bank) + "].row[0]:2";
+      const Site site = engine.sites().parse(path, "test", "");
+      std::map<Outcome, std::int64_t> cycles;
+      for (std::int64_t cycle = 0; cycle < engine.clean_cycles(); ++cycle) {
+        ++cycles[engine.run(0, {{site, cycle}}).outcome];
+      }
+      return cycles;
+    };
+    auto read = masked(0);
+    EXPECT_GT(read[Outcome::masked_logical], 0);
+    EXPECT_EQ(read[Outcome::masked_logical] + read[Outcome::masked_idle], engine.clean_cycles());
+    EXPECT_EQ(masked(1)[Outcome::masked_idle], engine.clean_cycles());
+  }
 }
 
 // A register counts as struck in use when it was in use in the cycle of its own strike, not in that

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "campaign/population.h"
@@ -61,6 +62,7 @@ INSTANTIATE_TEST_SUITE_P(Dataflows, TrialEngineOf, testing::ValuesIn(test::kVari
 
 TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   std::map<Outcome, int> seen;
+  int with_conflicts = 0;
   for (int seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(1000 + seed));
@@ -70,11 +72,20 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
     const int rows = random.between(1, 5);
     const ArrayShape array =
         GetParam().shape(rows, random.between(1, 5), static_cast<std::uint64_t>(seed));
-    const Program program = compile(network, array, memory(), protection(seed % 4), "test");
+    MemoryShape shape = memory();
+    if (random.chance(50)) {  // so few banks and so narrow that there are conflicts
+      shape.activation_banks = random.between(1, 2);
+      shape.activation_port_bytes = 1 << random.between(0, 2);
+    }
+    const Program program = compile(network, array, shape, protection(seed % 4), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
-    engine.prepare(0, image, 0);
+    const CleanResult clean = engine.prepare(0, image, 0);
+    with_conflicts += std::any_of(clean.counters.begin(), clean.counters.end(),
+                                  [](const LayerCounters& c) { return c.bank_stall_cycles > 0; })
+                          ? 1
+                          : 0;
     for (int k = 0; k < 40; ++k) {
       SCOPED_TRACE("trial " + std::to_string(k));
       const auto faults =
@@ -85,6 +96,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
     }
   }
   // The comparison must not have been between runs in which nothing ever happened.
+  EXPECT_GT(with_conflicts, 10);
   EXPECT_GT(seen[Outcome::masked_idle], 100);
   EXPECT_GT(seen[Outcome::masked_logical], 100);
   EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);

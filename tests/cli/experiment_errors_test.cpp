@@ -65,7 +65,8 @@ TEST_F(CliExperiment, ValueOutOfRange) {
 
 TEST_F(CliExperiment, UnknownName) {
   bad("/scheme", "tmr", "$.scheme", {"\"tmr\" is not known", "did you mean \"tmr-pe\"?"});
-  bad("/array/dataflow", "rs", "$.array.dataflow", {"\"rs\" is not known", "\"os\""});
+  bad("/array/dataflow", "rs", "$.array.dataflow",
+      {"\"rs\" is not known", "remedy: write \"os\", \"ws\" or \"is\"\n"});
   bad("/fault/model", "mbu", "$.fault.model", {"\"mbu\" is not known", "\"seu\""});
 }
 
@@ -75,7 +76,9 @@ TEST_F(CliExperiment, DataflowOfALayerThatHasNone) {
   bad("/array/dataflow", layers("conv11"), "$.array.dataflow.layers.conv11",
       {"network lenet5-mnist has no layer \"conv11\"", "did you mean \"conv1\"?"});
   bad("/array/dataflow", layers("pool1"), "$.array.dataflow.layers.pool1",
-      {"\"pool1\" is a layer of kind max_pool", "no dataflow", "dense layers"});
+      {"\"pool1\" is a layer of kind max_pool", "no dataflow",
+       "remedy: the convolutions and dense layers are \"conv1\", \"conv2\", \"fc1\", \"fc2\", "
+       "\"fc3\"\n"});
   bad("/array/dataflow", nlohmann::json{"os", layers("fc9")}, "$.array.dataflow[1].layers.fc9",
       {"has no layer \"fc9\"", "did you mean \"fc1\"?"});
 }
@@ -238,6 +241,9 @@ TEST_F(CliTechnology, MissingNumber) {
 TEST_F(CliTechnology, UnknownNumber) {
   shipped_["area"]["sram_bits"] = shipped_["area"]["sram_bit"];
   bad(shipped_, "/area/sram_bits", {"unknown", "did you mean \"sram_bit\"?"});
+  shipped_["clock"]["speed"] = shipped_["area"]["sram_bit"];
+  shipped_["area"].erase("sram_bits");
+  bad(shipped_, "/clock/speed", {"unknown", "remedy: the keys are \"default_mhz\"\n"});
 }
 
 TEST_F(CliTechnology, BadNumber) {

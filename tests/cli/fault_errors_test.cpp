@@ -43,6 +43,9 @@ TEST_F(CliFaults, GlobThatMatchesNothing) {
       {"$.fault.sites: 'array.pf**.acc' matches no register", "array.pe[][].acc", "sagitta sites"});
   injectors_refuse({"--set", "fault.sites=logic, memori"},
                    {"'memori' matches no register of the machine ", "the nearest is memory"});
+  injectors_refuse({"--set", "fault.sites=everything"},
+                   {"'everything' matches no register of the machine ",
+                    "remedy: name all, logic, memory or path globs; `sagitta sites` lists all"});
   // However many stars, an answer comes at once.
   injectors_refuse({"--set", "fault.sites=" + std::string(40, '*') + "%"}, {"%' matches no reg"});
   injectors_refuse({"--set", "fault.sites=array.pe[16][0].acc"}, {"'array.pe[16][0].acc' matches"});
@@ -92,6 +95,7 @@ TEST_F(CliFaults, ListWithABadSite) {
   bad_site("array.pe[0][0].acc:3", {where + "'array.pe[0][0].acc:3' is not SITE@CYCLE"});
   bad_site("array.pe[0][0].acc@3", {where, "'array.pe[0][0].acc' is not a fault site"});
   bad_site("array.pe[0][0].acd:3@3", {where, "nearest register is array.pe[][].acc"});
+  bad_site("x:3@3", {where, "remedy: `sagitta sites` lists all registers; a site is one of"});
   bad_site("array.pe[0][16].acc:3@3", {where, "index 16 is outside 0..15"});
   bad_site("array.pe[0][0].a:8@3", {where, "bits 0..7"});
 }

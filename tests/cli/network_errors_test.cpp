@@ -69,6 +69,8 @@ TEST_F(CliNetwork, DescriptionIsNotAnObject) {
 
 TEST_F(CliNetwork, UnknownKey) {
   bad("/modle", "x", {"net/network.json: /modle: ", "did you mean \"model\"?"});
+  bad("/weights", "x",
+      {"/weights: this key is unknown", "remedy: the keys are \"$schema\", \"name\""});
 }
 
 TEST_F(CliNetwork, MissingKey) {

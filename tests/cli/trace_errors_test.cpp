@@ -68,7 +68,8 @@ TEST_F(CliTraceErrors, Cycles) {
 }
 
 TEST_F(CliTraceErrors, LayersAndTiles) {
-  bad({"--layer", "gem"}, {"--layer: 'gem' is not a layer", "the nearest is gemm"});
+  bad({"--layer", "gem"}, {"--layer: 'gem' is not a layer", "did you mean \"gemm\"?"});
+  bad({"--layer", "conv"}, {"--layer: 'conv' is not a layer", "remedy: the layers are \"gemm\"\n"});
   bad({"--layer", "gemm", "--tile", "4"}, {"--tile: 4 is not one of the 4 tiles of gemm"});
   bad({"--tile", "1"}, {"--tile", "--layer"});
   bad({"--layer", "gemm", "--cycles", "1..2"}, {"excludes"});

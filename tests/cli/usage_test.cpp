@@ -14,7 +14,8 @@ TEST_F(CliUsage, NoCommand) {
 }
 
 TEST_F(CliUsage, UnknownCommandNamesTheNearest) {
-  refuses({"swep", "experiment.json"}, {"'swep' is not a command", "did you mean sweep?"});
+  refuses({"swep", "experiment.json"}, {"'swep' is not a command", "did you mean \"sweep\"?"});
+  refuses({"help"}, {"'help' is not a command", "`sagitta --help` lists all; the commands are "});
 }
 
 TEST_F(CliUsage, UnknownOption) {

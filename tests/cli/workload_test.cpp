@@ -167,10 +167,15 @@ TEST_F(Workloads, ScaleSimCommand) {
   write("a.cfg", kConfiguration);
   write("net.csv", kHeader + "conv, 12, 12, 3, 3, 3, 20, 1,\n");
   const std::string printed = done({"scale-sim", "-c", "a.cfg", "-t", "net.csv", "-o", "out"});
-  EXPECT_EQ(contents(path("out/small/COMPUTE_REPORT.csv")), printed);
+  EXPECT_EQ(contents(path("out/small/COMPUTE_REPORT.csv")) +
+                "Written to out/small: COMPUTE_REPORT.csv, BANDWIDTH_REPORT.csv, "
+                "DETAILED_ACCESS_REPORT.csv\n",
+            printed);
   EXPECT_NE(printed.find(", 1463, 0, "), std::string::npos) << "12 folds of 122 cycles\n"
                                                             << printed;
-  done({"scale-sim", "-c", "a.cfg", "-t", "net.csv", "-i", "conv", "-o", "out", "--traces"});
+  const std::string traced =
+      done({"scale-sim", "-c", "a.cfg", "-t", "net.csv", "-i", "conv", "-o", "out", "--traces"});
+  EXPECT_TRUE(traced.ends_with("DETAILED_ACCESS_REPORT.csv, SRAM traces of 1 layer\n")) << traced;
   for (const char* buffer : {"IFMAP", "FILTER", "OFMAP"}) {
     const std::string trace =
         contents(path("out/small/layer0/" + std::string(buffer) + "_SRAM_TRACE.csv"));
@@ -187,6 +192,24 @@ TEST_F(Workloads, ScaleSimCommand) {
   done({"scale-sim", "-t", "w.json", "-i", "gemm", "--export-topology", "gemm.csv"});
   EXPECT_EQ(document({"scale-sim", "-c", "a.cfg", "-t", "gemm.csv"})["layers"][0]["total_cycles"],
             1463);
+}
+
+// What traces/topologies holds is what its README says.
+TEST_F(Workloads, ShippedTopologies) {
+  const std::string traces = SAGITTA_SOURCE_DIR "/traces/";
+  done({"scale-sim", "-t", traces + "workloads/alexnet.json", "--export-topology", "alexnet.csv"});
+  EXPECT_EQ(contents(path("alexnet.csv")), contents(traces + "topologies/alexnet.csv"));
+
+  const auto run = document({"run", SAGITTA_SOURCE_DIR "/configs/lenet5.json", "-q", "--set",
+                             "images=1", "--set", "scheme=none"});
+  std::string products = "Layer, M, N, K,\n";
+  for (const auto& layer : run["configurations"][0]["layers"]) {
+    if (layer["operation"] != "gemm") continue;
+    products += layer["name"].get<std::string>();
+    for (const char* size : {"M", "N", "K"}) products += ", " + layer[size].dump();
+    products += ",\n";
+  }
+  EXPECT_EQ(products, contents(traces + "topologies/lenet5.csv"));
 }
 
 TEST_F(Workloads, ShippedExperiment) {

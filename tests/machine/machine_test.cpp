@@ -101,5 +101,65 @@ TEST(Machine, EqualsReferenceOnRandomNetworksArraysAndSchemes) {
   }
 }
 
+// Sizes left out (docs/formats.md): the smallest power of two that does, partial sums up to 1,024.
+TEST(Memory, PartialSumsDefaultToTheLargestLayerUpToALimit) {
+  const auto rows = [](int m, int n, Dataflow dataflow, std::int64_t asked = 0) {
+    MemoryShape memory;
+    memory.partial_rows = asked;
+    const std::vector<std::int8_t> b(static_cast<std::size_t>(n));
+    return compile_gemm(m, 1, n, b, {2, 2, dataflow}, memory, {}).memory.partial_rows;
+  };
+  EXPECT_EQ(rows(1, 100, Dataflow::ws), 1);  // pixels ...
+  EXPECT_EQ(rows(8, 100, Dataflow::ws), 8);
+  EXPECT_EQ(rows(9, 100, Dataflow::ws), 16);
+  EXPECT_EQ(rows(513, 1, Dataflow::ws), 1024);
+  EXPECT_EQ(rows(1025, 1, Dataflow::ws), 1024);
+  EXPECT_EQ(rows(100, 9, Dataflow::is), 16);  // ... or channels
+  EXPECT_EQ(rows(1, 2000, Dataflow::is), 1024);
+  EXPECT_EQ(rows(2000, 1, Dataflow::ws, 3), 3);
+  EXPECT_EQ(rows(9, 9, Dataflow::os), 0);
+  EXPECT_EQ(rows(9, 9, Dataflow::os, 5), 0);
+}
+
+TEST(Memory, PartialSumsOfAMixtureSuitEachLayersDataflow) {
+  Random random(1);
+  Network network;  // 20 pixels: 3 channels, then 5, 2 and 9 of them
+  network.input = {4, 5, 3};
+  FeatureShape shape = network.input;
+  for (const int channels : {5, 2, 9}) {
+    Layer layer = test::random_gemm(random, {1, 1, shape.channels}, true);
+    layer.name = std::to_string(channels);
+    layer.input = shape;
+    shape.channels = channels;
+    layer.output = shape;
+    layer.weights = random.int8s(layer.depth() * channels);
+    layer.bias.assign(static_cast<std::size_t>(channels), 0);
+    layer.scale.assign(static_cast<std::size_t>(channels), FixedScale{1, 0});
+    network.layers.push_back(layer);
+  }
+  const auto rows = [&](std::map<std::string, Dataflow> layers, int batch) {
+    const ArrayShape array{2, 2, Dataflow::os, false, std::move(layers)};
+    return compile(network, array, {}, {}, "test", batch).memory.partial_rows;
+  };
+  EXPECT_EQ(rows({{"5", Dataflow::is}, {"2", Dataflow::is}}, 1), 8);
+  EXPECT_EQ(rows({{"5", Dataflow::is}, {"2", Dataflow::ws}}, 1), 32);
+  EXPECT_EQ(rows({{"5", Dataflow::is}, {"2", Dataflow::ws}}, 3), 64);
+  EXPECT_EQ(rows({{"9", Dataflow::is}}, 3), 16) << "channels are those of every image";
+}
+
+// A bank of weights holds a column tile: of K rows, or (is) of every fold of every channel, on two
+// rows here.
+TEST(Memory, WeightRowsDefaultToTheLargestTile) {
+  const auto rows = [](int k, int n, Dataflow dataflow) {
+    const std::vector<std::int8_t> b(static_cast<std::size_t>(k) * n);
+    return compile_gemm(1, k, n, b, {2, 2, dataflow}, {}, {}).memory.weight_rows;
+  };
+  EXPECT_EQ(rows(3, 40, Dataflow::os), 64) << "the least";
+  EXPECT_EQ(rows(65, 40, Dataflow::os), 128);
+  EXPECT_EQ(rows(65, 40, Dataflow::ws), 128);
+  EXPECT_EQ(rows(9, 40, Dataflow::is), 256) << "5 folds of 40 channels";
+  EXPECT_EQ(rows(9, 2000, Dataflow::is), 8192) << "5 folds of 1,024 channels";
+}
+
 }  // namespace
 }  // namespace sagitta

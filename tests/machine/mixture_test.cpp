@@ -1,9 +1,11 @@
 // Machines whose layers have different dataflows: what they are built of, what the compiler makes
 // of an experiment's choice, and what a corrupt choice does.
+#include <array>
 #include <map>
 
 #include <gtest/gtest.h>
 
+#include "fault/injector.h"
 #include "fault/site.h"
 #include "network/reference.h"
 #include "support/machine_cases.h"
@@ -198,6 +200,63 @@ TEST(Mixture, AnUnknownDataflowActsAsTheFirst) {
     }
     EXPECT_GT(changed, 10) << "layer b must suffer";
   }
+}
+
+// A layer leaves the second registers of other dataflows alone, where a flip stays for as long as
+// the layer runs (docs/machine.md, "holds").
+TEST(Mixture, SecondRegistersHoldInLayersThatDoNotUseThem) {
+  Protection p;
+  p.checksum = true;
+  const Program program = union_program(true, p);
+  Random random(5);
+  const auto image = random.int8s(3);
+  for (const std::string pe : {"array.pe[1][1].", "resilience.checksum.pe[1]."}) {
+    for (const int layer : {0, 1, 2, 3}) {
+      const bool outputs = program.dataflow(static_cast<std::size_t>(layer)) == os;
+      Machine machine(program);
+      const SiteMap sites(machine.layout());
+      const Site site = sites.parse(pe + (outputs ? "next:0" : "drain:0"), "", "");
+      const auto& registers = sites.classes()[static_cast<std::size_t>(site.register_class)];
+      const auto value = [&] { return read_register(machine.state(), registers, site.element); };
+      machine.reset(image.data());
+      while (machine.layer() != layer) machine.step();
+      *machine.state().address(registers, site.element) ^= std::byte{1};
+      machine.touch();
+      const std::int64_t struck = value();
+      for (; machine.layer() == layer; machine.step()) {
+        ASSERT_EQ(value(), struck)
+            << sites.path(site) << " layer " << layer << " cycle " << machine.cycle();
+      }
+    }
+  }
+}
+
+// Input stationary, the checksum column adds up activations. In other layers its tree is empty, but
+// for what an earlier layer left in its two stages.
+TEST(Mixture, TheChecksumAddsUpInputsInInputStationaryLayersOnly) {
+  Random random(6);
+  Protection p;
+  p.checksum = true;
+  const ArrayShape array{2, 3, os, false, {{"a", is}, {"b", ws}}};
+  const Program program = compile(three_layers(random), array, {}, p, "test");
+  Machine machine(program);
+  const std::vector<std::int8_t> image = {11, 22, 33};
+  machine.reset(image.data());
+  std::array<int, 5> full{};  // cycles, by layer; the last entry is for those of no layer
+  for (int since = 0, layer = -1; !machine.done(); machine.step(), ++since) {
+    if (machine.layer() != layer) since = 0;
+    layer = machine.layer();
+    bool any = false;
+    for (const RegisterClass& c : machine.layout().classes()) {
+      if (!c.path.starts_with("resilience.checksum.input_tree")) continue;
+      for (std::int64_t i = 0; i < c.elements(); ++i) {
+        any = any || read_register(machine.state(), c, i) != 0;
+      }
+    }
+    if (since >= 2 && any) ++full.at(static_cast<std::size_t>(layer));
+  }
+  EXPECT_GT(full[0], 0);
+  EXPECT_EQ((std::array{full[1], full[2], full[3], full[4]}), (std::array{0, 0, 0, 0}));
 }
 
 // Bounds act on sums, whichever dataflow they come from: a mixture suppresses what each of its

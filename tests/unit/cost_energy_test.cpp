@@ -39,6 +39,24 @@ Program pooling(int channels, const ArrayShape& array, const MemoryShape& memory
   return compile(network, array, memory, {}, "test");
 }
 
+// Layers "a" and "b", each a product of 4 channels by 4 for every pixel.
+Network two_layers(int pixels) {
+  test::Random random(1);
+  Network network;
+  network.input = {1, pixels, 4};
+  for (const char* name : {"a", "b"}) {
+    Layer layer = test::random_gemm(random, network.input, true);
+    layer.name = name;
+    layer.window = {};
+    layer.input = layer.output = network.input;
+    layer.weights = random.int8s(16);
+    layer.bias.assign(4, 0);
+    layer.scale.assign(4, FixedScale{1, 0});
+    network.layers.push_back(layer);
+  }
+  return network;
+}
+
 TEST(CostEnergyItems, EveryColumnTileWaitsForTheDramLatency) {
   MemoryShape memory;
   memory.dram_latency = 5;
@@ -115,19 +133,7 @@ TEST(CostEnergyItems, CyclesThatWaitForBanksTakeNoControlEnergy) {
 
 // As many readers as `pending` has bits, in a mixture too: two rows, or four columns.
 TEST(CostArea, BanksHaveACrossbarForEveryReaderOnce) {
-  test::Random random(1);
-  Network network;
-  network.input = {1, 6, 4};
-  for (const char* name : {"a", "b"}) {
-    Layer layer = test::random_gemm(random, network.input, true);
-    layer.name = name;
-    layer.window = {};
-    layer.input = layer.output = network.input;
-    layer.weights = random.int8s(16);
-    layer.bias.assign(4, 0);
-    layer.scale.assign(4, FixedScale{1, 0});
-    network.layers.push_back(layer);
-  }
+  const Network network = two_layers(6);
   MemoryShape memory;
   memory.activation_banks = 2;
   memory.activation_port_bytes = 4;
@@ -149,6 +155,27 @@ TEST(CostArea, BanksHaveACrossbarForEveryReaderOnce) {
   }
   EXPECT_EQ(readers({2, 4, Dataflow::os, false, {{"b", Dataflow::is}}}), 4);
   EXPECT_EQ(readers({4, 2, Dataflow::os, false, {{"b", Dataflow::is}}}), 4);
+}
+
+// What a mixture has is as long as the longest of its dataflows needs: four lanes, where the two
+// rows of an output-stationary layer would do. What a layer has no use for takes nothing in it.
+TEST(CostEnergyItems, LayersOfAMixtureLoadTheLanesThatTheyUse) {
+  const ArrayShape array{2, 4, Dataflow::os, false, {{"b", Dataflow::is}}};
+  const Costed c(compile(two_layers(8), array, {}, {}, "test"));
+  const auto toggles = [&](const char* block, const char* unit) {
+    return count_of(c, block, unit, "flip-flop toggle");
+  };
+  // Output stationary: four tiles of two pixels, four taps deep. Input stationary: two tiles of
+  // four pixels in two folds of two taps each, and four channels stream through each fold.
+  constexpr int kFeeds = 4 * 4, kPreloads = 2 * 2 * 2, kStreams = 2 * 2 * 4;
+  // 8 bits, of which half change. Lane i has i skew registers.
+  EXPECT_DOUBLE_EQ(toggles("array", "skew_a"), 4 * (1 * kFeeds + (1 + 2 + 3) * kPreloads));
+  EXPECT_DOUBLE_EQ(toggles("array", "skew_b"), 4 * ((1 + 2 + 3) * kFeeds + 1 * kStreams));
+  EXPECT_DOUBLE_EQ(toggles("memory", "weight"), 4 * (4 * kFeeds + 2 * kStreams));
+  // The results leave in eight beats of four.
+  EXPECT_DOUBLE_EQ(toggles("memory", "activation"), 4 * (2 * kFeeds + 4 * kPreloads + 4 * 8));
+  // Three words, in setup and for every tile.
+  EXPECT_DOUBLE_EQ(toggles("control", "position"), 16 * 3 * (2 * (1 + 4) + 4 * (1 + 2)));
 }
 
 TEST(CostEnergyItems, ThePoolRegistersAreLoadedInTheValidLanes) {

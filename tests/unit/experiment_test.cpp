@@ -286,6 +286,7 @@ TEST(Experiment, EveryShippedFileLoads) {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(configs)) {
     const std::string kind = fs::relative(entry.path(), configs).begin()->string();
     if (!entry.is_regular_file() || kind == "schema" || kind == "tech") continue;
+    if (kind == "scale-sim") continue;  // not ours; Page.docs/scale-sim.md reads it
     SCOPED_TRACE(entry.path().string());
     const std::string file = entry.path().string();
     const json document = json::parse(read_file(file));

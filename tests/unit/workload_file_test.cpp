@@ -89,7 +89,9 @@ TEST_F(WorkloadFiles, ErrorsNamePlaceValueAndRemedy) {
   layers_refuse(kConv + R"(, {"name": "a", "kind": "add", "with": "input"})", "$.layers[1].with",
                 {"maps of 7 x 6 x 4 and 9 x 8 x 6"});
   layers_refuse(kConv + R"(, {"name": "p", "kind": "max_pool", "kernel": 2, "from": "conv"})",
-                "$.layers[1].from", {"\"conv\"", "did you mean"});
+                "$.layers[1].from", {"\"conv\"", "did you mean \"c\"?"});
+  layers_refuse(kConv + R"(, {"name": "p", "kind": "max_pool", "kernel": 2, "from": "fc"})",
+                "$.layers[1].from", {"\"fc\"", "names of what it may read are \"input\", \"c\""});
   layers_refuse(kConv + "," + kConv, "$.layers[1].name", {"two layers are called \"c\""});
   layers_refuse(R"({"name": "input", "kind": "dense", "filters": 4})", "$.layers[0].name",
                 {"the workload's input"});
