@@ -25,15 +25,16 @@ module sagitta #(
     // The checkers of the resilience unit, in the order in which sums pass them. Bits 1..0: 0 none,
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
     // 0 always, 1 row, 2 layer; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
-    // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold.
+    // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold; bit 8: gradient, neighbours along a line.
     parameter int CHECKER0 = 0,
     parameter int CHECKER1 = 0,
     parameter int CHECKER2 = 0,
     parameter int CHECKER3 = 0,
     localparam int MAP_BITS = $clog2(MAPS),
+    localparam int LINES = (CHECKER0 | CHECKER1 | CHECKER2 | CHECKER3) >> 8 & 1,
     localparam int MIXED = (FLOWS & (FLOWS - 1)) != 0 ? 1 : 0,
     localparam int FIELD_BITS = 585 + ((FLOWS & 5) != 0 ? 80 : 0) + ((FLOWS & 6) != 0 ? 24 : 0) +
-        ((FLOWS & 4) != 0 ? 56 : 0) + (MIXED != 0 ? 2 : 0),
+        ((FLOWS & 4) != 0 ? 56 : 0) + (MIXED != 0 ? 2 : 0) + 24 * LINES,
     localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * MAP_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
@@ -120,6 +121,7 @@ module sagitta #(
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
   logic os, is, loads_layer;
+  logic [23:0] line;
   logic [15:0] transfers_done, column_tile;
   logic [8:0] lanes, positions_read;
   logic [31:0] lane_step;
@@ -182,10 +184,10 @@ module sagitta #(
         .PARTIAL_ROWS(PARTIAL_ROWS), .DRAIN_PATH(5 + UNIT_LATENCY), .TILE_WORDS(TILE_WORDS),
         .POSITIONS(POSITIONS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .MAP_BITS(MAP_BITS), .LINES(LINES), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .lanes, .lane_step, .first_row,
+        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .lanes, .lane_step, .first_row,
         .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
@@ -323,6 +325,7 @@ module sagitta #(
       localparam int GATE = 32'(CHECKERS[32*i+3+:2]);
       localparam int SPIKE = 32'(CHECKERS[32*i+5]);
       localparam int SUPPRESS = 32'(CHECKERS[32*i+6+:2]);
+      localparam int LINE = 32'(CHECKERS[32*i+8]);
       // Not every stage has a reader for each.
       // verilator lint_off UNUSEDSIGNAL
       wire in_valid, in_flag, valid, flag;
@@ -349,6 +352,16 @@ module sagitta #(
             .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)
+        );
+      end else if (KIND == 2 && LINE != 0) begin : along_line
+        line_checker #(
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .GATE(GATE), .SPIKE(SPIKE),
+            .SUPPRESS(SUPPRESS), .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+        ) gradient (
+            .clk, .reset, .next_layer(loads_layer), .line, .lanes, .is, .param1, .param_lane1,
+            .low_word(words[31:0]), .high_word(words[63:32]), .input_valid(in_valid),
+            .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
+            .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2) begin : neighbours
         gradient_checker #(

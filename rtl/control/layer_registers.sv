@@ -4,6 +4,7 @@
 module layer_registers #(
     parameter int FLOWS = 1,
     parameter int MAP_BITS = 1,
+    parameter int LINES = 0,
     parameter int DESCRIPTOR_BITS = 1
 ) (
     input logic clk,
@@ -52,7 +53,8 @@ module layer_registers #(
     output logic          [23:0] second_scale,
     output logic           [5:0] tap_shift,
     output logic           [7:0] second_zero_point,
-    output logic           [1:0] dataflow  // of several
+    output logic           [1:0] dataflow,  // of several
+    output logic          [23:0] line
 );
   localparam bit OS = (FLOWS & 1) != 0;
   localparam bit WS = (FLOWS & 2) != 0;
@@ -62,7 +64,8 @@ module layer_registers #(
   localparam int TILE_BITS = OS || IS ? 80 : 0;
   localparam int FOLD_BITS = WS || IS ? 24 : 0;
   localparam int CHANNEL_BITS = IS ? 56 : 0;
-  localparam int HIGH_BITS = DESCRIPTOR_BITS - (MIXED ? 2 : 0);
+  localparam int LINE_AT = DESCRIPTOR_BITS - 24 * LINES;
+  localparam int HIGH_BITS = LINE_AT - (MIXED ? 2 : 0);
 
   always_ff @(posedge clk) begin
     if (reset) begin
@@ -113,5 +116,13 @@ module layer_registers #(
     end
   end else begin : one_dataflow
     assign dataflow = '0;
+  end
+  if (LINES != 0) begin : lines
+    always_ff @(posedge clk) begin
+      if (reset) line <= '0;
+      else if (takes) line <= next_descriptor[LINE_AT+:24];
+    end
+  end else begin : no_lines
+    assign line = '0;
   end
 endmodule

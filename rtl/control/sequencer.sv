@@ -10,6 +10,7 @@ module sequencer #(
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
     parameter int MAP_BITS = 1,  // of the number of a feature map
+    parameter int LINES = 0,  // a checker follows the lines of a map
     parameter int DESCRIPTOR_BITS = 1,
     parameter int POSITIONS = 1
 ) (
@@ -32,6 +33,7 @@ module sequencer #(
     output logic os,
     output logic is,
     output logic loads_layer,  // between two layers
+    output logic [23:0] line,  // pixels of an output row, for checkers along lines
 
     // The present tile.
     output logic [ 8:0] lanes,
@@ -129,7 +131,7 @@ module sequencer #(
   wire takes_layer = phase == LOAD && next_layer < layers;
   logic [1:0] dataflow;
   layer_registers #(
-      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .LINES(LINES), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
   ) config_ (
       .clk, .reset, .takes(takes_layer), .next_descriptor,
       .height, .width, .rows, .columns, .group_columns, .origin_y, .origin_x, .stride_y,
@@ -138,7 +140,7 @@ module sequencer #(
       .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
       .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
       .input_map, .second_map, .output_map, .tap_scale, .second_scale, .tap_shift,
-      .second_zero_point, .dataflow
+      .second_zero_point, .dataflow, .line
   );
   wire gemm = operation == 0;
   wire pixels_in_lanes = is && gemm;

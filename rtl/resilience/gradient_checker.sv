@@ -6,9 +6,8 @@ module gradient_checker #(
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
     parameter int GATE = 0,        // as in checker_gate
-    parameter int SPIKE = 0,       // only where the two differences have opposite signs
-    parameter int SUPPRESS = 0,    // by 0: zero, 1: the neighbour before and the bound that was
-                                   // passed, 2: the neighbours' mean, 3: the neighbour before
+    parameter int SPIKE = 0,       // as in gradient_rule
+    parameter int SUPPRESS = 0,
     parameter int FLAG = 0,        // the checksum flag travels along, up to the last stage
     parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
@@ -101,9 +100,7 @@ module gradient_checker #(
   checker_gate #(.GATE(GATE)) gate (
       .clk, .reset, .next_layer, .valid(compare.valid), .flag(compare.flag), .opens);
   wire acts = opens && lanes >= 9'd3;  // two lanes share both differences
-  // verilator lint_off UNUSEDSIGNAL
   wire [COLUMNS*32-1:0] previous, following;
-  // verilator lint_on UNUSEDSIGNAL
   neighbours #(.COLUMNS(COLUMNS)) compared_ring (.lanes, .sum(compare.sum), .previous, .following);
   wire [COLUMNS*32-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
@@ -111,24 +108,10 @@ module gradient_checker #(
     wire [OUT_BITS-1:0] out_after = 9'(c + 1) < lanes ?
         compare.out[OUT_BITS*(c+1<COLUMNS?c+1:0)+:OUT_BITS] : compare.out[OUT_BITS-1:0];
     wire blamed;
-    if (SPIKE != 0) begin : spike
-      assign blamed = (out[1] && out_after[0]) || (out[0] && out_after[1]);
-    end else begin : both
-      assign blamed = out != '0 && out_after != '0;
-    end
     wire [31:0] replaced;
-    if (SUPPRESS == 1) begin : clamp
-      wire signed [31:0] neighbour = previous[32*c+:32];
-      wire signed [31:0] bound = out[OUT_BITS-1] ? most[32*c+:32] : least[32*c+:32];
-      wire signed [32:0] moved = 33'(neighbour) + 33'(bound);
-      assign replaced = moved[32] == moved[31] ? moved[31:0] : {moved[32], {31{!moved[32]}}};
-    end else if (SUPPRESS == 2) begin : mean
-      wire signed [31:0] x = previous[32*c+:32];
-      wire signed [31:0] y = following[32*c+:32];
-      assign replaced = 32'((33'(x) + 33'(y)) >>> 1);
-    end else begin : hold
-      assign replaced = SUPPRESS == 3 ? previous[32*c+:32] : '0;
-    end
+    gradient_rule #(.SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
+        .out, .out_after, .previous(previous[32*c+:32]), .following(following[32*c+:32]),
+        .low(least[32*c+:32]), .high(most[32*c+:32]), .blamed, .replaced);
     assign passed[32*c+:32] = acts && 9'(c) < lanes && blamed ? replaced : compare.sum[32*c+:32];
   end
   sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (

@@ -45,6 +45,7 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   d.stride_y = w.stride_h;
   d.stride_x = w.stride_w;
   d.span_x = w.stride_w * layer.output.width;
+  d.line = layer.output.width;
   d.span_y = w.stride_h * layer.output.height;
   d.dilation_y = w.dilation_h;
   d.dilation_x = w.dilation_w;
@@ -252,6 +253,16 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
   check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);
 }
 
+// Throws InputError for a scheme that the array's dataflows have no place for.
+void check_scheme(const Protection& protection, const ArrayShape& array, const std::string& where) {
+  if (!protection.has_lines() || !array.has(Dataflow::is)) return;
+  throw InputError(where, "$.scheme",
+                   fmt::format("scheme {} looks along the lines of a map, and the vectors of an "
+                               "input-stationary layer are channels",
+                               protection.name),
+                   "take another dataflow, or a checker of lanes");
+}
+
 }  // namespace
 
 std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most) {
@@ -270,6 +281,7 @@ Program compile(const Network& network, const ArrayShape& requested, const Memor
   program.batch = batch;
   program.array = needed(network, requested);
   const ArrayShape& array = program.array;
+  check_scheme(protection, array, where);
   program.memory = memory;
   program.protection = protection;
   program.parameters = format_of(protection, array);

@@ -137,6 +137,7 @@ struct LayerDescriptor {
   std::uint8_t tap_shift;
   std::int8_t second_zero_point;
   std::uint8_t dataflow;  // Dataflow; a register in a mixture only
+  std::int32_t line;      // pixels of an output row; a register only where a checker follows lines
 };
 
 // A column tile: output channels of one group, `most` of them but for the group's last tile.

@@ -31,8 +31,12 @@ struct LayerBounds {
 
 // What a checker holds against its bounds: a sum (range), or its differences to its neighbours, of
 // which both must be outside (gradient). A median filter has no bounds: it acts on every sum.
-// Neighbours are those in the vector: channels of a pixel, input stationary pixels of a channel.
 enum class CheckerKind : std::uint8_t { range, gradient, median };
+// Whose neighbours: the other lanes of the vector, in a ring (channels of a pixel; input stationary
+// pixels of a channel), or the vectors before and after it in a line of the output map (pixels of a
+// row), whose first and last have a neighbour on one side only and pass. Lines are a gradient
+// checker's only, and not for input-stationary layers.
+enum class Axis : std::uint8_t { lanes, line };
 // What takes the place of a suppressed sum: zero; the bound that it passed (clamp; of a gradient
 // the neighbour before it and the bound); the mean of its neighbours, rounded down; or the
 // neighbour before it (hold). The last two are a gradient checker's only.
@@ -42,6 +46,7 @@ struct Checker {
   CheckerKind kind = CheckerKind::range;
   Gate gate = Gate::always;
   Granularity granularity = Granularity::layer;
+  Axis axis = Axis::lanes;
   bool spike = false;  // gradient: only where the two differences have opposite signs
   Suppress suppress = Suppress::zero;
   std::vector<LayerBounds> layers{};  // of each gemm layer, in order; a missing one passes all
@@ -57,6 +62,11 @@ struct Protection {
   std::vector<Checker> checkers{};  // in the order in which sums pass them
   bool operator==(const Protection&) const = default;
 
+  // Whether a checker needs to know where a line of the output map begins and ends.
+  bool has_lines() const {
+    return std::any_of(checkers.begin(), checkers.end(),
+                       [](const Checker& c) { return c.axis == Axis::line; });
+  }
   // Whether the checksum's flag is still read at checker `first` or behind it.
   bool gated_from(std::size_t first) const {
     return checksum && first < checkers.size() &&

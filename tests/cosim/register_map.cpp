@@ -57,8 +57,6 @@ const Alias kAliases[] = {
     {R"(^resilience\.checksum\.pe\[\]\.)", "resilience.checksum.pe[].unit."},
     {R"(^resilience\.checksum\.tree\[(\d+)\])", "resilience.checksum.tree[$1].later.entry"},
     {R"(^resilience\.checksum\.delay\[(\d+)\])", "resilience.checksum.delay[$1].later.stage"},
-    {R"(^(resilience\.gradient\w*\.(difference|compare))\.(sum|address|valid|flag))",
-     "$1.stage.$3"},
     {R"(^(resilience\.(?:range|gradient)\w*)\.(low|high))", "$1.bounds.$2"},
     {R"(^(resilience\.(?:range|gradient|median)\w*)\.open)", "$1.gate.sticky.open"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
@@ -68,7 +66,7 @@ const Alias kAliases[] = {
     // Copies of a register are one vector.
     {R"(\.copy\[\]$)", "[]"},
     // Keywords.
-    {R"(\.(wait|output|config|parameter)(\.|$))", ".$1_$2"},
+    {R"(\.(wait|output|config|parameter|edge)(\.|$))", ".$1_$2"},
 };
 
 // Checkers are known by their place in the chain.
@@ -76,11 +74,20 @@ std::string with_stage(const std::string& path, const Protection& protection) {
   for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
     const std::string block = "resilience." + checker_name(protection, i) + ".";
     if (!path.starts_with(block)) continue;
-    const CheckerKind kind = protection.checkers[i].kind;
-    const char* module = kind == CheckerKind::range      ? "value.range"
-                         : kind == CheckerKind::gradient ? "neighbours.gradient"
-                                                         : "filter.median";
-    return fmt::format("resilience.stage[{}].{}.", i, module) + path.substr(block.size());
+    const Checker& checker = protection.checkers[i];
+    const bool line = checker.axis == Axis::line;
+    const char* module = checker.kind == CheckerKind::range    ? "value.range"
+                         : checker.kind == CheckerKind::median ? "filter.median"
+                         : line                                ? "along_line.gradient"
+                                                               : "neighbours.gradient";
+    std::string rest = path.substr(block.size());
+    if (checker.kind == CheckerKind::gradient) {  // stages that hold more than a sum
+      static const std::regex lanes(R"(^(difference|compare)\.(sum|address|valid|flag))");
+      static const std::regex lines(R"(^(latch|difference)\.(sum|address|valid|flag))");
+      rest = std::regex_replace(rest, line ? lines : lanes, "$1.stage.$2");
+      if (line) rest = std::regex_replace(rest, std::regex(R"(^compare\.previous)"), "memory.previous");
+    }
+    return fmt::format("resilience.stage[{}].{}.{}", i, module, rest);
   }
   return path;
 }

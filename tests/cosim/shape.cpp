@@ -39,6 +39,7 @@ std::optional<Checker> checker_from(int code) {
                          : gate == 1 ? Gate::row
                                      : Gate::layer,
                  .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer,
+                 .axis = (code & 256) != 0 ? Axis::line : Axis::lanes,
                  .spike = (code & 32) != 0,
                  .suppress = kSuppress[code >> 6 & 3]};
 }

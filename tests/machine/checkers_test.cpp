@@ -40,8 +40,29 @@ Replaced by_range(const std::vector<std::int32_t>& y, const Checker& c, int gemm
   return r;
 }
 
-// After Amarnath et al.: G_i = y_i - y_{i-1}, circular over the tile's lanes; y_j is suppressed
-// when G_j and G_{j+1} are both out of bounds, or where the scheme says so on opposite sides.
+// After Amarnath et al.: y is suppressed when its gradients, to the neighbour before and from it to
+// the neighbour after, are both out of bounds, or where the scheme says so on opposite sides.
+std::optional<std::int64_t> by_gradients(std::int64_t before, std::int64_t y, std::int64_t after,
+                                         const Bounds& own, const Bounds& next, const Checker& c) {
+  const auto side = [](std::int64_t gradient, const Bounds& b) {  // -1, 0 or 1
+    return gradient > b.high ? 1 : gradient < b.low ? -1 : 0;
+  };
+  const int rise = side(y - before, own), fall = side(after - y, next);
+  if (c.spike ? rise * fall != -1 : rise * fall == 0) return std::nullopt;
+  switch (c.suppress) {
+    case Suppress::hold:
+      return before;
+    case Suppress::mean:
+      return static_cast<std::int64_t>(std::floor(static_cast<double>(before + after) / 2));
+    case Suppress::clamp:
+      return std::clamp<std::int64_t>(before + (rise > 0 ? own.high : own.low), INT32_MIN,
+                                      INT32_MAX);
+    default:
+      return 0;
+  }
+}
+
+// Neighbours are circular over the tile's lanes.
 Replaced by_gradient(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
                      int first_column) {
   const std::size_t n = y.size();
@@ -50,28 +71,22 @@ Replaced by_gradient(const std::vector<std::int32_t>& y, const Checker& c, int g
   const auto bounds = [&](std::size_t i) {
     return bounds_at(c, gemm, first_column + static_cast<int>(i));
   };
-  const auto side = [&](std::size_t i) {  // -1, 0 or 1
-    const std::int64_t gradient = std::int64_t{y[i]} - y[(i + n - 1) % n];
-    return gradient > bounds(i).high ? 1 : gradient < bounds(i).low ? -1 : 0;
-  };
   for (std::size_t j = 0; j < n; ++j) {
-    const int rise = side(j), fall = side((j + 1) % n);
-    if (c.spike ? rise * fall != -1 : rise * fall == 0) continue;
-    const std::int64_t before = y[(j + n - 1) % n], after = y[(j + 1) % n];
-    switch (c.suppress) {
-      case Suppress::zero:
-        r[j] = 0;
-        break;
-      case Suppress::hold:
-        r[j] = before;
-        break;
-      case Suppress::mean:
-        r[j] = static_cast<std::int64_t>(std::floor(static_cast<double>(before + after) / 2));
-        break;
-      case Suppress::clamp:
-        r[j] = std::clamp<std::int64_t>(before + (rise > 0 ? bounds(j).high : bounds(j).low),
-                                        INT32_MIN, INT32_MAX);
-    }
+    const std::size_t next = (j + 1) % n;
+    r[j] = by_gradients(y[(j + n - 1) % n], y[j], y[next], bounds(j), bounds(next), c);
+  }
+  return r;
+}
+
+// Neighbours are the rows before and after in a line of the map; its first and last row pass.
+Replaced by_line(const std::vector<std::vector<std::int32_t>>& rows, std::size_t m, int line,
+                 const Checker& c, int gemm, int first_column) {
+  Replaced r(rows[m].size());
+  const int position = static_cast<int>(m) % line;
+  if (position == 0 || position == line - 1) return r;
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    const Bounds b = bounds_at(c, gemm, first_column + static_cast<int>(i));
+    r[i] = by_gradients(rows[m - 1][i], rows[m][i], rows[m + 1][i], b, b, c);
   }
   return r;
 }
@@ -87,7 +102,11 @@ Replaced by_median(const std::vector<std::int32_t>& y) {
   return r;
 }
 
-Replaced by(const Checker& c, const std::vector<std::int32_t>& y, int gemm, int first_column) {
+// Row `m` of the rows of a column tile, `line` of which make a line of the map.
+Replaced by(const Checker& c, const std::vector<std::vector<std::int32_t>>& rows, std::size_t m,
+            int line, int gemm, int first_column) {
+  const std::vector<std::int32_t>& y = rows[m];
+  if (c.axis == Axis::line) return by_line(rows, m, line, c, gemm, first_column);
   if (c.kind == CheckerKind::range) return by_range(y, c, gemm, first_column);
   if (c.kind == CheckerKind::gradient) return by_gradient(y, c, gemm, first_column);
   return by_median(y);
@@ -95,31 +114,41 @@ Replaced by(const Checker& c, const std::vector<std::int32_t>& y, int gemm, int 
 
 // Suppresses in place, checker by checker.
 // Column tiles have channels of one group.
-void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int columns,
+void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int line, int columns,
            int group_columns, int lanes, int layer, int gemm, const std::vector<bool>* flagged,
            std::vector<Suppressed>& log) {
   int valid = 0;
   for (int first = 0; first < columns; first += valid) {
     valid = std::min(lanes, group_columns - first % group_columns);
+    std::vector<std::vector<std::int32_t>> tile;
     for (int m = 0; m < rows; ++m) {
       const auto at = sums.begin() + m * columns + first;
-      std::vector<std::int32_t> y(at, at + valid);
-      const auto open = [&](const Checker& c) {
+      tile.emplace_back(at, at + valid);
+    }
+    for (const Checker& c : p.checkers) {
+      const auto open = [&](int m) {
         if (c.gate == Gate::always) return true;
         if (flagged == nullptr) return false;
         const auto row = flagged->begin() + first / lanes * rows + m;  // in the order of draining
-        return c.gate == Gate::row ? *row : std::find(flagged->begin(), row + 1, true) != row + 1;
+        return c.gate == Gate::row ? *row
+                                   : std::find(flagged->begin(), row + 1, true) != row + 1;
       };
-      for (const Checker& c : p.checkers) {
-        if (!open(c)) continue;
-        const Replaced replaced = by(c, y, gemm, first);
-        for (std::size_t i = 0; i < y.size(); ++i) {
+      std::vector<std::vector<std::int32_t>> passed = tile;
+      for (int m = 0; m < rows; ++m) {
+        if (!open(m)) continue;
+        const auto row = static_cast<std::size_t>(m);
+        const Replaced replaced = by(c, tile, row, line, gemm, first);
+        for (std::size_t i = 0; i < replaced.size(); ++i) {
           if (!replaced[i]) continue;
-          log.emplace_back(layer, m * columns + first + static_cast<int>(i), y[i]);
-          y[i] = static_cast<std::int32_t>(*replaced[i]);
+          log.emplace_back(layer, m * columns + first + static_cast<int>(i), tile[row][i]);
+          passed[row][i] = static_cast<std::int32_t>(*replaced[i]);
         }
       }
-      std::copy(y.begin(), y.end(), at);
+      tile = passed;
+    }
+    for (int m = 0; m < rows; ++m) {
+      const auto& row = tile[static_cast<std::size_t>(m)];
+      std::copy(row.begin(), row.end(), sums.begin() + m * columns + first);
     }
   }
 }
@@ -144,7 +173,7 @@ Expected reference(const Network& network, const std::vector<std::int8_t>& image
     LayerValues v = layer.kind == LayerKind::add ? run_layer(layer, source(i, 0), source(i, 1))
                                                  : run_layer(layer, source(i, 0));
     if (layer.kind == LayerKind::gemm) {
-      apply(p, v.sums, layer.rows(), layer.columns(), layer.columns() / layer.groups, lanes,
+      apply(p, v.sums, layer.rows(), layer.output.width, layer.columns(), layer.columns() / layer.groups, lanes,
             static_cast<int>(i), gemm++, nullptr, e.log);
       for (std::size_t o = 0; o < v.sums.size(); ++o) {
         v.output[o] =
@@ -167,18 +196,22 @@ std::vector<Suppressed> log_of(const Machine& machine) {
   return log;
 }
 
-// Returns how many values were suppressed in all.
-std::size_t compare_networks(std::uint64_t first_seed, const std::vector<CheckerKind>& kinds) {
+// Returns how many values were suppressed in all. `lines`: gradient checkers look along lines.
+std::size_t compare_networks(std::uint64_t first_seed, const std::vector<CheckerKind>& kinds,
+                             bool lines = false) {
   std::size_t suppressed = 0;
   for (std::uint64_t seed = first_seed; seed < first_seed + 350; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     const Network network = test::random_network(random);
-    const ArrayShape array{random.between(1, 6), random.between(1, 9)};
+    ArrayShape array{random.between(1, 6), random.between(1, 9)};
+    if (random.chance(40)) array.dataflow = Dataflow::ws;
+    array.overlap = random.chance(40);
     Protection p;
     p.checksum = random.chance(40);
     for (const CheckerKind kind : kinds) {
       p.checkers.push_back(test::random_checker(random, network, kind, p.checksum));
+      if (lines && kind == CheckerKind::gradient) p.checkers.back().axis = Axis::line;
     }
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, test::random_memory(random), p, "test");
@@ -209,6 +242,11 @@ TEST(Checkers, RangeThenGradientSuppressWhatTheFormulaSays) {
 TEST(Checkers, AChainOfAnyLengthSuppressesWhatTheFormulaSays) {
   using enum CheckerKind;
   EXPECT_GT(compare_networks(35'000, {gradient, range, gradient, range}), 5000U);
+}
+TEST(Checkers, GradientAlongLinesSuppressesWhatTheFormulaSays) {
+  using enum CheckerKind;
+  EXPECT_GT(compare_networks(50'000, {gradient}, true), 300U);
+  EXPECT_GT(compare_networks(60'000, {gradient, median, gradient}, true), 2000U);
 }
 TEST(Checkers, MedianFilterReplacesWhatTheFormulaSays) {
   EXPECT_GT(compare_networks(45'000, {CheckerKind::median}), 3000U);
@@ -325,6 +363,7 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
     const auto gate = [&] { return random.chance(70) ? Gate::row : Gate::layer; };
     if (random.chance(50)) p.checkers.emplace_back(CheckerKind::range, gate(), granularity);
     p.checkers.emplace_back(CheckerKind::gradient, gate(), granularity);
+    if (random.chance(30)) p.checkers.back().axis = Axis::line;
     if (random.chance(30)) p.checkers.emplace_back(CheckerKind::median, gate());
     const int m = random.between(1, 8), k = random.between(1, 6), n = random.between(3, 9);
     const auto narrow = [&] {
@@ -372,7 +411,7 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
       }
     }
     std::vector<Suppressed> log;
-    apply(p, sums, m, n, n, array.columns, 0, 0, &flagged, log);
+    apply(p, sums, m, m, n, n, array.columns, 0, 0, &flagged, log);
     std::sort(log.begin(), log.end());
     suppressed += static_cast<int>(log.size());
     ASSERT_EQ(log_of(with.machine()), log) << "case " << i;

@@ -316,6 +316,25 @@ TEST(RegisterEffects, RangeThenGradientBehindTheRowGate) {
   EXPECT_EQ(without_effect("range, then gradient, row gate", p), Names{});
 }
 
+// Every gate, both axes, and each way of taking a sum's place that has registers of its own.
+TEST(RegisterEffects, ChainsOfCheckers) {
+  using enum CheckerKind;
+  Protection p;
+  p.checksum = true;
+  p.checkers = {checker(gradient, Granularity::channel, Gate::always, 12'000),
+                checker(range, Granularity::layer, Gate::layer, 10'000), {.kind = median}};
+  p.checkers[0].axis = Axis::line;
+  p.checkers[0].suppress = Suppress::mean;
+  p.checkers[1].suppress = Suppress::clamp;
+  EXPECT_EQ(without_effect("along lines", p), Names{});
+  EXPECT_EQ(without_effect("along lines, ws", p, Dataflow::ws), Names{});
+  p.checkers = {checker(gradient, Granularity::layer, Gate::layer, 12'000),
+                {.kind = median, .gate = Gate::row}};
+  p.checkers[0].spike = true;
+  EXPECT_EQ(without_effect("spikes, then median", p), Names{});
+  EXPECT_EQ(without_effect("spikes, then median, is", p, Dataflow::is), Names{});
+}
+
 TEST(RegisterEffects, ChecksumAlone) {
   Protection p;
   p.checksum = true;

@@ -45,8 +45,12 @@ std::unique_ptr<SumChecker> make_checker(RegisterLayout& layout, const Program& 
     case CheckerKind::median:
       return std::make_unique<MedianFilter>(layout, program, sequencer, index);
     default:
-      return std::make_unique<GradientChecker>(layout, program, sequencer, index, word);
+      break;
   }
+  if (scheme_of(program, index).axis == Axis::line) {
+    return std::make_unique<LineChecker>(layout, program, sequencer, index, word);
+  }
+  return std::make_unique<GradientChecker>(layout, program, sequencer, index, word);
 }
 
 // The address of a lane's element: a corrupt one wraps, as its register does.
@@ -138,10 +142,10 @@ GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
     : SumChecker(checker_name(program.protection, index)),
       sequencer_(&sequencer),
       columns_(program.array.columns),
-      scheme_(scheme_of(program, index)),
-      directed_(scheme_.spike || scheme_.suppress == Suppress::clamp),
-      gate_(layout, path_of(*this), scheme_.gate),
-      bounds_(layout, path_of(*this), program, sequencer, scheme_.granularity, word),
+      rule_(scheme_of(program, index)),
+      gate_(layout, path_of(*this), scheme_of(program, index).gate),
+      bounds_(layout, path_of(*this), program, sequencer, scheme_of(program, index).granularity,
+              word),
       latch_(layout, path_of(*this) + ".latch", columns_, program.protection.gated_from(index)),
       difference_(layout, path_of(*this) + ".difference", columns_,
                   program.protection.gated_from(index)),
@@ -149,7 +153,7 @@ GradientChecker::GradientChecker(RegisterLayout& layout, const Program& program,
           layout.pipe<std::int64_t>(path_of(*this) + ".difference.gradient[]", {columns_}, 33)),
       compare_(layout, path_of(*this) + ".compare", columns_, program.protection.gated_from(index)),
       out_of_bounds_(layout.pipe<std::uint8_t>(path_of(*this) + ".compare.out[]", {columns_},
-                                               directed_ ? 2 : 1)),
+                                               rule_.out_bits())),
       result_(layout, path_of(*this) + ".result", columns_,
               program.protection.gated_from(index + 1)) {}
 
@@ -179,10 +183,7 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
     std::memcpy(out_of_bounds_.next(cycle), out_of_bounds_.now(cycle), out_of_bounds_.count);
     if (differed.valid) {
       for (int c = 0; c < lanes; ++c) {
-        const Bounds b = bounds_.of(cycle, c);
-        const std::int64_t gradient = gradient_.now(cycle)[c];
-        const int out = (gradient < b.low ? kBelow : 0) | (gradient > b.high ? kAbove : 0);
-        out_of_bounds_.next(cycle)[c] = static_cast<std::uint8_t>(directed_ ? out : out != 0);
+        out_of_bounds_.next(cycle)[c] = rule_.out(gradient_.now(cycle)[c], bounds_.of(cycle, c));
       }
     }
 
@@ -201,23 +202,27 @@ void GradientChecker::step_result(const Cycle& cycle, const SumVector& compared,
   std::int32_t* result = result_.next_values(cycle);
   for (int c = 0; c < lanes; ++c) {
     const int next = after(c, lanes);
-    if (!blamed(out[c], out[next])) continue;
+    if (!rule_.blamed(out[c], out[next])) continue;
     suppress(compared, c, lane_step);
-    result[c] = replacement(compared.value[before(c, lanes)], compared.value[next], out[c],
-                            bounds_.of(cycle, c));
+    result[c] = rule_.replacement(compared.value[before(c, lanes)], compared.value[next], out[c],
+                                  bounds_.of(cycle, c));
   }
 }
 
-// `out` of the difference to the neighbour before, and of that of the neighbour after.
-bool GradientChecker::blamed(std::uint8_t out, std::uint8_t out_after) const {
-  if (!scheme_.spike) return out != 0 && out_after != 0;
+std::uint8_t GradientRule::out(std::int64_t difference, const Bounds& bounds) const {
+  const int out = (difference < bounds.low ? kBelow : 0) | (difference > bounds.high ? kAbove : 0);
+  return static_cast<std::uint8_t>(directed_ ? out : out != 0);
+}
+
+bool GradientRule::blamed(std::uint8_t out, std::uint8_t out_after) const {
+  if (!spike_) return out != 0 && out_after != 0;
   return ((out & kAbove) != 0 && (out_after & kBelow) != 0) ||
          ((out & kBelow) != 0 && (out_after & kAbove) != 0);
 }
 
-std::int32_t GradientChecker::replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
-                                          const Bounds& bounds) const {
-  switch (scheme_.suppress) {
+std::int32_t GradientRule::replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
+                                       const Bounds& bounds) const {
+  switch (suppress_) {
     case Suppress::clamp: {
       const std::int64_t bound = (out & kAbove) != 0 ? bounds.high : bounds.low;
       return static_cast<std::int32_t>(

@@ -5,6 +5,9 @@
 //   RangeChecker     a sum outside its bounds                                       2 stages
 //   GradientChecker  a sum whose two differences to its neighbouring lanes are both
 //                    outside their bounds (Amarnath et al., IOLTS 2022)              4 stages
+//   LineChecker      the same where the neighbours are the vectors before and after in a
+//                    line of the output map                      4 stages, the third until
+//                                                                the neighbour after is there
 //   MedianFilter     every sum, by the median of itself and its neighbouring lanes   2 stages
 #pragma once
 
@@ -114,6 +117,27 @@ class RangeChecker : public SumChecker {
   SumStage latch_, result_;
 };
 
+// What a gradient checker does with two differences, whichever axis they lie on.
+class GradientRule {
+ public:
+  explicit GradientRule(const Checker& scheme)
+      : spike_(scheme.spike),
+        suppress_(scheme.suppress),
+        directed_(scheme.spike || scheme.suppress == Suppress::clamp) {}
+  // A difference is out of bounds: one bit, or below (bit 0) and above (bit 1).
+  int out_bits() const { return directed_ ? 2 : 1; }
+  std::uint8_t out(std::int64_t difference, const Bounds& bounds) const;
+  // `out` of the difference to the neighbour before, and of that from it to the neighbour after.
+  bool blamed(std::uint8_t out, std::uint8_t out_after) const;
+  std::int32_t replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
+                           const Bounds& bounds) const;
+
+ private:
+  bool spike_;
+  Suppress suppress_;
+  bool directed_;
+};
+
 class GradientChecker : public SumChecker {
  public:
   GradientChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
@@ -124,14 +148,10 @@ class GradientChecker : public SumChecker {
  private:
   void step_result(const Cycle& cycle, const SumVector& compared, int lanes,
                    std::int32_t lane_step);
-  bool blamed(std::uint8_t out, std::uint8_t out_after) const;
-  std::int32_t replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
-                           const Bounds& bounds) const;
 
   const Sequencer* sequencer_;
   int columns_;
-  Checker scheme_;
-  bool directed_;  // `out` tells below (bit 0) from above (bit 1), and is not one bit
+  GradientRule rule_;
   CheckerGate gate_;
   BoundsRegisters bounds_;
   SumStage latch_;
@@ -139,6 +159,38 @@ class GradientChecker : public SumChecker {
   Pipe<std::int64_t> gradient_;  // 33 bits: lane minus the lane before, circular over valid lanes
   SumStage compare_;
   Pipe<std::uint8_t> out_of_bounds_;
+  SumStage result_;
+};
+
+class LineChecker : public SumChecker {
+ public:
+  LineChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
+              std::size_t index, int word);
+  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
+  SumVector output(const std::byte* now) const override { return result_.view(now); }
+
+ private:
+  void step_position(const Cycle& cycle, const SequencerState& s, bool enters) const;
+  void step_stages(const Cycle& cycle, const SequencerState& s, const SumVector& input,
+                   const SumVector& leaving);
+  void step_result(const Cycle& cycle, const SumVector& leaving, int lanes,
+                   std::int32_t lane_step);
+
+  const Sequencer* sequencer_;
+  GradientRule rule_;
+  CheckerGate gate_;
+  BoundsRegisters bounds_;
+  Pipe<std::uint32_t> position_;  // in its line, of the next vector
+  // Each with: is it the line's first (bit 0), its last (bit 1).
+  SumStage latch_;
+  Pipe<std::uint8_t> latch_edge_;
+  SumStage difference_;
+  Pipe<std::int64_t> gradient_;  // 33 bits: to the vector before, which stands here until then
+  Pipe<std::uint8_t> difference_edge_;
+  SumStage compare_;
+  Pipe<std::uint8_t> out_of_bounds_;  // of a line's first: 0
+  Pipe<std::uint8_t> compare_last_;
+  Pipe<std::int32_t> previous_;  // the vector before; where it may take the place of this one
   SumStage result_;
 };
 

@@ -46,6 +46,8 @@ class SumStage {
 
   std::int32_t* next_values(const Cycle& cycle) const { return value_.next(cycle); }
   void set_flag(const Cycle& cycle, bool flag) const { *flagged_.next(cycle) = flag ? 1 : 0; }
+  // What is here stays valid for another cycle, after a load of nothing.
+  void keep(const Cycle& cycle) const { *valid_.next(cycle) = 1; }
 
  private:
   int lanes_;
