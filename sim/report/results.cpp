@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "campaign/dataflows.h"
 #include "report/counter_report.h"
+#include "report/memory_report.h"
 
 namespace sagitta {
 namespace {
@@ -92,6 +93,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["latency_us"] = cycles / campaign.experiment().clock_mhz;
   j["layers"] = layers_json(campaign, plan, r);
   j["counters"] = counters_json(total, pes);
+  j["memory"] = memory_json(campaign.experiment().memory, plan.program.memory, r.area);
   j["state_bits"] = bits;
   j["area_um2"] = r.area.total_um2;
   j["area_blocks_um2"] = r.area.block_um2;

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "report/memory_report.h"
+
 namespace sagitta {
 namespace {
 
@@ -137,7 +139,7 @@ std::string clean_table(const ordered_json& results, bool colour) {
                overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
                overhead(o.at("cycles").get<double>())});
   }
-  return table.text(colour);
+  return table.text(colour) + memory_notes(results.at("configurations"));
 }
 
 std::string fault_table(const ordered_json& results, bool colour) {

@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "campaign/dataflows.h"
 #include "report/counter_report.h"
+#include "report/memory_report.h"
 #include "report/table.h"
 
 namespace sagitta {
@@ -87,6 +88,7 @@ ordered_json real_machine(const TimingRun& run, const TimedMachine& m) {
   j["latency_us"] = static_cast<double>(m.cycles) / run.experiment().clock_mhz;
   j["layers"] = real_layers(run, m);
   j["counters"] = counters_json(total, pes_of(m));
+  j["memory"] = memory_json(run.experiment().memory, m.program.memory, m.area);
   j["state_bits"] = bits;
   j["area_um2"] = m.area.total_um2;
   j["area_blocks_um2"] = m.area.block_um2;
@@ -188,7 +190,7 @@ std::string timing_table(const ordered_json& results, bool colour) {
                bills ? fmt::format("{:.2f}", m.at("energy_pj").get<double>() / 1e6) : "-",
                overhead(m, "area"), overhead(m, "energy"), overhead(m, "cycles")});
   }
-  return text + table.text(colour);
+  return text + table.text(colour) + memory_notes(machines);
 }
 
 }  // namespace sagitta

@@ -6,6 +6,7 @@
 #include "cli/command_line.h"
 #include "machine/machine.h"
 #include "network/dataset.h"
+#include "network/npy.h"
 #include "network/reference.h"
 
 namespace sagitta::test {
@@ -97,6 +98,69 @@ TEST_F(CliJson, RunEqualsTheReferenceExecutor) {
     }
   }
   EXPECT_EQ(json.at("configurations").at(0).at("name"), "16x16 os none");
+}
+
+// On the machine, of the first images as many are right as of ONNX Runtime's answers.
+TEST_F(CliJson, ShippedNetworksAnswerAsOnnxRuntimeDoes) {
+  constexpr int kImages = 60;
+  int wrong = 0;
+  for (const std::string name : {"lenet5-mnist", "mlp-mnist", "resnet8-fashion"}) {
+    const std::string folder = SAGITTA_SOURCE_DIR "/models/" + name;
+    const std::string classes =
+        SAGITTA_SOURCE_DIR "/tests/onnxruntime/golden/" + name + "/classes.npy";
+    const auto theirs = read_npy(classes).as_int32(classes);
+    const auto labels = open_network(folder).load_test(kImages).labels;
+    int right = 0;
+    for (std::size_t i = 0; i < kImages; ++i) right += theirs.at(i) == labels.at(i) ? 1 : 0;
+    nlohmann::json experiment = small();
+    experiment["network"] = folder;
+    experiment["images"] = kImages;
+    write_json("experiment.json", experiment);
+    const auto c = document({"run", "experiment.json"})["configurations"][0];
+    EXPECT_EQ(c["accuracy"]["count"], right) << name;
+    wrong += kImages - right;
+  }
+  EXPECT_GT(wrong, 0) << "agreement must not be that of the labels";
+}
+
+// The perceptron on 16 x 16, input stationary: a bank of weights with the first layer at once has
+// ceil(784 / 16) folds of 256 channels, which is 12,544 rows, and is most of the machine.
+TEST_F(CliJson, SizesOfMemoriesAndWhoChoseThem) {
+  nlohmann::json experiment = small();
+  experiment["network"] = SAGITTA_SOURCE_DIR "/models/mlp-mnist";
+  experiment["scheme"] = {"none", "tmr-pe"};
+  experiment["array"]["dataflow"] = "is";
+  write_json("experiment.json", experiment);
+  auto memory = document({"run", "experiment.json"})["configurations"][0]["memory"];
+  const double area = memory["weight_rows"]["area_um2"];
+  EXPECT_GT(area, 2 * 16384 * 16 * 8 * 0.379562) << "two banks of SRAM";
+  EXPECT_LT(area, 2 * 16384 * 16 * 8 * 0.379562 + 2000) << "and a choice between them";
+  for (auto& each : memory) each.erase("area_um2");
+  EXPECT_EQ(memory, (nlohmann::json{{"activation_bytes", {{"size", 1024}, {"default", true}}},
+                                    {"weight_rows", {{"size", 16384}, {"default", true}}},
+                                    {"partial_rows", {{"size", 256}, {"default", true}}}}));
+  const std::string note =
+      "16x16 is none: the memory with weight_rows = 16384, the default, takes 77 % of the area, "
+      "more than the array; memory.weight_rows sets it\n";
+  const std::string printed = done({"run", "experiment.json", "-q"});
+  EXPECT_TRUE(printed.ends_with(note)) << printed;
+  EXPECT_EQ(printed.find("is tmr-pe:"), std::string::npos) << "the same memories once more";
+
+  const Arguments asked = {"run", "experiment.json", "-q", "--set", "memory.weight_rows=16384"};
+  EXPECT_EQ(done(asked).find("of the area"), std::string::npos);
+  memory = document(asked)["configurations"][0]["memory"];
+  EXPECT_EQ(memory["weight_rows"]["size"], 16384);
+  EXPECT_EQ(memory["weight_rows"]["default"], false);
+}
+
+TEST_F(CliJson, ATimedWorkloadNamesItsMemoriesToo) {
+  const std::string shipped = SAGITTA_SOURCE_DIR "/configs/resnet50.json";
+  const Arguments timed = {"run", shipped, "-q", "--set", "array.dataflow=is"};
+  const auto memory = document(timed)["configurations"][0]["memory"];
+  // A 3 x 3 convolution of 512 by 512 channels: ceil(4608 / 128) folds of them, 18,432 rows.
+  EXPECT_EQ(memory["weight_rows"]["size"], 32768);
+  EXPECT_NE(done(timed).find("is none: the memory with weight_rows = 32768, the default, takes"),
+            std::string::npos);
 }
 
 // Shapes by hand: 5x5 windows with padding 2 and without, then 400-120-84-10.
