@@ -234,9 +234,10 @@ class Sequencer {
     return tags_.count > 1 ? tags_.now(now)[tags_.count - 2] : state(now).tag1;
   }
 
-  bool tags_under_way(const std::byte* now) const {
-    return std::any_of(tags_.now(now), tags_.now(now) + tags_.count,
-                       [](std::uint8_t tag) { return (tag & kTagValid) != 0; });
+  // Whether one of the tags on their way through the array, or just issued, is such a one.
+  template <typename Predicate>
+  bool any_tag(const std::byte* now, Predicate such) const {
+    return such(state(now).tag1) || std::any_of(tags_.now(now), tags_.now(now) + tags_.count, such);
   }
 
   // From the last row that leaves the array (os) or is issued to it (ws, is) to the scratchpad.
