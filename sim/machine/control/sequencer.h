@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -178,6 +179,9 @@ class Sequencer {
     return s.phase == static_cast<std::uint8_t>(issuing) &&
            !(reads_wait && dataflow(s) != Dataflow::is);
   }
+  // Where a cycle of a machine with banks goes: the phase to which it counts, or nothing when it is
+  // lost to the banks, as it would not be with ideal ports (control/bank_stalls.cpp).
+  std::optional<Phase> spent_in(const SequencerState& s, bool reads_wait) const;
   // The position registers, and how many of them read an activation in this cycle.
   int positions() const { return positions_; }
   int activations_read(const SequencerState& s) const;
