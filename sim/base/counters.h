@@ -8,13 +8,13 @@
 namespace sagitta {
 
 // What happened, by layer; the last entry counts what is outside of layers (load, store). Every
-// clock cycle is in exactly one of busy (feed, pool), stalled (stall, bank_stall) and idle (the
-// other *_cycles of the sequencer), and in exactly one of the four states of DMA.
+// clock cycle is in exactly one of busy (feed, pool), stalled (dram_stall, bank_stall) and idle
+// (the other *_cycles of the sequencer), and in exactly one of the four states of DMA.
 struct LayerCounters {
   std::int64_t cycles = 0;
   std::int64_t feed_cycles = 0;
   std::int64_t pool_cycles = 0;
-  std::int64_t stall_cycles = 0;
+  std::int64_t dram_stall_cycles = 0;
   std::int64_t bank_stall_cycles = 0;
   std::int64_t control_cycles = 0;
   std::int64_t setup_cycles = 0;
@@ -52,6 +52,8 @@ struct LayerCounters {
   // The array or the pooling path gets operands in these cycles; in the idle ones neither does,
   // though nothing is waited for.
   std::int64_t busy_cycles() const { return feed_cycles + pool_cycles; }
+  // Lost to memories that deliver too late: without them the rest would stay as it is.
+  std::int64_t stall_cycles() const { return dram_stall_cycles + bank_stall_cycles; }
   std::int64_t idle_cycles() const {
     return control_cycles + setup_cycles + preload_cycles + fill_cycles + drain_cycles +
            settle_cycles + flush_cycles + store_cycles;

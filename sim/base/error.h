@@ -19,8 +19,10 @@ class InputError : public std::runtime_error {
         problem_(problem),
         remedy_(remedy) {}
 
-  // The same error about another file: one that knows better where the value came from.
-  InputError in(std::string file) const { return {std::move(file), where_, problem_, remedy_}; }
+  // The same error about another place: one that knows better where the value came from.
+  InputError at(std::string file, std::string where) const {
+    return {std::move(file), std::move(where), problem_, remedy_};
+  }
 
   const std::string& file() const { return file_; }
   const std::string& where() const { return where_; }

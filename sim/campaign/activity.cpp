@@ -14,7 +14,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   const auto starts = [&path](const char* prefix) { return path.starts_with(prefix); };
   const auto fixed_lane = [&path] { return std::stoi(path.substr(path.find('[') + 1)); };
   const bool has_lanes = path.ends_with("[]");
-  if (starts("array.pe")) return {Kind::array_pe, -1};
+  const bool sum = path.find(".acc") != std::string::npos;
+  if (starts("array.pe")) return {Kind::array_pe, -1, sum};
   if (starts("array.skew_a")) return {Kind::activation_skew, fixed_lane()};
   if (starts("array.skew_swap")) return {Kind::array_row, fixed_lane()};
   if (starts("array.skew_b")) return {Kind::weight_skew, fixed_lane()};
@@ -32,6 +33,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("memory.partial.read[]")) return {Kind::lane_read, -1};
   if (starts("memory.partial.finished.sum")) return {Kind::stage_lane, -1};
   if (starts("memory.partial.finished.address")) return {Kind::stage, -1};
+  if (starts("resilience.checksum.partial.finished")) return {Kind::stage, -1};
   if (starts("resilience.checksum.partial") || starts("resilience.checksum.wait") ||
       starts("resilience.checksum.skew_swap") || starts("resilience.checksum.input_tree") ||
       starts("resilience.checksum.late")) {
@@ -40,7 +42,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("memory.accumulator")) return {Kind::accumulator, -1};
   if (starts("memory.dma.data[]")) return {Kind::dma, -1};
   if (starts("resilience.checksum.skew")) return {Kind::detector_row, fixed_lane()};
-  if (starts("resilience.checksum.pe")) return {Kind::detector_row, -1};
+  if (starts("resilience.checksum.pe")) return {Kind::detector_row, -1, sum};
   if (starts("vector.bias[]") || starts("vector.scale") || starts("vector.shift")) {
     return {Kind::lane_parameter, -1};
   }
@@ -59,6 +61,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
   for (const RegisterClass& c : sites.classes()) {
+    if (c.path.starts_with("array.load")) loads_.push_back(&c);
     places_.push_back(place_of(c));
     Place& place = places_.back();
     for (const Dataflow d : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
@@ -110,6 +113,7 @@ void Activity::find_live_maps() {
 const RegisterClass* Activity::valid_of(const std::string& path) const {
   const std::string checksum = "resilience.checksum.";
   std::string stage = path.substr(0, path.rfind('.'));
+  if (path == checksum + "partial.finished") stage = "memory.partial.finished";
   for (const std::string& beside : {checksum + "tree[", checksum + "expected["}) {
     if (!path.starts_with(beside)) continue;
     const std::string level = path.substr(beside.size(), path.find(']') - beside.size());
@@ -141,6 +145,57 @@ bool Activity::weight_in_use(const Machine& machine, const SequencerState& s,
   return !t.is || std::int64_t{index[1] / t.channels} * t.lanes + index[2] < t.depth;
 }
 
+// The array has work, or what it has worked out is still on its way to the drain path.
+bool Activity::feeding(const Machine& machine, const SequencerState& s) const {
+  switch (static_cast<Phase>(s.phase)) {
+    case Phase::feed:
+    case Phase::bubble:
+    case Phase::drain:
+    case Phase::preload:
+    case Phase::stream:
+    case Phase::settle:
+      return true;
+    default:
+      break;
+  }
+  const auto valid = [](std::uint8_t tag) { return (tag & kTagValid) != 0; };
+  return s.mode1 != 0 || s.mode2 != 0 ||
+         machine.sequencer().any_tag(machine.state().now(), valid) ||
+         (program_->array.overlap && (s.drain1 != 0 || s.drain2 != 0));
+}
+
+// Rows of the array that hold something of the tile at work or, where that is still on its way
+// through the array, of the one before it, which had all rows.
+int Activity::rows_at_work(const Machine& machine, const SequencerState& s) const {
+  const Sequencer& sequencer = machine.sequencer();
+  const auto phase = static_cast<Phase>(s.phase);
+  const std::byte* now = machine.state().now();
+  const int height = program_->array.rows;
+  const Dataflow dataflow = sequencer.dataflow(s);
+  if (dataflow != Dataflow::os) {
+    // Of a fold that is not the last; or operands of any fold that are moving in.
+    const auto earlier = [](std::uint8_t tag) {
+      return (tag & kTagValid) != 0 && (tag & kTagLastFold) == 0;
+    };
+    const bool loading = phase == Phase::preload || s.load1 != 0 ||
+                         std::any_of(loads_.begin(), loads_.end(), [now](const RegisterClass* c) {
+                           return *(now + c->offset) != std::byte{0};
+                         });
+    const bool other_fold = sequencer.any_tag(now, earlier) || phase == Phase::settle;
+    return other_fold || (loading && dataflow == Dataflow::is) ? height : sequencer.rows(s);
+  }
+  // The sequencer is two cycles ahead, and with overlap a tile's sums leave behind the next one's.
+  if (program_->array.overlap && s.first_row > 0 &&
+      (s.drain_left != 0 || phase == Phase::bubble ||
+       (phase == Phase::feed && s.weight_row == 0))) {
+    return height;
+  }
+  if (phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
+    return std::clamp(s.config.rows - (s.first_row - height), 0, height);
+  }
+  return sequencer.rows(s);
+}
+
 bool Activity::in_use(const Machine& machine, const Site& site) const {
   const SequencerState& s = machine.control();
   const auto phase = static_cast<Phase>(s.phase);
@@ -151,26 +206,12 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
   if (!place.used[static_cast<std::size_t>(dataflow)]) return false;
   const std::vector<int> index = sites_->indices(site);
   const int last = index.empty() ? 0 : index.back();
-  int rows = machine.sequencer().rows(s);
+  const bool all_rows = place.sum && dataflow != Dataflow::os;
+  const int rows = all_rows ? program_->array.rows : rows_at_work(machine, s);
   const int lanes = machine.sequencer().lanes(s);
-  const bool feeding = phase == Phase::feed || phase == Phase::bubble || phase == Phase::drain ||
-                       phase == Phase::preload || phase == Phase::stream || phase == Phase::settle;
-  const bool folding = machine.sequencer().tags_under_way(machine.state().now());
-  const bool array = feeding || s.mode1 != 0 || s.mode2 != 0 || folding ||
-                     (program_->array.overlap && (s.drain1 != 0 || s.drain2 != 0));
+  const bool array = feeding(machine, s);
   const bool pooling = phase == Phase::pool || s.pool1 != 0 || s.pool2 != 0;
   const LayerDescriptor& c = s.config;
-  if (phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
-    // The sequencer is two cycles ahead: the tile that drains is the one before.
-    const int height = program_->array.rows;
-    rows = std::clamp(c.rows - (s.first_row - height), 0, height);
-  }
-  // With overlap a whole tile's sums leave, or a whole fold's operands rest, behind a smaller
-  // one's.
-  const bool behind = program_->array.overlap && (s.drain_left != 0 || phase == Phase::stream);
-  if (behind) rows = program_->array.rows;
-  // A fold that is followed by another one has all rows.
-  if (phase == Phase::settle || (phase == Phase::preload && folding)) rows = program_->array.rows;
   switch (place.kind) {
     case Kind::control:
       return true;

@@ -45,8 +45,9 @@ class Activity {
   };
   struct Place {
     Kind kind = Kind::control;
-    int lane = -1;                         // the index that the path fixes ("array.skew_a[3][]")
-    const RegisterClass* valid = nullptr;  // of the stage
+    int lane = -1;     // the index that the path fixes ("array.skew_a[3][]")
+    bool sum = false;  // of a PE: passes all rows where an operand is stationary
+    const RegisterClass* valid = nullptr;        // of the stage
     std::array<bool, 3> used{true, true, true};  // by the layer's dataflow
   };
   // The weights of a column tile, counted over the program. Input stationary a row is one channel's
@@ -61,13 +62,16 @@ class Activity {
 
   static Place place_of(const RegisterClass& registers);
   void find_live_maps();
+  bool feeding(const Machine& machine, const SequencerState& s) const;
+  int rows_at_work(const Machine& machine, const SequencerState& s) const;
   const RegisterClass* valid_of(const std::string& path) const;
   bool weight_in_use(const Machine& machine, const SequencerState& s,
                      const std::vector<int>& index) const;
 
   const SiteMap* sites_;
   const Program* program_;
-  std::vector<Place> places_;  // by register class
+  std::vector<Place> places_;                // by register class
+  std::vector<const RegisterClass*> loads_;  // the columns' load enables
   std::vector<WeightTile> tiles_;
   // Elements of each activation map that are still needed: [layer] before it starts, the last
   // entry after the last layer; and while it runs.

@@ -48,17 +48,6 @@ Experiment with_network(Experiment experiment) {
   return experiment;
 }
 
-// Does `work`. An error in it about the experiment blames the override that gave the value.
-template <typename Work>
-void with_origin(const Experiment& experiment, Work work) {
-  try {
-    work();
-  } catch (const InputError& e) {
-    if (e.file() != experiment.file) throw;
-    throw e.in(origin_of(e.where(), experiment.overridden, experiment.file));
-  }
-}
-
 }  // namespace
 
 Campaign::Campaign(Experiment experiment)
@@ -66,11 +55,11 @@ Campaign::Campaign(Experiment experiment)
       folder_(open_network(experiment_.network_path)),
       images_(folder_.load_test(experiment_.images)),
       technology_(load_technology(experiment_.technology_path)) {
-  with_origin(experiment_, [this] { load(); });
+  with_origins(experiment_, [this] { load(); });
 }
 
 void Campaign::load() {
-  check_dataflows(experiment_, network(), "network " + network().name);
+  settle_dataflows(experiment_, network(), "network " + network().name);
   if (experiment_.images > images_.count()) {
     throw InputError(experiment_.file, "$.images",
                      fmt::format("{} is more than the {} test images of {}", experiment_.images,
@@ -180,7 +169,7 @@ void Campaign::run_clean(int workers, const Progress& progress) {
 }
 
 void Campaign::read_plans() {
-  if (sources_.empty()) with_origin(experiment_, [this] { read_sources(); });
+  if (sources_.empty()) with_origins(experiment_, [this] { read_sources(); });
 }
 
 void Campaign::read_sources() {
@@ -251,7 +240,7 @@ Program Campaign::unprotected(const ArrayShape& array) const {
 }
 
 void Campaign::plan_trials() {
-  with_origin(experiment_, [this] {
+  with_origins(experiment_, [this] {
     if (batch() == 1) return;
     throw InputError(experiment_.file, "$.batch",
                      fmt::format("trials strike one image at a time, not a batch of {}", batch()),

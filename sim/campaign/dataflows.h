@@ -18,11 +18,21 @@ nlohmann::ordered_json dataflows_json(const ArrayShape& array);
 // "os", "os conv1=ws fc1=is".
 std::string dataflows_name(const ArrayShape& array);
 
+// What a machine is called in every table, document and message: "16x16 os", "8x8 ws overlap",
+// "16x16 os conv1=ws"; with its scheme "16x16 os gradient". From results: their key "array".
+std::string array_name(const ArrayShape& array);
+std::string array_name(const nlohmann::ordered_json& array);
+
+// Without the layers that are named with the dataflow that they have anyway.
+ArrayShape without_repetition(ArrayShape array);
+
 // The dataflow of a layer as results name it; null for one without a product, which has none.
 nlohmann::ordered_json dataflow_json(const ArrayShape& array, const Layer& layer);
 
-// Throws InputError when an array of the experiment names a layer that the network has not, or one
-// without a product. `what`: "network lenet5", for the message.
-void check_dataflows(const Experiment& experiment, const Network& network, const std::string& what);
+// Gives every array of the experiment the one form, and name, that it has for this network: the
+// dataflow that most layers have (the first of os, ws, is that most have), and the layers that
+// differ. Throws InputError when an array names a layer that the network has not, or one without a
+// product, and when two turn out to be one machine. `what`: "network lenet5", for the message.
+void settle_dataflows(Experiment& experiment, const Network& network, const std::string& what);
 
 }  // namespace sagitta

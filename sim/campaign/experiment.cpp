@@ -23,10 +23,12 @@ Value value_or(const json& object, const char* key, Value otherwise) {
   return found == object.end() || found->is_null() ? otherwise : found->get<Value>();
 }
 
+const std::string kShippedTechnology = SAGITTA_DATA_DIR "/tech/45nm.json";
+
 std::string shipped_technology(const std::string& folder) {
   const fs::path beside = fs::path(folder) / "tech" / "45nm.json";
   std::error_code error;
-  return fs::exists(beside, error) ? beside.string() : SAGITTA_DATA_DIR "/tech/45nm.json";
+  return fs::exists(beside, error) ? beside.string() : kShippedTechnology;
 }
 
 void require_file(const ExperimentSource& source, const std::string& where, const std::string& path,
@@ -36,6 +38,55 @@ void require_file(const ExperimentSource& source, const std::string& where, cons
   source.fail(where, "there is no file " + path,
               advice + "paths in the file are relative to " + source.folder() +
                   ", those in --set to the current folder");
+}
+
+ordered_json memory_json(const MemoryShape& memory) {
+  return {{"activation_bytes", memory.activation_bytes},
+          {"activation_banks", memory.activation_banks},
+          {"activation_port_bytes", memory.activation_port_bytes},
+          {"weight_rows", memory.weight_rows},
+          {"partial_rows", memory.partial_rows},
+          {"dram_latency", memory.dram_latency},
+          {"dram_bytes_per_cycle", memory.dram_bytes_per_cycle},
+          {"dma_queue", memory.dma_queue}};
+}
+
+// SCALE-Sim's conventions know a plain array and nothing around it: what else is asked for would
+// change nothing.
+void check_scale_sim(const ExperimentSource& source, const Experiment& experiment) {
+  const std::string remedy = ", or use \"timing\": \"real\"";
+  for (const Configuration& configuration : experiment.configurations) {
+    if (configuration.scheme.kind != "none") {
+      source.fail("$.scheme",
+                  "SCALE-Sim's conventions know no " + configuration.scheme.kind + " scheme",
+                  "use \"none\"" + remedy);
+    }
+    if (configuration.array.overlap) {
+      source.fail(json_place(configuration.array_place, "overlap"),
+                  "true says nothing to SCALE-Sim's conventions, where folds never overlap",
+                  "remove it" + remedy);
+    }
+    if (!configuration.array.layer_dataflows.empty()) {
+      source.fail(configuration.dataflow_place,
+                  "SCALE-Sim's conventions know one dataflow for all layers",
+                  "write \"os\", \"ws\" or \"is\"" + remedy);
+    }
+  }
+  const json given = source.document().value("memory", json::object());
+  const ordered_json usual = memory_json(MemoryShape{});
+  for (const auto& [key, value] : given.items()) {
+    if (value.is_null() || value == json(usual[key])) continue;
+    source.fail(json_place("$.memory", key),
+                show_json(value) +
+                    " says nothing to SCALE-Sim's conventions, whose memories have " +
+                    "fixed sizes and are as fast as needed",
+                "remove it" + remedy);
+  }
+  const std::string& technology = experiment.technology_path;
+  if (technology != shipped_technology(source.folder()) && technology != kShippedTechnology) {
+    source.fail("$.technology", "SCALE-Sim's conventions have neither area nor energy",
+                "remove it" + remedy);
+  }
 }
 
 // Which keys make sense together; the schema knows each on its own.
@@ -58,13 +109,7 @@ void check_keys(const ExperimentSource& source, const Experiment& experiment) {
     source.fail(json_place("$", key), "this key does not apply to a workload, which has no values",
                 "remove it, or name a \"network\"");
   }
-  if (experiment.timing == Timing::real) return;
-  for (const Configuration& configuration : experiment.configurations) {
-    if (configuration.scheme.kind == "none") continue;
-    source.fail("$.scheme",
-                "SCALE-Sim's conventions know no " + configuration.scheme.kind + " scheme",
-                "use \"none\", or \"timing\": \"real\"");
-  }
+  if (experiment.timing == Timing::scale_sim) check_scale_sim(source, experiment);
 }
 
 void require_files(const ExperimentSource& source, const Experiment& experiment) {
@@ -109,15 +154,10 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   all["array"] = expansion.array;
   all["scheme"] = expansion.scheme;
   if (!timed) all["fault"] = expansion.fault;
-  all["memory"] = {{"activation_bytes", experiment.memory.activation_bytes},
-                   {"activation_banks", experiment.memory.activation_banks},
-                   {"activation_port_bytes", experiment.memory.activation_port_bytes},
-                   {"weight_rows", experiment.memory.weight_rows},
-                   {"partial_rows", experiment.memory.partial_rows},
-                   {"dram_latency", experiment.memory.dram_latency},
-                   {"dram_bytes_per_cycle", experiment.memory.dram_bytes_per_cycle},
-                   {"dma_queue", experiment.memory.dma_queue}};
-  all["technology"] = experiment.technology_path;
+  if (experiment.timing == Timing::real) {
+    all["memory"] = memory_json(experiment.memory);
+    all["technology"] = experiment.technology_path;
+  }
   all["clock_mhz"] = experiment.clock_mhz;
   if (timed) return all;
   all["thresholds"] = null_if(experiment.thresholds_path.empty(), experiment.thresholds_path);
@@ -132,11 +172,17 @@ const char* to_string(Timing timing) {
   return timing == Timing::real ? "real" : "scale-sim";
 }
 
+InputError error_at(const Experiment& experiment, const std::string& where,
+                    const std::string& problem, const std::string& remedy) {
+  const Place place = place_of(where, experiment.origins, experiment.file);
+  return {place.file, place.where, problem, remedy};
+}
+
 void require_network(const Experiment& experiment) {
   if (experiment.workload_path.empty()) return;
-  throw InputError(origin_of("$.workload", experiment.overridden, experiment.file), "$.workload",
-                   "a workload has shapes and no values: it can only be timed",
-                   "time it with sagitta run, or name a \"network\" in its place");
+  throw error_at(experiment, "$.workload",
+                 "a workload has shapes and no values: it can only be timed",
+                 "time it with sagitta run, or name a \"network\" in its place");
 }
 
 Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides) {
@@ -145,7 +191,7 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
 
   Experiment experiment;
   experiment.file = path;
-  experiment.overridden = source.overridden();
+  experiment.origins = source.origins();
   experiment.network_path = value_or(document, "network", std::string());
   experiment.workload_path = value_or(document, "workload", std::string());
   if (document.value("timing", "real") == "scale-sim") experiment.timing = Timing::scale_sim;

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "schedule/program.h"
 
 namespace sagitta {
@@ -44,28 +45,37 @@ struct Configuration {
   ArrayShape array;
   Scheme scheme;
   FaultPlan fault;
-  std::string dataflow_place;  // where the array's dataflow stands: "$.array[1].dataflow"
+  std::string array_place;     // where the array stands: "$.array[1]"
+  std::string dataflow_place;  // ... and its dataflow: "$.array[1].dataflow"
 };
 
 // How a workload is timed: by the machine, or by SCALE-Sim's conventions (docs/scale-sim.md).
 enum class Timing : std::uint8_t { real, scale_sim };
 const char* to_string(Timing timing);
 
-// A place in the experiment that an override of the command line has set.
-struct Overridden {
-  std::string where;   // "$.array.rows"
-  std::string origin;  // "--set array.rows=32"
+// Where values of the experiment come from that do not stand in its own file: an override of the
+// command line, or a file that an entry of "array" or "scheme" names.
+struct Origin {
+  std::string where;   // "$.array.rows"; of a file the entry that names it
+  std::string source;  // "--set array.rows=32"; or the file
+  bool is_file = false;
+};
+
+struct Place {
+  std::string file;   // or override
+  std::string where;  // in it
 };
 
 // What an error about the place `where` should blame: the last override that set it, a part of it
-// or what holds it; otherwise `file`.
-std::string origin_of(const std::string& where, const std::vector<Overridden>& overridden,
-                      const std::string& file);
+// or what holds it; or the file that holds it; otherwise `file`. `origins` are in the order in
+// which they took effect.
+Place place_of(const std::string& where, const std::vector<Origin>& origins,
+               const std::string& file);
 
 // NOLINTNEXTLINE(bugprone-exception-escape): the JSON library does not declare all of its moves
 struct Experiment {
   std::string file;  // for messages; empty when built in memory
-  std::vector<Overridden> overridden;
+  std::vector<Origin> origins;
   // Absolute paths of which one is empty: a network, or a list of layers that is only timed.
   std::string network_path;
   std::string workload_path;
@@ -81,6 +91,22 @@ struct Experiment {
   std::vector<Configuration> configurations;
   nlohmann::ordered_json resolved;  // everything above as a file that would give the same again
 };
+
+// An error about a place in the experiment, which blames whatever gave the value.
+InputError error_at(const Experiment& experiment, const std::string& where,
+                    const std::string& problem, const std::string& remedy);
+
+// Does `work`; errors in it about the experiment's file blame whatever gave the value.
+template <typename Work>
+void with_origins(const Experiment& experiment, Work work) {
+  try {
+    work();
+  } catch (const InputError& e) {
+    if (e.file() != experiment.file) throw;
+    const Place place = place_of(e.where(), experiment.origins, experiment.file);
+    throw e.at(place.file, place.where);
+  }
+}
 
 // Throws InputError for a workload, which has no values to work on.
 void require_network(const Experiment& experiment);

@@ -18,11 +18,6 @@ using nlohmann::ordered_json;
 // More than anybody would read, and far less than what exhausts memory.
 constexpr std::size_t most_configurations = 10000;
 
-std::string name_of(const ArrayShape& array) {
-  return std::to_string(array.rows) + "x" + std::to_string(array.columns) + " " +
-         dataflows_name(array) + (array.overlap ? " overlap" : "");
-}
-
 // The values of a key: its list, its one value, or the default when it is absent or null.
 std::vector<json> values_of(const json& object, const char* key, const json& otherwise) {
   const auto found = object.find(key);
@@ -41,10 +36,10 @@ ordered_json unless_single(ordered_json list) {
   return list.size() == 1 ? ordered_json(list.front()) : list;
 }
 
-// An array, and where its dataflow stands.
+// An array, and where it and its dataflow stand.
 struct PlacedArray {
   ArrayShape array;
-  std::string dataflow;
+  std::string place, dataflow;
 };
 
 void expand_array(const json& entry, const std::string& place, const ExperimentSource& source,
@@ -59,13 +54,16 @@ void expand_array(const json& entry, const std::string& place, const ExperimentS
           ArrayShape machine{rows.get<int>(), columns.get<int>(), usual.dataflow,
                              overlap.get<bool>()};
           read_dataflows(dataflows[i], machine);
-          const auto same = [&machine](const PlacedArray& other) { return other.array == machine; };
+          const ArrayShape plain = without_repetition(machine);
+          const auto same = [&plain](const PlacedArray& other) {
+            return without_repetition(other.array) == plain;
+          };
           if (std::any_of(machines.begin(), machines.end(), same)) {
-            source.fail("$.array", "the array " + name_of(machine) + " is listed twice",
+            source.fail("$.array", "the array " + array_name(plain) + " is listed twice",
                         "list each array once");
           }
           const std::string at = json_place(place, "dataflow");
-          machines.push_back({machine, listed ? json_place(at, i) : at});
+          machines.push_back({machine, place, listed ? json_place(at, i) : at});
         }
       }
     }
@@ -260,12 +258,13 @@ Expansion expand(const ExperimentSource& source) {
   }
 
   Expansion result;
-  for (const auto& [machine, dataflow] : machines) {
+  for (const auto& [machine, place, dataflow] : machines) {
+    const std::string name = array_name(without_repetition(machine)) + " ";
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back({name_of(machine) + " " + scheme.name, machine, scheme,
-                                           lists.plan(number), dataflow});
+          result.configurations.push_back(
+              {name + scheme.name, machine, scheme, lists.plan(number), place, dataflow});
         }
       }
     }

@@ -71,9 +71,11 @@ void make_paths_absolute(json& document, const std::string& folder) {
   }
 }
 
-// Replaces the names of .json files under "array" and "scheme" by what the files hold. `from` is
-// the file or override that names them.
-void include_files(json& document, const std::string& folder, const std::string& from) {
+// Replaces the names of .json files under "array" and "scheme" by what the files hold, and returns
+// where that was. `from` is the file or override that names them.
+std::vector<Origin> include_files(json& document, const std::string& folder,
+                                  const std::string& from) {
+  std::vector<Origin> files;
   for (const std::string key : {"array", "scheme"}) {
     if (!document.contains(key)) continue;
     const auto include = [&](json& value, const std::string& where) {
@@ -90,9 +92,11 @@ void include_files(json& document, const std::string& folder, const std::string&
       }
       part.erase("$schema");
       value = std::move(part);
+      files.push_back({where, file, true});
     };
     for_each_string(document[key], json_place("$", key), include);
   }
+  return files;
 }
 
 // The value part of an override: JSON, or else a string as it stands.
@@ -116,7 +120,7 @@ Override parse_override(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos) throw InputError(origin, "", "there is no =", example);
 
-  Override change{text, {}, "$", nullptr};
+  Override change{text, {}, "$", nullptr, {}};
   std::size_t start = 0;
   while (start <= equals) {
     const std::size_t end = std::min(text.find('.', start), equals);
@@ -134,7 +138,7 @@ Override parse_override(const std::string& text) {
   for (const std::string& key : change.keys) at = &(*at)[key];
   *at = parse_value(text.substr(equals + 1), origin);
   const std::string folder = fs::current_path().string();
-  include_files(part, folder, origin);
+  change.files = include_files(part, folder, origin);
   make_paths_absolute(part, folder);
   for (const std::string& key : change.keys) part = json(std::move(part[key]));
   change.value = std::move(part);
@@ -175,6 +179,20 @@ bool holds(const std::string& outer, const std::string& inner) {
   return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
 }
 
+// "$.array[1].rows" -> "$.array.rows". Indices are numbers; a quoted key stays.
+std::string without_indices(const std::string& where) {
+  std::string text;
+  for (std::size_t i = 0; i < where.size(); ++i) {
+    const std::size_t end = where.find_first_not_of("0123456789", i + 1);
+    if (where[i] == '[' && end != std::string::npos && end > i + 1 && where[end] == ']') {
+      i = end;
+    } else {
+      text += where[i];
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 ExperimentSource::ExperimentSource(std::string file, const std::vector<std::string>& overrides)
@@ -185,11 +203,13 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
     throw InputError(file_, "$", show_json(document_) + " is not an experiment",
                      "write { \"network\": ... }");
   }
-  include_files(document_, folder_, file_);
+  origins_ = include_files(document_, folder_, file_);
   make_paths_absolute(document_, folder_);
   for (const std::string& text : overrides) {
-    overrides_.push_back(parse_override(text));
-    set_value(overrides_.back(), 0, document_);
+    const Override change = parse_override(text);
+    set_value(change, 0, document_);
+    origins_.push_back({change.where, "--set " + change.text});
+    origins_.insert(origins_.end(), change.files.begin(), change.files.end());
   }
   if (const auto violation = check_schema(document_, experiment_schema())) {
     fail(violation->where, violation->problem, violation->remedy);
@@ -198,24 +218,26 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
 
 void ExperimentSource::fail(const std::string& where, const std::string& problem,
                             const std::string& remedy) const {
-  throw InputError(origin_of(where, overridden(), file_), where, problem, remedy);
+  const Place place = place_of(where, origins_, file_);
+  throw InputError(place.file, place.where, problem, remedy);
 }
 
-std::vector<Overridden> ExperimentSource::overridden() const {
-  std::vector<Overridden> all;
-  for (const Override& change : overrides_) all.push_back({change.where, "--set " + change.text});
-  return all;
-}
-
-std::string origin_of(const std::string& where, const std::vector<Overridden>& overridden,
-                      const std::string& file) {
-  std::string origin = file;
-  for (const Overridden& change : overridden) {
+Place place_of(const std::string& where, const std::vector<Origin>& origins,
+               const std::string& file) {
+  // An override of a list of objects is one of each of them: its place has no index.
+  const std::string anywhere = without_indices(where);
+  Place place{file, where};
+  for (const Origin& origin : origins) {
+    if (origin.is_file) {  // its own place is the name of the file
+      const bool inside = holds(origin.where, where) && where != origin.where;
+      if (inside) place = {origin.source, "$" + where.substr(origin.where.size())};
+      continue;
+    }
     // An unknown key in the middle of an override is above the override's own place.
-    const bool above = where != "$" && holds(where, change.where);
-    if (above || holds(change.where, where)) origin = change.origin;
+    const bool above = where != "$" && holds(anywhere, origin.where);
+    if (above || holds(origin.where, anywhere)) place = {origin.source, where};
   }
-  return origin;
+  return place;
 }
 
 }  // namespace sagitta

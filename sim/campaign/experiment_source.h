@@ -19,6 +19,7 @@ struct Override {
   std::vector<std::string> keys;  // never empty
   std::string where;              // "$.array.rows"
   nlohmann::json value;           // files read and paths made absolute, from the current folder on
+  std::vector<Origin> files;      // that it names
 };
 
 class ExperimentSource {
@@ -30,17 +31,18 @@ class ExperimentSource {
   const std::string& file() const { return file_; }
   const std::string& folder() const { return folder_; }  // of the file, absolute
 
-  std::vector<Overridden> overridden() const;
+  // In the order in which they took effect.
+  const std::vector<Origin>& origins() const { return origins_; }
 
-  // Throws InputError about a place in the document: names the override that put the value there,
-  // or else the file.
+  // Throws InputError about a place in the document: names the override or the included file that
+  // put the value there, or else the experiment's file.
   [[noreturn]] void fail(const std::string& where, const std::string& problem,
                          const std::string& remedy) const;
 
  private:
   std::string file_;
   std::string folder_;
-  std::vector<Override> overrides_;
+  std::vector<Origin> origins_;
   nlohmann::json document_;
 };
 

@@ -29,12 +29,7 @@ Stationary stationary_of(Dataflow dataflow) {
 
 TimingRun::TimingRun(Experiment experiment)
     : experiment_(std::move(experiment)), file_(read_workload(experiment_.workload_path)) {
-  try {
-    load();
-  } catch (const InputError& e) {
-    if (e.file() != experiment_.file) throw;
-    throw e.in(origin_of(e.where(), experiment_.overridden, experiment_.file));
-  }
+  with_origins(experiment_, [this] { load(); });
 }
 
 void TimingRun::load() {
@@ -42,7 +37,7 @@ void TimingRun::load() {
   if (real) {
     technology_ = load_technology(experiment_.technology_path);
     network_ = network_of(file_.workload);
-    check_dataflows(experiment_, network_, "workload " + file_.workload.name);
+    settle_dataflows(experiment_, network_, "workload " + file_.workload.name);
   } else if (file_.products.empty()) {
     throw InputError(experiment_.workload_path, "", "no layer multiplies matrices",
                      "SCALE-Sim's conventions time convolutions and dense layers only");
@@ -54,10 +49,6 @@ void TimingRun::load() {
     machine.scheme = c.scheme;
     if (real) {
       compile_real(machine);
-    } else if (!c.array.layer_dataflows.empty()) {
-      throw InputError(experiment_.file, c.dataflow_place,
-                       "SCALE-Sim's conventions know one dataflow for all layers",
-                       "write \"os\", \"ws\" or \"is\", or use \"timing\": \"real\"");
     } else {
       machine.scale_sim.rows = c.array.rows;
       machine.scale_sim.columns = c.array.columns;

@@ -63,6 +63,11 @@ void write_results(const std::string& folder, const Campaign& campaign,
                    const nlohmann::ordered_json& results);
 // The resolved experiment, of this text, must not replace the one that the user wrote.
 void check_overwrite(const ExperimentOptions& options, const std::string& resolved);
+// "1 machine", "2 machines".
+template <typename Count>
+std::string counted(Count n, const std::string& noun) {
+  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
 // The text of a JSON document.
 std::string document(const nlohmann::ordered_json& json);
 // Standard output, with an error when it cannot be written (a closed pipe, a full disk).

@@ -108,7 +108,9 @@ std::string counters_of_machines(const Campaign& campaign) {
   for (std::size_t m = 0; m < campaign.machines().size(); ++m) {
     const MachinePlan& plan = campaign.machines()[m];
     const auto first = static_cast<std::size_t>(plan.configurations.front());
-    text += fmt::format("\n{}\n", campaign.experiment().configurations[first].name) +
+    const std::string pass =
+        campaign.batch() == 1 ? "" : fmt::format(", a pass of {} images", campaign.batch());
+    text += fmt::format("\n{}{}\n", campaign.experiment().configurations[first].name, pass) +
             counters_table(plan.program.layer_names, campaign.result(static_cast<int>(m)).counters,
                            colour_wanted());
   }
@@ -147,10 +149,11 @@ void add_check(CLI::App& app) {
     j["experiment"] = campaign.experiment().resolved;
     j["machines"] = nlohmann::ordered_json::array();
     std::string text =
-        fmt::format("{}: network {}, {} layers, {} images, {} configurations on {} machines\n",
-                    campaign.experiment().file, campaign.network().name,
-                    campaign.network().layers.size(), campaign.images().count(),
-                    campaign.experiment().configurations.size(), campaign.machines().size());
+        fmt::format("{}: network {}, {}, {}, {} on {}\n", campaign.experiment().file,
+                    campaign.network().name, counted(campaign.network().layers.size(), "layer"),
+                    counted(campaign.images().count(), "image"),
+                    counted(campaign.experiment().configurations.size(), "configuration"),
+                    counted(campaign.machines().size(), "machine"));
     for (const MachinePlan& m : campaign.machines()) {
       std::int64_t bits = 0;
       for (const RegisterClass& c : m.registers) bits += c.bits();
@@ -158,22 +161,22 @@ void add_check(CLI::App& app) {
       const auto first = static_cast<std::size_t>(m.configurations.front());
       const std::string& name = campaign.experiment().configurations[first].name;
       j["machines"].push_back({{"name", name},
-                               {"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
+                               {"array", array_name(m.array)},
                                {"scheme", m.scheme.name},
                                {"state_bits", bits},
                                {"activation_bytes", memory.activation_bytes},
                                {"weight_rows", memory.weight_rows}});
       const std::string banks =
           memory.activation_banks > 0
-              ? fmt::format(" in {} bank{} of {} bytes a cycle", memory.activation_banks,
-                            memory.activation_banks == 1 ? "" : "s", memory.activation_port_bytes)
+              ? fmt::format(" in {} of {} a cycle", counted(memory.activation_banks, "bank"),
+                            counted(memory.activation_port_bytes, "byte"))
               : "";
       text += fmt::format(
           "  {}: {} bits of state; activation maps {} x {} bytes{}, weight banks 2 x {} rows, "
-          "DRAM {} cycles latency, {} bytes a cycle, {} request{} at a time\n",
+          "DRAM {} latency, {} a cycle, {} at a time\n",
           name, bits, m.program.activation_maps, memory.activation_bytes, banks, memory.weight_rows,
-          memory.dram_latency, memory.dram_bytes_per_cycle, memory.dma_queue,
-          memory.dma_queue == 1 ? "" : "s");
+          counted(memory.dram_latency, "cycle"), counted(memory.dram_bytes_per_cycle, "byte"),
+          counted(memory.dma_queue, "request"));
     }
     print(options->json ? document(j) : text + "OK\n");
   });
@@ -237,10 +240,10 @@ void add_calibrate(CLI::App& app) {
                        "give a new name with -o");
     }
     options->set.emplace_back("thresholds=null");  // the file that is about to be made
-    const Experiment experiment = options->load();
+    Experiment experiment = options->load();
     require_network(experiment);
     const NetworkFolder folder = open_network(experiment.network_path);
-    check_dataflows(experiment, folder.network, "network " + folder.network.name);
+    settle_dataflows(experiment, folder.network, "network " + folder.network.name);
     const ThresholdFile file = calibrate(experiment, folder);
     if (file.fits.empty()) {
       throw InputError(experiment.file, "$.scheme", "no scheme of this experiment has thresholds",

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
+
 namespace sagitta::cli {
 namespace {
 
@@ -65,8 +67,8 @@ std::string explain_outputs(const std::string& path, const std::vector<int>& ind
   if (!place) return "no tile is in the array in that cycle: no output depends on it";
   const TileRecord& t = *place->tile;
   const std::string head =
-      fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,
-                  t.start_cycle, t.end_cycle, place->offset);
+      fmt::format("tile at row {}, column {} (cycles {}..{}), {}: ", t.row, t.column, t.start_cycle,
+                  t.end_cycle, cycle_of_tile(place->offset));
   if (path.starts_with("array.pe")) {
     const std::int64_t k = place->offset - index[0] - index[1];
     if (path.ends_with(".a")) return head + operand(*place, shape, true, index[0], index[1], k);
@@ -93,8 +95,8 @@ std::string explain_overlap(const std::string& path, const std::vector<int>& ind
     const Place p{&t, std::min(array.rows, shape.m - t.row),
                   std::min(array.columns, shape.n - t.column), cycle - t.start_cycle};
     const std::string head =
-        fmt::format("tile at row {}, column {} (cycles {}..{}), its cycle {}: ", t.row, t.column,
-                    t.start_cycle, t.end_cycle, p.offset);
+        fmt::format("tile at row {}, column {} (cycles {}..{}), {}: ", t.row, t.column,
+                    t.start_cycle, t.end_cycle, cycle_of_tile(p.offset));
     if (row >= p.rows || column >= p.lanes) continue;
     const bool is_a = path.ends_with(".a") || path.starts_with("array.skew_a");
     if (skew || is_a || path.ends_with(".b")) {
@@ -125,6 +127,11 @@ std::string explain_overlap(const std::string& path, const std::vector<int>& ind
 }
 
 }  // namespace
+
+std::string cycle_of_tile(std::int64_t offset) {
+  return offset >= 0 ? fmt::format("its cycle {}", offset)
+                     : counted(-offset, "cycle") + " before them";
+}
 
 std::string outputs(int row0, int row1, int column0, int column1) {
   const auto range = [](int x, int y) {

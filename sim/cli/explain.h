@@ -1,6 +1,7 @@
 // What a fault acts on, told from the schedule alone.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
 std::string explain_folds(const std::string& path, const std::vector<int>& index,
                           std::int64_t cycle, const std::vector<TileRecord>& tiles,
                           const GemmShape& shape, const ArrayShape& array);
+
+// Where a cycle lies that many cycles after a tile's start, which may be before it: "its cycle 6",
+// "2 cycles before them" (operands that rest in the array move in before the tile's own cycles).
+std::string cycle_of_tile(std::int64_t offset);
 
 // A range of outputs, both ends inclusive: "C[3][0..7]".
 std::string outputs(int row0, int row1, int column0, int column1);

@@ -50,8 +50,9 @@ struct Fold {
   }
 
   std::string head() const {
-    return fmt::format("tile at row {}, column {}, fold {} (cycles {}..{}), its cycle {}: ",
-                       tile.row, tile.column, tile.fold, tile.start_cycle, tile.end_cycle, offset);
+    return fmt::format("tile at row {}, column {}, fold {} (cycles {}..{}), {}: ", tile.row,
+                       tile.column, tile.fold, tile.start_cycle, tile.end_cycle,
+                       cycle_of_tile(offset));
   }
 
   // The operand that moves right: of product p, in `row`.

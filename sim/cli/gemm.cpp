@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "campaign/dataflows.h"
 #include "campaign/trial.h"
 #include "cli/command.h"
 #include "cli/explain.h"
@@ -202,7 +203,7 @@ void run_gemm(const GemmOptions& o) {
   j["cycles"] = bench.machine().cycle();
   j["fault_free_cycles"] = bench.clean_cycles();
   const LayerCounters total = sum(bench.machine().counters());
-  j["stall_cycles"] = total.stall_cycles;
+  j["stall_cycles"] = total.stall_cycles();
   j["macs"] = total.macs;
   j["flagged_rows"] = bench.machine().mismatches();
   j["counters"] = counters_json(total, static_cast<double>(array.rows) * array.columns);
@@ -242,10 +243,9 @@ void run_gemm(const GemmOptions& o) {
     return;
   }
   text += fmt::format(
-      "C = A B: {} x {} x {} on {}x{} {}{}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} "
-      "%\n",
-      product.m, product.k, product.n, array.rows, array.columns, o.dataflow,
-      o.overlap ? " overlap" : "", bench.machine().cycle(), total.stall_cycles, total.macs,
+      "C = A B: {} x {} x {} on {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
+      product.m, product.k, product.n, array_name(array), bench.machine().cycle(),
+      total.stall_cycles(), total.macs,
       100.0 * static_cast<double>(total.macs) /
           (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
   Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"},

@@ -203,7 +203,7 @@ void run_trace(const TraceOptions& o) {
     const double share =
         static_cast<double>(window.cycles()) / static_cast<double>(schedule.cycles);
     const double bytes =
-        share * MemoryTrace::estimate(schedule.counters, subject.program.array, o.values);
+        share * MemoryTrace::estimate(schedule.counters, subject.program, o.values);
     check_size(o, "--sram", bytes, window);
   }
   if (sram) outputs.memories = &memories.emplace(*sram, o.values);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "campaign/dataflows.h"
 #include "campaign/timing_run.h"
 #include "report/counter_report.h"
 #include "report/results.h"
@@ -269,16 +270,15 @@ void check_workload(const ExperimentOptions& options, Experiment experiment) {
   j["experiment"] = run.experiment().resolved;
   j["machines"] = nlohmann::ordered_json::array();
   for (const TimedMachine& m : run.machines()) {
-    j["machines"].push_back({{"name", m.name},
-                             {"array", fmt::format("{}x{}", m.array.rows, m.array.columns)},
-                             {"scheme", m.scheme.name}});
+    j["machines"].push_back(
+        {{"name", m.name}, {"array", array_name(m.array)}, {"scheme", m.scheme.name}});
   }
   print(options.json
             ? document(j)
-            : fmt::format("{}: workload {}, {} layers, {} MACs, timing {}, {} machines\nOK\n",
-                          run.experiment().file, run.workload().name, run.workload().layers.size(),
-                          run.workload().macs(), to_string(run.experiment().timing),
-                          run.machines().size()));
+            : fmt::format("{}: workload {}, {}, {}, timing {}, {}\nOK\n", run.experiment().file,
+                          run.workload().name, counted(run.workload().layers.size(), "layer"),
+                          counted(run.workload().macs(), "MAC"), to_string(run.experiment().timing),
+                          counted(run.machines().size(), "machine")));
 }
 
 void add_scale_sim(CLI::App& app) {

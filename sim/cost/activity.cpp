@@ -72,8 +72,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerD
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);
   dma_bytes_ += static_cast<double>(c.dma_bytes);
-  count(Event::active_cycle) +=
-      static_cast<double>(c.cycles - c.stall_cycles - c.bank_stall_cycles);
+  count(Event::active_cycle) += static_cast<double>(c.cycles - c.stall_cycles());
   count(Event::word) += static_cast<double>(c.activation_words);
   count(Event::output) += static_cast<double>(c.activation_writes);
   count(Event::pool_tap) += static_cast<double>(c.pool_taps);

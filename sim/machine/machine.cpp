@@ -181,17 +181,22 @@ void Machine::record_tile(const SequencerState& s) {
 // Where the cycle went: into exactly one of these, unless a fault has made the phase one that the
 // machine does not use.
 void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
-  if (reads_wait() && !sequencer_.issues_rows(s, true)) {
-    ++c.bank_stall_cycles;
-    return;
+  auto phase = static_cast<Phase>(s.phase);
+  if (arbiter_) {
+    const std::optional<Phase> spent = sequencer_.spent_in(s, reads_wait());
+    if (!spent) {
+      ++c.bank_stall_cycles;
+      return;
+    }
+    phase = *spent;
   }
-  switch (static_cast<Phase>(s.phase)) {
+  switch (phase) {
     case Phase::load:
       ++c.control_cycles;
       break;
     case Phase::wait:
       ++(Sequencer::data_ready(s, dma_.state(state_.now()).done) ? c.control_cycles
-                                                                 : c.stall_cycles);
+                                                                 : c.dram_stall_cycles);
       break;
     case Phase::setup:
       ++c.setup_cycles;

@@ -1,6 +1,7 @@
 #include "report/counter_report.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "report/table.h"
 
@@ -36,7 +37,11 @@ LayerCounters sum(const std::vector<LayerCounters>& counters) {
 ordered_json counters_json(const LayerCounters& c, double pes) {
   ordered_json j;
   for (const Counter& each : counters()) j[each.name] = c.*each.member;
-  for (const DerivedCounter& each : derived_counters()) j[each.name] = each.value(c, pes);
+  for (const DerivedCounter& each : derived_counters()) {
+    const double value = each.value(c, pes);
+    const bool whole = std::string_view(each.unit) == "cycles";
+    j[each.name] = whole ? ordered_json(static_cast<std::int64_t>(value)) : ordered_json(value);
+  }
   return j;
 }
 

@@ -48,7 +48,7 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
          {"K", layer.depth()},
          {"N", layer.columns()},
          {"cycles", c.cycles},
-         {"stall_cycles", c.stall_cycles},
+         {"stall_cycles", c.stall_cycles()},
          {"utilization",
           c.cycles > 0 ? static_cast<double>(c.macs) / (static_cast<double>(c.cycles) * pes) : 0.0},
          {"macs", c.macs},
@@ -87,7 +87,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["batch"] = batch;
   j["accuracy"] = proportion(r.correct, r.images);
   j["cycles_per_image"] = per_image(r.cycles_per_pass);
-  j["stall_cycles_per_image"] = per_image(total.stall_cycles);
+  j["stall_cycles_per_image"] = per_image(total.stall_cycles());
   j["utilization"] = static_cast<double>(total.macs) / (cycles * pes);
   j["clock_mhz"] = campaign.experiment().clock_mhz;
   j["latency_us"] = cycles / campaign.experiment().clock_mhz;

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "campaign/dataflows.h"
 #include "report/memory_report.h"
 
 namespace sagitta {
@@ -33,25 +34,6 @@ std::string overhead(double value) {
   return std::abs(value) < 5e-5 ? "0" : fmt::format("{:+.1f}", 100 * value);
 }
 
-// "os" is not worth a word; of a mixture the layers that differ are named.
-std::string dataflow_name(const ordered_json& array) {
-  if (!array.contains("dataflow")) return "";
-  const ordered_json& dataflow = array.at("dataflow");
-  if (dataflow.is_string()) return dataflow == "os" ? "" : " " + dataflow.get<std::string>();
-  std::string name = " " + dataflow.at("default").get<std::string>();
-  for (const auto& [layer, each] : dataflow.at("layers").items()) {
-    name += fmt::format(" {}={}", layer, each.get<std::string>());
-  }
-  return name;
-}
-
-std::string array_name(const ordered_json& c) {
-  const bool overlap = c.at("array").value("overlap", false);
-  return fmt::format("{}x{}{}{}", c.at("array").at("rows").get<int>(),
-                     c.at("array").at("cols").get<int>(), dataflow_name(c.at("array")),
-                     overlap ? " overlap" : "");
-}
-
 std::string scientific(double value) {
   return fmt::format("{:.1e}", value);
 }
@@ -65,7 +47,7 @@ double accuracy(const ordered_json& c) {
 std::string group_of(const ordered_json& c) {
   ordered_json plan = c.at("fault");
   for (const char* key : {"bits", "cycles", "bits_x_cycles"}) plan.erase(key);
-  return array_name(c) + " " + plan.dump() + " " + c.at("trials").dump();
+  return array_name(c.at("array")) + " " + plan.dump() + " " + c.at("trials").dump();
 }
 
 bool is_replay(const ordered_json& c) {
@@ -121,14 +103,22 @@ std::string Table::text(bool colour) const {
   return out;
 }
 
+std::string heading(const std::string& figure, const char* of, int batch) {
+  return batch == 1 ? figure : figure + "/" + of;
+}
+
 std::string clean_table(const ordered_json& results, bool colour) {
+  // An experiment has one batch for all of its machines.
+  const int batch = results.at("configurations").at(0).value("batch", 1);
   Table table(
-      {"array", "scheme", "accuracy % [95 %]", "false alarms %", "cycles", "stalls", "util %",
-       "latency us", "area mm2", "energy uJ", "area %", "energy %", "cycles %"},
+      {"array", "scheme", "accuracy % [95 %]", "false alarms %", heading("cycles", "image", batch),
+       heading("stalls", "image", batch), "util %", heading("latency us", "pass", batch),
+       "area mm2", heading("energy uJ", "image", batch), "area %", "energy %", "cycles %"},
       {true, true, false, false, false, false, false, false, false, false, false, false, false});
   for (const auto& c : results.at("configurations")) {
     const auto& o = c.at("overhead");
-    table.add({array_name(c), c.at("scheme").get<std::string>(), with_interval(c.at("accuracy")),
+    table.add({array_name(c.at("array")), c.at("scheme").get<std::string>(),
+               with_interval(c.at("accuracy")),
                percent(c.at("false_alarms").at("images").at("value").get<double>()),
                fmt::format("{:.0f}", c.at("cycles_per_image").get<double>()),
                fmt::format("{:.0f}", c.at("stall_cycles_per_image").get<double>()),
@@ -171,7 +161,8 @@ std::string fault_table(const ordered_json& results, bool colour) {
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
     const bool replay = is_replay(c);
-    table.add({array_name(c), sites_of(c), replay ? "-" : std::to_string(f.at("upsets").get<int>()),
+    table.add({array_name(c.at("array")), sites_of(c),
+               replay ? "-" : std::to_string(f.at("upsets").get<int>()),
                c.at("scheme").get<std::string>(),
                percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
                with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
@@ -230,7 +221,7 @@ std::string finding(const ordered_json& results) {
                         f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
   std::string text =
       fmt::format("With {} the {} machine, accuracy falls unprotected from {:.1f} % to {:.1f} %",
-                  what, array_name(*worst),
+                  what, array_name(worst->at("array")),
                   100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(),
                   100 * accuracy(*worst));
   std::vector<std::string> parts;

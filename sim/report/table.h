@@ -24,6 +24,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;  // an empty row is a rule
 };
 
+// The heading of a figure: "cycles", or where images go through in batches "cycles/image".
+std::string heading(const std::string& figure, const char* of, int batch);
+
 // From the documents of results.h.
 std::string clean_table(const nlohmann::ordered_json& results, bool colour);
 std::string fault_table(const nlohmann::ordered_json& results, bool colour);

@@ -40,13 +40,15 @@ ordered_json head(const TimingRun& run) {
 }
 
 ordered_json identity(const TimedMachine& m, const TimingRun& run) {
-  return {
-      {"name", m.name},
-      {"array",
-       {{"rows", m.array.rows}, {"cols", m.array.columns}, {"dataflow", dataflows_json(m.array)}}},
-      {"scheme", m.scheme.name},
-      {"scheme_kind", m.scheme.kind},
-      {"workload", run.workload().name}};
+  return {{"name", m.name},
+          {"array",
+           {{"rows", m.array.rows},
+            {"cols", m.array.columns},
+            {"dataflow", dataflows_json(m.array)},
+            {"overlap", m.array.overlap}}},
+          {"scheme", m.scheme.name},
+          {"scheme_kind", m.scheme.kind},
+          {"workload", run.workload().name}};
 }
 
 ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
@@ -66,7 +68,7 @@ ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
                       {"N", l.columns()},
                       {"groups", l.groups},
                       {"cycles", c.cycles},
-                      {"stall_cycles", c.stall_cycles},
+                      {"stall_cycles", c.stall_cycles()},
                       {"utilization", utilization(c.macs, c.cycles, pes_of(m))},
                       {"macs", c.macs},
                       {"counters", counters_json(c, pes_of(m))}});
@@ -81,7 +83,7 @@ ordered_json real_machine(const TimingRun& run, const TimedMachine& m) {
   for (const RegisterClass& c : m.registers) bits += c.bits();
   ordered_json j = identity(m, run);
   j["cycles"] = m.cycles;
-  j["stall_cycles"] = total.stall_cycles;
+  j["stall_cycles"] = total.stall_cycles();
   j["macs"] = total.macs;
   j["utilization"] = utilization(total.macs, m.cycles, pes_of(m));
   j["clock_mhz"] = run.experiment().clock_mhz;
@@ -143,8 +145,9 @@ std::string overhead(const ordered_json& machine, const char* what) {
   return std::abs(value) < 5e-5 ? "0" : fmt::format("{:+.1f}", 100 * value);
 }
 
-std::string layers_table(const ordered_json& machine, bool colour) {
-  Table table({"layer", "M", "K", "N", "groups", "MACs", "cycles", "stalls", "util %"},
+std::string layers_table(const ordered_json& machine, int batch, bool colour) {
+  Table table({"layer", "M", "K", "N", "groups", heading("MACs", "pass", batch),
+               heading("cycles", "pass", batch), heading("stalls", "pass", batch), "util %"},
               {true, false, false, false, false, false, false, false, false});
   for (const auto& l : machine.at("layers")) {
     const auto text = [&l](const char* key) {
@@ -176,9 +179,11 @@ std::string timing_table(const ordered_json& results, bool colour) {
                   workload.at("name").get<std::string>(), workload.at("macs").get<std::int64_t>(),
                   workload.at("batch").get<int>(), results.at("timing").get<std::string>());
   const auto& machines = results.at("configurations");
-  if (machines.size() == 1) text += layers_table(machines.front(), colour) + "\n";
-  Table table({"machine", "cycles", "stalls", "util %", "latency us", "area mm2", "energy uJ",
-               "area %", "energy %", "cycles %"},
+  const int batch = workload.at("batch").get<int>();
+  if (machines.size() == 1) text += layers_table(machines.front(), batch, colour) + "\n";
+  Table table({"machine", heading("cycles", "pass", batch), heading("stalls", "pass", batch),
+               "util %", heading("latency us", "pass", batch), "area mm2",
+               heading("energy uJ", "pass", batch), "area %", "energy %", "cycles %"},
               {true, false, false, false, false, false, false, false, false, false});
   for (const auto& m : machines) {
     const bool bills = m.contains("area_um2");

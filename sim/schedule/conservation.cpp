@@ -28,7 +28,7 @@ void check_banks(const Program& program, const std::string& place, const LayerCo
 
 void check_cycles(const std::string& place, const LayerCounters& c) {
   require(place, "busy + stall + idle = cycles",
-          c.busy_cycles() + c.stall_cycles + c.bank_stall_cycles + c.idle_cycles(), c.cycles);
+          c.busy_cycles() + c.stall_cycles() + c.idle_cycles(), c.cycles);
   require(place, "DMA burst + latency + blocked + idle = cycles",
           c.dma_burst_cycles + c.dma_latency_cycles + c.dma_blocked_cycles + c.dma_idle_cycles,
           c.cycles);

@@ -27,20 +27,43 @@ MemoryTrace::MemoryTrace(OutputFile& file, bool values) : file_(file), values_(v
                      : "cycle,memory,bank,access,address,count\n");
 }
 
-double MemoryTrace::estimate(const LayerCounters& run, const ArrayShape& array, bool values) {
-  constexpr double kRow = 34;     // "1234567,activation,0,read,12345,16"
-  constexpr double kElement = 4;  // "-12 "
-  const int width = std::max(array.columns, array.weight_lanes());
-  const auto wide = static_cast<double>(run.weight_row_reads + run.activation_words + run.vectors +
-                                        run.pool_taps + run.store_beats + run.dma_burst_cycles) +
-                    static_cast<double>(run.partial_reads + run.partial_writes) / array.columns;
-  // An element a port and cycle, if not words of banks; input stationary results, too, lie apart.
-  const bool banks = run.activation_words > 0;
-  auto narrow = static_cast<double>(banks ? 0 : run.activation_reads);
-  if (array.has(Dataflow::is)) {
-    narrow += static_cast<double>(run.activation_writes + run.accumulator_writes);
+double MemoryTrace::estimate(const std::vector<LayerCounters>& counters, const Program& program,
+                             bool values) {
+  // "12345,activation,0,read,1234,16" but for the cycle; and of each element " -12", or a sum.
+  constexpr double kRow = 26;
+  constexpr double kElement = 3.6;
+  constexpr double kSum = 7;
+  std::int64_t cycles = 0;
+  for (const LayerCounters& c : counters) cycles += c.cycles;
+  const double row = kRow + static_cast<double>(std::to_string(cycles).size());
+  const double columns = program.array.columns;
+  double bytes = 0;
+  const auto add = [&](double rows, double elements, double element) {
+    bytes += rows * (row + (values ? elements * element : 0));
+  };
+  for (std::size_t l = 0; l < counters.size(); ++l) {
+    const LayerCounters& c = counters[l];
+    const auto of = [](std::int64_t count) { return static_cast<double>(count); };
+    // Reads of the activations: whole words of banks; or an element a port of the array, a vector
+    // for pooling and for the host.
+    if (program.memory.activation_banks > 0) {
+      add(of(c.activation_words), program.memory.activation_port_bytes, kElement);
+    } else {
+      if (c.feed_cycles > 0) add(of(c.activation_reads), 1, kElement);
+      add(of(c.pool_taps + c.store_beats), columns, kElement);
+    }
+    add(of(c.weight_row_reads), program.array.weight_lanes(), kElement);
+    if (program.checksum_bytes() > 0) add(of(c.weight_row_reads), 2, kElement);
+    // Results: a vector at a time, but those of an input-stationary layer lie apart.
+    const bool apart =
+        c.feed_cycles > 0 && l < program.layers.size() && program.dataflow(l) == Dataflow::is;
+    const double neighbours = apart ? 1 : columns;
+    add(of(c.activation_writes + c.accumulator_writes) / neighbours, neighbours,
+        c.accumulator_writes > 0 ? kSum : kElement);
+    add(of(c.partial_reads + c.partial_writes) / columns, columns, kSum);
+    add(of(c.dma_burst_cycles), program.memory.dram_bytes_per_cycle, kElement);
   }
-  return (narrow + wide) * kRow + (values ? (narrow + wide * width) * kElement : 0);
+  return bytes;
 }
 
 void MemoryTrace::sample(Machine& machine) {

@@ -10,8 +10,9 @@ class MemoryTrace {
  public:
   // `values`: whether each row lists the elements that it reads or writes.
   MemoryTrace(OutputFile& file, bool values);
-  // Bytes of the trace of a whole run that counted this much.
-  static double estimate(const LayerCounters& run, const ArrayShape& array, bool values);
+  // About how many bytes the trace of a whole run has that counted this much, by layer.
+  static double estimate(const std::vector<LayerCounters>& counters, const Program& program,
+                         bool values);
   // To be called before the machine's step.
   void sample(Machine& machine);
   std::int64_t rows() const { return rows_; }

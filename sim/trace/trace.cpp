@@ -29,7 +29,7 @@ Schedule schedule_of(const Program& program, const std::int8_t* image) {
   check_conservation(program, machine.counters(), machine.cycle());
   schedule.cycles = machine.cycle();
   schedule.tiles = machine.tiles();
-  for (const LayerCounters& c : machine.counters()) schedule.counters += c;
+  schedule.counters = machine.counters();
   return schedule;
 }
 

@@ -24,7 +24,7 @@ struct Schedule {
   std::int64_t cycles = 0;
   std::vector<CycleWindow> layers;
   std::vector<TileRecord> tiles;
-  LayerCounters counters;  // of the run
+  std::vector<LayerCounters> counters;  // by layer; the last entry is outside of layers
 };
 // Throws Interrupted as trace() does.
 Schedule schedule_of(const Program& program, const std::int8_t* image);

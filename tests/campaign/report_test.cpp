@@ -28,8 +28,17 @@ Campaign lenet(const std::vector<std::string>& more) {
 const std::vector<std::string> kSlow = {"array={\"rows\": 8, \"cols\": 5}",
                                         "memory.dram_latency=300", "clock_mhz=250"};
 
-TEST(Report, CyclesStallsUtilizationAndLatencyFollowFromTheShapes) {
-  Campaign campaign = lenet(kSlow);
+// ... and banks so narrow that activations of several layers wait, or ports that never make them.
+class ReportOf : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Ports, ReportOf, testing::Values("ideal", "banks"),
+                         [](const auto& ports) { return std::string(ports.param); });
+
+TEST_P(ReportOf, CyclesStallsUtilizationAndLatencyFollowFromTheShapes) {
+  std::vector<std::string> set = kSlow;
+  const bool banks = GetParam() == std::string("banks");
+  if (banks) set.insert(set.end(), {"memory.activation_banks=2", "memory.activation_port_bytes=1"});
+  Campaign campaign = lenet(set);
   campaign.run_clean(1, nullptr);
   const auto results = clean_results(campaign);
   const std::vector<Layer>& layers = campaign.network().layers;
@@ -43,23 +52,30 @@ TEST(Report, CyclesStallsUtilizationAndLatencyFollowFromTheShapes) {
     EXPECT_EQ(c.at("cycles_per_image"), expected.total);
     const auto total = static_cast<double>(expected.total);
     EXPECT_DOUBLE_EQ(c.at("latency_us").get<double>(), total / 250);
-    std::int64_t stalls = 0;
+    std::int64_t stalls = expected.bank_stalls.back();  // of the store phase
     std::int64_t stalled_layers = 0;
+    std::int64_t waiting_layers = 0;  // for banks
     double macs = 0;
     ASSERT_EQ(c.at("layers").size(), layers.size());
     for (std::size_t l = 0; l < layers.size(); ++l) {
       const auto& row = c.at("layers")[l];
       SCOPED_TRACE(row.at("name").get<std::string>());
       EXPECT_EQ(row.at("cycles"), expected.layer_cycles[l]);
-      EXPECT_EQ(row.at("stall_cycles"), expected.layer_stalls[l]);
+      const std::int64_t stalled = expected.dram_stalls[l] + expected.bank_stalls[l];
+      EXPECT_EQ(row.at("stall_cycles"), stalled);
+      EXPECT_EQ(row.at("counters").at("stall_cycles"), stalled);
+      EXPECT_EQ(row.at("counters").at("dram_stall_cycles"), expected.dram_stalls[l]);
+      EXPECT_EQ(row.at("counters").at("bank_stall_cycles"), expected.bank_stalls[l]);
       const auto products = static_cast<double>(layers[l].macs());
       EXPECT_DOUBLE_EQ(row.at("utilization").get<double>(),
                        products / (static_cast<double>(expected.layer_cycles[l]) * 8 * 5));
-      stalls += expected.layer_stalls[l];
-      stalled_layers += expected.layer_stalls[l] > 0 ? 1 : 0;
+      stalls += stalled;
+      stalled_layers += expected.dram_stalls[l] > 0 ? 1 : 0;
+      waiting_layers += expected.bank_stalls[l] > 0 ? 1 : 0;
       macs += products;
     }
     EXPECT_GT(stalled_layers, 1) << "a sum of one is not told from the one";
+    EXPECT_EQ(waiting_layers > 1, banks);
     EXPECT_EQ(c.at("stall_cycles_per_image"), stalls);
     EXPECT_DOUBLE_EQ(c.at("utilization").get<double>(), macs / (total * 8 * 5));
   }
@@ -209,7 +225,7 @@ TEST(ReportTable, FaultFreeFiguresStandUnderTheirNamesAndInTheirUnits) {
   ordered_json results;
   results["configurations"] = {configuration()};
   const std::map<std::string, std::string> expected = {
-      {"array", "8x4"},          {"scheme", "mine"},     {"accuracy % [95 %]", "91.0 [91.0, 91.0]"},
+      {"array", "8x4 os"},       {"scheme", "mine"},     {"accuracy % [95 %]", "91.0 [91.0, 91.0]"},
       {"false alarms %", "6.0"}, {"cycles", "12345"},    {"stalls", "678"},
       {"util %", "15.5"},        {"latency us", "24.7"}, {"area mm2", "2.346"},
       {"energy uJ", "6.79"},     {"area %", "+21.0"},    {"energy %", "+32.0"},
@@ -217,10 +233,44 @@ TEST(ReportTable, FaultFreeFiguresStandUnderTheirNamesAndInTheirUnits) {
   EXPECT_EQ(first_row(clean_table(results, false)), expected);
 }
 
+// What stands in a table of batches: cycles and energy of an image, the latency of a pass.
+TEST(ReportTable, BatchesSayWhatAFigureIsOf) {
+  ordered_json results;
+  results["configurations"] = {configuration()};
+  results["configurations"][0]["batch"] = 5;
+  const auto row = first_row(clean_table(results, false));
+  EXPECT_EQ(row.at("cycles/image"), "12345");
+  EXPECT_EQ(row.at("stalls/image"), "678");
+  EXPECT_EQ(row.at("latency us/pass"), "24.7");
+  EXPECT_EQ(row.at("energy uJ/image"), "6.79");
+  EXPECT_EQ(row.count("cycles"), 0U);
+}
+
+// The same name for a machine in every table: its size, its dataflow, the layers that differ,
+// overlap.
+TEST(ReportTable, ArraysHaveTheirWholeName) {
+  const auto name = [](const ordered_json& array) {
+    ordered_json results;
+    results["configurations"] = {configuration()};
+    results["configurations"][0]["array"] = array;
+    const std::string clean = first_row(clean_table(results, false)).at("array");
+    EXPECT_EQ(first_row(fault_table(results, false)).at("array"), clean);
+    return clean;
+  };
+  EXPECT_EQ(name({{"rows", 8}, {"cols", 4}, {"dataflow", "os"}, {"overlap", false}}), "8x4 os");
+  EXPECT_EQ(name({{"rows", 8}, {"cols", 4}, {"dataflow", "is"}, {"overlap", true}}),
+            "8x4 is overlap");
+  EXPECT_EQ(name({{"rows", 1},
+                  {"cols", 4},
+                  {"dataflow", {{"default", "ws"}, {"layers", {{"a", "os"}, {"b", "is"}}}}},
+                  {"overlap", true}}),
+            "1x4 ws a=os b=is overlap");
+}
+
 TEST(ReportTable, FaultFiguresStandUnderTheirNames) {
   ordered_json results;
   results["configurations"] = {configuration()};
-  const std::map<std::string, std::string> expected = {{"array", "8x4"},
+  const std::map<std::string, std::string> expected = {{"array", "8x4 os"},
                                                        {"sites", "logic"},
                                                        {"upsets", "3"},
                                                        {"scheme", "mine"},

@@ -94,6 +94,43 @@ TEST_F(CliExperiment, IncludedFile) {
   bad("/array", "absent.json", "$.array", {"there is no file", "absent.json"});
 }
 
+// What only the network can tell is wrong where it stands, in a file or an override.
+TEST_F(CliExperiment, LayerOfAnIncludedArray) {
+  write("wide.json", R"({"rows": 4, "dataflow": {"layers": {"conv11": "ws"}}})");
+  const std::vector<std::string> parts = {"/wide.json: $.dataflow.layers.conv11: ",
+                                          "did you mean \"conv1\"?"};
+  with("/array", "wide.json");
+  all_refuse({}, parts);
+  with("/array", {{{"rows", 8}}, "wide.json"});
+  all_refuse({}, parts);
+  write_json("experiment.json", small());
+  all_refuse({"--set", "array=wide.json"}, parts);
+  with("/array", {{{"rows", 8}}, {{"rows", 4}}});
+  all_refuse({"--set", R"(array.dataflow={"layers": {"fc9": "is"}})"},
+             {R"(--set array.dataflow={"layers": {"fc9": "is"}}: $.array[0].dataflow.layers.fc9: )",
+              "did you mean \"fc1\"?"});
+}
+
+// The network knows which layers there are: a mixture of one dataflow for all of them is no other
+// machine than that of the dataflow, under any name.
+TEST_F(CliExperiment, MixtureOfOneDataflow) {
+  nlohmann::json all;
+  for (const char* layer : {"conv1", "conv2", "fc1", "fc2", "fc3"}) all["layers"][layer] = "ws";
+  bad("/array/dataflow", nlohmann::json{"ws", all}, "$.array",
+      {"16x16 ws is listed twice", "no other in network lenet5-mnist"});
+  auto others = all;
+  others["layers"]["conv1"] = "is";
+  bad("/array/dataflow", nlohmann::json{{{"default", "ws"}, {"layers", {{"conv1", "is"}}}}, others},
+      "$.array", {"16x16 ws conv1=is is listed twice"});
+  with("/array/dataflow", all);
+  const auto machine = document({"run", "experiment.json"}).at("configurations").at(0);
+  EXPECT_EQ(machine.at("name"), "16x16 ws none");
+  EXPECT_EQ(machine.at("array").at("dataflow"), "ws");
+  with("/array/dataflow", others);
+  const auto mixture = document({"run", "experiment.json"}).at("configurations").at(0);
+  EXPECT_EQ(mixture.at("name"), "16x16 ws conv1=is none");
+}
+
 TEST_F(CliExperiment, Override) {
   with("/images", 2);
   all_refuse({"--set", "array.rows=0"}, {"--set array.rows=0: $.array.rows: 0 is below"});
@@ -183,6 +220,7 @@ TEST_F(CliExperiment, BanksAndTheirWordsArePowersOfTwo) {
   with("/memory", {{"activation_banks", 8}, {"activation_port_bytes", 4}});
   const std::string checked = done({"check", "experiment.json"});
   EXPECT_NE(checked.find(" in 8 banks of 4 bytes a cycle, "), std::string::npos) << checked;
+  EXPECT_NE(checked.find("4 images, 1 configuration on 1 machine\n"), std::string::npos) << checked;
   done({"run", "experiment.json", "-q"});
 }
 

@@ -211,6 +211,28 @@ TEST_F(CliGemm, ExplanationNamesTileMacAndOutputs) {
   EXPECT_EQ(text.rfind(expected, 0), 0U) << text;
 }
 
+// Stationary operands are there before the first product, and on their way still earlier.
+TEST_F(CliGemm, ExplanationBeforeTheTileBegins) {
+  make(4, 6, 4);
+  const Arguments ws = gemm({"--array", "4x4", "--dataflow", "ws", "--explain"});
+  const auto start = document(ws).at("tiles").at(0).at("start_cycle").get<int>();
+  const auto explained_at = [&](int cycle, const std::string& site) {
+    return document(ws + Arguments{"--fault", site + "@" + std::to_string(cycle)})
+        .at("faults")
+        .at(0)
+        .at("explanation")
+        .get<std::string>();
+  };
+  EXPECT_NE(explained_at(start - 1, "array.pe[3][0].b:0")
+                .find("), 1 cycle before them: holds B[3][0]; acts on C[0..3][0]"),
+            std::string::npos);
+  EXPECT_NE(explained_at(start - 2, "array.pe[2][0].b:0")
+                .find("), 2 cycles before them: holds, on its way down, B[3][0]; acts on"),
+            std::string::npos);
+  EXPECT_NE(explained_at(start, "array.pe[3][0].b:0").find("), its cycle 0: holds B[3][0]"),
+            std::string::npos);
+}
+
 TEST_F(CliGemm, VoterMasksOneCopy) {
   make(4, 6, 4);
   const auto json = document(gemm({"--array", "4x4", "--scheme", "tmr-pe", "--explain", "-o",

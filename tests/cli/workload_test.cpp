@@ -91,6 +91,10 @@ TEST_F(Workloads, EveryKindOfLayerIsTimed) {
   EXPECT_EQ(working(1), 1 + 3 * 36 * 2 + 5) << "two taps a pixel";
   EXPECT_EQ(working(2), 1 + 3 * 36 + 5);
   EXPECT_EQ(layers[3]["M"], 3);
+  const std::string text = done({"run", "e.json", "-q"});
+  for (const std::string figure : {"MACs", "cycles", "stalls", "latency us", "energy uJ"}) {
+    EXPECT_NE(text.find(" " + figure + "/pass"), std::string::npos) << figure << " in\n" << text;
+  }
 }
 
 TEST_F(Workloads, SchemesCostCyclesWithoutThresholds) {
@@ -214,7 +218,8 @@ TEST_F(Workloads, ShippedTopologies) {
 
 TEST_F(Workloads, ShippedExperiment) {
   const std::string shipped = SAGITTA_SOURCE_DIR "/configs/resnet50.json";
-  const auto m = document({"run", shipped, "--set", "timing=scale-sim"})["configurations"][0];
+  const auto m = document(
+      {"run", shipped, "--set", "timing=scale-sim", "--set", "memory={}"})["configurations"][0];
   std::int64_t total = 0;
   for (const auto& l : m["layers"]) {
     const auto folds = [](const nlohmann::json& size) { return (size.get<int>() + 127) / 128; };
@@ -244,6 +249,46 @@ TEST_F(Workloads, ExperimentsThatMakeNoSenseAreRefused) {
   refused({{"workload", "none.json"}}, "$.workload", {"there is no file", "none.json"});
   refused({{"timing", "scale_sim"}}, "$.timing", {"\"scale-sim\"?"});
   refused({{"timing", "scale-sim"}, {"scheme", "gradient"}}, "$.scheme", {"no gradient scheme"});
+  // Whatever would change nothing there.
+  const auto scale_sim = [&](nlohmann::json changes, const std::string& where,
+                             const std::vector<std::string>& parts) {
+    refused(changes, where, parts);
+    changes["timing"] = "real";
+    auto e = experiment();
+    e.merge_patch(changes);
+    write_json("e.json", e);
+    done({"check", "e.json"});
+  };
+  const auto with_scale_sim = [](const char* key, const nlohmann::json& value) {
+    return nlohmann::json{{"timing", "scale-sim"}, {key, value}};
+  };
+  scale_sim(with_scale_sim("array", {{"overlap", true}}), "$.array.overlap",
+            {"true says nothing to SCALE-Sim's conventions", "\"timing\": \"real\""});
+  for (const auto& [key, value] : std::map<std::string, int>{{"activation_bytes", 65536},
+                                                             {"activation_banks", 4},
+                                                             {"activation_port_bytes", 4},
+                                                             {"weight_rows", 1024},
+                                                             {"partial_rows", 7},
+                                                             {"dram_latency", 65},
+                                                             {"dram_bytes_per_cycle", 64},
+                                                             {"dma_queue", 3}}) {
+    scale_sim(with_scale_sim("memory", {{key, value}}), "$.memory." + key,
+              {std::to_string(value) + " says nothing to SCALE-Sim's conventions", "remove it"});
+  }
+  refused(with_scale_sim("memory", {{"activation_banks", 3}}), "$.memory.activation_banks", {"3 "});
+  refused(with_scale_sim("memory", {{"dma_queue", 99}}), "$.memory.dma_queue", {"maximum"});
+  std::filesystem::copy_file(technology(), path("t.json"));
+  scale_sim(with_scale_sim("technology", "t.json"), "$.technology", {"neither area nor energy"});
+  auto plain = experiment();
+  plain.merge_patch({{"timing", "scale-sim"},
+                     {"array", {{"overlap", false}, {"dataflow", {{"default", "ws"}}}}},
+                     {"memory", {{"dram_latency", 64}, {"activation_banks", 0}}},
+                     {"technology", technology()}});
+  write_json("e.json", plain);
+  EXPECT_EQ(document({"run", "e.json"})["configurations"][0]["name"], "8x8 ws none");
+  done({"run", "e.json", "-q", "-o", "out"});
+  EXPECT_EQ(document({"run", "out/experiment.json"})["configurations"],
+            document({"run", "e.json"})["configurations"]);
   refused({{"memory", {{"weight_rows", 8}}}}, "$.memory.weight_rows",
           {"does not hold", "at least 500"});
   write_json("e.json", {{"network", lenet()}, {"timing", "scale-sim"}});

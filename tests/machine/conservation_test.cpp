@@ -80,7 +80,7 @@ TEST(Conservation, EveryLawCanFail) {
         {&C::cycles, "busy + stall + idle = cycles"},
         {&C::feed_cycles, "busy + stall + idle = cycles"},
         {&C::pool_cycles, "busy + stall + idle = cycles"},
-        {&C::stall_cycles, "busy + stall + idle = cycles"},
+        {&C::dram_stall_cycles, "busy + stall + idle = cycles"},
         {&C::bank_stall_cycles, "busy + stall + idle = cycles"},
         {&C::control_cycles, "busy + stall + idle = cycles"},
         {&C::setup_cycles, "busy + stall + idle = cycles"},
@@ -213,7 +213,7 @@ TEST(Conservation, StatesOfAProductEqualTheClosedForm) {
       const LayerCounters& outside = machine.counters()[1];
       ASSERT_EQ(outside.control_cycles, 2) << "one layer loaded, one not found";
       ASSERT_EQ(outside.store_cycles, test::store_cycles(m * n, 4, array, program.memory));
-      ASSERT_EQ(outside.busy_cycles() + outside.stall_cycles, 0);
+      ASSERT_EQ(outside.busy_cycles() + outside.stall_cycles(), 0);
 
       // A beat takes a cycle. One request at a time, DMA decides in a cycle and waits for DRAM;
       // with more, part of that passes behind the beats of others.
@@ -282,11 +282,12 @@ TEST(CounterTable, DerivedValues) {
   const double pes = 12;
   std::map<std::string, double> value;
   for (const DerivedCounter& each : derived_counters()) value[each.name] = each.value(c, pes);
-  ASSERT_EQ(value.size(), 9U);
+  ASSERT_EQ(value.size(), 10U);
   EXPECT_EQ(value.at("busy_cycles"), 2 + 3);
   EXPECT_EQ(value.at("idle_cycles"), 6 + 7 + 8 + 9 + 10 + 11 + 12 + 13);
   EXPECT_DOUBLE_EQ(value.at("busy_fraction"), 5.0 / 1);
-  EXPECT_DOUBLE_EQ(value.at("stall_fraction"), 4.0 / 1);
+  EXPECT_EQ(value.at("stall_cycles"), 4 + 5);
+  EXPECT_DOUBLE_EQ(value.at("stall_fraction"), 9.0 / 1);
   EXPECT_DOUBLE_EQ(value.at("bank_stall_fraction"), 5.0 / 1);
   EXPECT_DOUBLE_EQ(value.at("utilization"), 14.0 / 12);
   EXPECT_DOUBLE_EQ(value.at("feed_utilization"), 14.0 / (2 * 12));

@@ -25,8 +25,8 @@ void run_with_pauses(Machine& machine, Random& random, int percent) {
 // What happened, less the waiting; and without DMA, which may bring a layer's weights in this layer
 // or in the one before.
 LayerCounters without_waiting(LayerCounters c) {
-  c.cycles -= c.stall_cycles;
-  c.stall_cycles = 0;
+  c.cycles -= c.dram_stall_cycles;
+  c.dram_stall_cycles = 0;
   for (const Counter& counter : counters()) {
     if (std::string_view(counter.group) == "dma") c.*counter.member = 0;
   }

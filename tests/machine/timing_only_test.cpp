@@ -70,7 +70,7 @@ TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
       ASSERT_TRUE(timing.run(10'000'000));
       expect_same_time(whole, timing);
       for (const LayerCounters& c : whole.counters()) {
-        stalls += c.stall_cycles;
+        stalls += c.stall_cycles();
         suppressed += c.suppressed;
       }
     }

@@ -62,7 +62,7 @@ TEST(Timing, WorkedExample) {
                t.start_cycle, t.end_cycle);
   }
   fmt::print("layer {} cycles, {} of them stalls; run {} cycles\n", r.counters[0].cycles,
-             r.counters[0].stall_cycles, r.cycles);
+             r.counters[0].stall_cycles(), r.cycles);
   // load 1, wait 3 (the image is asked for in cycle 0, comes in 1, the first weights in 2), setup
   // 8, then pe[0][0] two cycles later.
   EXPECT_EQ(r.tiles[0].start_cycle, 1 + 3 + 8 + 2);
@@ -73,7 +73,7 @@ TEST(Timing, WorkedExample) {
   const std::int64_t first = 8 + 27 + 27 + 19 + 5;
   const std::int64_t second = 8 + 25 + 25 + 17 + 5;
   EXPECT_EQ(r.counters[0].cycles, 3 + first + 1 + second);
-  EXPECT_EQ(r.counters[0].stall_cycles, 2);
+  EXPECT_EQ(r.counters[0].stall_cycles(), 2);
   // Two loads, the layer, 120 sums in 30 beats of 4, one cycle of latency.
   EXPECT_EQ(r.cycles, 2 + (3 + first + 1 + second) + 30 + 1);
 }
@@ -92,8 +92,8 @@ TEST(Timing, OneTileEqualsTheClosedForm) {
         run(compile_gemm(m, k, n, random.int8s(k * n), array, fast_memory(), p), image);
     ASSERT_EQ(r.tiles.size(), 1U);
     ASSERT_EQ(r.tiles[0].end_cycle - r.tiles[0].start_cycle + 1, k + 2 * m + n - 2);
-    ASSERT_EQ(r.counters[0].stall_cycles, 2);
-    ASSERT_EQ(r.counters[0].cycles - r.counters[0].stall_cycles,
+    ASSERT_EQ(r.counters[0].stall_cycles(), 2);
+    ASSERT_EQ(r.counters[0].cycles - r.counters[0].stall_cycles(),
               1 + std::max(m, n) + (k + 2 * m + n - 2) + 5 +
                   (p.checksum ? test::ceil_log2(array.columns) + 1 : 0));
     ASSERT_EQ(r.counters[0].cycles - 2,
@@ -118,7 +118,7 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const Layer& layer = network.layers[i];
       const std::int64_t first_wait = i > 0 ? 0 : layer.kind == LayerKind::gemm ? 2 : 1;
-      ASSERT_EQ(r.counters[i].stall_cycles, first_wait);
+      ASSERT_EQ(r.counters[i].stall_cycles(), first_wait);
       ASSERT_EQ(r.counters[i].cycles,
                 first_wait + test::layer_cycles(layer, test::array_of(network.layers, array, layer),
                                                 program.memory, p, batch));
@@ -171,7 +171,7 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
     ASSERT_EQ(sum, r.cycles) << "cycles are lost between layers";
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       ASSERT_EQ(r.counters[i].cycles, t.layer_cycles[i]) << "layer " << i;
-      ASSERT_EQ(r.counters[i].stall_cycles, t.layer_stalls[i]) << "layer " << i;
+      ASSERT_EQ(r.counters[i].dram_stall_cycles, t.dram_stalls[i]) << "layer " << i;
     }
     for (std::size_t i = 0; i < r.counters.size(); ++i) {
       ASSERT_EQ(r.counters[i].bank_stall_cycles, t.bank_stalls[i]) << "layer " << i;

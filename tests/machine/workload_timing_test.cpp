@@ -27,7 +27,8 @@ void expect_closed_form(const std::string& name) {
     std::int64_t macs = 0;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       EXPECT_EQ(machine.counters()[i].cycles, t.layer_cycles[i]) << network.layers[i].name;
-      EXPECT_EQ(machine.counters()[i].stall_cycles, t.layer_stalls[i]) << network.layers[i].name;
+      EXPECT_EQ(machine.counters()[i].dram_stall_cycles, t.dram_stalls[i])
+          << network.layers[i].name;
       macs += machine.counters()[i].macs;
     }
     EXPECT_EQ(macs, workload.macs());

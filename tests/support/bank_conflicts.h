@@ -33,7 +33,7 @@ inline std::optional<std::int64_t> operand(const Layer& layer, int m, int k, int
   return (line * layer.input.width + x) * layer.input.channels + group * channels + k % channels;
 }
 
-// Adds up accesses: words delivered, and cycles beyond the one that an access always takes.
+// Cycles of accesses, and the words that they deliver, added up.
 class Banks {
  public:
   explicit Banks(const MemoryShape& memory) : memory_(memory) {}
@@ -71,13 +71,10 @@ class Banks {
     return access(elements);
   }
 
-  void stall(std::int64_t cycles) { stalls_ += cycles; }
-  std::int64_t stalls() const { return stalls_; }  // in which nothing is issued
   std::int64_t words() const { return words_; }
 
  private:
   MemoryShape memory_;
-  std::int64_t stalls_ = 0;
   std::int64_t words_ = 0;
 };
 

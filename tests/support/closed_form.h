@@ -106,17 +106,14 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
       const int k = fold * array.rows;
       const bool last = fold + 1 == count;
       // A fold's activations: pixel by pixel as they stream (ws), or tap by tap beforehand (is).
-      const auto preload = [&](int depth, std::int64_t behind) {
+      const auto preload = [&](int depth) {
         std::int64_t cycles = 0;
         for (int r = 0; r < array.rows; ++r) {
-          const std::int64_t access = banks.operands(layer, row, pixels, depth + r, 1, group);
-          // Nothing is issued while an access waits, unless it is behind a stream.
-          banks.stall(std::max<std::int64_t>(0, cycles + access - 1 - std::max(cycles, behind)));
-          cycles += access;
+          cycles += banks.operands(layer, row, pixels, depth + r, 1, group);
         }
         return cycles;
       };
-      if (fold == 0 || !array.overlap) now += ws ? array.rows : preload(k, 0);
+      if (fold == 0 || !array.overlap) now += ws ? array.rows : preload(k);
       std::int64_t stream = ws ? 0 : channels;
       std::int64_t first_access = 1;
       for (int pixel = 0; ws && pixel < pixels; ++pixel) {
@@ -124,7 +121,6 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
         if (pixel == 0) first_access = access;
         stream += access;
       }
-      if (ws) banks.stall(stream - pixels);
       // The last one's sums pass R rows and C columns.
       tiles.push_back({0, row, 0, fold, now + first_access - 1 + 2,
                        now + 2 + stream + array.rows + array.columns - 2});
@@ -133,8 +129,7 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
         continue;
       }
       // The next fold loads from R - 1 cycles after this one's start on; and none takes one cycle.
-      const std::int64_t loaded =
-          ws ? array.rows : preload(k + array.rows, stream - (array.rows - 1));
+      const std::int64_t loaded = ws ? array.rows : preload(k + array.rows);
       now += std::max(stream, std::max(1, array.rows - 1) + loaded);
     }
     now += flush(p, array);
@@ -159,7 +154,6 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
       feed_cycles += banks.operands(layer, row, rows, k, 1, group);
       if (k == 0) first_access = feed_cycles;
     }
-    banks.stall(feed_cycles - layer.depth());
     const std::int64_t start = feed + first_access - 1;  // product 0 and the swap bit are issued
     if (!array.overlap) {
       const std::int64_t cycles = tile_cycles(feed_cycles, rows, lanes_used);
@@ -204,9 +198,7 @@ inline std::int64_t pool_tile_cycles(const Layer& layer, const ArrayShape& array
   for (int pixel = 0; pixel < batch * layer.rows(); ++pixel) {
     for (int tap = 0; tap < taps; ++tap) {
       const auto at = operand(channel, pixel, add ? 0 : tap, first);
-      const std::int64_t access = banks.ideal() || !at ? 1 : banks.neighbours(*at, lanes);
-      banks.stall(access - 1);
-      cycles += access;
+      cycles += banks.ideal() || !at ? 1 : banks.neighbours(*at, lanes);
     }
   }
   return cycles + flush(p, array);
@@ -236,7 +228,6 @@ inline std::int64_t store_cycles(int elements, int element_bytes, const ArraySha
        first += array.columns) {
     waits += banks->neighbours(first, std::min(array.columns, elements - first)) - 1;
   }
-  if (banks != nullptr) banks->stall(waits);
   return beats *
              ceil_div(std::int64_t{array.columns} * element_bytes, memory.dram_bytes_per_cycle) +
          waits + std::max(1, memory.dram_latency);
@@ -258,8 +249,9 @@ inline std::int64_t layer_cycles(const Layer& layer, const ArrayShape& array,
 }
 
 struct Timing {
-  std::vector<std::int64_t> layer_cycles, layer_stalls;
-  std::vector<std::int64_t> bank_stalls, words;  // by layer, and at last those of the store phase
+  std::vector<std::int64_t> layer_cycles, dram_stalls;
+  // By layer, and at last those of the store phase. Stalls: what ideal ports would save.
+  std::vector<std::int64_t> bank_stalls, words;
   std::vector<TileTiming> tiles;
   std::int64_t total = 0;
 };
@@ -328,12 +320,16 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& machine
   DmaTiming dma(layers, machine, memory, p, batch);
   std::vector<std::int64_t> finished;  // gemm column tiles
   std::int64_t now = 0;
+  MemoryShape ports = memory;
+  ports.activation_banks = 0;
+  Banks ideal(ports);
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Layer& layer = layers[i];
     const ArrayShape array = array_of(layers, machine, layer);
     const bool gemm = layer.kind == LayerKind::gemm;
     ++now;  // load
     std::int64_t stalls = 0;
+    std::int64_t bank_stalls = 0;
     Banks banks(memory);
     const std::int64_t begin = now;
     for (const auto& [column, lanes] : lanes_of(layer, array, memory)) {
@@ -349,22 +345,27 @@ inline Timing timing(const std::vector<Layer>& layers, const ArrayShape& machine
           result.tiles.push_back(
               {static_cast<int>(i), t.row, column, t.fold, now + t.start, now + t.end});
         }
+        bank_stalls += cycles - column_tile_cycles(layer, array, memory, column, lanes, p, batch,
+                                                   tiles, ideal);
         now += cycles;
         finished.push_back(now);
       } else {
-        now += pool_tile_cycles(layer, array, column, lanes, p, batch, banks);
+        const std::int64_t cycles = pool_tile_cycles(layer, array, column, lanes, p, batch, banks);
+        bank_stalls += cycles - pool_tile_cycles(layer, array, column, lanes, p, batch, ideal);
+        now += cycles;
       }
     }
     result.layer_cycles.push_back(now - begin);
-    result.layer_stalls.push_back(stalls);
-    result.bank_stalls.push_back(banks.stalls());
+    result.dram_stalls.push_back(stalls);
+    result.bank_stalls.push_back(bank_stalls);
     result.words.push_back(banks.words());
   }
   ++now;  // load finds no further layer
   Banks banks(memory);
-  result.total = now + store_cycles(batch * layers.back().output.elements(), raw ? 4 : 1, machine,
-                                    memory, &banks);
-  result.bank_stalls.push_back(banks.stalls());
+  const int results = batch * layers.back().output.elements();
+  const std::int64_t store = store_cycles(results, raw ? 4 : 1, machine, memory, &banks);
+  result.total = now + store;
+  result.bank_stalls.push_back(store - store_cycles(results, raw ? 4 : 1, machine, memory));
   result.words.push_back(banks.words());
   return result;
 }

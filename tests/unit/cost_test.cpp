@@ -320,7 +320,7 @@ TEST(CostEnergy, GrowsWithEveryCounterAndWithTime) {
   auto twice = counters;
   for (LayerCounters& l : twice) {
     for (const auto counter :
-         {&LayerCounters::cycles, &LayerCounters::stall_cycles, &LayerCounters::feed_cycles,
+         {&LayerCounters::cycles, &LayerCounters::dram_stall_cycles, &LayerCounters::feed_cycles,
           &LayerCounters::macs, &LayerCounters::activation_reads, &LayerCounters::weight_row_reads,
           &LayerCounters::vectors, &LayerCounters::pool_taps, &LayerCounters::activation_writes,
           &LayerCounters::dma_bytes}) {

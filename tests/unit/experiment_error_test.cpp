@@ -192,6 +192,13 @@ TEST_F(ExperimentError, ValueTwiceInAList) {
 TEST_F(ExperimentError, ArrayTwice) {
   expect(R"({"network": "net", "array": [{"rows": 8}, {"rows": 8, "cols": 8}]})", "$.array",
          {"8x8 os is listed twice"});
+  // A mixture of one dataflow is that dataflow; others are told apart by the layers that differ.
+  expect(R"({"network": "net", "array": {"dataflow": ["os", {"layers": {"conv1": "os"}}]}})",
+         "$.array", {"16x16 os is listed twice"});
+  expect(R"({"network": "net", "array": {"dataflow": [
+             {"default": "ws", "layers": {"a": "is"}},
+             {"default": "ws", "layers": {"a": "is", "b": "ws"}}]}})",
+         "$.array", {"16x16 ws a=is is listed twice"});
 }
 
 TEST_F(ExperimentError, ArrayIsAWordThatIsNoFile) {
@@ -279,6 +286,26 @@ TEST_F(ExperimentError, OverrideThatIsNone) {
 TEST_F(ExperimentError, FileIsBlamedForWhatNoOverrideTouches) {
   expect(R"({"network": "net", "array": {"rows": 0}})", {"array.cols=3", "fault.seed=2"}, "",
          "$.array.rows", {"0 is below"});
+}
+
+// What is found only after loading: the file or override that holds the place, and the place in it.
+TEST(PlaceOf, IsInTheFileOrOverrideThatGaveTheValue) {
+  const std::vector<Origin> origins = {{"$.array[1]", "arrays/a.json", true},
+                                       {"$.scheme", "s.json", true},
+                                       {"$.array.rows", "--set array.rows=8"},
+                                       {"$.memory", "--set memory={}"}};
+  const auto place = [&](const std::string& where) {
+    const Place p = place_of(where, origins, "e.json");
+    return p.file + " " + p.where;
+  };
+  EXPECT_EQ(place("$.array[1].dataflow.layers.x"), "arrays/a.json $.dataflow.layers.x");
+  EXPECT_EQ(place("$.array[0].dataflow.layers.x"), "e.json $.array[0].dataflow.layers.x");
+  EXPECT_EQ(place("$.array[11].dataflow"), "e.json $.array[11].dataflow");
+  EXPECT_EQ(place("$.scheme"), "e.json $.scheme") << "the file's name stands there";
+  EXPECT_EQ(place("$.scheme.gate"), "s.json $.gate");
+  EXPECT_EQ(place("$.array[1].rows"), "--set array.rows=8 $.array[1].rows") << "in every array";
+  EXPECT_EQ(place("$.memory.weight_rows"), "--set memory={} $.memory.weight_rows");
+  EXPECT_EQ(place("$.images"), "e.json $.images");
 }
 
 }  // namespace

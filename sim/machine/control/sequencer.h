@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -178,6 +179,9 @@ class Sequencer {
     return s.phase == static_cast<std::uint8_t>(issuing) &&
            !(reads_wait && dataflow(s) != Dataflow::is);
   }
+  // Where a cycle of a machine with banks goes: the phase to which it counts, or nothing when it is
+  // lost to the banks, as it would not be with ideal ports (control/bank_stalls.cpp).
+  std::optional<Phase> spent_in(const SequencerState& s, bool reads_wait) const;
   // The position registers, and how many of them read an activation in this cycle.
   int positions() const { return positions_; }
   int activations_read(const SequencerState& s) const;
@@ -234,9 +238,10 @@ class Sequencer {
     return tags_.count > 1 ? tags_.now(now)[tags_.count - 2] : state(now).tag1;
   }
 
-  bool tags_under_way(const std::byte* now) const {
-    return std::any_of(tags_.now(now), tags_.now(now) + tags_.count,
-                       [](std::uint8_t tag) { return (tag & kTagValid) != 0; });
+  // Whether one of the tags on their way through the array, or just issued, is such a one.
+  template <typename Predicate>
+  bool any_tag(const std::byte* now, Predicate such) const {
+    return such(state(now).tag1) || std::any_of(tags_.now(now), tags_.now(now) + tags_.count, such);
   }
 
   // From the last row that leaves the array (os) or is issued to it (ws, is) to the scratchpad.
