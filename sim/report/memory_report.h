@@ -5,8 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "campaign/experiment.h"
-#include "cost/cost.h"
+#include "campaign/campaign.h"
 
 namespace sagitta {
 
