@@ -26,7 +26,7 @@ void check_layer(const Experiment& experiment, const std::string& where, const s
                      ? what + " has no layer " + show_json(name)
                      : show_json(name) + " is a layer of kind " + to_string(found->kind) +
                            ", which has no dataflow",
-                 remedy);
+                 suggest(name, known, "convolutions and dense layers"));
 }
 
 ArrayShape settled(const ArrayShape& array, const Network& network) {

@@ -58,19 +58,28 @@ void Composer::gradient(const Checker& checker, const std::string& name) {
   g.add("bounds", lib_.comparator(bits), 2.0 * columns_, Event::lane, 2);
   g.add("blame and gate", lib_.and_mask(1), 3.0 * columns_, Event::lane, 3);
   if (checker.spike) g.add("opposite signs", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
-  // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
-  // neighbour is lane 0.
-  g.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
-  g.add("wrap to lane 0", lib_.mux2(sides), columns_, Event::lane);
+  const bool ring = checker.axis == Axis::lanes;
+  if (ring) {
+    // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
+    // neighbour is lane 0.
+    g.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
+    g.add("wrap to lane 0", lib_.mux2(sides), columns_, Event::lane);
+  } else {
+    g.add("position in the line", lib_.adder(kCounter), 1, Event::vector);
+    g.add("end of the line", lib_.comparator(kCounter), 1, Event::vector);
+    g.add("first of a line", lib_.and_mask(sides), columns_, Event::lane);
+  }
   if (checker.suppress == Suppress::zero) {
     g.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
     return;
   }
   // The neighbours once more, two stages later.
-  g.add("neighbour before lane 0", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  if (ring) {
+    g.add("neighbour before lane 0", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  }
   g.add("suppress", lib_.mux2(kWord), columns_, Event::lane);
   if (checker.suppress == Suppress::mean) {
-    g.add("neighbour after the last lane", lib_.mux2(kWord), columns_, Event::lane);
+    if (ring) g.add("neighbour after the last lane", lib_.mux2(kWord), columns_, Event::lane);
     g.add("mean", lib_.adder(kWord + 1), columns_, Event::lane);
   } else if (checker.suppress == Suppress::clamp) {
     g.add("bound passed", lib_.mux2(kWord), columns_, Event::lane);

@@ -85,7 +85,8 @@ std::string with_stage(const std::string& path, const Protection& protection) {
       static const std::regex lanes(R"(^(difference|compare)\.(sum|address|valid|flag))");
       static const std::regex lines(R"(^(latch|difference)\.(sum|address|valid|flag))");
       rest = std::regex_replace(rest, line ? lines : lanes, "$1.stage.$2");
-      if (line) rest = std::regex_replace(rest, std::regex(R"(^compare\.previous)"), "memory.previous");
+      if (line)
+        rest = std::regex_replace(rest, std::regex(R"(^compare\.previous)"), "memory.previous");
     }
     return fmt::format("resilience.stage[{}].{}.{}", i, module, rest);
   }

@@ -130,8 +130,7 @@ void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int l
         if (c.gate == Gate::always) return true;
         if (flagged == nullptr) return false;
         const auto row = flagged->begin() + first / lanes * rows + m;  // in the order of draining
-        return c.gate == Gate::row ? *row
-                                   : std::find(flagged->begin(), row + 1, true) != row + 1;
+        return c.gate == Gate::row ? *row : std::find(flagged->begin(), row + 1, true) != row + 1;
       };
       std::vector<std::vector<std::int32_t>> passed = tile;
       for (int m = 0; m < rows; ++m) {
@@ -173,8 +172,8 @@ Expected reference(const Network& network, const std::vector<std::int8_t>& image
     LayerValues v = layer.kind == LayerKind::add ? run_layer(layer, source(i, 0), source(i, 1))
                                                  : run_layer(layer, source(i, 0));
     if (layer.kind == LayerKind::gemm) {
-      apply(p, v.sums, layer.rows(), layer.output.width, layer.columns(), layer.columns() / layer.groups, lanes,
-            static_cast<int>(i), gemm++, nullptr, e.log);
+      apply(p, v.sums, layer.rows(), layer.output.width, layer.columns(),
+            layer.columns() / layer.groups, lanes, static_cast<int>(i), gemm++, nullptr, e.log);
       for (std::size_t o = 0; o < v.sums.size(); ++o) {
         v.output[o] =
             requantise(v.sums[o], layer.scale[o % static_cast<std::size_t>(layer.columns())],

@@ -322,7 +322,8 @@ TEST(RegisterEffects, ChainsOfCheckers) {
   Protection p;
   p.checksum = true;
   p.checkers = {checker(gradient, Granularity::channel, Gate::always, 12'000),
-                checker(range, Granularity::layer, Gate::layer, 10'000), {.kind = median}};
+                checker(range, Granularity::layer, Gate::layer, 10'000),
+                {.kind = median}};
   p.checkers[0].axis = Axis::line;
   p.checkers[0].suppress = Suppress::mean;
   p.checkers[1].suppress = Suppress::clamp;

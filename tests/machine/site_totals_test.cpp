@@ -377,6 +377,25 @@ TEST(SiteTotals, RangeCheckerBeforeAGatedGradientChecker) {
   compare(t, count(p));
 }
 
+// Along lines, with a neighbour in a sum's place, and a median filter behind a gate of the layer.
+TEST(SiteTotals, GradientCheckerAlongLinesThenMedianFilter) {
+  Protection p;
+  p.checksum = true;
+  p.checkers = {checker(CheckerKind::gradient), checker(CheckerKind::median)};
+  p.checkers[0].axis = Axis::line;
+  p.checkers[0].suppress = Suppress::clamp;
+  p.checkers[1].gate = Gate::layer;
+  Totals t = with_checksum(by_hand());
+  t["control.sequencer"] += 24;                                            // config.line
+  t["resilience.gradient"] = 2 * 32 + 4 * kStage + 4 * 1 + 2 * 33 + 2 * 2  // out: below and above
+                             + 24 + 2 + 2 + 1   // position, two edges, last
+                             + 2 * 32;          // previous
+  t["resilience.median"] = 2 * kStage + 1 + 1;  // the flag in `latch`; open
+  t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
+  t["sram"] += 2 * 2 * 32;
+  compare(t, count(p));
+}
+
 TEST(SiteTotals, AMatrixProductHasAnAccumulatorBuffer) {
   const std::vector<std::int8_t> b(6);
   Totals t = by_hand();

@@ -202,6 +202,14 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     for (Checker& checker : p.checkers) {
       if (random.chance(50)) checker.granularity = Granularity::channel;
     }
+    if (random.chance(40)) p.checkers.emplace_back(CheckerKind::median, Gate::layer);
+    for (Checker& checker : p.checkers) {
+      if (checker.kind != CheckerKind::gradient || random.chance(30)) continue;
+      constexpr Suppress kAll[] = {Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
+      checker.suppress = kAll[random.between(0, 3)];
+      checker.spike = random.chance(50);
+      if (!array.has(Dataflow::is) && random.chance(50)) checker.axis = Axis::line;
+    }
     const Costed c(compile(network, array, {}, p, "test"));
 
     double total = 0;

@@ -173,8 +173,7 @@ class LineChecker : public SumChecker {
   void step_position(const Cycle& cycle, const SequencerState& s, bool enters) const;
   void step_stages(const Cycle& cycle, const SequencerState& s, const SumVector& input,
                    const SumVector& leaving);
-  void step_result(const Cycle& cycle, const SumVector& leaving, int lanes,
-                   std::int32_t lane_step);
+  void step_result(const Cycle& cycle, const SumVector& leaving, int lanes, std::int32_t lane_step);
 
   const Sequencer* sequencer_;
   GradientRule rule_;

@@ -1,7 +1,7 @@
 // Neighbours in a line of the output map are the vectors that leave before and after, so that a
-// vector waits in `compare` until the one after it has its difference, or leaves at once where it is
-// its line's last. A line's last vector is also the last of its column tile's, so that nothing waits
-// when the tile's parameters are replaced or the layer ends.
+// vector waits in `compare` until the one after it has its difference, or leaves at once where it
+// is its line's last. A line's last vector is also the last of its column tile's, so that nothing
+// waits when the tile's parameters are replaced or the layer ends.
 #include <cstring>
 #include <string>
 
@@ -55,8 +55,8 @@ void LineChecker::step(const Cycle& cycle, const SumVector& input,
   const bool held = leaving.valid;
   const bool next = difference_.view(cycle.now).valid;
   leaving.valid = held && (next || *compare_last_.now(cycle) != 0);
-  const bool busy = input.valid || latch_.view(cycle.now).valid || next || held ||
-                    result_.view(cycle.now).valid;
+  const bool busy =
+      input.valid || latch_.view(cycle.now).valid || next || held || result_.view(cycle.now).valid;
   if (!idle_.skip(busy)) {
     step_stages(cycle, s, input, leaving);
     if (held && !leaving.valid) compare_.keep(cycle);
