@@ -190,7 +190,7 @@ TEST(Finding, ComparesWithTheUnprotectedMachineWhereItLosesMost) {
                   row("none", "none", 9, 1, 0.5), row("tmr", "tmr-pe", 9, 1, 0.8)});
   EXPECT_EQ(
       text,
-      "With 9 upsets an inference in logic sites of the 8x8 machine, accuracy falls unprotected "
+      "With 9 upsets an inference in logic sites of the 8x8 os machine, accuracy falls unprotected "
       "from 100.0 % to 50.0 %; tmr reaches 80.0 % for +50 % area and +25 % energy.");
 }
 

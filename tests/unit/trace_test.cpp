@@ -1,6 +1,8 @@
-// That tracing changes no run, DRAM traces against the transfers, and the files and globs.
+// That tracing changes no run, DRAM traces against the transfers, the length of memory traces, and
+// the files and globs.
 #include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"
@@ -127,6 +129,51 @@ TEST(Glob, IndexRanges) {
   const SiteMap sites(machine.layout());
   EXPECT_EQ(sites.select("array.pe[0..3][1..2].a", "", "").bits(), 4 * 2 * 8);
   EXPECT_EQ(sites.select("array.pe[4..99][*].acc:31", "", "").bits(), 2 * 4);
+}
+
+// The estimate by which `sagitta trace` refuses a file, over what the trace of a run takes.
+double estimated_share(const Program& program, const std::vector<std::int8_t>& image, bool values,
+                       const std::string& path) {
+  const Schedule schedule = schedule_of(program, image.data());
+  OutputFile file(path);
+  MemoryTrace memories(file, values);
+  trace(program, image.data(), {}, {0, schedule.cycles}, {nullptr, &memories});
+  file.close();
+  return MemoryTrace::estimate(schedule.counters, program, values) /
+         static_cast<double>(file.bytes());
+}
+
+// Words of banks are as long as they are, whatever the array's columns. Without banks padding is
+// counted as if it were read: networks this small have much of it.
+TEST(Trace, MemoryTraceIsAboutAsLongAsEstimated) {
+  const test::TemporaryFolder folder;
+  constexpr int kRuns = 12;
+  for (const test::ArrayVariant& flow : test::kFlows) {
+    for (const int port_bytes : {0, 1, 64}) {
+      for (const bool values : {false, true}) {
+        SCOPED_TRACE(fmt::format("{}, words of {}{}", flow.name(), port_bytes,
+                                 values ? ", with values" : ""));
+        double mean = 0;
+        for (std::uint64_t seed = 0; seed < kRuns; ++seed) {
+          Random random(700 + seed);
+          const int rows = random.between(2, 6);
+          const ArrayShape array = flow.shape(rows, random.between(2, 6), seed);
+          const Network network = test::random_network(random, 3);
+          MemoryShape memory;
+          if (port_bytes > 0) memory.activation_banks = 1 << random.between(0, 3);
+          memory.activation_port_bytes = port_bytes;
+          const Program program = compile(network, array, memory, {}, "test");
+          const auto image = random.int8s(network.input.elements());
+          const double share = estimated_share(program, image, values, folder / "sram.csv");
+          EXPECT_GT(share, 0.5) << "seed " << seed;
+          EXPECT_LT(share, 2.5) << "seed " << seed;
+          mean += share / kRuns;
+        }
+        EXPECT_GT(mean, 0.8);
+        EXPECT_LT(mean, port_bytes > 0 ? 1.2 : 1.5);
+      }
+    }
+  }
 }
 
 }  // namespace
