@@ -199,6 +199,29 @@ std::string pairs_table(const ordered_json& results, bool colour) {
   return table.text(colour);
 }
 
+namespace {
+
+// As many upsets for machines of different size favour the larger ones, which the sentence must
+// say.
+std::string targets(const ordered_json& results, const ordered_json& unprotected) {
+  if (is_replay(unprotected) || unprotected.at("fault").at("population") != "own") return "";
+  const auto target = [](const ordered_json& c) {
+    return c.at("fault").at("bits_x_cycles").get<double>();
+  };
+  std::string list;
+  for (const auto& c : results.at("configurations")) {
+    if (c.at("scheme_kind") == "none" || group_of(c) != group_of(unprotected)) continue;
+    list += fmt::format("{}{} {:.2f}", list.empty() ? "" : ", ", c.at("scheme").get<std::string>(),
+                        target(c) / target(unprotected));
+  }
+  if (list.empty()) return "";
+  return " The upsets are as many for each, the targets are not: in bits x cycles, relative to the "
+         "unprotected one, " +
+         list + ". The same faults for all: sagitta compare.";
+}
+
+}  // namespace
+
 std::string finding(const ordered_json& results) {
   // Judged where faults cost the unprotected machine most.
   const ordered_json* worst = nullptr;
@@ -237,7 +260,7 @@ std::string finding(const ordered_json& results) {
                                 apart ? "" : " (its interval overlaps none's)"));
   }
   for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "; " : ", ") + parts[i];
-  return text + ".";
+  return text + "." + targets(results, *worst);
 }
 
 }  // namespace sagitta

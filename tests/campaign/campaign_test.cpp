@@ -170,6 +170,7 @@ nlohmann::ordered_json row(const std::string& scheme, const std::string& kind, i
           {"fault",
            {{"sites", "logic"},
             {"upsets", upsets},
+            {"bits_x_cycles", kind == "none" ? 4e6 : 9e6},
             {"population", population},
             {"seed", 1},
             {"list", ""}}},
@@ -191,7 +192,14 @@ TEST(Finding, ComparesWithTheUnprotectedMachineWhereItLosesMost) {
   EXPECT_EQ(
       text,
       "With 9 upsets an inference in logic sites of the 8x8 os machine, accuracy falls unprotected "
-      "from 100.0 % to 50.0 %; tmr reaches 80.0 % for +50 % area and +25 % energy.");
+      "from 100.0 % to 50.0 %; tmr reaches 80.0 % for +50 % area and +25 % energy. The upsets are "
+      "as "
+      "many for each, the targets are not: in bits x cycles, relative to the unprotected one, tmr "
+      "2.25. The same faults for all: sagitta compare.");
+  EXPECT_EQ(finding_of({row("none", "none", 9, 1, 0.5, "common"),
+                        row("tmr", "tmr-pe", 9, 1, 0.8, "common")})
+                .find("targets"),
+            std::string::npos);
 }
 
 TEST(Finding, KnowsTheUnprotectedMachineByKindAndNotByName) {
