@@ -50,6 +50,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("vector.requantise.product")) return {Kind::product_lane, -1};
   if (starts("resilience.checksum.bias_sum")) return {Kind::lane_parameter, -1};
   if (path.ends_with(".valid")) return {Kind::control, -1};
+  if (path.ends_with(".open") || path.ends_with(".position")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
     if (path.ends_with(".low[]") || path.ends_with(".high[]")) return {Kind::lane_parameter, -1};
     if (path.find(".tree[") != std::string::npos) return {Kind::stage, -1};
@@ -58,12 +59,28 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   return {Kind::control, -1};
 }
 
+namespace {
+
+// Of a checker along lines: the vector before, with which the next one's difference is formed.
+bool waits_for_the_next(const std::string& path, const Protection& protection) {
+  for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
+    if (protection.checkers[i].axis == Axis::line &&
+        path == "resilience." + checker_name(protection, i) + ".difference.sum[]") {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
   for (const RegisterClass& c : sites.classes()) {
     if (c.path.starts_with("array.load")) loads_.push_back(&c);
     places_.push_back(place_of(c));
     Place& place = places_.back();
+    if (waits_for_the_next(c.path, program.protection)) place.kind = Kind::control;
     for (const Dataflow d : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
       const bool resting = place.kind != Kind::control && place.kind != Kind::weight_bank;
       place.used[static_cast<std::size_t>(d)] = !resting || used_in(c.path, d);

@@ -82,6 +82,32 @@ class IdleFlips : public testing::TestWithParam<test::ArrayVariant> {};
 INSTANTIATE_TEST_SUITE_P(Dataflows, IdleFlips, testing::ValuesIn(test::kVariants),
                          [](const auto& variant) { return variant.param.name(); });
 
+// Strikes a machine `flips` times, each time on its own, where `strikes` says so; how many of the
+// flips were idle.
+template <typename Strikes>
+int follow_idle_flips(const test::MachineCase& c, Random& random, int flips, Strikes strikes) {
+  Twins twins(c.program, c.image);
+  const Activity activity(twins.sites(), c.program);
+  Machine machine(c.program);
+  machine.reset(c.image.data());
+  EXPECT_TRUE(machine.run(1'000'000));
+  auto faults = test::random_faults(random, twins.sites(), machine.cycle(), flips);
+  std::erase_if(faults, [&](const Fault& f) { return !strikes(twins.sites().path(f.site)); });
+  std::sort(faults.begin(), faults.end(),
+            [](const Fault& a, const Fault& b) { return a.cycle < b.cycle; });
+  machine.reset(c.image.data());
+  Machine::Snapshot before;
+  int idle = 0;
+  for (const Fault& f : faults) {
+    machine.run(f.cycle);
+    if (activity.in_use(machine, f.site)) continue;
+    ++idle;
+    machine.save(before);
+    EXPECT_EQ(twins.follow(before, f.site), "") << twins.sites().path(f.site) << "@" << f.cycle;
+  }
+  return idle;
+}
+
 TEST_P(IdleFlips, ChangeNothingThatFollows) {
   constexpr int kMachines = 25;
   constexpr int kFlips = 200;  // of each machine, idle or not
@@ -92,26 +118,36 @@ TEST_P(IdleFlips, ChangeNothingThatFollows) {
     const int rows = random.between(1, 5);
     const test::MachineCase c =
         test::random_case(random, GetParam().shape(rows, random.between(1, 5), seed));
-    Twins twins(c.program, c.image);
-    const Activity activity(twins.sites(), c.program);
-    Machine machine(c.program);
-    machine.reset(c.image.data());
-    ASSERT_TRUE(machine.run(1'000'000));
-    auto faults = test::random_faults(random, twins.sites(), machine.cycle(), kFlips);
-    std::sort(faults.begin(), faults.end(),
-              [](const Fault& a, const Fault& b) { return a.cycle < b.cycle; });
-    machine.reset(c.image.data());
-    Machine::Snapshot before;
-    for (const Fault& f : faults) {
-      machine.run(f.cycle);
-      if (activity.in_use(machine, f.site)) continue;
-      ++idle;
-      machine.save(before);
-      EXPECT_EQ(twins.follow(before, f.site), "") << twins.sites().path(f.site) << "@" << f.cycle;
-    }
+    idle += follow_idle_flips(c, random, kFlips, [](const std::string&) { return true; });
   }
   // About half of the registers have nothing to do at a random time.
   EXPECT_GT(idle, kMachines * kFlips / 5);
+}
+
+// Chains of checkers, which random machines seldom have in full.
+TEST_P(IdleFlips, OfCheckersChangeNothingThatFollows) {
+  int idle = 0;
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(95'000 + seed);
+    const ArrayShape array = GetParam().shape(random.between(1, 4), random.between(1, 5), seed);
+    test::MachineCase c;
+    c.network = test::random_network(random);
+    c.image = random.int8s(c.network.input.elements());
+    Protection p;
+    p.checksum = true;
+    for (const CheckerKind kind :
+         {CheckerKind::gradient, CheckerKind::range, CheckerKind::median, CheckerKind::gradient}) {
+      p.checkers.push_back(test::random_checker(random, c.network, kind, false));
+    }
+    p.checkers[1].gate = p.checkers[3].gate = Gate::layer;
+    if (!array.has(Dataflow::is)) p.checkers[0].axis = Axis::line;
+    c.program = compile(c.network, array, test::random_memory(random, array), p, "test");
+    idle += follow_idle_flips(c, random, 800, [](const std::string& path) {
+      return path.starts_with("resilience.") && !path.starts_with("resilience.checksum");
+    });
+  }
+  EXPECT_GT(idle, 500);
 }
 
 }  // namespace

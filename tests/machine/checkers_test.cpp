@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+#include "network/fixed_scale.h"
 #include "network/reference.h"
 #include "support/gemm_case.h"
 
@@ -319,6 +321,51 @@ TEST(Checkers, ReplacementsByHand) {
   EXPECT_EQ(through(with(gradient, Suppress::mean), y, b), (Sums{6, 4, 3, 3})) << "4.5, down";
   EXPECT_EQ(through(with(gradient, Suppress::hold), y, b), (Sums{6, 6, 3, 3}));
   EXPECT_EQ(through({.kind = median}, y, b), (Sums{6, 6, 3, 3})) << "3, 6, 100; 6, 100, 3; ...";
+}
+
+// The neighbour and the bound together pass 32 bits on either side: -2^31 + 100 before, then 0.
+TEST(Checkers, ClampSaturates) {
+  Protection p;
+  Checker& c = p.checkers.emplace_back(CheckerKind::gradient);
+  c.suppress = Suppress::clamp;
+  const auto with_bias = [&](const std::vector<std::int32_t>& bias, const Bounds& b) {
+    Network network;
+    network.input = {1, 1, 1};
+    Layer layer;
+    layer.name = "gemm";
+    layer.input = network.input;
+    layer.output = {1, 1, static_cast<int>(bias.size())};
+    layer.weights.assign(bias.size(), 0);
+    layer.bias = bias;
+    layer.scale.assign(bias.size(), to_fixed_scale(std::ldexp(1.0F, -24), "test"));
+    network.layers = {layer};
+    p.checkers[0].layers = {{"gemm", {b}}};
+    const Program program = compile(network, {1, static_cast<int>(bias.size())}, {}, p, "test");
+    const std::int8_t image = 0;
+    Machine machine(program);
+    machine.reset(&image);
+    EXPECT_TRUE(machine.run(100'000));
+    return machine.logits();
+  };
+  constexpr std::int32_t kLow = INT32_MIN + 100, kHigh = INT32_MAX - 100;
+  // Sums of 2^31 are logits of 128, which saturate at 127; -2^31 is -128.
+  EXPECT_EQ(with_bias({kLow, 0, kLow, kLow}, {-2'000, -1'000})[1], -128) << "below -2^31: not 127";
+  EXPECT_EQ(with_bias({kHigh, 0, kHigh, kHigh}, {1'000, 2'000})[1], 127) << "above 2^31: not -128";
+}
+
+// A checker along lines has no place where vectors are channels.
+TEST(Checkers, LinesNeedPixelsInVectors) {
+  Protection p;
+  p.name = "rows";
+  p.checkers.emplace_back(CheckerKind::gradient).axis = Axis::line;
+  const std::vector<std::int8_t> b(4, 1);
+  EXPECT_NO_THROW(compile_gemm(2, 2, 2, b, {2, 2, Dataflow::ws}, {}, p));
+  try {
+    compile_gemm(2, 2, 2, b, {2, 2, Dataflow::is}, {}, p);
+    FAIL() << "an input-stationary machine has no lines";
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find("scheme rows looks along the lines"), std::string::npos);
+  }
 }
 
 // No scheme may change a clean run while its bounds hold everything and its gate stays shut.
