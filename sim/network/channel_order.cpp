@@ -118,6 +118,7 @@ std::vector<ChannelGroup> channel_groups(const Network& network) {
     group.members.push_back(l);
   }
   std::vector<ChannelGroup> list;
+  list.reserve(groups.size());
   for (auto& [place, group] : groups) list.push_back(std::move(group));
   return list;
 }
