@@ -102,6 +102,18 @@ TEST(ChannelOrder, ImageAndLogitsStay) {
   EXPECT_TRUE(channel_groups(network).empty());
 }
 
+// What pools a flattened map has every pixel's channels as its own, which no one order describes.
+TEST(ChannelOrder, AFlattenedMapThatIsPooledStays) {
+  Network network;
+  network.input = {4, 4, 3};
+  network.layers = {named("conv", LayerKind::gemm, {-1}, 3),
+                    named("pool", LayerKind::max_pool, {0}, 48),
+                    named("logits", LayerKind::gemm, {1}, 10)};
+  network.layers[1].input = network.layers[1].output = {1, 1, 48};
+  network.layers[2].input = network.layers[1].output;
+  EXPECT_TRUE(channel_groups(network).empty());
+}
+
 TEST(ChannelOrder, RefusesWhatIsNoOrder) {
   Network network;
   network.input = {4, 4, 3};
@@ -164,7 +176,7 @@ TEST(ChannelOrder, NearOrderIsNearTheBest) {
     EXPECT_LE(length, 1.3 * best);
     best_found += length <= best * (1 + 1e-9);
   }
-  EXPECT_GT(best_found, kCases * 7 / 10);
+  EXPECT_GE(best_found, kCases * 9 / 10);
 }
 
 }  // namespace
