@@ -27,6 +27,11 @@ struct Scheme {
 };
 
 struct FaultPlan {
+  // register: bits of the machine; neuron, weight: elements of layers' results and weights in DRAM,
+  // each hit with the probability `rate` (campaign/fault_levels.h).
+  std::string level = "register";
+  double rate = 0;              // neuron, weight
+  std::string values = "int8";  // neuron: which of its values is hit, int32 or int8
   std::string model = "seu";
   int upsets = 1;  // bits flipped in one inference
   std::int64_t trials = 2000;
@@ -37,6 +42,7 @@ struct FaultPlan {
   std::string population = "own";
   std::string list;  // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
+  bool of_registers() const { return level == "register"; }
 };
 
 // One point of the cross product.

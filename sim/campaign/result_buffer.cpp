@@ -32,7 +32,10 @@ void each_field(TrialResult& t, Visit&& visit) {
   visit(t.mismatches);
   visit(t.suppressed_right);
   visit(t.suppressed_wrong);
+  visit(t.faults_drawn);
+  visit(t.faults_fired);
   visit(t.faults);
+  visit(t.weights);
 }
 
 struct Putter {

@@ -84,6 +84,13 @@ std::string faults_csv(const Campaign& campaign) {
   std::string text =
       "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
       "class,predicted_class\n";
+  const auto add = [&](const Configuration& c, const TrialResult& t, const std::string& site,
+                       std::int64_t cycle, bool fired, std::int64_t before, std::int64_t after) {
+    text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
+                        c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
+                        t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle, fired ? 1 : 0,
+                        before, after, to_string(t.outcome), t.reference_class, t.predicted_class);
+  };
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
@@ -92,10 +99,10 @@ std::string faults_csv(const Campaign& campaign) {
     const SiteMap sites(machine.layout());
     for (const TrialResult& t : campaign.faults(index).trials) {
       for (const FaultRecord& f : t.faults) {
-        text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
-                            c.fault.sites, t.faults.size(), c.fault.seed, t.trial, t.image,
-                            sites.path(f.site), f.cycle, f.fired ? 1 : 0, f.before, f.after,
-                            to_string(t.outcome), t.reference_class, t.predicted_class);
+        add(c, t, sites.path(f.site), f.cycle, f.fired, f.before, f.after);
+      }
+      for (const WeightRecord& w : t.weights) {  // in DRAM before the run
+        add(c, t, weight_path(campaign.network(), w.fault), 0, w.fired, w.before, w.after);
       }
     }
   }
@@ -285,8 +292,12 @@ void add_inject(CLI::App& app) {
       "Examples: sagitta inject configs/lenet5.json --set scheme=none --set "
       "fault.sites='array.pe**.acc' -o out\n"
       "          sagitta inject configs/lenet5.json --set scheme=none --set "
-      "fault.list=out/faults.json",
+      "fault.list=out/faults.json\n"
+      "With fault.level=neuron or weight and a fault.rate, neurons or weights are hit in place of "
+      "the\n"
+      "machine's bits (docs/faults.md).",
       [](const Options& options, Campaign& campaign) {
+        if (!options->output.empty()) campaign.keep_faults();
         run_trials(options, campaign);
         const auto results = fault_results(campaign);
         std::vector<std::string> lists;
@@ -299,7 +310,9 @@ void add_sweep(CLI::App& app) {
   add_experiment_command(
       app, "sweep",
       "Every configuration of an experiment under faults: accuracy, SDC, and what it costs",
-      "Example: sagitta sweep configs/sweeps/demo.json -o out/demo",
+      "Examples: sagitta sweep configs/sweeps/demo.json -o out/demo\n"
+      "          sagitta sweep configs/lenet5.json --set 'fault={\"level\": \"neuron\", \"rate\": "
+      "[1e-4, 1e-3]}'",
       [](const Options& options, Campaign& campaign) {
         run_trials(options, campaign);
         const auto results = fault_results(campaign);
@@ -315,6 +328,7 @@ void add_compare(CLI::App& app) {
       "Faults are drawn over the unprotected machine and carried over to every scheme by layer, "
       "tile\n"
       "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
+      "Neurons and weights (fault.level) are the same for every scheme.\n"
       "Example: sagitta compare configs/lenet5.json --set fault.upsets=64",
       [](const Options& options, Campaign& campaign) {
         for (const Configuration& c : campaign.experiment().configurations) {

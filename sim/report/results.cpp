@@ -115,6 +115,31 @@ std::int64_t count_if(const OutcomeCounts& counts, bool (*which)(Outcome)) {
   return n;
 }
 
+template <typename Value>
+ordered_json null_unless(bool applies, const Value& value) {
+  return applies ? ordered_json(value) : ordered_json(nullptr);
+}
+
+// The fault plan, and what was drawn over. What says nothing to a plan is null.
+ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
+  const bool registers = plan.of_registers();
+  const bool drawn = registers && plan.list.empty();  // a list decides these, not the plan
+  return {{"level", plan.level},
+          {"model", plan.model},
+          {"rate", null_unless(!registers, plan.rate)},
+          {"values", null_unless(plan.level == "neuron", plan.values)},
+          {"upsets", null_unless(drawn, plan.upsets)},
+          {"sites", null_unless(drawn, plan.sites)},
+          {"population", null_unless(drawn || !registers, plan.population)},
+          {"seed", plan.seed},
+          {"list", plan.list},
+          {"bits", null_unless(drawn, r.sites)},
+          {"cycles", null_unless(registers, r.cycles)},
+          {"bits_x_cycles",
+           null_unless(drawn, static_cast<double>(r.sites) * static_cast<double>(r.cycles))},
+          {"elements", null_unless(!registers, r.elements)}};
+}
+
 std::string csv_cell(const ordered_json& value) {
   if (!value.is_string()) return value.dump();
   auto text = value.get<std::string>();
@@ -143,20 +168,7 @@ ordered_json fault_results(const Campaign& campaign) {
     const FaultResult& r = campaign.faults(static_cast<int>(i));
     const auto trials = static_cast<std::int64_t>(r.trials.size());
     ordered_json e = machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
-    e["fault"] = {{"model", c.fault.model},
-                  {"upsets", c.fault.upsets},
-                  {"sites", c.fault.sites},
-                  {"population", c.fault.population},
-                  {"seed", c.fault.seed},
-                  {"list", c.fault.list},
-                  {"bits", r.sites},
-                  {"cycles", r.cycles},
-                  {"bits_x_cycles", static_cast<double>(r.sites) * static_cast<double>(r.cycles)}};
-    if (!c.fault.list.empty()) {  // the list decides these, not the plan
-      for (const char* key : {"upsets", "sites", "population", "bits", "bits_x_cycles"}) {
-        e["fault"][key] = nullptr;
-      }
-    }
+    e["fault"] = plan_json(c.fault, r);
     e["trials"] = trials;
     ordered_json outcomes;
     for (int o = 0; o < kOutcomes; ++o) {
@@ -173,6 +185,7 @@ ordered_json fault_results(const Campaign& campaign) {
     e["hang_rate"] = proportion(of(Outcome::hang), trials);
     e["tolerable_rate"] = proportion(of(Outcome::tolerable), trials);
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};
+    e["faults_drawn"] = r.drawn;
     e["faults_fired"] = r.fired;
     j["configurations"].push_back(e);
   }
@@ -199,10 +212,14 @@ ordered_json compare_results(const Campaign& campaign) {
       }
       const auto n = static_cast<double>(a.size());
       const FaultPlan& plan = configurations[x].fault;
+      const bool of_registers = plan.of_registers();
       j["pairs"].push_back({{"first", configurations[x].name},
                             {"second", configurations[y].name},
-                            {"sites", plan.sites},
-                            {"upsets", plan.upsets},
+                            {"level", plan.level},
+                            {"rate", null_unless(!of_registers, plan.rate)},
+                            {"values", null_unless(plan.level == "neuron", plan.values)},
+                            {"sites", null_unless(of_registers, plan.sites)},
+                            {"upsets", null_unless(of_registers, plan.upsets)},
                             {"seed", plan.seed},
                             {"trials", a.size()},
                             {"only_first_correct", only_a},

@@ -132,6 +132,29 @@ TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
   EXPECT_EQ(fault(16), plan(5, 3, 1, "all", "common"));
 }
 
+TEST(Experiment, FaultLevelsSweepRatesAndValues) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({
+    "network": "net", "fault": [
+      {"level": "neuron", "rate": [0.01, 1e-4], "values": ["int32", "int8"], "trials": 7},
+      {"level": "weight", "rate": 1, "population": "common"},
+      {"upsets": 2}]})");
+  ASSERT_EQ(experiment.configurations.size(), 6U);
+  const auto fault = [&](std::size_t index) { return experiment.configurations[index].fault; };
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(fault(i).level, "neuron");
+    EXPECT_EQ(fault(i).rate, i < 2 ? 0.01 : 1e-4);
+    EXPECT_EQ(fault(i).values, i % 2 == 0 ? "int32" : "int8");
+    EXPECT_EQ(fault(i).trials, 7);
+    EXPECT_EQ(fault(i).population, "common");
+  }
+  EXPECT_EQ(fault(4).level, "weight");
+  EXPECT_EQ(fault(4).rate, 1);
+  EXPECT_EQ(fault(5), plan(2, 2000, 1, "all"));
+  const std::string again = folder.write("again.json", experiment.resolved.dump());
+  expect_equal(load_experiment(again, {}), experiment);
+}
+
 TEST(Experiment, RowsWithoutColumnsMeanSquare) {
   const ExperimentFolder folder;
   EXPECT_EQ(names(folder.load(R"({"network": "net", "array": {"rows": [8, 32]}})")),
