@@ -14,6 +14,8 @@
 
 #include "campaign/activity.h"
 #include "campaign/experiment.h"
+#include "campaign/fault_levels.h"
+#include "campaign/level_strikes.h"
 #include "campaign/outcome.h"
 #include "fault/injector.h"
 #include "fault/site.h"
@@ -31,10 +33,14 @@ struct TrialResult {
   bool reference_correct = false;
   bool correct = false;
   std::int64_t cycles = 0;
+  int layer = -1;  // at work when the first register was struck; as many as there are: none
   std::int64_t mismatches = 0;        // rows flagged by the detector
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
   std::int64_t suppressed_wrong = 0;  // suppressed values that were as in the fault-free run
-  std::vector<FaultRecord> faults;
+  std::int64_t faults_drawn = 0;
+  std::int64_t faults_fired = 0;
+  std::vector<FaultRecord> faults;    // of registers, in the order given, then of neurons
+  std::vector<WeightRecord> weights;  // in the order given
 };
 
 // What a fault-free run of an image gives.
@@ -67,7 +73,16 @@ class TrialEngine {
   CleanResult prepare(int image, const std::vector<std::int8_t>& pixels, int label);
 
   // One trial on the prepared image. `from_reset`: a whole run, without shortcuts.
-  TrialResult run(std::int64_t trial, const std::vector<Fault>& faults, bool from_reset = false);
+  TrialResult run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset = false);
+  TrialResult run(std::int64_t trial, const std::vector<Fault>& registers,
+                  bool from_reset = false) {
+    return run_trial(trial, {.registers = registers}, from_reset);
+  }
+
+  // Whether results name the neurons and weights that were hit; their numbers are always told.
+  void keep_records(bool keep) { keep_records_ = keep; }
+  // Whether somebody knows which neurons are struck, and makes them zero: a bound, no hardware.
+  void set_oracle(bool oracle) { oracle_ = oracle; }
 
   static constexpr std::int64_t kCheckpointInterval = 512;
   // A run that takes longer than this is a hang.
@@ -77,14 +92,20 @@ class TrialEngine {
   class Recorder;
   class Differences;
   void strike(Injector& injector, bool& in_use);
+  const Machine::Snapshot* start(std::int64_t first_register) const;
   void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                           TrialResult& result) const;
   std::optional<std::int32_t> fault_free(const SuppressionRecord& suppression) const;
 
   const Network* network_;
+  Program program_;  // of its own: weights are flipped in it
   Machine machine_;
   SiteMap sites_;
   Activity activity_;
+  NeuronStrikes neurons_;
+  WeightFlips weights_;
+  bool keep_records_ = true;
+  bool oracle_ = false;
   std::int64_t clean_cycles_ = 0;
 
   int image_ = -1;
