@@ -391,7 +391,10 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
 Protection blocks_of(const Scheme& scheme) {
   Protection p;
   p.name = scheme.name;
-  p.tmr_pe = scheme.kind == "tmr-pe";
+  if (scheme.kind == "tmr-pe") p.pe_copies = PeCopies::all;
+  if (scheme.kind == "tmr-reg") p.pe_copies = PeCopies::registers;
+  if (scheme.kind == "tmr-array") p.arrays = 3;
+  if (scheme.kind == "dmr") p.arrays = 2;
   if (!scheme.needs_thresholds()) return p;
   p.checksum = scheme.gate == Gate::row;
   Checker& checker = p.checkers.emplace_back();

@@ -250,6 +250,8 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
     result.outcome = Outcome::hang;
   } else if (!fired) {
     result.outcome = Outcome::not_fired;
+  } else if (machine_.uncorrected()) {  // never so where the run has come back to a checkpoint
+    result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches ||
                        static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
@@ -270,7 +272,8 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   }
   if (finished) {
     result.predicted_class = top1(logits);
-    result.correct = result.predicted_class == label_;
+    result.correct =
+        result.predicted_class == label_ && result.outcome != Outcome::detected_uncorrected;
   }
   return result;
 }

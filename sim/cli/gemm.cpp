@@ -75,7 +75,10 @@ Matrix read_matrix(const std::string& path) {
 Protection parse_scheme(const std::string& name) {
   Protection p;
   p.name = name;
-  p.tmr_pe = name == "tmr-pe";
+  if (name == "tmr-pe") p.pe_copies = PeCopies::all;
+  if (name == "tmr-reg") p.pe_copies = PeCopies::registers;
+  if (name == "tmr-array") p.arrays = 3;
+  if (name == "dmr") p.arrays = 2;
   p.checksum = name == "checksum";
   return p;
 }
@@ -206,6 +209,7 @@ void run_gemm(const GemmOptions& o) {
   j["stall_cycles"] = total.stall_cycles();
   j["macs"] = total.macs;
   j["flagged_rows"] = bench.machine().mismatches();
+  j["uncorrected"] = bench.machine().uncorrected();
   j["counters"] = counters_json(total, static_cast<double>(array.rows) * array.columns);
   const auto changed =
       hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, product.n);
@@ -267,6 +271,7 @@ void run_gemm(const GemmOptions& o) {
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
   if (faults.size() > 1) text += fmt::format("all together: {}\n", list_outputs(changed));
+  if (bench.machine().uncorrected()) text += "The machine says that the result is wrong.\n";
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
   print(text);
 }
@@ -314,7 +319,7 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
   app.add_flag("--overlap", overlap,
                "A second register a PE: drain or preload behind the next products");
   app.add_option("--scheme", scheme, "Protection")
-      ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
+      ->check(CLI::IsMember({"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "checksum"}))
       ->capture_default_str();
 }
 

@@ -17,6 +17,15 @@ std::optional<Program> narrowed(const Program& program, DataPath data_path) {
   return narrow;
 }
 
+std::vector<Array> make_further_arrays(RegisterLayout& layout, const Program& program) {
+  std::vector<Array> copies;
+  for (int i = 1; i < program.protection.arrays; ++i) {
+    copies.emplace_back(layout, program.array, program.protection.register_copies(),
+                        array_block(i));
+  }
+  return copies;
+}
+
 std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
   std::vector<SumStage> delay;
   for (int i = 0; i < stages; ++i) {
@@ -63,7 +72,10 @@ Machine::Machine(const Program& program, DataPath data_path)
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
                                        : std::nullopt),
-      array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
+      array_(layout_, built_for().array, built_for().protection.register_copies()),
+      further_arrays_(make_further_arrays(layout_, built_for())),
+      array_voter_(built_for().protection.arrays == 3 ? std::optional<ArrayVoter>(program.array)
+                                                      : std::nullopt),
       partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
                                                                        built_for(), sequencer_)
                                           : std::nullopt),
@@ -72,6 +84,9 @@ Machine::Machine(const Program& program, DataPath data_path)
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,
                                                       partial_sums())
                     : std::nullopt),
+      comparator_(built_for().protection.arrays == 2
+                      ? std::optional<ArrayComparator>(std::in_place, layout_, sequencer_)
+                      : std::nullopt),
       checkers_([&] {
         // Parameter words lie in the order in which the compiler packs them (schedule/images.cpp).
         const Protection& protection = built_for().protection;
@@ -110,6 +125,7 @@ void Machine::reset(const std::int8_t* image) {
 void Machine::touch() {
   if (arbiter_) arbiter_->touch();
   array_.touch();
+  for (Array& copy : further_arrays_) copy.touch();
   vector_.touch();
   if (checksum_) checksum_->touch();
   for (auto& c : checkers_) c->touch();
@@ -127,9 +143,28 @@ bool Machine::folding() const {
   return partial_sums_ && sequencer_.dataflow(control()) != Dataflow::os;
 }
 
+ArrayOutput Machine::output_of(Array& array) const {
+  const std::byte* now = state_.now();
+  const ArrayShape& shape = program_->array;
+  return {shape.has(Dataflow::os) ? array.top(now) : nullptr,
+          partial_sums_ ? array.aligned(now) : nullptr};
+}
+
+ArrayOutput Machine::array_output() {
+  const ArrayOutput first = output_of(array_);
+  if (!array_voter_) return first;
+  return array_voter_->vote(first, output_of(further_arrays_[0]), output_of(further_arrays_[1]));
+}
+
+bool Machine::copies_differ() {
+  return comparator_ &&
+         comparator_->mismatch(state_.now(), output_of(array_), output_of(further_arrays_[0]));
+}
+
 SumVector Machine::leaving() {
   const SequencerState& s = control();
-  return {s.drain2 != 0, false, s.drain_address2, array_.top(state_.now())};
+  const std::int32_t* top = array_voter_ ? array_output().top : array_.top(state_.now());
+  return {s.drain2 != 0, false, s.drain_address2, top};
 }
 
 SumVector Machine::drained() {
@@ -287,6 +322,7 @@ void Machine::count() {
     const SumVector v = checksum_->output(state_.now());
     if (v.valid && v.flagged) ++c.mismatches;
   }
+  if (copies_differ()) ++c.mismatches;
   capture_store(s);
   if (record_tiles_) record_tile(s);
 }
@@ -307,8 +343,15 @@ void Machine::step() {
   activations_.step(cycle, dma_, vector_.output(now), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
-  array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
+  if (partial_sums_) {
+    partial_sums_->step(cycle, array_voter_ ? array_output().aligned : array_.aligned(now));
+  }
+  const ArrayControl array_control = sequencer_.array_control(s);
+  array_.step(cycle, activations_.read(now), weights_.read(now), array_control);
+  for (Array& copy : further_arrays_) {
+    copy.step(cycle, activations_.read(now), weights_.read(now), array_control);
+  }
+  if (comparator_) comparator_->step(cycle, output_of(array_), output_of(further_arrays_[0]));
   const SumVector finished = checked();
   vector_.step(cycle, row, finished, activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, finished);

@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/registers.h"
 #include "machine/array/array.h"
+#include "machine/array/array_copies.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
 #include "machine/memory/accumulator_buffer.h"
@@ -91,6 +92,8 @@ class Machine {
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
   std::int64_t mismatches() const;
+  // The status that the host reads with the result: it is known to be wrong.
+  bool uncorrected() const { return comparator_ && comparator_->uncorrected(state_.now()); }
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -133,7 +136,13 @@ class Machine {
   WeightScratchpad& weights() { return weights_; }
   PartialSums* partial_sums() { return partial_sums_ ? &*partial_sums_ : nullptr; }
   AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
+  // The array, and its further copies: as many of them as the program has less one.
   Array& array() { return array_; }
+  std::vector<Array>& further_arrays() { return further_arrays_; }
+  ArrayVoter* array_voter() { return array_voter_ ? &*array_voter_ : nullptr; }
+  const ArrayComparator* comparator() const { return comparator_ ? &*comparator_ : nullptr; }
+  // What leaves the array in this cycle, voted where there are three copies.
+  ArrayOutput array_output();
   VectorUnit& vector() { return vector_; }
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
@@ -162,6 +171,8 @@ class Machine {
  private:
   bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
+  ArrayOutput output_of(Array& array) const;
+  bool copies_differ();
   void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
@@ -179,9 +190,12 @@ class Machine {
   WeightScratchpad weights_;
   std::optional<AccumulatorBuffer> accumulators_;
   Array array_;
+  std::vector<Array> further_arrays_;
+  std::optional<ArrayVoter> array_voter_;
   std::optional<PartialSums> partial_sums_;
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
+  std::optional<ArrayComparator> comparator_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
   std::vector<SumStage> unit_delay_;  // without a data path, in place of the resilience unit
   MachineState state_;

@@ -16,7 +16,7 @@ using test::Random;
 
 Protection protection(int which) {
   Protection p;
-  p.tmr_pe = which == 1;
+  if (which == 1) p.pe_copies = PeCopies::all;
   p.checksum = which == 2;
   if (which == 2) {
     Checker& gradient = p.checkers.emplace_back(CheckerKind::gradient, Gate::row);
@@ -27,6 +27,8 @@ Protection protection(int which) {
     range.granularity = Granularity::channel;
     range.layers.assign(8, {"", std::vector<Bounds>(64, {-300000, 300000})});
   }
+  if (which == 4) p.arrays = 2;
+  if (which == 5) p.arrays = 3;
   return p;
 }
 
@@ -77,9 +79,9 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       shape.activation_banks = random.between(1, 2);
       shape.activation_port_bytes = 1 << random.between(0, 2);
     }
-    const Program program = compile(network, array, shape, protection(seed % 4), "test");
+    const Program program = compile(network, array, shape, protection(seed % 6), "test");
     TrialEngine engine(program, network);
-    const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
+    const SiteSelection sites = engine.sites().select(seed % 5 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
     const CleanResult clean = engine.prepare(0, image, 0);
     with_conflicts += std::any_of(clean.counters.begin(), clean.counters.end(),
@@ -93,6 +95,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       const TrialResult fast = engine.run(k, faults);
       expect_equal(fast, engine.run(k, faults, true));
       ++seen[fast.outcome];
+      if (fast.outcome == Outcome::detected_uncorrected) EXPECT_FALSE(fast.correct);
     }
   }
   // The comparison must not have been between runs in which nothing ever happened.
@@ -102,6 +105,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
   EXPECT_GT(seen[Outcome::hang], 10);
   EXPECT_GT(seen[Outcome::detected_corrected], 10);
+  EXPECT_GT(seen[Outcome::detected_uncorrected], 10);
 }
 
 // A checkpoint may fall into the store phase, when part of the result has left the machine.
@@ -266,7 +270,7 @@ TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
   const Program base = compile(network, GetParam().shape(3, 3), {}, {}, "test");
-  for (int which = 1; which < 4; ++which) {
+  for (int which = 1; which < 6; ++which) {
     const Program target = compile(network, GetParam().shape(3, 3), {}, protection(which), "test");
     TrialEngine base_engine(base, network);
     TrialEngine target_engine(target, network);
