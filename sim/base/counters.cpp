@@ -72,7 +72,8 @@ constexpr std::array kCounters = {
             &C::activation_dma_bytes},
     Counter{"dma", "weight_dma_bytes", "bytes",
             "of these, taken by the weight scratchpad and its parameters", &C::weight_dma_bytes},
-    Counter{"checks", "mismatches", "rows", "rows whose checksum failed", &C::mismatches},
+    Counter{"checks", "mismatches", "rows",
+            "rows whose checksum failed, or in which two arrays differed", &C::mismatches},
     Counter{"checks", "suppressed", "values", "values that a checker replaced", &C::suppressed},
 };
 static_assert(sizeof(LayerCounters) == kCounters.size() * sizeof(std::int64_t),

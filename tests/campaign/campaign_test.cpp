@@ -26,19 +26,22 @@ Campaign small_campaign(const std::vector<std::string>& more = {}) {
 }
 
 TEST(Campaign, RatesAreThoseOfTheTrials) {
-  const Campaign campaign = small_campaign();
+  const Campaign campaign =
+      small_campaign({R"(scheme=["none","range-zero","gradient","tmr-array","dmr"])"});
   const auto results = fault_results(campaign);
-  ASSERT_EQ(results.at("configurations").size(), 8U);
+  ASSERT_EQ(results.at("configurations").size(), 10U);
   int hangs = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
+  for (std::size_t i = 0; i < 10; ++i) {
     const auto& c = results.at("configurations")[i];
     SCOPED_TRACE(c.at("name").get<std::string>());
     std::int64_t correct = 0, reference = 0, sdc = 0, masked = 0, detected = 0, hang = 0, right = 0,
-                 wrong = 0;
+                 wrong = 0, uncorrected = 0;
     for (const TrialResult& t : campaign.faults(static_cast<int>(i)).trials) {
       const std::string name = to_string(t.outcome);
       const int label = campaign.images().labels[static_cast<std::size_t>(t.image)];
-      correct += t.predicted_class == label ? 1 : 0;
+      const bool told = name == "detected_uncorrected";
+      correct += t.predicted_class == label && !told ? 1 : 0;
+      uncorrected += told ? 1 : 0;
       reference += t.reference_class == label ? 1 : 0;
       sdc += name == "critical" || name == "sdc5" || name == "sdc1" ? 1 : 0;
       masked += name.starts_with("masked_") ? 1 : 0;
@@ -59,6 +62,8 @@ TEST(Campaign, RatesAreThoseOfTheTrials) {
     EXPECT_EQ(count("masked_rate"), masked);
     EXPECT_EQ(count("detected_rate"), detected);
     EXPECT_EQ(count("hang_rate"), hang);
+    EXPECT_EQ(count("uncorrected_rate"), uncorrected);
+    EXPECT_EQ(uncorrected > 0, c.at("scheme") == "dmr");
     EXPECT_EQ(c.at("suppressions").at("right"), right);
     EXPECT_EQ(c.at("suppressions").at("wrong"), wrong);
     EXPECT_EQ(c.at("sdc_rate").at("n"), 60);

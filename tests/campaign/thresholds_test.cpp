@@ -24,6 +24,27 @@ Scheme gradient() {
   return s;
 }
 
+TEST(Schemes, OfCopiesAreBlocks) {
+  const auto of = [](const std::string& kind) {
+    Scheme s;
+    s.kind = kind;
+    s.name = "mine";
+    return blocks_of(s);
+  };
+  const auto copies = [](PeCopies pe, int arrays) {
+    Protection p;
+    p.name = "mine";
+    p.pe_copies = pe;
+    p.arrays = arrays;
+    return p;
+  };
+  EXPECT_EQ(of("none"), copies(PeCopies::none, 1));
+  EXPECT_EQ(of("tmr-pe"), copies(PeCopies::all, 1));
+  EXPECT_EQ(of("tmr-reg"), copies(PeCopies::registers, 1));
+  EXPECT_EQ(of("tmr-array"), copies(PeCopies::none, 3));
+  EXPECT_EQ(of("dmr"), copies(PeCopies::none, 2));
+}
+
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   test::Random random(1);
   Network network;

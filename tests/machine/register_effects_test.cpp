@@ -354,12 +354,13 @@ TEST(RegisterEffects, ChecksumAlone) {
 // Of three arrays, two are struck alike; of two, either.
 TEST(RegisterEffects, CopiesOfTheArray) {
   for (const test::ArrayVariant& v : test::kVariants) {
+    if (!v.overlap) continue;  // which has all registers and more
     const bool small = !v.mixed_ws && !v.mixed_is;
     const ArrayShape array = small ? v.shape(3, 3) : mixture(v.mixed_is, v.overlap);
     for (const int arrays : {2, 3}) {
       Protection p;
       p.arrays = arrays;
-      if (v.overlap) p.pe_copies = PeCopies::registers;
+      if (arrays == 2) p.pe_copies = PeCopies::registers;
       const std::string name = std::to_string(arrays) + " arrays, " + v.name();
       EXPECT_EQ(without_effect(name, p, array), Names{});
     }
