@@ -250,7 +250,7 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
     result.outcome = Outcome::hang;
   } else if (!fired) {
     result.outcome = Outcome::not_fired;
-  } else if (machine_.uncorrected()) {  // never so where the run has come back to a checkpoint
+  } else if (machine_.uncorrected()) {
     result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches ||
@@ -270,10 +270,9 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   } else {
     result.outcome = compare_logits(clean_.logits, logits, label_);
   }
-  if (finished) {
+  if (finished && result.outcome != Outcome::detected_uncorrected) {
     result.predicted_class = top1(logits);
-    result.correct =
-        result.predicted_class == label_ && result.outcome != Outcome::detected_uncorrected;
+    result.correct = result.predicted_class == label_;
   }
   return result;
 }
