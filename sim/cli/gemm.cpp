@@ -98,7 +98,7 @@ class Bench {
     Injector injector(sites_, faults);
     machine().reset(a_.data());
     const std::int64_t budget =
-        clean_cycles_ == 0 ? INT64_MAX / 4 : TrialEngine::budget(clean_cycles_);
+        clean_cycles_ == 0 ? INT64_MAX / 4 : this->budget();
     const auto strike = [&] {
       if (injector.next_cycle() == machine().cycle()) {
         injector.strike(machine().state(), machine().cycle());
@@ -111,6 +111,10 @@ class Bench {
     return done;
   }
 
+  // A run that takes longer is a hang.
+  std::int64_t budget() {
+    return TrialEngine::budget(clean_cycles_, machine().program().protection.retries);
+  }
   Machine& machine() { return accelerator_.machine(); }
   const SiteMap& sites() const { return sites_; }
   const std::vector<FaultRecord>& records() const { return records_; }
@@ -232,7 +236,7 @@ void run_gemm(const GemmOptions& o) {
   }
   const std::string hang_message =
       fmt::format("the machine hung: no result within {} cycles (fault-free: {})",
-                  TrialEngine::budget(bench.clean_cycles()), bench.clean_cycles());
+                  bench.budget(), bench.clean_cycles());
   if (hang) {  // a legitimate result, but there is no product
     print(o.json ? document(j) : text);
     throw std::runtime_error(hang_message);

@@ -38,6 +38,7 @@ std::vector<Component> Composer::compose() {
         median(name);
     }
   }
+  if (p.retries > 0) recompute();
   return std::move(list_);
 }
 

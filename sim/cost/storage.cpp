@@ -105,6 +105,7 @@ constexpr Rule kRules[] = {
     {"resilience.checksum.partial.read", Loads::feed, false},
     {"resilience.checksum.bias_sum", Loads::column_tile, true},
     {"resilience.checksum", Loads::vectors, true},
+    {"resilience.recompute", Loads::control, true},
 };
 
 // Input stationary: operands have changed places, and parameters come with every vector.

@@ -55,13 +55,20 @@ struct Checker {
   bool operator==(const Checker&) const = default;
 };
 
+inline constexpr int kMostRetries = 7;
+
 struct Protection {
   std::string name = "none";        // the scheme's name in results
   bool tmr_pe = false;              // three copies of a PE's registers and MAC, with voters
   bool checksum = false;            // the checksum column and its comparator
+  // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
+  // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
+  int retries = 0;
   std::vector<Checker> checkers{};  // in the order in which sums pass them
   bool operator==(const Protection&) const = default;
 
+  // Whether something compares the sums of a GEMM row and flags it.
+  bool detects() const { return checksum; }
   // Whether a checker needs to know where a line of the output map begins and ends.
   bool has_lines() const {
     return std::any_of(checkers.begin(), checkers.end(),
