@@ -76,7 +76,9 @@ void Sequencer::start_column_tile(SequencerState& s) const {
   s.pixel = 0;
   s.count = 0;
   s.output_address = s.first_column;
-  s.retry_address = s.first_column;
+  if (retries_ && members_[static_cast<std::size_t>(Dataflow::os)]) {
+    s.retry_address = s.first_column;
+  }
   s.walk_y = c.origin_y;
   s.walk_x = c.origin_x;
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
