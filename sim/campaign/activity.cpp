@@ -50,6 +50,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("vector.requantise.product")) return {Kind::product_lane, -1};
   if (starts("resilience.checksum.bias_sum")) return {Kind::lane_parameter, -1};
   if (path.ends_with(".valid")) return {Kind::control, -1};
+  if (starts("resilience.recompute")) return {Kind::control, -1};
   if (path.ends_with(".open") || path.ends_with(".position")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
     if (path.ends_with(".low[]") || path.ends_with(".high[]")) return {Kind::lane_parameter, -1};
@@ -207,7 +208,9 @@ int Activity::rows_at_work(const Machine& machine, const SequencerState& s) cons
        (phase == Phase::feed && s.weight_row == 0))) {
     return height;
   }
-  if (phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
+  // Where tiles may run again, `first_row` stays until the tile has been judged.
+  const bool stays = program_->protection.retries > 0;
+  if (!stays && phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
     return std::clamp(s.config.rows - (s.first_row - height), 0, height);
   }
   return sequencer.rows(s);
@@ -272,7 +275,8 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::dma:
       return machine.dma().state(machine.state().now()).data_valid != 0;
     case Kind::lane_parameter:
-      return (array || phase == Phase::flush || phase == Phase::setup) && last < lanes;
+      return (array || phase == Phase::flush || phase == Phase::setup || phase == Phase::verify) &&
+             last < lanes;
     case Kind::stage_lane:
     case Kind::stage: {
       const std::byte* valid = machine.state().now() + place.valid->offset;

@@ -14,7 +14,8 @@
 namespace sagitta {
 
 // What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe, tmr-reg,
-// tmr-array, dmr; `name` is what results call it (the kind unless the file names it otherwise).
+// tmr-array, dmr, dmr-recompute; `name` is what results call it (the kind unless the file names it
+// otherwise).
 struct Scheme {
   std::string kind = "none";
   std::string name = "none";

@@ -394,7 +394,8 @@ Protection blocks_of(const Scheme& scheme) {
   if (scheme.kind == "tmr-pe") p.pe_copies = PeCopies::all;
   if (scheme.kind == "tmr-reg") p.pe_copies = PeCopies::registers;
   if (scheme.kind == "tmr-array") p.arrays = 3;
-  if (scheme.kind == "dmr") p.arrays = 2;
+  if (scheme.kind == "dmr" || scheme.kind == "dmr-recompute") p.arrays = 2;
+  if (scheme.kind == "dmr-recompute") p.retries = 1;
   if (!scheme.needs_thresholds()) return p;
   p.checksum = scheme.gate == Gate::row;
   Checker& checker = p.checkers.emplace_back();

@@ -39,6 +39,7 @@ std::vector<Component> Composer::compose() {
         median(name);
     }
   }
+  if (p.retries > 0) recompute();
   return std::move(list_);
 }
 
@@ -102,7 +103,7 @@ void Composer::array_copies() {
   c.add(folds() ? "compare aligned sums" : "compare the row at the top", lib_.equality(kWord),
         columns_, sum);
   c.add("lane in use", lib_.and_mask(1), columns_, sum);
-  c.add("any lane, and the status", lib_.and_mask(1), columns_, sum);
+  c.add("any lane", lib_.and_mask(1), columns_, sum);
 }
 
 void Composer::sequencer() {

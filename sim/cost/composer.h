@@ -89,6 +89,7 @@ class Composer {
   void range(const Checker& checker, const std::string& name);
   void gradient(const Checker& checker, const std::string& name);
   void median(const std::string& name);
+  void recompute();
 
   const Program& program_;
   Dataflow member_;

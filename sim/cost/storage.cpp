@@ -107,6 +107,7 @@ constexpr Rule kRules[] = {
     {"resilience.checksum.bias_sum", Loads::column_tile, true},
     {"resilience.checksum", Loads::vectors, true},
     {"resilience.comparator", Loads::control, false},
+    {"resilience.recompute", Loads::control, true},
 };
 
 // Input stationary: operands have changed places, and parameters come with every vector.

@@ -50,6 +50,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
     partial_sums_->clock(clock_);
     partial_sums_->aligned(array_voter_ ? array_voter_->sums : array_.sums);
+    partial_sums_->control(sequencer_.control);
     row = &partial_sums_->finished;
     if (program.array.has(Dataflow::is)) weights_.channel(partial_sums_->channel);
   }
@@ -65,6 +66,15 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     checksum_->leaving(*row);
     checksum_->input(*sums);
     sums = &checksum_->output;
+  }
+  if (machine_.recompute() != nullptr) {
+    recompute_ = std::make_unique<RecomputeModule>("recompute", state_, machine_);
+    recompute_->clock(clock_);
+    recompute_->control(sequencer_.control);
+    recompute_->checked(*sums);
+    if (comparator_) recompute_->copies_differ(comparator_->mismatch);
+    sequencer_.again(recompute_->again);
+    if (partial_sums_) partial_sums_->again(recompute_->again);
   }
   for (auto& core : machine_.checkers()) {
     auto checker = std::make_unique<CheckerModule>((core->name() + "_checker").c_str(), state_,

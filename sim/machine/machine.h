@@ -25,6 +25,7 @@
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/resilience/checker.h"
 #include "machine/resilience/checksum.h"
+#include "machine/resilience/recompute.h"
 #include "machine/vector/vector_unit.h"
 #include "schedule/program.h"
 
@@ -92,8 +93,12 @@ class Machine {
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
   std::int64_t mismatches() const;
-  // The status that the host reads with the result: it is known to be wrong.
-  bool uncorrected() const { return comparator_ && comparator_->uncorrected(state_.now()); }
+  // What the host reads with the result: it may be wrong. Two arrays have differed, or where tiles
+  // run again one failed in its last try.
+  bool uncorrected() const {
+    return (comparator_ && comparator_->uncorrected(state_.now())) ||
+           (recompute_ && recompute_->uncorrected(state_.now()));
+  }
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -105,6 +110,7 @@ class Machine {
     std::vector<std::int8_t> logits;
     std::vector<std::int32_t> raw_output;
     std::size_t host_beats = 0;
+    std::int64_t tile_began = 0;
   };
   void save(Snapshot& snapshot);
   void restore(const Snapshot& snapshot);
@@ -148,6 +154,11 @@ class Machine {
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
+  Recompute* recompute() { return recompute_ ? &*recompute_ : nullptr; }
+  // A detector flags a row in this cycle; tiles are judged, and this one is to run again.
+  bool mismatch() { return flagged() || copies_differ(); }
+  bool judges() const { return recompute_ && sequencer_.judges(control()); }
+  bool again() { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
   // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
   SumVector leaving();
@@ -164,6 +175,8 @@ class Machine {
   void commit();
 
   static int unit_latency(const Program& program);
+  // From a biased sum to its row's flag.
+  static int detector_latency(const Program& program);
   // Input stationary: for each lane word the cycles from the bias register's load to that of the
   // register that takes it, further down the drain path. Otherwise empty.
   static std::vector<int> parameter_waits(const Program& program);
@@ -172,11 +185,13 @@ class Machine {
   bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
   ArrayOutput output_of(Array& array) const;
-  bool copies_differ();
+  bool flagged() const;  // by the checksum
+  bool copies_differ();  // two arrays, in a row that leaves them
   void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
   void count_dma(const SequencerState& s, LayerCounters& c) const;
+  void count_recompute(const SequencerState& s, LayerCounters& c);
   void capture_store(const SequencerState& s);
   void record_tile(const SequencerState& s);
 
@@ -197,6 +212,7 @@ class Machine {
   std::optional<ChecksumDetector> checksum_;
   std::optional<ArrayComparator> comparator_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
+  std::optional<Recompute> recompute_;
   std::vector<SumStage> unit_delay_;  // without a data path, in place of the resilience unit
   MachineState state_;
 
@@ -209,6 +225,7 @@ class Machine {
   std::vector<std::int8_t> logits_;
   std::vector<std::int32_t> raw_output_;
   std::size_t host_beats_ = 0;
+  std::int64_t tile_began_ = 0;  // its present run: the first cycle
 };
 
 }  // namespace sagitta

@@ -43,6 +43,8 @@ class SequencerModule : public Block {
   InWire<const DmaState*> dma{"dma"};
   // Activations wait for their banks. Unbound where every reader has a port.
   sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> reads_wait{"reads_wait"};
+  // The tile that is judged runs again. Unbound where none ever does.
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> again{"again"};
   OutWire<ControlView> control{"control"};
   SequencerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
@@ -53,7 +55,8 @@ class SequencerModule : public Block {
 
  private:
   void step(const Cycle& cycle) override {
-    core_.step(cycle, dma->read()->done, reads_wait.size() > 0 && reads_wait->read());
+    core_.step(cycle, dma->read()->done, reads_wait.size() > 0 && reads_wait->read(),
+               again.size() > 0 && again->read());
   }
   const Sequencer& core_;
   Wire<ControlView> control_;
@@ -240,23 +243,36 @@ class ArrayVoterModule : public sc_core::sc_module {
 class ArrayComparatorModule : public Block {
  public:
   ArrayCopyPorts copies;
+  OutWire<bool> mismatch{"mismatch"};
   ArrayComparatorModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
-      : Block(name, state), copies(2, machine.program().array), core_(*machine.comparator()) {}
+      : Block(name, state),
+        copies(2, machine.program().array),
+        core_(*machine.comparator()),
+        machine_(machine),
+        mismatch_(*this, [](ArrayComparatorModule& m) { return m.differ(); }) {
+    mismatch(mismatch_);
+  }
 
  private:
-  void step(const Cycle& cycle) override { core_.step(cycle, copies.of(0), copies.of(1)); }
+  bool differ() { return core_.mismatch(machine_.state().now(), copies.of(0), copies.of(1)); }
+  void step(const Cycle& cycle) override { core_.step(cycle, differ()); }
   const ArrayComparator& core_;
+  Machine& machine_;
+  Wire<bool, ArrayComparatorModule> mismatch_;
 };
 
 class PartialSumsModule : public Block {
  public:
   InWire<SumsView> aligned{"aligned"};
+  InWire<ControlView> control{"control"};
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> again{"again"};
   // Finished sums; of a mixture's output-stationary layers the row that leaves the array.
   OutWire<SumVector> finished{"finished"};
   OutWire<std::int32_t> channel{"channel"};  // input stationary: whose sums come next
   PartialSumsModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(*machine.partial_sums()),
+        sequencer_(machine.sequencer()),
         finished_(machine, [](Machine& m) { return m.drained(); }),
         channel_(machine, [](Machine& m) { return m.parameter_channel(); }) {
     finished(finished_);
@@ -264,8 +280,12 @@ class PartialSumsModule : public Block {
   }
 
  private:
-  void step(const Cycle& cycle) override { core_.step(cycle, aligned->read()); }
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, aligned->read(), sequencer_.judges(*control->read()),
+               again.size() > 0 && again->read());
+  }
   PartialSums& core_;
+  const Sequencer& sequencer_;
   Wire<SumVector> finished_;
   Wire<std::int32_t> channel_;
 };
@@ -338,6 +358,33 @@ class CheckerModule : public Block {
   SumChecker& core_;
   Machine& machine_;
   Wire<SumVector, CheckerModule> output_;
+};
+
+// Judges tiles by the rows that the detector has flagged.
+class RecomputeModule : public Block {
+ public:
+  InWire<ControlView> control{"control"};
+  InWire<SumVector> checked{"checked"};  // a row with its flag
+  // Unbound where there is one array, or are three.
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> copies_differ{"copies_differ"};
+  OutWire<bool> again{"again"};
+  RecomputeModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state),
+        core_(*machine.recompute()),
+        sequencer_(machine.sequencer()),
+        again_(machine, [](Machine& m) { return m.again(); }) {
+    again(again_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override {
+    const SumVector row = checked->read();
+    const bool differ = copies_differ.size() > 0 && copies_differ->read();
+    core_.step(cycle, sequencer_.judges(*control->read()), (row.valid && row.flagged) || differ);
+  }
+  Recompute& core_;
+  const Sequencer& sequencer_;
+  Wire<bool> again_;
 };
 
 class AccumulatorBufferModule : public Block {

@@ -58,6 +58,7 @@ struct Checker {
 // What a PE has three times, with a voter a register: nothing, its registers, or its registers and
 // its MAC. Voted values feed all copies, so the last two differ in what they cost only.
 enum class PeCopies : std::uint8_t { none, registers, all };
+inline constexpr int kMostRetries = 7;
 
 struct Protection {
   std::string name = "none";            // the scheme's name in results
@@ -65,12 +66,17 @@ struct Protection {
   // Complete copies of the array, skew and deskew registers included, fed alike: 1; 2, whose sums
   // are compared as they leave (dual modular redundancy); or 3, whose sums are voted.
   int arrays = 1;
-  bool checksum = false;            // the checksum column and its comparator
+  bool checksum = false;  // the checksum column and its comparator
+  // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
+  // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
+  int retries = 0;
   std::vector<Checker> checkers{};  // in the order in which sums pass them
   bool operator==(const Protection&) const = default;
 
   int register_copies() const { return pe_copies == PeCopies::none ? 1 : 3; }
   int mac_copies() const { return pe_copies == PeCopies::all ? 3 : 1; }
+  // Whether something compares the sums of a GEMM row and flags it.
+  bool detects() const { return checksum || arrays == 2; }
   // Whether a checker needs to know where a line of the output map begins and ends.
   bool has_lines() const {
     return std::any_of(checkers.begin(), checkers.end(),

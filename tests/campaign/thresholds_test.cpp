@@ -43,6 +43,9 @@ TEST(Schemes, OfCopiesAreBlocks) {
   EXPECT_EQ(of("tmr-reg"), copies(PeCopies::registers, 1));
   EXPECT_EQ(of("tmr-array"), copies(PeCopies::none, 3));
   EXPECT_EQ(of("dmr"), copies(PeCopies::none, 2));
+  Protection again = copies(PeCopies::none, 2);
+  again.retries = 1;
+  EXPECT_EQ(of("dmr-recompute"), again);
 }
 
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {

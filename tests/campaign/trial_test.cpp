@@ -14,10 +14,15 @@ namespace {
 
 using test::Random;
 
-Protection protection(int which) {
+// The fourth runs tiles again, where the array can.
+Protection protection(int which, const ArrayShape& array) {
   Protection p;
   if (which == 1) p.pe_copies = PeCopies::all;
-  p.checksum = which == 2;
+  p.checksum = which == 2 || which == 4;
+  if (which == 5 || which == 6) p.arrays = 2;
+  if (which == 7) p.arrays = 3;
+  const bool can = !(array.overlap && array.has(Dataflow::os));
+  if ((which == 4 || which == 6) && can) p.retries = 1;
   if (which == 2) {
     Checker& gradient = p.checkers.emplace_back(CheckerKind::gradient, Gate::row);
     gradient.layers.assign(8, {"", {{-20000, 20000}}});
@@ -38,6 +43,8 @@ void expect_equal(const TrialResult& fast, const TrialResult& whole) {
   EXPECT_EQ(fast.predicted_class, whole.predicted_class);
   EXPECT_EQ(fast.cycles, whole.cycles);
   EXPECT_EQ(fast.mismatches, whole.mismatches);
+  EXPECT_EQ(fast.recomputed_tiles, whole.recomputed_tiles);
+  EXPECT_EQ(fast.recompute_cycles, whole.recompute_cycles);
   EXPECT_EQ(fast.suppressed_right, whole.suppressed_right);
   EXPECT_EQ(fast.suppressed_wrong, whole.suppressed_wrong);
   ASSERT_EQ(fast.faults.size(), whole.faults.size());
@@ -80,7 +87,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       shape.activation_banks = random.between(1, 2);
       shape.activation_port_bytes = 1 << random.between(0, 2);
     }
-    const Program program = compile(network, array, shape, protection(seed % 6), "test");
+    const Program program = compile(network, array, shape, protection(seed % 8, array), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 5 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
@@ -272,8 +279,9 @@ TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
   const Program base = compile(network, GetParam().shape(3, 3), {}, {}, "test");
-  for (int which = 1; which < 6; ++which) {
-    const Program target = compile(network, GetParam().shape(3, 3), {}, protection(which), "test");
+  for (int which = 1; which < 8; ++which) {
+    const ArrayShape array = GetParam().shape(3, 3);
+    const Program target = compile(network, array, {}, protection(which, array), "test");
     TrialEngine base_engine(base, network);
     TrialEngine target_engine(target, network);
     const CommonPopulation population(base, base_engine.sites(), target, target_engine.sites());

@@ -46,7 +46,7 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
     make(s.m, s.k, s.n, static_cast<std::uint64_t>(s.m * s.n));
     for (const std::string array : {"1x1", "4x4", "3x7", "16x16", "32x2"}) {
       for (const std::string scheme :
-           {"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "checksum"}) {
+           {"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute", "checksum"}) {
         for (const std::string dataflow : {"os", "ws", "is"}) {
           const auto json = document(
               gemm({"--array", array, "--scheme", scheme, "--dataflow", dataflow, "-o", "C.npy"}));

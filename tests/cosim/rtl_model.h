@@ -80,6 +80,7 @@ class VerilatedModel : public RtlModel {
     add_port("result", top_->result);
     add_port("uncorrected", top_->uncorrected);
     add_port("done", top_->done);
+    add_port("uncorrected", top_->uncorrected);
   }
   ~VerilatedModel() override { top_->final(); }
 

@@ -52,7 +52,8 @@ def scheme_of(parameters):
     if on.get("COPIES", 1) == 3:
         found.append({"kind": "tmr-reg" if on.get("MACS") == 1 else "tmr-pe"})
     if on.get("ARRAYS", 1) > 1:
-        found.append({"kind": "dmr" if on["ARRAYS"] == 2 else "tmr-array"})
+        two = "dmr-recompute" if on.get("RETRIES") == 1 else "dmr"
+        found.append({"kind": two if on["ARRAYS"] == 2 else "tmr-array"})
     for code in (on.get(f"CHECKER{i}", 0) for i in range(4)):  # as rtl/sagitta.sv says
         if not code & 3:
             continue
@@ -178,9 +179,8 @@ def main():
     }
 
     errors = []
-    in_arrays = re.compile(r"(array|further\[\d\]\.array)\.pe\[")
     products = sum(
-        cell["type"] == "$mul" and bool(in_arrays.search(name))
+        cell["type"] == "$mul" and "array." in name and "macs[" in name
         for name, cell in module["cells"].items()
     )
     if products != multipliers(parameters):

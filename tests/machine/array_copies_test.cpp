@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "support/gemm_case.h"
 
 namespace sagitta {
@@ -37,10 +37,11 @@ struct Case {
       if (array.folds()) memory.partial_rows = 5;
     } while (lacks_a_dataflow(variant) || too_long());
   }
-  Program program(int arrays, PeCopies pe = PeCopies::none) const {
+  Program program(int arrays, PeCopies pe = PeCopies::none, int retries = 0) const {
     Protection p;
     p.arrays = arrays;
     p.pe_copies = pe;
+    p.retries = retries;
     return compile(network, array, memory, p, "test");
   }
 
@@ -58,6 +59,16 @@ struct Case {
     return !machine.run(800);
   }
 };
+
+// Waits for DRAM that a run again has left no time for.
+std::int64_t stalls_saved(const FaultyRuns& runs) {
+  const auto stalls = [](const std::vector<LayerCounters>& counters) {
+    std::int64_t n = 0;
+    for (const LayerCounters& c : counters) n += c.dram_stall_cycles;
+    return n;
+  };
+  return stalls(runs.clean().counters) - stalls(runs.machine().counters());
+}
 
 // The path of copy `copy` of a register of the array.
 std::string in_copy(const std::string& path, int copy) {
@@ -283,7 +294,8 @@ TEST(ArrayVoter, TakesTheMajorityOfEachBit) {
   }
 }
 
-// Each row that leaves with another sum is told, and none else; the first copy's go on.
+// Each row that leaves with another sum is told, and none else; the first copy's go on. What is
+// wrong alike in both is not.
 TEST_P(ArrayCopies, TwoTellEveryRowThatDiffers) {
   const Program one = case_.program(1);
   const Program two = case_.program(2);
@@ -301,9 +313,61 @@ TEST_P(ArrayCopies, TwoTellEveryRowThatDiffers) {
     ASSERT_EQ(compared.machine().uncorrected(), reference.differing_rows > 0);
     ASSERT_EQ(compared.machine().logits(), copy == 0 ? reference.logits() : reference.clean());
     ++(reference.differing_rows > 0 ? told : silent);
+    ASSERT_TRUE(compared.run(
+        {{compared.site(in_copy(path, 0)), cycle}, {compared.site(in_copy(path, 1)), cycle}}));
+    ASSERT_EQ(compared.machine().mismatches(), 0);
+    ASSERT_EQ(compared.machine().logits(), reference.logits());
   }
   EXPECT_GT(told, 100);
   EXPECT_GT(silent, 20);
+}
+
+// A tile in which they differ runs again, and is right then.
+TEST_P(ArrayCopies, ATileInWhichTwoDifferRunsAgain) {
+  if (GetParam().overlap && GetParam().dataflow == Dataflow::os) {
+    EXPECT_THROW(case_.program(2, PeCopies::none, 1), InputError);
+    return;
+  }
+  const Program again = case_.program(2, PeCopies::none, 1);
+  FaultyRuns runs(again, case_.image);
+  const SiteSelection all = runs.sites().select("array**", "", "");
+  Random random(9);
+  const auto counted = [&](auto member) {
+    std::int64_t n = 0;
+    for (const LayerCounters& c : runs.machine().counters()) n += c.*member;
+    return n;
+  };
+  int repaired = 0;
+  for (int i = 0; i < 600; ++i) {
+    const auto below = [&random](std::size_t n) { return random.bits() % n; };
+    const TileRecord& t = runs.tiles()[below(runs.tiles().size())];
+    const auto cycles = static_cast<std::size_t>(t.end_cycle - t.start_cycle + 1);
+    const Fault fault{
+        all.at(static_cast<std::int64_t>(below(static_cast<std::size_t>(all.bits())))),
+        t.start_cycle + static_cast<std::int64_t>(below(cycles))};
+    ASSERT_TRUE(runs.run({fault}));
+    ASSERT_EQ(runs.machine().logits(), runs.clean().logits) << runs.sites().path(fault.site);
+    ASSERT_FALSE(runs.machine().uncorrected());
+    const std::int64_t tiles = counted(&LayerCounters::recomputed_tiles);
+    ASSERT_EQ(tiles, runs.machine().mismatches() > 0 ? 1 : 0);
+    ASSERT_EQ(runs.machine().cycle(),
+              runs.cycles() + counted(&LayerCounters::recompute_cycles) - stalls_saved(runs));
+    repaired += static_cast<int>(tiles);
+  }
+  EXPECT_GT(repaired, 50);
+}
+
+// A copy that is wrong in every try.
+TEST_P(ArrayCopies, ATileThatDiffersInEveryTryIsTold) {
+  if (GetParam().overlap && GetParam().dataflow == Dataflow::os) return;
+  const Program again = case_.program(2, PeCopies::none, 2);
+  FaultyRuns runs(again, case_.image);
+  std::vector<Fault> stuck;
+  const Site site = runs.site("array_2.pe[0][0].acc:4");
+  for (std::int64_t cycle = 0; cycle < 2 * runs.cycles(); ++cycle) stuck.push_back({site, cycle});
+  ASSERT_TRUE(runs.run(stuck, 5 * runs.cycles()));
+  EXPECT_TRUE(runs.machine().uncorrected());
+  EXPECT_EQ(runs.machine().logits(), runs.clean().logits) << "the first one's go on";
 }
 
 // It stays set until reset, and is a register like any other.

@@ -310,13 +310,13 @@ TEST(Mixture, EveryPairOfDataflowsBackToBack) {
           network.layers.back().name = "gemm" + std::to_string(i);
           shape = network.layers.back().output;
         }
-        Protection p = test::random_scheme(random, network);
-        p.checkers.clear();
         const ArrayShape array{random.between(1, 24),
                                random.between(1, 24),
                                first,
                                random.chance(50),
                                {{"gemm1", second}, {"gemm3", second}}};
+        Protection p = test::random_scheme(random, network, array);
+        p.checkers.clear();
         const Program program = compile(network, array, fast, p, "test");
         const auto image = random.int8s(network.input.elements());
         Machine machine(program);

@@ -184,7 +184,7 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   const auto image = random.int8s(kBatch * net.input.elements());
   Program program = compile(net, array, memory(array, banks), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
-  if (p.gated_from(0)) {
+  if (p.gated_from(0) || p.retries > 0) {
     break_checksums(program);
     const auto open = without_effect(title + ", opened", program, image);
     std::erase_if(none, [&open](const std::string& name) {
@@ -365,6 +365,18 @@ TEST(RegisterEffects, CopiesOfTheArray) {
       EXPECT_EQ(without_effect(name, p, array), Names{});
     }
   }
+}
+
+// Opened, every tile fails in every try, so that addresses to go back to are used.
+TEST(RegisterEffects, TilesThatRunAgain) {
+  Protection p;
+  p.checksum = true;
+  p.retries = 2;
+  for (const Dataflow dataflow : test::kDataflows) {
+    EXPECT_EQ(without_effect(std::string("recompute, ") + to_string(dataflow), p, dataflow),
+              Names{});
+  }
+  EXPECT_EQ(without_effect("recompute, mixture", p, mixture(true, false)), Names{});
 }
 
 TEST(RegisterEffects, TriplicatedPesWithTwoCopiesStruck) {

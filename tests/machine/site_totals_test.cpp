@@ -378,6 +378,25 @@ TEST(SiteTotals, Checksum) {
   compare(with_checksum(by_hand()), count(p));
 }
 
+// Where to go back to, the tries, a flag of the tile and the host's status bit.
+TEST(SiteTotals, TilesThatRunAgain) {
+  Protection p;
+  p.checksum = true;
+  for (const auto& [retries, bits] : {std::pair{1, 1}, {3, 2}, {7, 3}}) {
+    p.retries = retries;
+    Protection detector = p;
+    detector.retries = 0;
+    for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+      Totals t = count_stationary(dataflow, detector);
+      t.erase("flip_flop");
+      t["resilience.recompute"] = 1 + bits + 1;
+      if (dataflow == Dataflow::os) t["control.sequencer"] += 32;
+      if (dataflow == Dataflow::ws) t["memory.partial"] += 32;
+      compare(t, count_stationary(dataflow, p));
+    }
+  }
+}
+
 TEST(SiteTotals, GradientCheckerWithRowGate) {
   Protection p;
   p.checksum = true;

@@ -176,7 +176,7 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
          "$.scheme.k_dense", {"does not apply here", "gradient: "});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
          "$.scheme[1].granularity", {"does not apply here", "range-zero and gradient"});
-  for (const std::string kind : {"tmr-reg", "tmr-array", "dmr"}) {
+  for (const std::string kind : {"tmr-reg", "tmr-array", "dmr", "dmr-recompute"}) {
     expect(R"({"network": "net", "scheme": {"kind": ")" + kind + R"(", "gate": "row"}})",
            "$.scheme.gate", {"does not apply here"});
   }

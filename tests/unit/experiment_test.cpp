@@ -238,7 +238,7 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
   const std::vector<std::string> experiments = {
       R"({"network": "net"})",
       R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
-          "scheme": ["none", "range-zero", "tmr-pe", "tmr-reg", "tmr-array", "dmr",
+          "scheme": ["none", "range-zero", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]}],
           "fault": {"upsets": [1, 64], "seed": 9007199254740991, "sites": ["logic", "all"],
                     "list": ["faults.csv"]},

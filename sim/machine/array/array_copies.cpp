@@ -23,24 +23,32 @@ ArrayOutput ArrayVoter::vote(const ArrayOutput& x, const ArrayOutput& y, const A
   return {majority(x.top, y.top, z.top, top_), majority(x.aligned, y.aligned, z.aligned, aligned_)};
 }
 
-ArrayComparator::ArrayComparator(RegisterLayout& layout, const Sequencer& sequencer)
-    : sequencer_(&sequencer),
-      uncorrected_(layout.pipe<std::uint8_t>("resilience.comparator.uncorrected", {}, 1)) {}
+ArrayComparator::ArrayComparator(RegisterLayout& layout, const Sequencer& sequencer, bool status)
+    : sequencer_(&sequencer) {
+  if (status) {
+    uncorrected_ = layout.pipe<std::uint8_t>("resilience.comparator.uncorrected", {}, 1);
+  }
+}
+
+bool ArrayComparator::row_leaves(const std::byte* now) const {
+  const SequencerState& s = sequencer_->state(now);
+  return sequencer_->dataflow(s) == Dataflow::os ? s.drain2 != 0
+                                                 : (sequencer_->tag(now) & kTagValid) != 0;
+}
 
 bool ArrayComparator::mismatch(const std::byte* now, const ArrayOutput& x,
                                const ArrayOutput& y) const {
+  if (!row_leaves(now)) return false;
   const SequencerState& s = sequencer_->state(now);
   const bool os = sequencer_->dataflow(s) == Dataflow::os;
-  const bool leaves = os ? s.drain2 != 0 : (sequencer_->tag(now) & kTagValid) != 0;
-  if (!leaves) return false;
   const std::int32_t* first = os ? x.top : x.aligned;
   const std::int32_t* second = os ? y.top : y.aligned;
   return !std::equal(first, first + sequencer_->lanes(s), second);
 }
 
-void ArrayComparator::step(const Cycle& cycle, const ArrayOutput& x, const ArrayOutput& y) const {
-  const bool set = uncorrected(cycle.now) || mismatch(cycle.now, x, y);
-  *uncorrected_.next(cycle) = set ? 1 : 0;
+void ArrayComparator::step(const Cycle& cycle, bool mismatch) const {
+  if (uncorrected_.count == 0) return;
+  *uncorrected_.next(cycle) = uncorrected(cycle.now) || mismatch ? 1 : 0;
 }
 
 }  // namespace sagitta

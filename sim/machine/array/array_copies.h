@@ -31,16 +31,21 @@ class ArrayVoter {
   std::vector<std::int32_t> top_, aligned_;
 };
 
-// Compares the rows of sums that leave two copies. The first copy's go on in any case. A row that
-// differs sets a status bit, which stays until reset and which the host reads with the result.
+// Compares the rows of sums that leave two copies. The first copy's go on in any case. With
+// `status` a row that differs sets a bit, which stays until reset and which the host reads with the
+// result; without, tiles run again, and it has no registers (machine/resilience/recompute.h).
 class ArrayComparator {
  public:
-  ArrayComparator(RegisterLayout& layout, const Sequencer& sequencer);
+  ArrayComparator(RegisterLayout& layout, const Sequencer& sequencer, bool status);
 
-  // Whether a row of sums leaves the array in this cycle and the copies differ in a lane in use.
+  // A row of sums leaves the array in this cycle.
+  bool row_leaves(const std::byte* now) const;
+  // ... and the copies differ in a lane in use.
   bool mismatch(const std::byte* now, const ArrayOutput& x, const ArrayOutput& y) const;
-  void step(const Cycle& cycle, const ArrayOutput& x, const ArrayOutput& y) const;
-  bool uncorrected(const std::byte* now) const { return *uncorrected_.now(now) != 0; }
+  void step(const Cycle& cycle, bool mismatch) const;
+  bool uncorrected(const std::byte* now) const {
+    return uncorrected_.count > 0 && *uncorrected_.now(now) != 0;
+  }
 
  private:
   const Sequencer* sequencer_;
