@@ -55,8 +55,8 @@ Fault CommonPopulation::carry(const Fault& fault) const {
   const PhaseSpan& carried_to = target_phases_[phase];
   const Target& target = classes_[static_cast<std::size_t>(fault.site.register_class)];
   Fault carried = fault;
-  carried.cycle = std::min(carried_to.end - 1,
-                           carried_to.begin + (fault.cycle - base_phases_[phase].begin));
+  carried.cycle =
+      std::min(carried_to.end - 1, carried_to.begin + (fault.cycle - base_phases_[phase].begin));
   carried.site.register_class = target.register_class;
   // The same indices; a class may be longer in the protected machine, and copies come last.
   std::vector<std::int64_t> indices(target.extents.size(), 0);

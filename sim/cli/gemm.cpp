@@ -97,8 +97,7 @@ class Bench {
   bool run(const std::vector<Fault>& faults) {
     Injector injector(sites_, faults);
     machine().reset(a_.data());
-    const std::int64_t budget =
-        clean_cycles_ == 0 ? INT64_MAX / 4 : this->budget();
+    const std::int64_t budget = clean_cycles_ == 0 ? INT64_MAX / 4 : this->budget();
     const auto strike = [&] {
       if (injector.next_cycle() == machine().cycle()) {
         injector.strike(machine().state(), machine().cycle());
@@ -235,8 +234,8 @@ void run_gemm(const GemmOptions& o) {
     j["faults"].push_back(f);
   }
   const std::string hang_message =
-      fmt::format("the machine hung: no result within {} cycles (fault-free: {})",
-                  bench.budget(), bench.clean_cycles());
+      fmt::format("the machine hung: no result within {} cycles (fault-free: {})", bench.budget(),
+                  bench.clean_cycles());
   if (hang) {  // a legitimate result, but there is no product
     print(o.json ? document(j) : text);
     throw std::runtime_error(hang_message);

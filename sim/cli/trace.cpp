@@ -101,9 +101,9 @@ CycleWindow layer_window(const TraceOptions& o, const Program& program, const Sc
 
 CycleWindow window_of(const TraceOptions& o, const Program& program, const Schedule& schedule) {
   // A run under faults may take longer; one that takes this long hangs.
-  const std::int64_t end =
-      o.faults.empty() ? schedule.cycles
-                       : TrialEngine::budget(schedule.cycles, program.protection.retries);
+  const std::int64_t end = o.faults.empty()
+                               ? schedule.cycles
+                               : TrialEngine::budget(schedule.cycles, program.protection.retries);
   if (!o.layer.empty()) return layer_window(o, program, schedule);
   if (o.cycles.empty()) return {0, end - 1};
   const auto w = parse_cycles(o.cycles);

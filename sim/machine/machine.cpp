@@ -245,7 +245,8 @@ void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
   }
 }
 
-// A tile's run ends where it is judged, and where none is at work the next one begins a cycle later.
+// A tile's run ends where it is judged, and where none is at work the next one begins a cycle
+// later.
 void Machine::count_recompute(const SequencerState& s, LayerCounters& c) {
   const auto phase = static_cast<Phase>(s.phase);
   const bool ends = sequencer_.judges(s);

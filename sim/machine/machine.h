@@ -147,9 +147,7 @@ class Machine {
   // A detector flags a row in this cycle; tiles are judged, and this one is to run again.
   bool mismatch() const;
   bool judges() const { return recompute_ && sequencer_.judges(control()); }
-  bool again() const {
-    return recompute_ && recompute_->again(state_.now(), judges(), mismatch());
-  }
+  bool again() const { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
   // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
   SumVector leaving();

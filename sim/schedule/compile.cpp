@@ -257,8 +257,8 @@ void check_recompute(const Protection& protection, const ArrayShape& array,
                      const std::string& where) {
   if (protection.retries == 0) return;
   const auto refuse = [&](const std::string& problem, const char* remedy) {
-    throw InputError(where, "$.scheme",
-                     fmt::format("scheme {} {}", protection.name, problem), remedy);
+    throw InputError(where, "$.scheme", fmt::format("scheme {} {}", protection.name, problem),
+                     remedy);
   };
   if (protection.retries < 0 || protection.retries > kMostRetries) {
     refuse(fmt::format("runs tiles again {} times", protection.retries), "use 0 to 7 retries");
@@ -271,9 +271,10 @@ void check_recompute(const Protection& protection, const ArrayShape& array,
            "take a checker of lanes, or use 0 retries");
   }
   if (array.overlap && array.has(Dataflow::os)) {
-    refuse("runs tiles again, but with overlap the next output-stationary tile has begun before "
-           "one is judged",
-           "take another dataflow, leave out array.overlap, or use 0 retries");
+    refuse(
+        "runs tiles again, but with overlap the next output-stationary tile has begun before "
+        "one is judged",
+        "take another dataflow, leave out array.overlap, or use 0 retries");
   }
 }
 

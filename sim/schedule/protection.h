@@ -58,9 +58,9 @@ struct Checker {
 inline constexpr int kMostRetries = 7;
 
 struct Protection {
-  std::string name = "none";        // the scheme's name in results
-  bool tmr_pe = false;              // three copies of a PE's registers and MAC, with voters
-  bool checksum = false;            // the checksum column and its comparator
+  std::string name = "none";  // the scheme's name in results
+  bool tmr_pe = false;        // three copies of a PE's registers and MAC, with voters
+  bool checksum = false;      // the checksum column and its comparator
   // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;

@@ -62,7 +62,8 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned, bool jud
           : *address_.now(cycle);
   // The parts' results lie one behind the other, so a part that runs again starts where it did.
   if (retry_address_.count > 0) {
-    *retry_address_.next(cycle) = judges && !again ? *address_.now(cycle) : *retry_address_.now(cycle);
+    *retry_address_.next(cycle) =
+        judges && !again ? *address_.now(cycle) : *retry_address_.now(cycle);
     if (judges && again) *address_.next(cycle) = *retry_address_.now(cycle);
   }
   finished_.load(cycle, {valid && last, false, address, aligned});

@@ -19,8 +19,8 @@ class PartialSums {
 
   // `aligned`: the sums below the array, which the sequencer's tag describes. A row is read in the
   // cycle before its sums arrive and written in the one in which they do.
-  // Where tiles may run again: `judges`, this part's fate is decided in this cycle; `again`, it runs
-  // once more.
+  // Where tiles may run again: `judges`, this part's fate is decided in this cycle; `again`, it
+  // runs once more.
   void step(const Cycle& cycle, const std::int32_t* aligned, bool judges, bool again);
 
   // The row that is read for the next cycle, and the one whose sums arrive in this.

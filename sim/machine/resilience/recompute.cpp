@@ -16,8 +16,7 @@ void Recompute::step(const Cycle& cycle, bool judges, bool mismatch) const {
   const bool repeats = again(cycle.now, judges, mismatch);
   const std::uint8_t attempt = *attempt_.now(cycle);
   *failed_.next(cycle) = !judges && failed ? 1 : 0;
-  *attempt_.next(cycle) =
-      static_cast<std::uint8_t>(repeats ? attempt + 1 : judges ? 0 : attempt);
+  *attempt_.next(cycle) = static_cast<std::uint8_t>(repeats ? attempt + 1 : judges ? 0 : attempt);
   *uncorrected_.next(cycle) =
       *uncorrected_.now(cycle) != 0 || (judges && failed && !repeats) ? 1 : 0;
 }
