@@ -230,6 +230,28 @@ TEST(CostArea, GrowsWithTheArrayAndWithEveryProtection) {
   EXPECT_LT(total({4, 4}, with(false, false, true)), total({4, 4}, channel));
 }
 
+TEST(Cost, TilesThatRunAgainByHand) {
+  Protection p = with(true, false, false);
+  for (const Dataflow dataflow : test::kDataflows) {
+    SCOPED_TRACE(to_string(dataflow));
+    const auto cost = [&](int retries) {
+      p.retries = retries;
+      return Costed(gemm(2, 2, 2, {2, 2, dataflow}, p));
+    };
+    const Costed without = cost(0), with_it = cost(3);
+    // failed, two bits of tries, uncorrected; and the address to go back to.
+    EXPECT_EQ(count_of(with_it.area, "resilience", "recompute", "flip-flop bit"), 4);
+    EXPECT_EQ(count_of(with_it.area, "resilience", "recompute", "flip-flop enable"), 4);
+    const bool os = dataflow == Dataflow::os, ws = dataflow == Dataflow::ws;
+    const double address = os || ws ? 32 * (kFlipFlop + kMux) : 0;
+    const double logic = add(2) + 2 * kCompare + 3 * kAnd +  //
+                         (os ? 24 * kCompare + 32 * kMux : 0) + (ws ? 64 * kMux : 0);
+    EXPECT_NEAR(with_it.area.total_um2 - without.area.total_um2,
+                4 * (kFlipFlop + kMux) + address + logic, 0.05);
+    EXPECT_GT(with_it.energy.total_pj, without.energy.total_pj);
+  }
+}
+
 TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
   for (int seed = 0; seed < 165; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -246,12 +268,15 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
       if (random.chance(50)) checker.granularity = Granularity::channel;
     }
     if (random.chance(40)) p.checkers.emplace_back(CheckerKind::median, Gate::layer);
+    if (p.checksum && !(array.overlap && array.has(Dataflow::os))) p.retries = seed % 3;
     for (Checker& checker : p.checkers) {
       if (checker.kind != CheckerKind::gradient || random.chance(30)) continue;
       constexpr Suppress kAll[] = {Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
       checker.suppress = kAll[random.between(0, 3)];
       checker.spike = random.chance(50);
-      if (!array.has(Dataflow::is) && random.chance(50)) checker.axis = Axis::line;
+      if (!array.has(Dataflow::is) && p.retries == 0 && random.chance(50)) {
+        checker.axis = Axis::line;
+      }
     }
     const Costed c(compile(network, array, {}, p, "test"));
 
