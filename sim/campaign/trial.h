@@ -8,6 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "campaign/activity.h"
@@ -33,7 +36,7 @@ struct TrialResult {
   std::int64_t recomputed_tiles = 0;  // that ran again
   std::int64_t recompute_cycles = 0;  // ... and what their judged runs took
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
-  std::int64_t suppressed_wrong = 0;  // suppressed values that were as they should be
+  std::int64_t suppressed_wrong = 0;  // suppressed values that were as in the fault-free run
   std::vector<FaultRecord> faults;
 };
 
@@ -84,6 +87,7 @@ class TrialEngine {
   const Machine::Snapshot* converged_to(bool recomputed, std::size_t& from) const;
   void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                           TrialResult& result) const;
+  std::optional<std::int32_t> fault_free(const SuppressionRecord& suppression) const;
 
   const Network* network_;
   Machine machine_;
@@ -97,6 +101,8 @@ class TrialEngine {
   CleanResult clean_;
   std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
   std::vector<SuppressionRecord> clean_suppressions_;
+  // ... by layer and address, in the chain's order.
+  std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> clean_chain_;
   std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * kCheckpointInterval
   std::vector<std::int64_t> progress_;          // of each: cycles of work
   std::size_t checkpoint_count_ = 0;
