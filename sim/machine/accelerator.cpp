@@ -97,8 +97,9 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
 
 // Further copies of the array are fed like the first one.
 void Accelerator::wire_further_arrays() {
+  if (machine_.array_copies() == nullptr) return;
   int number = 1;
-  for (Array& core : machine_.further_arrays()) {
+  for (Array& core : machine_.array_copies()->further()) {
     auto copy =
         std::make_unique<ArrayModule>(array_block(number++).c_str(), state_, machine_, core);
     copy->clock(clock_);
@@ -107,9 +108,8 @@ void Accelerator::wire_further_arrays() {
     copy->control(sequencer_.control);
     further_arrays_.push_back(std::move(copy));
   }
-  if (further_arrays_.empty()) return;
   ArrayCopyPorts* ports = nullptr;
-  if (machine_.array_voter() != nullptr) {
+  if (machine_.array_copies()->voter() != nullptr) {
     array_voter_ = std::make_unique<ArrayVoterModule>("array_voter", machine_);
     ports = &array_voter_->copies;
   } else {

@@ -19,15 +19,6 @@ std::optional<Program> narrowed(const Program& program, DataPath data_path) {
   return narrow;
 }
 
-std::vector<Array> make_further_arrays(RegisterLayout& layout, const Program& program) {
-  std::vector<Array> copies;
-  for (int i = 1; i < program.protection.arrays; ++i) {
-    copies.emplace_back(layout, program.array, program.protection.register_copies(),
-                        array_block(i));
-  }
-  return copies;
-}
-
 std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
   std::vector<SumStage> delay;
   for (int i = 0; i < stages; ++i) {
@@ -80,9 +71,10 @@ Machine::Machine(const Program& program, DataPath data_path)
                                                                           program, sequencer_)
                                        : std::nullopt),
       array_(layout_, built_for().array, built_for().protection.register_copies()),
-      further_arrays_(make_further_arrays(layout_, built_for())),
-      array_voter_(built_for().protection.arrays == 3 ? std::optional<ArrayVoter>(program.array)
-                                                      : std::nullopt),
+      array_copies_(
+          built_for().protection.arrays > 1
+              ? std::optional<ArrayCopies>(std::in_place, layout_, built_for(), sequencer_)
+              : std::nullopt),
       partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
                                                                        built_for(), sequencer_)
                                           : std::nullopt),
@@ -91,10 +83,6 @@ Machine::Machine(const Program& program, DataPath data_path)
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,
                                                       partial_sums())
                     : std::nullopt),
-      comparator_(built_for().protection.arrays == 2
-                      ? std::optional<ArrayComparator>(std::in_place, layout_, sequencer_,
-                                                       program.protection.retries == 0)
-                      : std::nullopt),
       checkers_([&] {
         // Parameter words lie in the order in which the compiler packs them (schedule/images.cpp).
         const Protection& protection = built_for().protection;
@@ -138,7 +126,7 @@ void Machine::reset(const std::int8_t* image) {
 void Machine::touch() {
   if (arbiter_) arbiter_->touch();
   array_.touch();
-  for (Array& copy : further_arrays_) copy.touch();
+  if (array_copies_) array_copies_->touch();
   vector_.touch();
   if (checksum_) checksum_->touch();
   for (auto& c : checkers_) c->touch();
@@ -156,27 +144,11 @@ bool Machine::folding() const {
   return partial_sums_ && sequencer_.dataflow(control()) != Dataflow::os;
 }
 
-ArrayOutput Machine::output_of(Array& array) const {
-  const std::byte* now = state_.now();
-  const ArrayShape& shape = program_->array;
-  return {shape.has(Dataflow::os) ? array.top(now) : nullptr,
-          partial_sums_ ? array.aligned(now) : nullptr};
-}
-
-ArrayOutput Machine::array_output() {
-  const ArrayOutput first = output_of(array_);
-  if (!array_voter_) return first;
-  return array_voter_->vote(first, output_of(further_arrays_[0]), output_of(further_arrays_[1]));
-}
-
-bool Machine::copies_differ() {
-  return comparator_ && comparator_->row_leaves(state_.now()) &&
-         comparator_->mismatch(state_.now(), output_of(array_), output_of(further_arrays_[0]));
-}
-
 SumVector Machine::leaving() {
   const SequencerState& s = control();
-  const std::int32_t* top = array_voter_ ? array_output().top : array_.top(state_.now());
+  const std::byte* now = state_.now();
+  const std::int32_t* top =
+      array_copies_ ? array_copies_->output(now, array_).top : array_.top(now);
   return {s.drain2 != 0, false, s.drain_address2, top};
 }
 
@@ -378,15 +350,15 @@ void Machine::step() {
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
   if (partial_sums_) {
-    const std::int32_t* aligned = array_voter_ ? array_output().aligned : array_.aligned(now);
+    const std::int32_t* aligned =
+        array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
     partial_sums_->step(cycle, aligned, judges(), repeats);
   }
   const ArrayControl array_control = sequencer_.array_control(s);
   array_.step(cycle, activations_.read(now), weights_.read(now), array_control);
-  for (Array& copy : further_arrays_) {
-    copy.step(cycle, activations_.read(now), weights_.read(now), array_control);
+  if (array_copies_) {
+    array_copies_->step(cycle, activations_.read(now), weights_.read(now), array_control, array_);
   }
-  if (comparator_) comparator_->step(cycle, copies_differ());
   const SumVector finished = checked();
   vector_.step(cycle, row, finished, activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, finished);

@@ -98,7 +98,7 @@ class Machine {
   // What the host reads with the result: it may be wrong. Two arrays have differed, or where tiles
   // run again one failed in its last try.
   bool uncorrected() const {
-    return (comparator_ && comparator_->uncorrected(state_.now())) ||
+    return (array_copies_ && array_copies_->uncorrected(state_.now())) ||
            (recompute_ && recompute_->uncorrected(state_.now()));
   }
   void set_observer(MachineObserver* observer) { observer_ = observer; }
@@ -144,13 +144,8 @@ class Machine {
   WeightScratchpad& weights() { return weights_; }
   PartialSums* partial_sums() { return partial_sums_ ? &*partial_sums_ : nullptr; }
   AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
-  // The array, and its further copies: as many of them as the program has less one.
   Array& array() { return array_; }
-  std::vector<Array>& further_arrays() { return further_arrays_; }
-  ArrayVoter* array_voter() { return array_voter_ ? &*array_voter_ : nullptr; }
-  const ArrayComparator* comparator() const { return comparator_ ? &*comparator_ : nullptr; }
-  // What leaves the array in this cycle, voted where there are three copies.
-  ArrayOutput array_output();
+  ArrayCopies* array_copies() { return array_copies_ ? &*array_copies_ : nullptr; }
   VectorUnit& vector() { return vector_; }
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
@@ -186,9 +181,9 @@ class Machine {
  private:
   bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
-  ArrayOutput output_of(Array& array) const;
   bool flagged() const;  // by the checksum
-  bool copies_differ();  // two arrays, in a row that leaves them
+  // Two arrays differ in a row that leaves them.
+  bool copies_differ() { return array_copies_ && array_copies_->differ(state_.now(), array_); }
   void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
@@ -207,12 +202,10 @@ class Machine {
   WeightScratchpad weights_;
   std::optional<AccumulatorBuffer> accumulators_;
   Array array_;
-  std::vector<Array> further_arrays_;
-  std::optional<ArrayVoter> array_voter_;
+  std::optional<ArrayCopies> array_copies_;
   std::optional<PartialSums> partial_sums_;
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
-  std::optional<ArrayComparator> comparator_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
   std::optional<Recompute> recompute_;
   std::vector<SumStage> unit_delay_;  // without a data path, in place of the resilience unit

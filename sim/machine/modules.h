@@ -221,7 +221,7 @@ class ArrayVoterModule : public sc_core::sc_module {
   ArrayVoterModule(const sc_core::sc_module_name& name, Machine& machine)
       : sc_module(name),
         copies(3, machine.program().array),
-        core_(*machine.array_voter()),
+        core_(*machine.array_copies()->voter()),
         sums_(*this, [](ArrayVoterModule& m) { return m.vote().aligned; }),
         row_(*this, [](ArrayVoterModule& m) { return m.voted_row(); }) {
     sums(sums_);
@@ -247,7 +247,7 @@ class ArrayComparatorModule : public Block {
   ArrayComparatorModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         copies(2, machine.program().array),
-        core_(*machine.comparator()),
+        core_(*machine.array_copies()->comparator()),
         machine_(machine),
         mismatch_(*this, [](ArrayComparatorModule& m) { return m.differ(); }) {
     mismatch(mismatch_);

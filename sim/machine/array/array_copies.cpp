@@ -51,4 +51,38 @@ void ArrayComparator::step(const Cycle& cycle, bool mismatch) const {
   *uncorrected_.next(cycle) = uncorrected(cycle.now) || mismatch ? 1 : 0;
 }
 
+ArrayCopies::ArrayCopies(RegisterLayout& layout, const Program& program, const Sequencer& sequencer)
+    : os_(program.array.has(Dataflow::os)), folds_(program.array.folds()) {
+  const Protection& p = program.protection;
+  for (int i = 1; i < p.arrays; ++i) {
+    further_.emplace_back(layout, program.array, p.register_copies(), array_block(i));
+  }
+  if (p.arrays == 3) voter_.emplace(program.array);
+  if (p.arrays == 2) comparator_.emplace(layout, sequencer, p.retries == 0);
+}
+
+void ArrayCopies::step(const Cycle& cycle, const std::int8_t* activations,
+                       const std::int8_t* weights, const ArrayControl& control, Array& first) {
+  for (Array& copy : further_) copy.step(cycle, activations, weights, control);
+  if (comparator_) comparator_->step(cycle, differ(cycle.now, first));
+}
+
+void ArrayCopies::touch() {
+  for (Array& copy : further_) copy.touch();
+}
+
+ArrayOutput ArrayCopies::of(const std::byte* now, Array& array) const {
+  return {os_ ? array.top(now) : nullptr, folds_ ? array.aligned(now) : nullptr};
+}
+
+ArrayOutput ArrayCopies::output(const std::byte* now, Array& first) {
+  const ArrayOutput own = of(now, first);
+  return voter_ ? voter_->vote(own, of(now, further_[0]), of(now, further_[1])) : own;
+}
+
+bool ArrayCopies::differ(const std::byte* now, Array& first) {
+  return comparator_ && comparator_->row_leaves(now) &&
+         comparator_->mismatch(now, of(now, first), of(now, further_[0]));
+}
+
 }  // namespace sagitta

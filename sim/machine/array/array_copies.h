@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/registers.h"
+#include "machine/array/array.h"
 #include "machine/control/sequencer.h"
 #include "schedule/program.h"
 
@@ -50,6 +52,39 @@ class ArrayComparator {
  private:
   const Sequencer* sequencer_;
   Pipe<std::uint8_t> uncorrected_;
+};
+
+// The further copies of a machine's array, and what stands behind them all.
+class ArrayCopies {
+ public:
+  // As many as the program has arrays, less one.
+  ArrayCopies(RegisterLayout& layout, const Program& program, const Sequencer& sequencer);
+
+  // The further copies and the comparator; `first` is the array itself.
+  void step(const Cycle& cycle, const std::int8_t* activations, const std::int8_t* weights,
+            const ArrayControl& control, Array& first);
+  void touch();
+
+  std::vector<Array>& further() { return further_; }
+  ArrayVoter* voter() { return voter_ ? &*voter_ : nullptr; }
+  const ArrayComparator* comparator() const { return comparator_ ? &*comparator_ : nullptr; }
+
+  // What leaves the arrays in this cycle: the voted sums, or those of `first`.
+  ArrayOutput output(const std::byte* now, Array& first);
+  // Two, of which a row of sums leaves in this cycle, differ in it.
+  bool differ(const std::byte* now, Array& first);
+  // A comparator's status.
+  bool uncorrected(const std::byte* now) const {
+    return comparator_ && comparator_->uncorrected(now);
+  }
+
+ private:
+  ArrayOutput of(const std::byte* now, Array& array) const;
+
+  bool os_, folds_;
+  std::vector<Array> further_;
+  std::optional<ArrayVoter> voter_;
+  std::optional<ArrayComparator> comparator_;
 };
 
 }  // namespace sagitta
