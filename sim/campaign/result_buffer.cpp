@@ -31,6 +31,8 @@ void each_field(TrialResult& t, Visit&& visit) {
   visit(t.cycles);
   visit(t.layer);
   visit(t.mismatches);
+  visit(t.recomputed_tiles);
+  visit(t.recompute_cycles);
   visit(t.suppressed_right);
   visit(t.suppressed_wrong);
   visit(t.faults_drawn);

@@ -15,6 +15,14 @@ std::int64_t mismatches_of(const Machine::Snapshot& snapshot) {
   return n;
 }
 
+// Cycles in which the program went on: neither waits for DRAM, of which a run that was held up has
+// fewer, nor runs of tiles that were run again.
+std::int64_t progress(const std::vector<LayerCounters>& counters, std::int64_t cycle) {
+  std::int64_t lost = 0;
+  for (const LayerCounters& c : counters) lost += c.dram_stall_cycles + c.recompute_cycles;
+  return cycle - lost;
+}
+
 }  // namespace
 
 int draw_image(std::uint64_t seed, std::int64_t trial, int images) {
@@ -161,6 +169,7 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   pixels_ = pixels;
   machine_.reset(pixels_.data());
   checkpoint_count_ = 0;
+  progress_.clear();
   neurons_.forget();
   weights_.forget();
   Recorder recorder(reference_, neurons_, weights_);
@@ -169,6 +178,7 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
     if (machine_.cycle() % kCheckpointInterval == 0) {
       if (checkpoint_count_ == checkpoints_.size()) checkpoints_.emplace_back();
       machine_.save(checkpoints_[checkpoint_count_++]);
+      progress_.push_back(progress(machine_.counters(), machine_.cycle()));
     }
     machine_.step();
   }
@@ -211,6 +221,20 @@ const Machine::Snapshot* TrialEngine::start(std::int64_t first_register) const {
   return &checkpoints_[std::min(i, checkpoint_count_ - 1)];
 }
 
+const Machine::Snapshot* TrialEngine::converged_to(bool recomputed, std::size_t& from) const {
+  const std::int64_t cycle = machine_.cycle();
+  std::size_t i = static_cast<std::size_t>(cycle / kCheckpointInterval);
+  if (!recomputed) {
+    if (cycle % kCheckpointInterval != 0) return nullptr;
+  } else {
+    const std::int64_t done = progress(machine_.counters(), cycle);
+    while (from < checkpoint_count_ && progress_[from] < done) ++from;
+    if (from >= checkpoint_count_ || progress_[from] > done) return nullptr;
+    i = from;
+  }
+  return i < checkpoint_count_ && machine_.equals(checkpoints_[i]) ? &checkpoints_[i] : nullptr;
+}
+
 TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
   TrialResult result;
   result.trial = trial;
@@ -236,7 +260,9 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   const Machine::Snapshot* converged = nullptr;  // the checkpoint that the run has come back to
   bool stands_still = false;
   int unchanged = 0;
-  const std::int64_t limit = budget(clean_cycles_);
+  bool recomputed = false;
+  std::size_t next_checkpoint = 0;
+  const std::int64_t limit = budget(clean_cycles_, machine_.program().protection.retries);
   while (!machine_.done() && machine_.cycle() < limit) {
     const std::int64_t cycle = machine_.cycle();
     if (cycle == injector.next_cycle()) {
@@ -245,12 +271,12 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
     }
     if (neurons_.pending()) neurons_.strike(machine_);
     // Once every fault has struck and all state is as in the fault-free run, so is the rest.
-    const auto checkpoint = static_cast<std::size_t>(cycle / kCheckpointInterval);
-    if (!from_reset && cycle % kCheckpointInterval == 0 && all_struck() &&
-        checkpoint < checkpoint_count_ && machine_.equals(checkpoints_[checkpoint])) {
-      converged = &checkpoints_[checkpoint];
-      break;
+    const bool comparable = recomputed || cycle % kCheckpointInterval == 0;
+    if (!from_reset && comparable && all_struck()) {
+      converged = converged_to(recomputed, next_checkpoint);
+      if (converged != nullptr) break;
     }
+    recomputed = recomputed || machine_.again();
     machine_.step();
     // A machine that stands still will do so for ever. Two unchanged edges are needed: the first
     // may have followed a write to a memory, which the second one would then have shown.
@@ -278,7 +304,13 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
     result.weights = weights_.records(machine_);
   }
   weights_.undo();
-  result.cycles = converged != nullptr ? clean_cycles_ : stands_still ? limit : machine_.cycle();
+  result.cycles = converged != nullptr ? clean_cycles_ + machine_.cycle() - converged->cycle
+                  : stands_still       ? limit
+                                       : machine_.cycle();
+  for (const LayerCounters& c : machine_.counters()) {
+    result.recomputed_tiles += c.recomputed_tiles;
+    result.recompute_cycles += c.recompute_cycles;
+  }
   result.mismatches = machine_.mismatches();
   if (converged != nullptr) {  // what the fault-free run does from there on, this one does too
     result.mismatches += clean_.mismatches - mismatches_of(*converged);
@@ -293,6 +325,8 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
     result.outcome = Outcome::hang;
   } else if (result.faults_fired == 0) {
     result.outcome = Outcome::not_fired;
+  } else if (machine_.uncorrected()) {
+    result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
                        static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
@@ -311,7 +345,7 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   } else {
     result.outcome = compare_logits(clean_.logits, logits, label_);
   }
-  if (finished) {
+  if (finished && result.outcome != Outcome::detected_uncorrected) {
     result.predicted_class = top1(logits);
     result.correct = result.predicted_class == label_;
   }

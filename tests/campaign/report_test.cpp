@@ -190,6 +190,7 @@ ordered_json configuration() {
           {"detected_rate", proportion(0.13)},
           {"tolerable_rate", proportion(0.14)},
           {"hang_rate", proportion(0.05)},
+          {"uncorrected_rate", proportion(0)},
           {"false_alarms", {{"images", proportion(0.06)}}},
           {"overhead", {{"area", 0.21}, {"energy", 0.32}, {"cycles", 0.043}}}};
 }
@@ -288,6 +289,18 @@ TEST(ReportTable, FaultFiguresStandUnderTheirNames) {
                                                        {"energy", "+32.0"},
                                                        {"cycles", "+4.3"}};
   EXPECT_EQ(first_row(fault_table(results, false)), expected);
+}
+
+// Of what was detected, the part that the machine could not put right has a column where there is
+// any.
+TEST(ReportTable, UncorrectedTrialsStandApart) {
+  ordered_json results;
+  results["configurations"] = {configuration(), configuration()};
+  results["configurations"][0]["uncorrected_rate"] = proportion(0.04);
+  const auto row = first_row(fault_table(results, false));
+  EXPECT_EQ(row.at("corrected"), "9.0");
+  EXPECT_EQ(row.at("uncorrected"), "4.0");
+  EXPECT_EQ(row.at("tolerable"), "14.0");
 }
 
 }  // namespace
