@@ -25,8 +25,7 @@ void Campaign::read_sources() {
       FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
       if (!f.of_registers()) {
-        source.elements =
-            f.level == "neuron" ? neuron_count(network()) : weight_count(network());
+        source.elements = f.level == "neuron" ? neuron_count(network()) : weight_count(network());
       } else if (!f.list.empty()) {
         read_list(sites, f, source);
       } else if (f.population == "common") {

@@ -232,8 +232,9 @@ void check_population(const json& fault, const std::string& place, const Experim
   for (const json& population : values_of(fault, "population", "common")) {
     if (population == "common") continue;
     source.fail(json_place(place, "population"),
-                show_json(population) + " does not apply here: every scheme faces the same neurons "
-                                        "and weights",
+                show_json(population) +
+                    " does not apply here: every scheme faces the same neurons "
+                    "and weights",
                 "remove it, or write \"common\"");
   }
 }

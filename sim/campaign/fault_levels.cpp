@@ -127,8 +127,7 @@ std::vector<NeuronFault> draw_neuron_faults(std::uint64_t seed, std::int64_t tri
   place_hits(draw_hits(Stream(seed, number, Purpose::neuron), rate, neuron_count(network)), network,
              neurons_of, [&](int layer, std::int64_t element) {
                const auto bit = bits.below(static_cast<std::uint64_t>(bits_of(values)));
-               faults.push_back(
-                   {layer, static_cast<std::int32_t>(element), static_cast<int>(bit)});
+               faults.push_back({layer, static_cast<std::int32_t>(element), static_cast<int>(bit)});
              });
   return faults;
 }
@@ -138,13 +137,13 @@ std::vector<WeightFault> draw_weight_faults(std::uint64_t seed, std::int64_t tri
   const auto number = static_cast<std::uint64_t>(trial);
   Stream bits(seed, number, Purpose::weight_bit);
   std::vector<WeightFault> faults;
-  place_hits(draw_hits(Stream(seed, number, Purpose::weight), rate, weight_count(network)), network,
-             weights_of, [&](int layer, std::int64_t weight) {
-               const int columns = network.layers[static_cast<std::size_t>(layer)].columns();
-               faults.push_back({layer, static_cast<int>(weight / columns),
-                                 static_cast<int>(weight % columns),
-                                 static_cast<int>(bits.below(8))});
-             });
+  place_hits(
+      draw_hits(Stream(seed, number, Purpose::weight), rate, weight_count(network)), network,
+      weights_of, [&](int layer, std::int64_t weight) {
+        const int columns = network.layers[static_cast<std::size_t>(layer)].columns();
+        faults.push_back({layer, static_cast<int>(weight / columns),
+                          static_cast<int>(weight % columns), static_cast<int>(bits.below(8))});
+      });
   return faults;
 }
 

@@ -90,8 +90,8 @@ std::int64_t NeuronStrikes::first_cycle() const {
   const Place& place = values_ == NeuronValues::int32 ? sums_ : outputs_;
   std::int64_t first = -1;
   for (const NeuronFault& f : faults_) {
-    const std::int64_t cycle = place.cycles[static_cast<std::size_t>(f.layer)]
-                                           [static_cast<std::size_t>(f.element)];
+    const std::int64_t cycle =
+        place.cycles[static_cast<std::size_t>(f.layer)][static_cast<std::size_t>(f.element)];
     if (first < 0 || cycle < first) first = cycle;
   }
   return first;
@@ -119,7 +119,10 @@ void NeuronStrikes::strike(Machine& machine) {
     for (; bits != 0; bits &= bits - 1) {
       const int bit = std::countr_zero(bits);
       FaultRecord r{{where.register_class, std::int64_t{lane} * where.copies, bit},
-                    machine.cycle(), true, 0, 0};
+                    machine.cycle(),
+                    true,
+                    0,
+                    0};
       r.before = read_register(machine.state(), registers, r.site.element);
       flip_bit(machine.state(), registers, r.site.element, bit);
       r.after = read_register(machine.state(), registers, r.site.element);

@@ -190,23 +190,22 @@ std::string fault_table(const ordered_json& results, bool colour) {
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
     const bool replay = is_replay(c);
-    table.add({array_name(c.at("array")), sites_of(c),
-               !of_registers(f) ? rate_of(f)
-               : replay         ? "-"
-                                : std::to_string(f.at("upsets").get<int>()),
-               c.at("scheme").get<std::string>(),
-               percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
-               with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
-               percent(c.at("masked_rate").at("value").get<double>()),
-               percent(c.at("detected_rate").at("value").get<double>()),
-               percent(c.at("tolerable_rate").at("value").get<double>()),
-               percent(c.at("hang_rate").at("value").get<double>()),
-               percent(c.at("false_alarms").at("images").at("value").get<double>()),
-               f.at("bits_x_cycles").is_null()
-                   ? "-"
-                   : scientific(f.at("bits_x_cycles").get<double>()),
-               overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
-               overhead(o.at("cycles").get<double>())});
+    table.add(
+        {array_name(c.at("array")), sites_of(c),
+         !of_registers(f) ? rate_of(f)
+         : replay         ? "-"
+                          : std::to_string(f.at("upsets").get<int>()),
+         c.at("scheme").get<std::string>(),
+         percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
+         with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
+         percent(c.at("masked_rate").at("value").get<double>()),
+         percent(c.at("detected_rate").at("value").get<double>()),
+         percent(c.at("tolerable_rate").at("value").get<double>()),
+         percent(c.at("hang_rate").at("value").get<double>()),
+         percent(c.at("false_alarms").at("images").at("value").get<double>()),
+         f.at("bits_x_cycles").is_null() ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
+         overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
+         overhead(o.at("cycles").get<double>())});
   }
   return table.text(colour) +
          "In %. clean and under faults: accuracy without and with faults, on the same draws. "

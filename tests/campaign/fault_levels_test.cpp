@@ -25,10 +25,14 @@ using test::Random;
 // gap g with u < (1 - p)^g 2^64, in rational arithmetic.
 TEST(LevelDraws, AreKnown) {
   using Hits = std::vector<std::int64_t>;
-  EXPECT_EQ(draw_hits(Stream(1, 0, Purpose::neuron), 0.25, 40), (Hits{1, 4, 8, 12, 13, 14, 19, 20, 21, 22, 26, 28, 34, 35}));
-  EXPECT_EQ(draw_hits(Stream(1, 17, Purpose::neuron), 0.25, 40), (Hits{4, 10, 11, 12, 15, 22, 25, 27}));
-  EXPECT_EQ(draw_hits(Stream(7, 3, Purpose::neuron), 0.0078125, 1000), (Hits{2, 76, 175, 347, 508, 710, 779, 881}));
-  EXPECT_EQ(draw_hits(Stream(9, 5, Purpose::weight), 0.5, 24), (Hits{0, 2, 6, 8, 9, 12, 14, 15, 18, 19, 20, 21, 22}));
+  EXPECT_EQ(draw_hits(Stream(1, 0, Purpose::neuron), 0.25, 40),
+            (Hits{1, 4, 8, 12, 13, 14, 19, 20, 21, 22, 26, 28, 34, 35}));
+  EXPECT_EQ(draw_hits(Stream(1, 17, Purpose::neuron), 0.25, 40),
+            (Hits{4, 10, 11, 12, 15, 22, 25, 27}));
+  EXPECT_EQ(draw_hits(Stream(7, 3, Purpose::neuron), 0.0078125, 1000),
+            (Hits{2, 76, 175, 347, 508, 710, 779, 881}));
+  EXPECT_EQ(draw_hits(Stream(9, 5, Purpose::weight), 0.5, 24),
+            (Hits{0, 2, 6, 8, 9, 12, 14, 15, 18, 19, 20, 21, 22}));
 }
 
 TEST(LevelDraws, EverythingOrNothing) {
@@ -288,9 +292,9 @@ TEST_P(LevelsOf, StruckMachineComputesWhatTheReferenceDoes) {
       EXPECT_EQ(weights.fired(machine), static_cast<std::int64_t>(faults.weights.size()));
       changed += expected.back().output != clean.back().output ? 1 : 0;
       for (const FaultRecord& r : neurons.records()) {
-        EXPECT_EQ(r.before ^ r.after,
-                  r.site.bit == bits_of(faults.values) - 1 ? -(std::int64_t{1} << r.site.bit)
-                                                           : std::int64_t{1} << r.site.bit);
+        EXPECT_EQ(r.before ^ r.after, r.site.bit == bits_of(faults.values) - 1
+                                          ? -(std::int64_t{1} << r.site.bit)
+                                          : std::int64_t{1} << r.site.bit);
       }
     }
   }
@@ -351,8 +355,8 @@ TEST_P(LevelsOf, TrialsEqualWholeRuns) {
       }
       const TrialResult fast = engine.run_trial(k, faults);
       const TrialResult whole = engine.run_trial(k, faults, true);
-      EXPECT_EQ(fast.outcome, whole.outcome) << to_string(fast.outcome) << " "
-                                             << to_string(whole.outcome);
+      EXPECT_EQ(fast.outcome, whole.outcome)
+          << to_string(fast.outcome) << " " << to_string(whole.outcome);
       EXPECT_EQ(fast.predicted_class, whole.predicted_class);
       EXPECT_EQ(fast.cycles, whole.cycles);
       EXPECT_EQ(fast.mismatches, whole.mismatches);
@@ -423,8 +427,7 @@ INSTANTIATE_TEST_SUITE_P(Dataflows, UnitSees, testing::ValuesIn(test::kVariants)
 
 TEST_P(UnitSees, TheSumButNotTheOutput) {
   Protection range;
-  range.checkers.emplace_back().layers.assign(
-      8, {"", {{-1'000'000, 1'000'000}}});
+  range.checkers.emplace_back().layers.assign(8, {"", {{-1'000'000, 1'000'000}}});
   TrialResult t = struck(range, NeuronValues::int32, 30);
   EXPECT_EQ(t.suppressed_right, 1);
   EXPECT_EQ(t.suppressed_wrong, 0);

@@ -96,11 +96,11 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
   for (const auto& [name, plan] : plans) {
     SCOPED_TRACE(name);
     const Arguments inject{"inject", "experiment.json", "--set", "scheme=gradient"};
-    const auto drawn = files(
-        name, inject + Arguments{"--set", "fault={\"trials\":30,\"seed\":5," + plan + "}"});
-    const auto replayed = files(
-        name + "-again",
-        inject + Arguments{"--set", "fault={\"list\":\"" + name + "/faults.json\"}"});
+    const auto drawn =
+        files(name, inject + Arguments{"--set", "fault={\"trials\":30,\"seed\":5," + plan + "}"});
+    const auto replayed =
+        files(name + "-again",
+              inject + Arguments{"--set", "fault={\"list\":\"" + name + "/faults.json\"}"});
     EXPECT_EQ(drawn.at("faults.json"), replayed.at("faults.json"));
     const auto figures = [](const auto& all, const char* key) {
       return nlohmann::json::parse(all.at("results.json")).at("configurations").at(0).at(key);
@@ -112,8 +112,8 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     const std::string csv = drawn.at("faults.csv");
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n') - 1, figures(drawn, "faults_drawn"));
     const auto fault = figures(drawn, "fault");
-    const double mean = 30 * fault.at("rate").template get<double>() *
-                        fault.at("elements").template get<double>();
+    const double mean =
+        30 * fault.at("rate").template get<double>() * fault.at("elements").template get<double>();
     EXPECT_NEAR(figures(drawn, "faults_drawn").template get<double>(), mean, 5 * std::sqrt(mean));
     EXPECT_NE(csv.find(name == "sums"      ? ",vector.bias_add.sum["
                        : name == "outputs" ? ",vector.output.value["
@@ -124,10 +124,10 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
 
 // Neurons and weights are the same for every scheme: pairs are of the same lists.
 TEST_F(CliDeterminism, CompareTakesFaultLevels) {
-  const auto json = document({"compare", "experiment.json", "-q", "--set",
-                              R"(scheme=["none","tmr-pe"])", "--set",
-                              R"(fault=[{"level":"neuron","rate":[0.001,0.05],"trials":40},)"
-                              R"({"level":"weight","rate":0.01,"trials":40},{"upsets":2,"trials":5}])"});
+  const auto json =
+      document({"compare", "experiment.json", "-q", "--set", R"(scheme=["none","tmr-pe"])", "--set",
+                R"(fault=[{"level":"neuron","rate":[0.001,0.05],"trials":40},)"
+                R"({"level":"weight","rate":0.01,"trials":40},{"upsets":2,"trials":5}])"});
   ASSERT_EQ(json.at("pairs").size(), 4U);
   for (std::size_t i = 0; i < 3; ++i) {  // TMR of the PEs sees none of these
     const auto& pair = json.at("pairs")[i];

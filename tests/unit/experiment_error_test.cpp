@@ -185,7 +185,8 @@ TEST_F(ExperimentError, OptionOfAnotherFaultLevel) {
            {"\"own\" does not apply here", "same neurons and weights"});
     expect(with(R"({"level": ")" + level + R"("})"), "$.fault.rate",
            {"this key is missing", "probability"});
-    expect(with(R"({"level": ")" + level + R"(", "rate": 0})"), "$.fault.rate", {"0 is not above 0"});
+    expect(with(R"({"level": ")" + level + R"(", "rate": 0})"), "$.fault.rate",
+           {"0 is not above 0"});
     expect(with(R"({"level": ")" + level + R"(", "rate": [0.5, 1.5]})"), "$.fault.rate[1]",
            {"1.5 is above the maximum 1"});
   }
