@@ -19,12 +19,12 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text =
-      fmt::format("{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows,
-                  plan.array.columns, to_string(plan.program.array.dataflow), plan.scheme.kind,
-                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
-                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
-                  plan.program.memory.dma_queue);
+  std::string text = fmt::format(
+      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
+      to_string(plan.program.array.dataflow), plan.scheme.kind + plan.scheme.options.dump(),
+      plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+      plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
+      plan.program.memory.dma_queue);
   if (plan.array.overlap) text += " overlap";
   if (plan.program.array.mixed()) text += " " + dataflows_name(plan.program.array);
   if (plan.program.array.folds()) {
@@ -97,8 +97,14 @@ void Campaign::compile_machines() {
       MachinePlan plan;
       plan.array = c.array;
       plan.scheme = c.scheme;
-      plan.program = compile_for(
-          c.array, protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path));
+      const std::string& fitted = experiment_.thresholds_path;
+      plan.network = std::make_shared<const Network>(
+          network_of(network(), c.scheme, c.array, thresholds_, fitted));
+      plan.program = compile_for(*plan.network, c.array,
+                                 protection_of(c.scheme, c.array, thresholds_, fitted));
+      if (const auto* orders = orders_of(c.scheme, c.array, thresholds_, fitted)) {
+        plan.moved = moved(network(), *orders);
+      }
       plan.digest = machine_digest(plan, network());
       plan.registers = Machine(plan.program).layout().classes();
       machines_.push_back(std::move(plan));
@@ -109,8 +115,9 @@ void Campaign::compile_machines() {
   }
 }
 
-Program Campaign::compile_for(const ArrayShape& array, const Protection& protection) const {
-  return compile(network(), array, experiment_.memory, protection, experiment_.file, batch());
+Program Campaign::compile_for(const Network& network, const ArrayShape& array,
+                              const Protection& protection) const {
+  return compile(network, array, experiment_.memory, protection, experiment_.file, batch());
 }
 
 std::vector<std::int8_t> Campaign::pass(int first) const {
@@ -175,8 +182,8 @@ void Campaign::run_trials(int workers, const Progress& progress) {
     for (std::int64_t item = queue.next(); item >= 0; item = queue.next()) {
       if (item / images != machine) {
         machine = item / images;
-        engine = std::make_unique<TrialEngine>(machines_[static_cast<std::size_t>(machine)].program,
-                                               network());
+        const MachinePlan& plan = machines_[static_cast<std::size_t>(machine)];
+        engine = std::make_unique<TrialEngine>(plan.program, *plan.network);
         engine->keep_records(keep_faults_);
       }
       const int image = static_cast<int>(item % images);
@@ -188,7 +195,7 @@ void Campaign::run_trials(int workers, const Progress& progress) {
         const auto& trials =
             sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
         for (const std::int64_t k : trials) {
-          put_trial(buffer, c, engine->run_trial(k, faults_of(*engine, c, k)));
+          put_trial(buffer, c, run_trial(*engine, c, k));
           queue.report(1);
         }
       }

@@ -13,6 +13,7 @@
 #include "campaign/trial.h"
 #include "campaign/workers.h"
 #include "cost/cost.h"
+#include "network/channel_order.h"
 #include "network/dataset.h"
 
 namespace sagitta {
@@ -21,6 +22,8 @@ namespace sagitta {
 struct MachinePlan {
   ArrayShape array;
   Scheme scheme;
+  std::shared_ptr<const Network> network;  // with the scheme's order of channels
+  std::vector<MovedLayer> moved;           // ... and where it has the original's; empty: there
   Program program;
   std::string digest;  // of everything that decides what this machine computes
   std::vector<RegisterClass> registers;
@@ -144,12 +147,15 @@ class Campaign {
   void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
-  Program compile_for(const ArrayShape& array, const Protection& protection) const;
+  Program compile_for(const Network& network, const ArrayShape& array,
+                      const Protection& protection) const;
   void take_results(std::vector<Buffer>& buffers);
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);
   void finish();
+  // In terms of the original network; and a trial with them.
   TrialFaults faults_of(const TrialEngine& engine, int configuration, std::int64_t trial) const;
+  TrialResult run_trial(TrialEngine& engine, int configuration, std::int64_t trial) const;
   const Baseline& baseline(const ArrayShape& array) const;
 
   Experiment experiment_;

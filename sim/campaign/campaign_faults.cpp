@@ -106,7 +106,7 @@ void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& sou
 }
 
 Program Campaign::unprotected(const ArrayShape& array) const {
-  return compile_for(array, Protection{});
+  return compile_for(network(), array, Protection{});
 }
 
 void Campaign::plan_trials() {
@@ -118,7 +118,7 @@ void Campaign::plan_trials() {
   });
   read_plans();
   for (const MachinePlan& plan : machines_) {
-    TrialEngine engine(plan.program, network());
+    TrialEngine engine(plan.program, *plan.network);
     for (const int index : plan.configurations) {
       const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
@@ -174,6 +174,17 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
     }
   }
   return faults;
+}
+
+TrialResult Campaign::run_trial(TrialEngine& engine, int configuration, std::int64_t trial) const {
+  const MachinePlan& plan = machines_[static_cast<std::size_t>(machine_of(configuration))];
+  const TrialFaults faults = faults_of(engine, configuration, trial);
+  if (plan.moved.empty()) return engine.run_trial(trial, faults);
+  TrialResult result = engine.run_trial(trial, move_faults(faults, network(), plan.moved));
+  for (std::size_t i = 0; i < result.weights.size(); ++i) {
+    result.weights[i].fault = faults.weights[i];
+  }
+  return result;
 }
 
 FaultList Campaign::fault_list(int configuration) const {

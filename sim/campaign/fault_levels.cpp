@@ -147,6 +147,23 @@ std::vector<WeightFault> draw_weight_faults(std::uint64_t seed, std::int64_t tri
   return faults;
 }
 
+TrialFaults move_faults(const TrialFaults& faults, const Network& network,
+                        const std::vector<MovedLayer>& moved) {
+  TrialFaults result = faults;
+  for (NeuronFault& f : result.neurons) {
+    const auto l = static_cast<std::size_t>(f.layer);
+    const int columns = network.layers[l].columns();
+    const int channel = f.element % columns;
+    f.element += moved[l].n[static_cast<std::size_t>(channel)] - channel;
+  }
+  for (WeightFault& f : result.weights) {
+    const MovedLayer& layer = moved[static_cast<std::size_t>(f.layer)];
+    f.k = layer.k[static_cast<std::size_t>(f.k)];
+    f.n = layer.n[static_cast<std::size_t>(f.n)];
+  }
+  return result;
+}
+
 std::string weight_path(const Network& network, const WeightFault& fault) {
   return fmt::format("{}{}[{}][{}]:{}", kWeights,
                      network.layers[static_cast<std::size_t>(fault.layer)].name, fault.k, fault.n,

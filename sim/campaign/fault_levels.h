@@ -10,6 +10,7 @@
 
 #include "base/philox.h"
 #include "fault/injector.h"
+#include "network/channel_order.h"
 #include "network/network.h"
 
 namespace sagitta {
@@ -57,6 +58,11 @@ std::vector<WeightFault> draw_weight_faults(std::uint64_t seed, std::int64_t tri
 // from the gaps between them, so that the cost goes with the hits. Integers only: the same on every
 // platform.
 std::vector<std::int64_t> draw_hits(Stream stream, double rate, std::int64_t count);
+
+// The same neurons and weights where a network with another order of channels has them. Registers
+// are as they were.
+TrialFaults move_faults(const TrialFaults& faults, const Network& network,
+                        const std::vector<MovedLayer>& moved);
 
 // "weights.conv1[24][3]:7": weights[k][n] of a layer, bit 0 the least significant one.
 std::string weight_path(const Network& network, const WeightFault& fault);

@@ -32,6 +32,13 @@ std::vector<ChannelGroup> channel_groups(const Network& network);
 // Throws std::invalid_argument for an order that is no permutation of its group's channels.
 Network reordered(const Network& network, const std::vector<ChannelOrder>& orders);
 
+// Where the reordered network has what the original one has: weights[k][n] of a layer with a
+// product lie at weights[moved.k[k]][moved.n[n]], and its output channel n is the moved.n[n]-th.
+struct MovedLayer {
+  std::vector<int> k, n;  // empty for layers without a product
+};
+std::vector<MovedLayer> moved(const Network& network, const std::vector<ChannelOrder>& orders);
+
 // How little the channels of each group resemble each other: for channels i and j, the variance of
 // y_i - y_j over all pixels and images, in units of the mean variance of a channel, summed over the
 // group's layers with a product. Sums before requantisation are what the checkers see.
