@@ -98,13 +98,12 @@ void Campaign::compile_machines() {
       plan.array = c.array;
       plan.scheme = c.scheme;
       const std::string& fitted = experiment_.thresholds_path;
-      plan.network = std::make_shared<const Network>(
-          network_of(network(), c.scheme, c.array, thresholds_, fitted));
+      const std::vector<ChannelOrder> orders = orders_of(c.scheme, c.array, thresholds_, fitted);
+      if (!orders.empty()) plan.orders = layer_orders(network(), orders);
+      plan.network = std::make_shared<const Network>(orders.empty() ? network()
+                                                                    : reordered(network(), orders));
       plan.program = compile_for(*plan.network, c.array,
                                  protection_of(c.scheme, c.array, thresholds_, fitted));
-      if (const auto* orders = orders_of(c.scheme, c.array, thresholds_, fitted)) {
-        plan.moved = moved(network(), *orders);
-      }
       plan.digest = machine_digest(plan, network());
       plan.registers = Machine(plan.program).layout().classes();
       machines_.push_back(std::move(plan));
@@ -185,6 +184,7 @@ void Campaign::run_trials(int workers, const Progress& progress) {
         const MachinePlan& plan = machines_[static_cast<std::size_t>(machine)];
         engine = std::make_unique<TrialEngine>(plan.program, *plan.network);
         engine->keep_records(keep_faults_);
+        engine->set_oracle(plan.scheme.oracle);
       }
       const int image = static_cast<int>(item % images);
       const CleanResult clean = engine->prepare(image, images_.image(image),
@@ -195,7 +195,7 @@ void Campaign::run_trials(int workers, const Progress& progress) {
         const auto& trials =
             sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
         for (const std::int64_t k : trials) {
-          put_trial(buffer, c, run_trial(*engine, c, k));
+          put_trial(buffer, c, engine->run_trial(k, faults_of(*engine, c, k)));
           queue.report(1);
         }
       }

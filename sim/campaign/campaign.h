@@ -13,7 +13,6 @@
 #include "campaign/trial.h"
 #include "campaign/workers.h"
 #include "cost/cost.h"
-#include "network/channel_order.h"
 #include "network/dataset.h"
 
 namespace sagitta {
@@ -23,7 +22,7 @@ struct MachinePlan {
   ArrayShape array;
   Scheme scheme;
   std::shared_ptr<const Network> network;  // with the scheme's order of channels
-  std::vector<MovedLayer> moved;           // ... and where it has the original's; empty: there
+  std::vector<LayerOrder> orders;          // by layer; empty: as the experiment's network has them
   Program program;
   std::string digest;  // of everything that decides what this machine computes
   std::vector<RegisterClass> registers;
@@ -153,9 +152,7 @@ class Campaign {
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);
   void finish();
-  // In terms of the original network; and a trial with them.
   TrialFaults faults_of(const TrialEngine& engine, int configuration, std::int64_t trial) const;
-  TrialResult run_trial(TrialEngine& engine, int configuration, std::int64_t trial) const;
   const Baseline& baseline(const ArrayShape& array) const;
 
   Experiment experiment_;

@@ -24,6 +24,12 @@ void Campaign::read_sources() {
     for (const int index : plan.configurations) {
       FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
+      if (plan.scheme.oracle && f.level != "neuron") {
+        throw InputError(
+            experiment_.file, "$.scheme",
+            "the oracle knows where neurons are struck, not where a " + f.level + " is",
+            "leave it out, or set \"level\": \"neuron\" in the fault plan");
+      }
       if (!f.of_registers()) {
         source.elements = f.level == "neuron" ? neuron_count(network()) : weight_count(network());
       } else if (!f.list.empty()) {
@@ -149,14 +155,17 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
                                 std::int64_t trial) const {
   const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
   const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
+  const auto& orders = machines_[static_cast<std::size_t>(machine_of(configuration))].orders;
   TrialFaults faults;
   if (f.level == "neuron") {
     faults.values = f.values == "int32" ? NeuronValues::int32 : NeuronValues::int8;
     faults.neurons = draw_neuron_faults(f.seed, trial, f.rate, faults.values, network());
+    move(orders, network(), faults);
     return faults;
   }
   if (f.level == "weight") {
     faults.weights = draw_weight_faults(f.seed, trial, f.rate, network());
+    move(orders, network(), faults);
     return faults;
   }
   if (f.list.empty()) {
@@ -173,18 +182,8 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
       faults.registers.push_back(parse_fault(engine.sites(), text, f.list, ""));
     }
   }
+  move(orders, network(), faults);
   return faults;
-}
-
-TrialResult Campaign::run_trial(TrialEngine& engine, int configuration, std::int64_t trial) const {
-  const MachinePlan& plan = machines_[static_cast<std::size_t>(machine_of(configuration))];
-  const TrialFaults faults = faults_of(engine, configuration, trial);
-  if (plan.moved.empty()) return engine.run_trial(trial, faults);
-  TrialResult result = engine.run_trial(trial, move_faults(faults, network(), plan.moved));
-  for (std::size_t i = 0; i < result.weights.size(); ++i) {
-    result.weights[i].fault = faults.weights[i];
-  }
-  return result;
 }
 
 FaultList Campaign::fault_list(int configuration) const {
@@ -202,7 +201,7 @@ FaultList Campaign::fault_list(int configuration) const {
       trial.faults.push_back(fmt::format("{}@{}", sites.path(f.site), f.cycle));
     }
     for (const WeightRecord& w : t.weights) {
-      trial.faults.push_back(weight_path(network(), w.fault));
+      trial.faults.push_back(weight_path(network(), original(plan.orders, w.fault)));
     }
     list.trials.push_back(std::move(trial));
   }

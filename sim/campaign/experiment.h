@@ -107,12 +107,18 @@ void require_network(const Experiment& experiment);
 
 // Reads and checks `path`; `overrides` are "key.path=value" (value as JSON, or else as a string).
 // Throws InputError with file, JSON path, value and remedy; an unknown key names the nearest known.
-// The experiment is about one network: of a list that names several see experiment_networks.
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides);
+// The experiment is about one network, and one part of a file that has parts: see below.
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
+                           const std::string& part = "");
+
+// The parts of the file, in its order; none: it has no key "parts". Each is an experiment of its
+// own. Throws InputError.
+std::vector<std::string> experiment_parts(const std::string& path);
 
 // The networks that it names, absolute; none where it names a workload. Each is an experiment of
 // its own, with the further override "network=PATH". Throws InputError likewise.
 std::vector<std::string> experiment_networks(const std::string& path,
-                                             const std::vector<std::string>& overrides);
+                                             const std::vector<std::string>& overrides,
+                                             const std::string& part = "");
 
 }  // namespace sagitta

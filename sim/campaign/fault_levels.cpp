@@ -147,23 +147,6 @@ std::vector<WeightFault> draw_weight_faults(std::uint64_t seed, std::int64_t tri
   return faults;
 }
 
-TrialFaults move_faults(const TrialFaults& faults, const Network& network,
-                        const std::vector<MovedLayer>& moved) {
-  TrialFaults result = faults;
-  for (NeuronFault& f : result.neurons) {
-    const auto l = static_cast<std::size_t>(f.layer);
-    const int columns = network.layers[l].columns();
-    const int channel = f.element % columns;
-    f.element += moved[l].n[static_cast<std::size_t>(channel)] - channel;
-  }
-  for (WeightFault& f : result.weights) {
-    const MovedLayer& layer = moved[static_cast<std::size_t>(f.layer)];
-    f.k = layer.k[static_cast<std::size_t>(f.k)];
-    f.n = layer.n[static_cast<std::size_t>(f.n)];
-  }
-  return result;
-}
-
 std::string weight_path(const Network& network, const WeightFault& fault) {
   return fmt::format("{}{}[{}][{}]:{}", kWeights,
                      network.layers[static_cast<std::size_t>(fault.layer)].name, fault.k, fault.n,
@@ -212,6 +195,29 @@ WeightFault parse_weight_path(const Network& network, const std::string& text,
   }
   throw InputError(file, where, fmt::format("'{}' is no layer with weights", name),
                    suggest(name, names, "layers"));
+}
+
+void move(const std::vector<LayerOrder>& orders, const Network& network, TrialFaults& faults) {
+  if (orders.empty()) return;
+  for (NeuronFault& f : faults.neurons) {
+    const auto layer = static_cast<std::size_t>(f.layer);
+    const int channels = network.layers[layer].columns();
+    const int channel = f.element % channels;
+    f.element += orders[layer].channel_place(channel) - channel;
+  }
+  for (WeightFault& f : faults.weights) {
+    const LayerOrder& order = orders[static_cast<std::size_t>(f.layer)];
+    f.k = order.depth_place(f.k);
+    f.n = order.channel_place(f.n);
+  }
+}
+
+WeightFault original(const std::vector<LayerOrder>& orders, WeightFault fault) {
+  if (orders.empty()) return fault;
+  const LayerOrder& order = orders[static_cast<std::size_t>(fault.layer)];
+  fault.k = order.depths[static_cast<std::size_t>(fault.k)];
+  if (!order.channels.empty()) fault.n = order.channels[static_cast<std::size_t>(fault.n)];
+  return fault;
 }
 
 }  // namespace sagitta

@@ -59,10 +59,10 @@ std::vector<WeightFault> draw_weight_faults(std::uint64_t seed, std::int64_t tri
 // platform.
 std::vector<std::int64_t> draw_hits(Stream stream, double rate, std::int64_t count);
 
-// The same neurons and weights where a network with another order of channels has them. Registers
-// are as they were.
-TrialFaults move_faults(const TrialFaults& faults, const Network& network,
-                        const std::vector<MovedLayer>& moved);
+// Faults are named in the experiment's network; on a machine whose channels stand in another order
+// (by layer; empty: they do not) they strike the same neurons and weights in their new places.
+void move(const std::vector<LayerOrder>& orders, const Network& network, TrialFaults& faults);
+WeightFault original(const std::vector<LayerOrder>& orders, WeightFault fault);
 
 // "weights.conv1[24][3]:7": weights[k][n] of a layer, bit 0 the least significant one.
 std::string weight_path(const Network& network, const WeightFault& fault);

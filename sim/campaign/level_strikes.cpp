@@ -70,7 +70,8 @@ void NeuronStrikes::note(const Machine& machine) {
   if (write.valid) note_first(write.address, outputs_.cycles[layer]);
 }
 
-void NeuronStrikes::begin(NeuronValues values, const std::vector<NeuronFault>& faults, bool keep) {
+void NeuronStrikes::begin(NeuronValues values, const std::vector<NeuronFault>& faults, bool keep,
+                          bool oracle) {
   const auto bits = [this](const NeuronFault& f) -> std::uint32_t& {
     return bits_.at(static_cast<std::size_t>(f.layer)).at(static_cast<std::size_t>(f.element));
   };
@@ -78,8 +79,9 @@ void NeuronStrikes::begin(NeuronValues values, const std::vector<NeuronFault>& f
   values_ = values;
   faults_ = faults;
   keep_ = keep;
+  oracle_ = oracle;
   records_.clear();
-  left_ = fired_ = 0;
+  left_ = fired_ = zeroed_ = 0;
   for (const NeuronFault& f : faults_) {
     bits(f) ^= 1U << f.bit;
     left_ += (bits(f) >> f.bit & 1U) != 0 ? 1 : -1;  // two flips of the same bit cancel
@@ -116,6 +118,7 @@ void NeuronStrikes::strike(Machine& machine) {
   bool touched = false;
   each_lane(machine, address, bits_[layer].size(), [&](int lane, std::size_t element) {
     std::uint32_t& bits = bits_[layer][element];
+    const bool struck = bits != 0;
     for (; bits != 0; bits &= bits - 1) {
       const int bit = std::countr_zero(bits);
       FaultRecord r{{where.register_class, std::int64_t{lane} * where.copies, bit},
@@ -131,8 +134,20 @@ void NeuronStrikes::strike(Machine& machine) {
       ++fired_;
       touched = true;
     }
+    if (struck && oracle_) zero(machine, registers, std::int64_t{lane} * where.copies);
   });
   if (touched) machine.touch();
+}
+
+void NeuronStrikes::zero(Machine& machine, const RegisterClass& registers, std::int64_t element) {
+  const bool sum = values_ == NeuronValues::int32;
+  const int zero = sum ? 0 : machine.control().config.output_zero_point;
+  const std::int64_t value = read_register(machine.state(), registers, element);
+  for (int bit = 0; bit < bits_of(values_); ++bit) {
+    const bool differs = ((value ^ zero) >> bit & 1) != 0;
+    if (differs) flip_bit(machine.state(), registers, element, bit);
+  }
+  ++zeroed_;
 }
 
 WeightFlips::WeightFlips(Program& program, const Network& network)

@@ -26,8 +26,10 @@ class NeuronStrikes {
   void forget();
   void note(const Machine& machine);
 
-  // `keep`: whether records are wanted.
-  void begin(NeuronValues values, const std::vector<NeuronFault>& faults, bool keep);
+  // `keep`: whether records are wanted. `oracle`: in the same cycle each struck neuron becomes zero
+  // (an int8 one its layer's zero point), as if somebody knew where the faults are.
+  void begin(NeuronValues values, const std::vector<NeuronFault>& faults, bool keep,
+             bool oracle = false);
   // The first cycle of the fault-free run in which one of the faults strikes; -1 without faults.
   std::int64_t first_cycle() const;
   bool pending() const { return left_ > 0; }
@@ -35,9 +37,12 @@ class NeuronStrikes {
   void strike(Machine& machine);
 
   std::int64_t fired() const { return fired_; }
+  std::int64_t zeroed() const { return zeroed_; }                       // by the oracle
   const std::vector<FaultRecord>& records() const { return records_; }  // as they struck
 
  private:
+  void zero(Machine& machine, const RegisterClass& registers, std::int64_t element);
+
   struct Place {  // of one kind of values
     int register_class = -1;
     int copies = 1;                                 // of which the first one is struck
@@ -56,7 +61,9 @@ class NeuronStrikes {
   std::vector<std::vector<std::uint32_t>> bits_;  // to be flipped, by layer and element
   std::int64_t left_ = 0;
   std::int64_t fired_ = 0;
+  std::int64_t zeroed_ = 0;
   bool keep_ = true;
+  bool oracle_ = false;
   std::vector<FaultRecord> records_;
 };
 

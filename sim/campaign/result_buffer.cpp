@@ -29,6 +29,7 @@ void each_field(TrialResult& t, Visit&& visit) {
   visit(t.reference_correct);
   visit(t.correct);
   visit(t.cycles);
+  visit(t.layer);
   visit(t.mismatches);
   visit(t.suppressed_right);
   visit(t.suppressed_wrong);

@@ -172,6 +172,9 @@ const std::vector<Kind>& kinds() {
       {{"median", "every sum becomes the median of itself and its neighbouring lanes"},
        {{"gate", "always"}},
        median},
+      {{"oracle",
+        "no hardware: struck neurons become zero, the bound that no suppression can pass"},
+       {}},
       {{"chain", "the checkers listed, one behind the other"}, {{"order", "natural"}}, as_written},
       {{"tmr-pe", "three copies of each processing element with voters"},
        {},
@@ -257,6 +260,7 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
          "add \"checkers\": the checkers in the order in which sums pass them");
   }
   scheme.blocks.name = scheme.name;
+  scheme.oracle = scheme.kind == "oracle";
   if (kind->blocks != nullptr) kind->blocks(scheme.blocks);
   if (kind->chain == nullptr) return scheme;
   const ordered_json chain = kind->chain(scheme.options);

@@ -219,7 +219,7 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   result.reference_correct = clean_.correct;
 
   Injector injector(sites_, faults.registers);
-  neurons_.begin(faults.values, faults.neurons, keep_records_);
+  neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
   weights_.apply(faults.weights);
   const Machine::Snapshot* from = from_reset ? nullptr : start(injector.next_cycle());
   if (from == nullptr) {
@@ -239,7 +239,10 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   const std::int64_t limit = budget(clean_cycles_);
   while (!machine_.done() && machine_.cycle() < limit) {
     const std::int64_t cycle = machine_.cycle();
-    if (cycle == injector.next_cycle()) strike(injector, in_use);
+    if (cycle == injector.next_cycle()) {
+      if (result.layer < 0) result.layer = machine_.layer();
+      strike(injector, in_use);
+    }
     if (neurons_.pending()) neurons_.strike(machine_);
     // Once every fault has struck and all state is as in the fault-free run, so is the rest.
     const auto checkpoint = static_cast<std::size_t>(cycle / kCheckpointInterval);
@@ -285,12 +288,13 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
         clean_suppressions_.end());
   }
   judge_suppressions(suppressions, result);
+  result.suppressed_right += neurons_.zeroed();
   if (!finished) {
     result.outcome = Outcome::hang;
   } else if (result.faults_fired == 0) {
     result.outcome = Outcome::not_fired;
   } else if (logits == clean_.logits) {
-    const bool acted = result.mismatches > clean_.mismatches ||
+    const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
                        static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
     using Reach = Differences::Reach;
     if (acted) {

@@ -33,6 +33,7 @@ struct TrialResult {
   bool reference_correct = false;
   bool correct = false;
   std::int64_t cycles = 0;
+  int layer = -1;  // at work when the first register was struck; as many as there are: none
   std::int64_t mismatches = 0;        // rows flagged by the detector
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
   std::int64_t suppressed_wrong = 0;  // suppressed values that were as in the fault-free run
@@ -80,6 +81,8 @@ class TrialEngine {
 
   // Whether results name the neurons and weights that were hit; their numbers are always told.
   void keep_records(bool keep) { keep_records_ = keep; }
+  // Whether somebody knows which neurons are struck, and makes them zero: a bound, no hardware.
+  void set_oracle(bool oracle) { oracle_ = oracle; }
 
   static constexpr std::int64_t kCheckpointInterval = 512;
   // A run that takes longer than this is a hang.
@@ -102,6 +105,7 @@ class TrialEngine {
   NeuronStrikes neurons_;
   WeightFlips weights_;
   bool keep_records_ = true;
+  bool oracle_ = false;
   std::int64_t clean_cycles_ = 0;
 
   int image_ = -1;

@@ -22,10 +22,9 @@ namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
 
-// Several networks: whose results follow.
-void announce(const ExperimentOptions& options, const Campaign& campaign, std::size_t networks) {
-  if (networks < 2 || options.json) return;
-  print(fmt::format("Network {}\n", campaign.network().name));
+// Of several experiments: which one's results follow.
+void announce(const ExperimentOptions& options) {
+  if (!options.title.empty()) print(options.title + "\n");
 }
 
 // Adds a command that loads an experiment, works for a while and may leave a folder of results.
@@ -39,14 +38,14 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
   options->add_to(*command);
   command->callback([options, work, set, name] {
     check_output(options->output);
-    const auto all = name == "inject" ? std::vector{*options} : options->each_network();
+    const auto all = name == "inject" ? std::vector{*options} : options->each();
     for (const ExperimentOptions& each : all) {
       const auto one = std::make_shared<ExperimentOptions>(each);
       if (!set.empty()) require_network(one->load());  // before keys that only networks take
       one->set.insert(one->set.end(), set.begin(), set.end());
       Campaign campaign(one->load());
       check_overwrite(*one, document(campaign.experiment().resolved));
-      announce(*one, campaign, all.size());
+      announce(*one);
       work(one, campaign);
     }
   });
@@ -148,7 +147,7 @@ std::vector<std::string> write_faults(const std::string& folder, const Campaign&
   return names;
 }
 
-void run_one(const ExperimentOptions& options, std::size_t networks) {
+void run_one(const ExperimentOptions& options) {
   Experiment experiment = options.load();
   if (!experiment.workload_path.empty()) {
     run_workload(options, std::move(experiment));
@@ -156,7 +155,7 @@ void run_one(const ExperimentOptions& options, std::size_t networks) {
   }
   Campaign campaign(std::move(experiment));
   check_overwrite(options, document(campaign.experiment().resolved));
-  announce(options, campaign, networks);
+  announce(options);
   {
     ProgressLine line("inferences", campaign.clean_units(), options.quiet);
     campaign.run_clean(options.worker_count(), line.callback());
@@ -235,8 +234,8 @@ void add_run(CLI::App& app) {
       "Print what was counted, layer by layer; `sagitta counters` says what each count means");
   command->callback([options] {
     check_output(options->output);
-    const std::vector<ExperimentOptions> all = options->each_network();
-    for (const ExperimentOptions& each : all) run_one(each, all.size());
+    const std::vector<ExperimentOptions> all = options->each();
+    for (const ExperimentOptions& each : all) run_one(each);
   });
 }
 
@@ -372,7 +371,7 @@ void add_sweep(CLI::App& app) {
       "[1e-4, 1e-3]}'",
       [](const Options& options, Campaign& campaign) {
         run_trials(options, campaign);
-        const auto results = fault_results(campaign);
+        const auto results = sweep_results(campaign);
         finish(options, campaign, results,
                fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
       });

@@ -59,19 +59,24 @@ ChannelOrder input_order(const Network& network, std::size_t layer,
   return all;
 }
 
-// Which of the original rows of weights comes k-th.
-std::size_t original_row(const Layer& layer, const ChannelOrder& input, std::size_t k) {
+// Where each row of weights of the reordered layer comes from.
+std::vector<int> depth_order(const Layer& layer, const ChannelOrder& input) {
   // Depthwise a column has one input channel, its own, and follows the output alone.
   const std::size_t channels = is_depthwise(layer) || layer.groups > 1 ? 1 : input.size();
-  return channels == 1 ? k
-                       : k / channels * channels + static_cast<std::size_t>(input[k % channels]);
+  std::vector<int> order(static_cast<std::size_t>(layer.depth()));
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const std::size_t from =
+        channels == 1 ? k : k / channels * channels + static_cast<std::size_t>(input[k % channels]);
+    order[k] = static_cast<int>(from);
+  }
+  return order;
 }
 
-void permute_weights(Layer& layer, const ChannelOrder& input, const ChannelOrder& output) {
+void permute_weights(Layer& layer, const std::vector<int>& depths, const ChannelOrder& output) {
   const Layer old = layer;
   const auto columns = static_cast<std::size_t>(layer.columns());
-  for (std::size_t k = 0; k < static_cast<std::size_t>(layer.depth()); ++k) {
-    const std::size_t from = original_row(layer, input, k);
+  for (std::size_t k = 0; k < depths.size(); ++k) {
+    const auto from = static_cast<std::size_t>(depths[k]);
     for (std::size_t n = 0; n < columns; ++n) {
       layer.weights[k * columns + n] =
           old.weights[from * columns + static_cast<std::size_t>(output[n])];
@@ -83,6 +88,11 @@ void permute_weights(Layer& layer, const ChannelOrder& input, const ChannelOrder
   }
 }
 
+int place_of(const std::vector<int>& order, int original) {
+  if (order.empty()) return original;
+  return static_cast<int>(std::find(order.begin(), order.end(), original) - order.begin());
+}
+
 bool is_permutation(const ChannelOrder& order, int channels) {
   ChannelOrder sorted = order;
   std::sort(sorted.begin(), sorted.end());
@@ -90,31 +100,6 @@ bool is_permutation(const ChannelOrder& order, int channels) {
     if (sorted[static_cast<std::size_t>(i)] != i) return false;
   }
   return static_cast<int>(order.size()) == channels;
-}
-
-ChannelOrder output_order(const Layer& layer, const ChannelOrder& order) {
-  if (!order.empty()) return order;
-  ChannelOrder natural(static_cast<std::size_t>(layer.columns()));
-  std::iota(natural.begin(), natural.end(), 0);
-  return natural;
-}
-
-// The order of each layer's output; empty: as it is.
-std::vector<ChannelOrder> orders_by_layer(const Network& network,
-                                          const std::vector<ChannelOrder>& orders) {
-  const std::vector<ChannelGroup> groups = channel_groups(network);
-  if (orders.size() != groups.size()) {
-    throw std::invalid_argument("as many orders are needed as there are channel groups");
-  }
-  std::vector<ChannelOrder> by_layer(network.layers.size());
-  for (std::size_t g = 0; g < groups.size(); ++g) {
-    if (orders[g].empty()) continue;
-    if (!is_permutation(orders[g], groups[g].channels)) {
-      throw std::invalid_argument("an order is no permutation of its channels");
-    }
-    for (const int layer : groups[g].members) by_layer[static_cast<std::size_t>(layer)] = orders[g];
-  }
-  return by_layer;
 }
 
 }  // namespace
@@ -153,33 +138,51 @@ std::vector<ChannelGroup> channel_groups(const Network& network) {
   return list;
 }
 
-Network reordered(const Network& network, const std::vector<ChannelOrder>& orders) {
-  Network result = network;
-  const std::vector<ChannelOrder> by_layer = orders_by_layer(network, orders);
+int LayerOrder::channel_place(int channel) const {
+  return place_of(channels, channel);
+}
+int LayerOrder::depth_place(int k) const {
+  return place_of(depths, k);
+}
+
+std::vector<LayerOrder> layer_orders(const Network& network,
+                                     const std::vector<ChannelOrder>& orders) {
+  const std::vector<ChannelGroup> groups = channel_groups(network);
+  if (orders.size() != groups.size()) {
+    throw std::invalid_argument("as many orders are needed as there are channel groups");
+  }
+  std::vector<ChannelOrder> by_layer(network.layers.size());
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    if (orders[g].empty()) continue;
+    if (!is_permutation(orders[g], groups[g].channels)) {
+      throw std::invalid_argument("an order is no permutation of its channels");
+    }
+    for (const int layer : groups[g].members) by_layer[static_cast<std::size_t>(layer)] = orders[g];
+  }
+  std::vector<LayerOrder> result;
   for (std::size_t l = 0; l < network.layers.size(); ++l) {
-    Layer& layer = result.layers[l];
-    if (layer.kind != LayerKind::gemm || !layer.has_values()) continue;
-    permute_weights(layer, input_order(network, l, by_layer), output_order(layer, by_layer[l]));
+    const Layer& layer = network.layers[l];
+    LayerOrder& order = result.emplace_back();
+    order.channels = by_layer[l];
+    if (layer.kind == LayerKind::gemm) {
+      order.depths = depth_order(layer, input_order(network, l, by_layer));
+    }
   }
   return result;
 }
 
-std::vector<MovedLayer> moved(const Network& network, const std::vector<ChannelOrder>& orders) {
-  const std::vector<ChannelOrder> by_layer = orders_by_layer(network, orders);
-  std::vector<MovedLayer> result(network.layers.size());
+Network reordered(const Network& network, const std::vector<ChannelOrder>& orders) {
+  const std::vector<LayerOrder> order_of = layer_orders(network, orders);
+  Network result = network;
   for (std::size_t l = 0; l < network.layers.size(); ++l) {
-    const Layer& layer = network.layers[l];
-    if (layer.kind != LayerKind::gemm) continue;
-    const ChannelOrder input = input_order(network, l, by_layer);
-    const ChannelOrder output = output_order(layer, by_layer[l]);
-    result[l].k.resize(static_cast<std::size_t>(layer.depth()));
-    result[l].n.resize(output.size());
-    for (int k = 0; k < layer.depth(); ++k) {
-      result[l].k[original_row(layer, input, static_cast<std::size_t>(k))] = k;
+    Layer& layer = result.layers[l];
+    if (layer.kind != LayerKind::gemm || !layer.has_values()) continue;
+    ChannelOrder output = order_of[l].channels;
+    if (output.empty()) {
+      output.resize(static_cast<std::size_t>(layer.columns()));
+      std::iota(output.begin(), output.end(), 0);
     }
-    for (int n = 0; n < layer.columns(); ++n) {
-      result[l].n[static_cast<std::size_t>(output[static_cast<std::size_t>(n)])] = n;
-    }
+    permute_weights(layer, order_of[l].depths, output);
   }
   return result;
 }

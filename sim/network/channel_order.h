@@ -32,12 +32,17 @@ std::vector<ChannelGroup> channel_groups(const Network& network);
 // Throws std::invalid_argument for an order that is no permutation of its group's channels.
 Network reordered(const Network& network, const std::vector<ChannelOrder>& orders);
 
-// Where the reordered network has what the original one has: weights[k][n] of a layer with a
-// product lie at weights[moved.k[k]][moved.n[n]], and its output channel n is the moved.n[n]-th.
-struct MovedLayer {
-  std::vector<int> k, n;  // empty for layers without a product
+// Which of the original's output channels and rows of weights stand where in a layer of the
+// reordered network: original[new place]. Empty: all are where they were.
+struct LayerOrder {
+  ChannelOrder channels;    // [N]
+  std::vector<int> depths;  // [K]; of layers with a product
+  // The new places of the original's.
+  int channel_place(int channel) const;
+  int depth_place(int k) const;
 };
-std::vector<MovedLayer> moved(const Network& network, const std::vector<ChannelOrder>& orders);
+std::vector<LayerOrder> layer_orders(const Network& network,
+                                     const std::vector<ChannelOrder>& orders);
 
 // How little the channels of each group resemble each other: for channels i and j, the variance of
 // y_i - y_j over all pixels and images, in units of the mean variance of a channel, summed over the

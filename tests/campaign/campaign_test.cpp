@@ -146,6 +146,32 @@ TEST(Campaign, SuppressionsAreJudged) {
   EXPECT_EQ(t.suppressed_wrong, network.layers[0].columns());
 }
 
+// A network whose channels stand in another order is the same network: the same neurons and weights
+// are hit, and the same becomes of them.
+TEST(Campaign, FaultsOfNeuronsAndWeightsDoNotDependOnTheOrderOfChannels) {
+  for (const char* level : {R"({"level": "neuron", "values": "int32", "rate": 0.01, "trials": 30})",
+                            R"({"level": "neuron", "values": "int8", "rate": 0.05, "trials": 30})",
+                            R"({"level": "weight", "rate": 0.003, "trials": 30})"}) {
+    const Campaign campaign = small_campaign(
+        {R"(scheme=["range-zero", {"kind": "chain", "order": "near", "checkers": [{"kind": "range"}]}])",
+         "fault=" + std::string(level)});
+    ASSERT_EQ(campaign.machines().size(), 2U);
+    EXPECT_TRUE(campaign.machines()[0].orders.empty());
+    EXPECT_FALSE(campaign.machines()[1].orders.empty());
+    const FaultResult& natural = campaign.faults(0);
+    const FaultResult& near = campaign.faults(1);
+    EXPECT_EQ(natural.outcomes, near.outcomes) << level;
+    EXPECT_EQ(natural.suppressed_right, near.suppressed_right);
+    EXPECT_EQ(natural.suppressed_wrong, near.suppressed_wrong);
+    for (std::size_t k = 0; k < natural.trials.size(); ++k) {
+      EXPECT_EQ(natural.trials[k].outcome, near.trials[k].outcome) << level << k;
+      EXPECT_EQ(natural.trials[k].predicted_class, near.trials[k].predicted_class);
+      EXPECT_EQ(natural.trials[k].faults_drawn, near.trials[k].faults_drawn);
+    }
+    EXPECT_GT(natural.drawn, 100) << level;
+  }
+}
+
 // Without faults nothing that a chain suppresses differs from the fault-free run, whatever the
 // checkers before made of it.
 TEST(Campaign, LaterSuppressionsOfAChainAreJudgedByWhatReachesThem) {

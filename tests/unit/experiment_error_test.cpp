@@ -213,6 +213,17 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
          "$.scheme.false_positives", {"does not apply here", "quantile"});
 }
 
+TEST_F(ExperimentError, Parts) {
+  expect(R"({"network": "net", "parts": {"a": {}, "b": {}}})", "$.parts",
+         {"takes one part", "--part a"});
+  expect(R"({"network": "net", "parts": {}})", "$.parts", {"holds a part or more"});
+  expect(R"({"network": "net", "parts": [1]})", "$.parts", {"holds a part or more"});
+  expect(R"({"network": "net", "parts": {"a": 3}})", "$.parts.a", {"3 is no part"});
+  expect(R"({"network": "net", "parts": {"../a": {}}})", "$.parts[\"../a\"]", {"folder"});
+  expect(R"({"network": ["net", "net/network.json"]})", "$.network",
+         {"takes one network, not 2", "--set network="});
+}
+
 TEST_F(ExperimentError, Checkers) {
   const auto chain = [](const std::string& checker) {
     return R"({"network": "net", "scheme": ["none", {"kind": "chain", "checkers": [)" + checker +

@@ -70,7 +70,7 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
   folder.write("w.json", "{}");
   const json timed = folder.load(R"({"workload": "w.json"})").resolved;
   EXPECT_EQ(timed["timing"], schema["properties"]["timing"]["default"]);
-  const std::set<std::string> others = {"$schema", "network",    "workload",
+  const std::set<std::string> others = {"$schema", "network",    "workload", "parts",
                                         "timing",  "technology", "scheme"};
   for (const auto& [key, property] : schema["properties"].items()) {
     if (others.count(key) > 0) continue;
@@ -248,6 +248,26 @@ TEST(Experiment, ListsOfSchemeOptionsGetNames) {
   EXPECT_EQ(experiment.configurations[4].scheme.blocks.checkers.at(0).gate, Gate::always);
 }
 
+TEST(Experiment, APartHasItsOwnKeysAndTheFilesOthers) {
+  const ExperimentFolder folder;
+  const std::string file = folder.write(
+      "e.json", R"({"network": ["net", "net/network.json"], "images": 7, "scheme": "none",
+                    "parts": {"second": {"scheme": ["range-zero", "median"]},
+                              "first": {"images": 3, "fault": {"seed": 5}}}})");
+  EXPECT_EQ(experiment_parts(file), (std::vector<std::string>{"second", "first"}));
+  EXPECT_EQ(experiment_networks(file, {}, "first"),
+            (std::vector<std::string>{folder.path("net"), folder.path("net/network.json")}));
+  const Experiment first = load_experiment(file, {"network=" + folder.path("net")}, "first");
+  EXPECT_EQ(names(first), std::vector<std::string>{"16x16 os none"});
+  EXPECT_EQ(first.images, 3);
+  EXPECT_EQ(first.configurations[0].fault.seed, 5U);
+  const Experiment second =
+      load_experiment(file, {"network=" + folder.path("net"), "images=9"}, "second");
+  EXPECT_EQ(names(second), (std::vector<std::string>{"16x16 os range-zero", "16x16 os median"}));
+  EXPECT_EQ(second.images, 9);
+  EXPECT_TRUE(experiment_parts(folder.write("plain.json", R"({"network": "net"})")).empty());
+}
+
 TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
   const ExperimentFolder folder;
   folder.write("parts/wide.json", R"({"$schema": "x", "rows": 2, "cols": [4, 8]})");
@@ -324,7 +344,7 @@ TEST(Experiment, ResolvedHasEveryKey) {
   for (const auto& [key, property] : schema["properties"].items()) {
     const bool written =
         key == "workload" || key == "timing" ? timed.contains(key) : resolved.contains(key);
-    EXPECT_TRUE(written || key == "$schema") << key;
+    EXPECT_TRUE(written || key == "$schema" || key == "parts") << key;
   }
   for (const char* key : {"network", "images", "fault", "thresholds", "calibration_images"}) {
     EXPECT_FALSE(timed.contains(key)) << key;
