@@ -303,5 +303,49 @@ TEST(ReportTable, UncorrectedTrialsStandApart) {
   EXPECT_EQ(row.at("tolerable"), "14.0");
 }
 
+// A plan of neurons or weights: what is hit, and the rate in place of a number of upsets.
+TEST(ReportTable, OtherFaultLevelsStandUnderTheirNames) {
+  ordered_json c = configuration();
+  c["fault"] = {{"level", "neuron"},      {"values", "int32"},       {"rate", 2.5e-4},
+                {"sites", nullptr},       {"upsets", nullptr},       {"list", ""},
+                {"population", "common"}, {"bits_x_cycles", nullptr}};
+  ordered_json results;
+  results["configurations"] = {c};
+  auto row = first_row(fault_table(results, false));
+  EXPECT_EQ(row.at("sites"), "int32 neurons");
+  EXPECT_EQ(row.at("rate"), "0.00025");
+  EXPECT_EQ(row.at("bits x cycles"), "-");
+  results["configurations"][0]["scheme_kind"] = "none";
+  EXPECT_EQ(
+      finding(results).find("With int32 neurons hit at a rate of 0.00025 on the 8x4 os machine, "
+                            "accuracy falls unprotected from 92.0 % to 81.0 %"),
+      0U)
+      << finding(results);
+  results["configurations"].push_back(configuration());
+  c["fault"]["level"] = "weight";
+  c["fault"]["values"] = nullptr;
+  results["configurations"][0] = c;
+  row = first_row(fault_table(results, false));
+  EXPECT_EQ(row.at("sites"), "weights");
+  EXPECT_EQ(row.at("upsets, rate"), "0.00025");
+
+  results["pairs"] = {{{"first", "a"},
+                       {"second", "b"},
+                       {"level", "weight"},
+                       {"rate", 0.5},
+                       {"values", nullptr},
+                       {"sites", nullptr},
+                       {"upsets", nullptr},
+                       {"trials", 9},
+                       {"only_first_correct", 1},
+                       {"only_second_correct", 2},
+                       {"accuracy_difference", 0.125},
+                       {"mcnemar_p", 1.0}}};
+  row = first_row(pairs_table(results, false));
+  EXPECT_EQ(row.at("sites"), "weights");
+  EXPECT_EQ(row.at("rate"), "0.5");
+  EXPECT_EQ(row.at("trials"), "9");
+}
+
 }  // namespace
 }  // namespace sagitta
