@@ -74,6 +74,9 @@ constexpr std::array kCounters = {
             "of these, taken by the weight scratchpad and its parameters", &C::weight_dma_bytes},
     Counter{"checks", "mismatches", "rows", "rows whose checksum failed", &C::mismatches},
     Counter{"checks", "suppressed", "values", "values that a checker replaced", &C::suppressed},
+    Counter{"checks", "corrected_reads", "words",
+            "words with a wrong bit that the memories' code corrected as they were read",
+            &C::corrected_reads},
 };
 static_assert(sizeof(LayerCounters) == kCounters.size() * sizeof(std::int64_t),
               "every count has its entry");

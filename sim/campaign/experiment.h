@@ -13,8 +13,8 @@
 
 namespace sagitta {
 
-// What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe; `name` is what
-// results call it (the kind unless the file names it otherwise).
+// What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe, parity,
+// secded; `name` is what results call it (the kind unless the file names it otherwise).
 struct Scheme {
   std::string kind = "none";
   std::string name = "none";

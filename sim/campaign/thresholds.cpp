@@ -392,6 +392,8 @@ Protection blocks_of(const Scheme& scheme) {
   Protection p;
   p.name = scheme.name;
   p.tmr_pe = scheme.kind == "tmr-pe";
+  if (scheme.kind == "parity") p.memory_code = MemoryCode::parity;
+  if (scheme.kind == "secded") p.memory_code = MemoryCode::secded;
   if (!scheme.needs_thresholds()) return p;
   p.checksum = scheme.gate == Gate::row;
   Checker& checker = p.checkers.emplace_back();

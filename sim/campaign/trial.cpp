@@ -250,9 +250,12 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
     result.outcome = Outcome::hang;
   } else if (!fired) {
     result.outcome = Outcome::not_fired;
+  } else if (machine_.uncorrected()) {
+    result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches ||
-                       static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
+                       static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed ||
+                       corrected_reads() > 0;  // without faults there are none
     using Reach = Differences::Reach;
     if (acted) {
       result.outcome = Outcome::detected_corrected;
@@ -270,9 +273,17 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   }
   if (finished) {
     result.predicted_class = top1(logits);
-    result.correct = result.predicted_class == label_;
+    // A result that the host is told not to trust is none.
+    result.correct =
+        result.predicted_class == label_ && result.outcome != Outcome::detected_uncorrected;
   }
   return result;
+}
+
+std::int64_t TrialEngine::corrected_reads() const {
+  std::int64_t n = 0;
+  for (const LayerCounters& c : machine_.counters()) n += c.corrected_reads;
+  return n;
 }
 
 void TrialEngine::judge_suppressions(const std::vector<SuppressionRecord>& suppressions,

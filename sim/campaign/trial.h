@@ -74,6 +74,7 @@ class TrialEngine {
   class Recorder;
   class Differences;
   void strike(Injector& injector, bool& in_use);
+  std::int64_t corrected_reads() const;
   void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                           TrialResult& result) const;
 

@@ -77,6 +77,8 @@ Protection parse_scheme(const std::string& name) {
   p.name = name;
   p.tmr_pe = name == "tmr-pe";
   p.checksum = name == "checksum";
+  if (name == "parity") p.memory_code = MemoryCode::parity;
+  if (name == "secded") p.memory_code = MemoryCode::secded;
   return p;
 }
 
@@ -206,6 +208,7 @@ void run_gemm(const GemmOptions& o) {
   j["stall_cycles"] = total.stall_cycles();
   j["macs"] = total.macs;
   j["flagged_rows"] = bench.machine().mismatches();
+  j["uncorrected"] = bench.machine().uncorrected();
   j["counters"] = counters_json(total, static_cast<double>(array.rows) * array.columns);
   const auto changed =
       hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, product.n);
@@ -266,6 +269,8 @@ void run_gemm(const GemmOptions& o) {
         r.fired ? "fired" : "did not fire", r.before, r.after,
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
+  if (bench.machine().uncorrected())
+    text += "The machine tells the host that the result is wrong: an error was not corrected\n";
   if (faults.size() > 1) text += fmt::format("all together: {}\n", list_outputs(changed));
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
   print(text);
@@ -314,7 +319,7 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
   app.add_flag("--overlap", overlap,
                "A second register a PE: drain or preload behind the next products");
   app.add_option("--scheme", scheme, "Protection")
-      ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
+      ->check(CLI::IsMember({"none", "tmr-pe", "checksum", "parity", "secded"}))
       ->capture_default_str();
 }
 

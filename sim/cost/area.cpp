@@ -62,7 +62,8 @@ AreaBill area_of(const Program& program, const std::vector<RegisterClass>& regis
   for (const RegisterClass& r : registers) {
     const auto bits = static_cast<double>(r.bits());
     if (r.storage == Storage::sram) {
-      const double area = bits * lib.sram_bit_um2(bits / 8, sram_banks(r, program));
+      const double bytes = memory_bits(r, registers) / 8;
+      const double area = bits * lib.sram_bit_um2(bytes, sram_banks(r, program));
       bill.add({block_of(r), "SRAM bit", bits, area, unit_of(r), CostKind::sram});
       continue;
     }

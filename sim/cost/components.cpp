@@ -22,6 +22,7 @@ std::vector<Component> Composer::compose() {
   memory();
   vector_unit();
   if (program_.array.mixed()) sharing();
+  codes();
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
   for (std::size_t i = 0; i < p.checkers.size(); ++i) {

@@ -53,9 +53,9 @@ void add_flip_flops(Bill& bill, const RegisterClass& r, const Program& program,
   }
 }
 
-void add_sram(Bill& bill, const RegisterClass& r, const Program& program, const Activity& activity,
-              const OperatorLibrary& lib) {
-  const double bytes = static_cast<double>(r.bits()) / 8;
+void add_sram(Bill& bill, const RegisterClass& r, const std::vector<RegisterClass>& registers,
+              const Program& program, const Activity& activity, const OperatorLibrary& lib) {
+  const double bytes = memory_bits(r, registers) / 8;
   for (const SramAccess& a : sram_accesses(r, program, activity)) {
     bill.add(
         block_of(r), unit_of(r), a.write ? "SRAM bit written" : "SRAM bit read", a.bits,
@@ -91,7 +91,7 @@ EnergyBill energy_of(const Program& program, const std::vector<RegisterClass>& r
   Bill bill;
   for (const RegisterClass& r : registers) {
     if (r.storage == Storage::sram) {
-      add_sram(bill, r, program, activity, lib);
+      add_sram(bill, r, registers, program, activity, lib);
     } else {
       add_flip_flops(bill, r, program, activity, technology);
     }

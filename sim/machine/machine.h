@@ -91,6 +91,8 @@ class Machine {
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
   std::int64_t mismatches() const;
+  // What the host reads with the results: a block has noticed an error that it could not correct.
+  bool uncorrected() const;
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -166,6 +168,7 @@ class Machine {
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
   void count_dma(const SequencerState& s, LayerCounters& c) const;
+  std::int64_t corrected_now() const;
   void capture_store(const SequencerState& s);
   void record_tile(const SequencerState& s);
 

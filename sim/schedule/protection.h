@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/memory_code.h"
+
 namespace sagitta {
 
 // When a checker may suppress: always; only in GEMM rows whose checksum failed; or from the first
@@ -60,6 +62,7 @@ struct Protection {
   bool tmr_pe = false;              // three copies of a PE's registers and MAC, with voters
   bool checksum = false;            // the checksum column and its comparator
   std::vector<Checker> checkers{};  // in the order in which sums pass them
+  MemoryCode memory_code = MemoryCode::none;  // check bits beside the words of every memory
   bool operator==(const Protection&) const = default;
 
   // Whether a checker needs to know where a line of the output map begins and ends.

@@ -79,6 +79,7 @@ class VerilatedModel : public RtlModel {
     add_port("result_valid", top_->result_valid);
     add_port("result", top_->result);
     add_port("done", top_->done);
+    add_port("uncorrected", top_->uncorrected);
   }
   ~VerilatedModel() override { top_->final(); }
 

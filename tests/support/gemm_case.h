@@ -96,6 +96,7 @@ class FaultyRuns {
   bool visible() const {
     if (machine_.cycle() != clean_.cycle || machine_.logits() != clean_.logits) return true;
     if (machine_.raw_output() != clean_.raw_output) return true;
+    if (machine_.uncorrected()) return true;  // never without a fault
     if (machine_.suppressions().size() != clean_.suppressions.size()) return true;
     for (std::size_t i = 0; i < clean_.suppressions.size(); ++i) {
       const auto& x = machine_.suppressions()[i];

@@ -58,6 +58,13 @@ inline Protection random_scheme(Random& random, const Network& network) {
   return p;
 }
 
+// Now and then check bits in the memories. Draws nothing: the same seed goes on to the same machine.
+inline MemoryCode random_code(Random random) {
+  return random.chance(60)   ? MemoryCode::none
+         : random.chance(50) ? MemoryCode::parity
+                             : MemoryCode::secded;
+}
+
 // Now and then banks of activations, few or many, with narrow or wide words.
 inline void random_banks(Random& random, MemoryShape& memory) {
   if (random.chance(50)) return;
@@ -151,6 +158,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     Protection p;
     p.tmr_pe = random.chance(30);
     p.checksum = random.chance(50);
+    p.memory_code = random_code(random);
     c.image = random.int8s(m * k);
     c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random, array), p);
     return c;
@@ -163,6 +171,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     const bool may = checker.kind == CheckerKind::gradient && !array.has(Dataflow::is);
     if (may && random.chance(40)) checker.axis = Axis::line;
   }
+  p.memory_code = random_code(random);
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
 }
@@ -223,6 +232,7 @@ inline std::string difference(const Machine& x, const Machine& y) {
   if (x.cycle() != y.cycle()) return "cycle";
   if (x.logits() != y.logits()) return "logits";
   if (x.raw_output() != y.raw_output()) return "raw output";
+  if (x.uncorrected() != y.uncorrected()) return "uncorrected";
   const auto& a = x.counters();
   const auto& b = y.counters();
   if (!std::equal(a.begin(), a.end(), b.begin(), b.end(), same_counters)) return "counters";
