@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ struct Protection {
   bool checksum = false;            // the checksum column and its comparator
   std::vector<Checker> checkers{};  // in the order in which sums pass them
   MemoryCode memory_code = MemoryCode::none;  // check bits beside the words of every memory
+  // Bits of hardened flip-flops, by the path of their register class. They work as any others do:
+  // only what they cost differs, and how often an upset changes one (campaign/hardening.h).
+  std::map<std::string, std::int64_t> hardened_bits{};
   bool operator==(const Protection&) const = default;
 
   // Whether a checker needs to know where a line of the output map begins and ends.

@@ -51,6 +51,8 @@ def scheme_of(parameters):
     found = []
     if on.get("COPIES", 1) == 3:
         found.append({"kind": "tmr-pe"})
+    if "MEMORY_CODE" in on:
+        found.append({"kind": "parity" if on["MEMORY_CODE"] == 1 else "secded"})
     for code in (on.get(f"CHECKER{i}", 0) for i in range(4)):  # as rtl/sagitta.sv says
         if not code & 3:
             continue
