@@ -61,10 +61,9 @@ module accumulator_buffer #(
           .data(write_sum[c*32+:32]), .check(write_check[c*CHECK+:CHECK]));
     end
     always_ff @(posedge clk) begin
-      for (int c = 0; c < COLUMNS; c = c + 1) begin
-        if (write_valid && 9'(c) < lanes && write_address + c * lane_step < WORDS)
-          word_check[ADDRESS_BITS'(write_address+c*lane_step)] <= write_check[c*CHECK+:CHECK];
-      end
+      for (int c = 0; c < COLUMNS; c = c + 1)
+        if (writes[c])
+          word_check[places[c*ADDRESS_BITS+:ADDRESS_BITS]] <= write_check[c*CHECK+:CHECK];
     end
     always_ff @(posedge clk) uncorrected <= !reset && (uncorrected || wrongs != 0);
   end else begin : no_code
@@ -72,10 +71,15 @@ module accumulator_buffer #(
     wire unused = &{1'b0, wrongs};
   end
 
+  wire [COLUMNS-1:0] writes;
+  wire [COLUMNS*ADDRESS_BITS-1:0] places;
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : write_port
+    wire [31:0] address = write_address + c * lane_step;
+    assign writes[c] = write_valid && 9'(c) < lanes && address < WORDS;
+    assign places[c*ADDRESS_BITS+:ADDRESS_BITS] = ADDRESS_BITS'(address);
+  end
   always_ff @(posedge clk) begin
-    for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && write_address + c * lane_step < WORDS)
-        word[ADDRESS_BITS'(write_address+c*lane_step)] <= write_sum[c*32+:32];
-    end
+    for (int c = 0; c < COLUMNS; c = c + 1)
+      if (writes[c]) word[places[c*ADDRESS_BITS+:ADDRESS_BITS]] <= write_sum[c*32+:32];
   end
 endmodule

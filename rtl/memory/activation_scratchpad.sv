@@ -161,16 +161,23 @@ module activation_scratchpad #(
     end
   end
 
+  wire [COLUMNS-1:0] writes;
+  wire [COLUMNS*ADDRESS_BITS-1:0] places;
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : write_port
+    assign writes[c] =
+        write_valid && 9'(c) < lanes && holds(results_map, write_address + c * lane_step);
+    assign places[c*ADDRESS_BITS+:ADDRESS_BITS] =
+        element_of(results_map, write_address+c*lane_step);
+  end
+
   // A read in the same cycle sees the old word; the vector unit's write is the later one.
   always_ff @(posedge clk) begin
     for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
       if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
         map_element[element_of('0, dma_address+i)] <= dma_data[i*8+:8];
     end
-    for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && holds(results_map, write_address + c * lane_step))
-        map_element[element_of(results_map, write_address+c*lane_step)] <= write_value[c*8+:8];
-    end
+    for (int c = 0; c < COLUMNS; c = c + 1)
+      if (writes[c]) map_element[places[c*ADDRESS_BITS+:ADDRESS_BITS]] <= write_value[c*8+:8];
   end
 
   if (CODE != 0) begin : code
@@ -192,11 +199,9 @@ module activation_scratchpad #(
         if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
           map_element_check[element_of('0, dma_address+i)] <= dma_check[i*CHECK+:CHECK];
       end
-      for (int c = 0; c < COLUMNS; c = c + 1) begin
-        if (write_valid && 9'(c) < lanes && holds(results_map, write_address + c * lane_step))
-          map_element_check[element_of(results_map, write_address+c*lane_step)] <=
-              write_check[c*CHECK+:CHECK];
-      end
+      for (int c = 0; c < COLUMNS; c = c + 1)
+        if (writes[c])
+          map_element_check[places[c*ADDRESS_BITS+:ADDRESS_BITS]] <= write_check[c*CHECK+:CHECK];
     end
     always_ff @(posedge clk)
       uncorrected <= !reset && (uncorrected || operand_wrong != 0 || lane_wrong != 0);

@@ -102,7 +102,11 @@ void Campaign::compile_machines() {
       plan.program = compile_for(
           c.array, protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path));
       plan.digest = machine_digest(plan, network());
-      plan.registers = Machine(plan.program).layout().classes();
+      const Machine machine(plan.program);
+      plan.registers = machine.layout().classes();
+      const SiteMap sites(machine.layout());
+      plan.program.protection.hardened_bits =
+          Hardening(c.scheme, sites, experiment_.file, c.name).bits(sites);
       machines_.push_back(std::move(plan));
       it = machines_.end() - 1;
     }
@@ -180,6 +184,8 @@ void Campaign::read_sources() {
     for (const int index : plan.configurations) {
       FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
+      const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
+      source.hardening = Hardening(plan.scheme, sites, experiment_.file, name);
       if (!f.list.empty()) {
         read_list(sites, f, source);
       } else if (f.population == "common") {
@@ -188,8 +194,13 @@ void Campaign::read_sources() {
             SiteMap(base.layout())
                 .select(f.sites, experiment_.file, "$.fault.sites", "without protection");
       } else {
-        const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
-        source.sites = sites.select(f.sites, experiment_.file, "$.fault.sites", name);
+        source.sites = source.hardening.targets(
+            sites.select(f.sites, experiment_.file, "$.fault.sites", name));
+        if (source.sites.bits() == 0) {
+          throw InputError(experiment_.file, "$.fault.sites",
+                           fmt::format("every bit of '{}' is hardened in {}", f.sites, name),
+                           "choose other sites, or \"population\": \"common\"");
+        }
       }
     }
   }
@@ -284,11 +295,13 @@ std::vector<Fault> Campaign::faults_of(const TrialEngine& engine, int configurat
     if (source.common) {
       for (Fault& fault : faults) fault = source.common->carry(fault);
     }
+    source.hardening.thin(f.seed, trial, faults);
     return faults;
   }
   for (const std::string& text : source.list[static_cast<std::size_t>(trial)].faults) {
     faults.push_back(parse_fault(engine.sites(), text, f.list, ""));
   }
+  source.hardening.thin(f.seed, trial, faults);
   return faults;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/interval.h"
 #include "campaign/experiment.h"
+#include "campaign/hardening.h"
 #include "campaign/population.h"
 #include "campaign/thresholds.h"
 #include "campaign/trial.h"
@@ -124,6 +125,7 @@ class Campaign {
   // Where the trials of one configuration come from.
   struct TrialSource {
     SiteSelection sites;
+    Hardening hardening;
     std::shared_ptr<const CommonPopulation> common;  // population: common
     std::int64_t cycles = 0;
     std::vector<std::vector<std::int64_t>> by_image;  // trials of each image

@@ -14,7 +14,7 @@
 namespace sagitta {
 
 // What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe, parity,
-// secded; `name` is what results call it (the kind unless the file names it otherwise).
+// secded, hardened; `name` is what results call it (the kind unless the file names it otherwise).
 struct Scheme {
   std::string kind = "none";
   std::string name = "none";
@@ -22,6 +22,10 @@ struct Scheme {
   Gate gate = Gate::always;                      // gradient: row, through the checksum detector
   double k_convolution = 6.0;  // gradient: bounds are mean -+ k standard deviations
   double k_dense = 4.0;
+  // hardened: globs over the flip-flops that are, and what part of the upsets changes one all the
+  // same.
+  std::vector<std::string> hardened{};
+  double hardened_factor = 0;
   bool operator==(const Scheme&) const = default;
   bool needs_thresholds() const { return kind == "range-zero" || kind == "gradient"; }
 };

@@ -95,6 +95,10 @@ std::vector<Scheme> expand_scheme(const json& entry) {
   Scheme base;
   base.kind = object["kind"].get<std::string>();
   base.name = object.value("name", base.kind);
+  if (const auto globs = object.find("hardened"); globs != object.end()) {  // all together
+    base.hardened = globs->is_array() ? globs->get<std::vector<std::string>>()
+                                      : std::vector{globs->get<std::string>()};
+  }
   const bool gradient = base.kind == "gradient";
   const auto tag = [&](const char* key, const json& value) {
     const bool listed = object.contains(key) && object[key].is_array() && object[key].size() > 1;
@@ -108,14 +112,18 @@ std::vector<Scheme> expand_scheme(const json& entry) {
     for (const json& gate : values_of(object, "gate", gradient ? "row" : "always")) {
       for (const json& k_convolution : values_of(object, "k_convolution", usual.k_convolution)) {
         for (const json& k_dense : values_of(object, "k_dense", usual.k_dense)) {
-          Scheme scheme = base;
-          scheme.name += tag("granularity", granularity) + tag("gate", gate) +
-                         tag("k_convolution", k_convolution) + tag("k_dense", k_dense);
-          scheme.granularity = granularity_from(granularity);
-          scheme.gate = gate_from(gate);
-          scheme.k_convolution = k_convolution.get<double>();
-          scheme.k_dense = k_dense.get<double>();
-          schemes.push_back(scheme);
+          for (const json& factor : values_of(object, "hardened_factor", usual.hardened_factor)) {
+            Scheme scheme = base;
+            scheme.name += tag("granularity", granularity) + tag("gate", gate) +
+                           tag("k_convolution", k_convolution) + tag("k_dense", k_dense) +
+                           tag("hardened_factor", factor);
+            scheme.granularity = granularity_from(granularity);
+            scheme.gate = gate_from(gate);
+            scheme.k_convolution = k_convolution.get<double>();
+            scheme.k_dense = k_dense.get<double>();
+            scheme.hardened_factor = factor.get<double>();
+            schemes.push_back(scheme);
+          }
         }
       }
     }
@@ -126,7 +134,7 @@ std::vector<Scheme> expand_scheme(const json& entry) {
 void add_scheme(const Scheme& scheme, const ExperimentSource& source,
                 std::vector<Scheme>& schemes) {
   // "none" is what overheads are measured against; the other kinds are names readers know too.
-  for (const char* kind : {"none", "range-zero", "gradient", "tmr-pe", "parity", "secded"}) {
+  for (const char* kind : {"none", "range-zero", "gradient", "tmr-pe", "parity", "secded", "hardened"}) {
     if (scheme.name == kind && scheme.kind != kind) {
       source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind,
                   "choose a \"name\" that is not another kind's");
@@ -226,6 +234,10 @@ ordered_json resolved(const Scheme& scheme) {
     object["gate"] = scheme.gate == Gate::row ? "row" : "always";
     object["k_convolution"] = scheme.k_convolution;
     object["k_dense"] = scheme.k_dense;
+  }
+  if (scheme.kind == "hardened") {
+    object["hardened"] = scheme.hardened;
+    object["hardened_factor"] = scheme.hardened_factor;
   }
   return object;
 }

@@ -177,7 +177,7 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
 void TrialEngine::strike(Injector& injector, bool& in_use) {
   const std::int64_t cycle = machine_.cycle();
   for (const FaultRecord& r : injector.records()) {
-    if (r.cycle == cycle && !in_use) in_use = activity_.in_use(machine_, r.site);
+    if (r.cycle == cycle && !r.resisted && !in_use) in_use = activity_.in_use(machine_, r.site);
   }
   injector.strike(machine_.state(), cycle);
   machine_.touch();

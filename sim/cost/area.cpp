@@ -67,8 +67,12 @@ AreaBill area_of(const Program& program, const std::vector<RegisterClass>& regis
       bill.add({block_of(r), "SRAM bit", bits, area, unit_of(r), CostKind::sram});
       continue;
     }
-    bill.add(
-        {block_of(r), "flip-flop bit", bits, bits * flip_flop, unit_of(r), CostKind::flip_flop});
+    const double hardened = hardened_bits(r, program);
+    bill.add({block_of(r), "flip-flop bit", bits - hardened, (bits - hardened) * flip_flop,
+              unit_of(r), CostKind::flip_flop});
+    bill.add({block_of(r), "hardened flip-flop bit", hardened,
+              hardened * flip_flop * technology.at("area.hardened_flip_flop_ratio"), unit_of(r),
+              CostKind::flip_flop});
     if (flip_flop_rule(r, program, idle).enable) {
       bill.add({block_of(r), "flip-flop enable", bits, bits * enable, unit_of(r), CostKind::logic});
     }

@@ -403,6 +403,11 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
   return accesses;
 }
 
+double hardened_bits(const RegisterClass& registers, const Program& program) {
+  const auto found = program.protection.hardened_bits.find(registers.path);
+  return found == program.protection.hardened_bits.end() ? 0 : static_cast<double>(found->second);
+}
+
 double memory_bits(const RegisterClass& registers, const std::vector<RegisterClass>& all) {
   const std::string path = words_of(plain(registers.path));
   double bits = 0;

@@ -23,6 +23,8 @@ struct FlipFlopRule {
 };
 FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& program,
                             const Activity& activity);
+// Bits of the class in hardened cells.
+double hardened_bits(const RegisterClass& registers, const Program& program);
 
 // All accesses of one kind to a memory.
 struct SramAccess {

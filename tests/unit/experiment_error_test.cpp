@@ -176,6 +176,21 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
          "$.scheme.k_dense", {"does not apply here", "gradient: "});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
          "$.scheme[1].granularity", {"does not apply here", "range-zero and gradient"});
+  expect(R"({"network": "net", "scheme": {"kind": "secded", "gate": "row"}})", "$.scheme.gate",
+         {"does not apply here"});
+  expect(R"({"network": "net", "scheme": {"kind": "parity", "hardened": "array.**"}})",
+         "$.scheme.hardened", {"does not apply here", "hardened: "});
+}
+
+TEST_F(ExperimentError, HardenedWithoutRegistersOrWithAFactorAboveOne) {
+  expect(R"({"network": "net", "scheme": {"kind": "hardened"}})", "$.scheme", {"hardened"});
+  expect(R"({"network": "net", "scheme": "hardened"})", "$.scheme", {"\"hardened\" is not known"});
+  expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": [],
+             "hardened_factor": 0}})",
+         "$.scheme.hardened", {"this list is empty"});
+  expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": "array.**",
+             "hardened_factor": 1.5}})",
+         "$.scheme.hardened_factor", {"1.5 is above"});
 }
 
 TEST_F(ExperimentError, EmptyListsAndStrings) {
