@@ -16,8 +16,8 @@ namespace sagitta {
 
 enum class MemoryCode : std::uint8_t { none, parity, secded };
 
-// Bytes are (13, 8), words of 32 bits (39, 32). A narrower word, up to 8 bits, is a byte whose upper
-// bits are zero and not stored.
+// Bytes are (13, 8), words of 32 bits (39, 32). A narrower word, up to 8 bits, is a byte whose
+// upper bits are zero and not stored.
 inline constexpr std::array<std::uint8_t, 8> kByteColumns = {0x0b, 0x13, 0x0d, 0x15,
                                                              0x0e, 0x16, 0x1a, 0x1c};
 inline constexpr std::array<std::uint8_t, 32> kWordColumns = {

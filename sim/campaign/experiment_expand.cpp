@@ -134,7 +134,8 @@ std::vector<Scheme> expand_scheme(const json& entry) {
 void add_scheme(const Scheme& scheme, const ExperimentSource& source,
                 std::vector<Scheme>& schemes) {
   // "none" is what overheads are measured against; the other kinds are names readers know too.
-  for (const char* kind : {"none", "range-zero", "gradient", "tmr-pe", "parity", "secded", "hardened"}) {
+  for (const char* kind :
+       {"none", "range-zero", "gradient", "tmr-pe", "parity", "secded", "hardened"}) {
     if (scheme.name == kind && scheme.kind != kind) {
       source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind,
                   "choose a \"name\" that is not another kind's");

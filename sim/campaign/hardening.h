@@ -1,7 +1,8 @@
-// Hardened flip-flops: cells in which an upset seldom or never changes the stored bit, in the places
-// that an experiment names. They work as any others do; what differs is what strikes them.
+// Hardened flip-flops: cells in which an upset seldom or never changes the stored bit, in the
+// places that an experiment names. They work as any others do; what differs is what strikes them.
 //
-//  - Population own: where the cell resists every upset (factor 0) its bits are no targets, and bits
+//  - Population own: where the cell resists every upset (factor 0) its bits are no targets, and
+//  bits
 //    x cycles are as many fewer; else they are, and each draw of one is thinned.
 //  - Population common, and lists that are replayed: the draws are those of every other scheme; one
 //    that falls on a hardened bit is thinned.

@@ -17,12 +17,24 @@ int ones(const WordCode& code) {
   return n;
 }
 
+// XORs of the trees that make the check bits of a word: a tree of n inputs has n - 1.
+int encoder_gates(const WordCode& code) {
+  if (code.code() == MemoryCode::parity) return code.data_bits() - 1;
+  int gates = 0;
+  for (int k = 0; k < code.check_bits(); ++k) {
+    int inputs = 0;
+    for (const std::uint8_t column : code.columns()) inputs += column >> k & 1;
+    gates += std::max(0, inputs - 1);  // a narrow word may leave a check bit without any
+  }
+  return gates;
+}
+
 }  // namespace
 
-// A port of words, `per_event` of them at a time. A tree of n inputs has n - 1 XORs.
+// A port of words, `per_event` of them at a time.
 void Composer::encode(Unit& unit, const std::string& what, const WordCode& code, double ports,
                       Event event, double per_event) {
-  unit.add(what + ", check bits", lib_.xors(ones(code) - code.check_bits()), ports, event, per_event);
+  unit.add(what + ", check bits", lib_.xors(encoder_gates(code)), ports, event, per_event);
 }
 
 // The stored check bits enter the trees as well. SECDED holds the syndrome against the column of

@@ -51,10 +51,14 @@ class Hardened : public testing::Test {
 
 // Whole classes, some elements, some bits, in both selections.
 TEST_F(Hardened, ASelectionWithoutAnotherIsTheDifferenceOfTheSets) {
-  const std::vector<std::string> globs = {
-      "array.**",       "array.pe[*][1].acc", "array.pe[0][*].acc:[3..9],array.pe[1][1].a",
-      "**.a:3,**.b",    "control.**",         "array.pe[1][0..1].*:0,array.pe[1][1].acc:31",
-      "vector.bias[1]", "logic"};
+  const std::vector<std::string> globs = {"array.**",
+                                          "array.pe[*][1].acc",
+                                          "array.pe[0][*].acc:[3..9],array.pe[1][1].a",
+                                          "**.a:3,**.b",
+                                          "control.**",
+                                          "array.pe[1][0..1].*:0,array.pe[1][1].acc:31",
+                                          "vector.bias[1]",
+                                          "logic"};
   int differ = 0;
   for (const std::string& x : globs) {
     for (const std::string& y : globs) {
@@ -180,8 +184,8 @@ TEST(HardenedCampaign, ResistsWhatItNamesAndCostsWhatThePublishedCellDoes) {
   const auto flip_flops = [](const EnergyBill& bill) {
     double pj = 0;
     for (const EnergyItem& i : bill.items) {
-      const bool stored = i.what.find("clock") != std::string::npos ||
-                          i.what.find("toggle") != std::string::npos;
+      const bool stored =
+          i.what.find("clock") != std::string::npos || i.what.find("toggle") != std::string::npos;
       if (i.block == "array" && stored) pj += i.pj;
     }
     return pj;

@@ -1,4 +1,5 @@
-// Check bits in the memories: what they correct, what they tell the host, and what they leave alone.
+// Check bits in the memories: what they correct, what they tell the host, and what they leave
+// alone.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -30,8 +31,8 @@ std::int64_t corrected(const Machine& machine) {
 
 std::string stem(const std::string& path) {
   for (const std::string& end : {std::string(".byte_check[]"), std::string("_check[]")}) {
-    if (path.ends_with(end)) return path.substr(0, path.size() - end.size()) +
-                                    (end == "_check[]" ? "[]" : "");
+    if (path.ends_with(end))
+      return path.substr(0, path.size() - end.size()) + (end == "_check[]" ? "[]" : "");
   }
   return path;
 }
@@ -72,8 +73,8 @@ struct Struck {
   std::int64_t cycle = -1;
 };
 
-// Every memory of the machines, struck in every bit and every pair of bits of some words, in a cycle
-// from which on they are read. `memories`: how many there should be.
+// Every memory of the machines, struck in every bit and every pair of bits of some words, in a
+// cycle from which on they are read. `memories`: how many there should be.
 void strike_all(const std::string& title, const Program& secded, const Program& parity,
                 const Program& plain, const std::vector<std::int8_t>& image, std::size_t memories) {
   SCOPED_TRACE(title);
@@ -94,11 +95,10 @@ void strike_all(const std::string& title, const Program& secded, const Program& 
     const auto& check = corrects.sites().classes()[static_cast<std::size_t>(memory.check)];
     const int bytes = static_cast<int>(check.elements() / data.elements());
     int words = 0, changed = 0;
-    for (int tries = 0; words < 2 && tries < 4000; ++tries) {
+    for (int tries = 0; words < 3 && tries < 4000; ++tries) {
       const Struck s{
           static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(data.elements())),
-          random.between(0, bytes - 1),
-          random.between(0, static_cast<int>(corrects.cycles()) - 1)};
+          random.between(0, bytes - 1), random.between(0, static_cast<int>(corrects.cycles()) - 1)};
       const auto bits = bits_of(corrects.sites(), memory, s.element, s.byte);
       ASSERT_TRUE(corrects.run({{bits[0], s.cycle}}));
       const std::int64_t reads = corrected(corrects.machine());
@@ -129,7 +129,7 @@ void strike_all(const std::string& title, const Program& secded, const Program& 
         EXPECT_FALSE(bare.machine().uncorrected());
       }
     }
-    EXPECT_EQ(words, 2);
+    EXPECT_EQ(words, 3);
     EXPECT_GT(changed, 0) << "without a code nothing of this would have been seen";
   }
 }
@@ -149,7 +149,7 @@ Network network(Random& random) {
     l.weights = random.int8s(l.depth() * l.columns());
     for (int n = 0; n < l.columns(); ++n) {
       l.bias.push_back(random.between(-2000, 2000));
-      l.scale.push_back(to_fixed_scale(0.01F, "test"));
+      l.scale.push_back(to_fixed_scale(0.003F, "test"));
     }
     l.output_min = -127;
     return l;
@@ -245,8 +245,6 @@ TEST(MemoryCode, AWeightIsCorrectedAtEachRead) {
     ASSERT_TRUE(runs.run({{runs.site("memory.weight.bank[0].row[1].lane[2]:6"), before}}));
     EXPECT_EQ(corrected(runs.machine()), reads);
     EXPECT_EQ(runs.machine().raw_output(), gemm.product());
-    // It is still there.
-    ASSERT_TRUE(runs.run({}));
   }
 }
 

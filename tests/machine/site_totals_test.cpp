@@ -397,8 +397,8 @@ TEST(SiteTotals, GradientCheckerAlongLinesThenMedianFilter) {
   compare(t, count(p));
 }
 
-// Check bits beside each byte (activations, weights, parameters, checksum weights: 9 bits are a byte
-// and one of a bit) or each word of 32 bits, and a sticky bit of each block of memories.
+// Check bits beside each byte (activations, weights, parameters, checksum weights: 9 bits are a
+// byte and one of a bit) or each word of 32 bits, and a sticky bit of each block of memories.
 TEST(SiteTotals, MemoryCodes) {
   for (const auto& [code, byte, word] :
        {std::tuple{MemoryCode::parity, 1, 1}, {MemoryCode::secded, 5, 7}}) {

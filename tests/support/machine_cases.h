@@ -58,7 +58,8 @@ inline Protection random_scheme(Random& random, const Network& network) {
   return p;
 }
 
-// Now and then check bits in the memories. Draws nothing: the same seed goes on to the same machine.
+// Now and then check bits in the memories. Draws nothing: the same seed goes on to the same
+// machine.
 inline MemoryCode random_code(Random random) {
   return random.chance(60)   ? MemoryCode::none
          : random.chance(50) ? MemoryCode::parity

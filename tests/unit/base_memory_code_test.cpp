@@ -41,8 +41,8 @@ struct Stored {
 };
 
 TEST(MemoryCode, BitsAreThoseOfTheLiterature) {
-  EXPECT_EQ(WordCode(MemoryCode::secded, 8).check_bits(), 5);    // (13, 8)
-  EXPECT_EQ(WordCode(MemoryCode::secded, 32).check_bits(), 7);   // (39, 32)
+  EXPECT_EQ(WordCode(MemoryCode::secded, 8).check_bits(), 5);   // (13, 8)
+  EXPECT_EQ(WordCode(MemoryCode::secded, 32).check_bits(), 7);  // (39, 32)
   EXPECT_EQ(WordCode(MemoryCode::parity, 8).check_bits(), 1);
   EXPECT_EQ(WordCode(MemoryCode::parity, 32).check_bits(), 1);
   EXPECT_EQ(WordCode(MemoryCode::none, 8).check_bits(), 0);

@@ -264,7 +264,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     total = 0;
     for (const EnergyItem& i : c.energy.items) {
       ASSERT_TRUE(std::isfinite(i.pj));
-      ASSERT_GE(i.pj, 0);
+      ASSERT_GE(i.pj, 0) << i.block << "." << i.unit << " " << i.what;
       ASSERT_EQ(i.what.find("no rule"), std::string::npos) << i.block << "." << i.unit;
       total += i.pj;
     }
@@ -330,7 +330,8 @@ TEST(CostEnergy, ProtectionIsChargedWhatItDoes) {
   }
 }
 
-// Check bits travel with their word: 13 bits where there were 8, in a memory that is as much larger.
+// Check bits travel with their word: 13 bits where there were 8, in a memory that is as much
+// larger.
 TEST(CostEnergy, CheckBitsAreReadAndWrittenWithTheirWords) {
   const Costed plain = two_by_two({});
   Protection p;
@@ -339,19 +340,20 @@ TEST(CostEnergy, CheckBitsAreReadAndWrittenWithTheirWords) {
     p.memory_code = code;
     const Costed c = two_by_two(p);
     for (const char* what : {"SRAM bit read", "SRAM bit written"}) {
-      for (const auto& [unit, check, data] :
-           {std::tuple{"activation", byte, 8}, {"weight", byte, 8}, {"parameter", byte, 8},
-            {"accumulator", word, 32}}) {
+      for (const auto& [unit, check, data] : {std::tuple{"activation", byte, 8},
+                                              {"weight", byte, 8},
+                                              {"parameter", byte, 8},
+                                              {"accumulator", word, 32}}) {
         const EnergyItem before = test::energy_item(plain.energy, "memory", unit, what);
         const EnergyItem after = test::energy_item(c.energy, "memory", unit, what);
         EXPECT_NEAR(after.count, before.count * (data + check) / data, 1e-6 * after.count) << unit;
         EXPECT_GT(after.pj, before.pj) << unit;
       }
     }
-    const auto decode = test::energy_item(c.energy, "memory", "weight",
-                                          code == MemoryCode::parity
-                                              ? "weight, syndrome: 8 XOR gates"
-                                              : "weight, syndrome: 24 XOR gates");
+    const auto decode =
+        test::energy_item(c.energy, "memory", "weight",
+                          code == MemoryCode::parity ? "weight, syndrome: 8 XOR gates"
+                                                     : "weight, syndrome: 24 XOR gates");
     EXPECT_GT(decode.pj, 0);
     EXPECT_GT(c.area.total_um2, plain.area.total_um2);
   }

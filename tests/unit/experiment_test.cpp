@@ -81,9 +81,14 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
     }
   }
   const json gradient = folder.load(R"({"network": "net", "scheme": "gradient"})").resolved;
+  const json hardened = folder
+                            .load(R"({"network": "net", "scheme": {"kind": "hardened",
+                                         "hardened": "array.**"}})")
+                            .resolved;
   for (const auto& [name, part] : schema["definitions"]["scheme_object"]["properties"].items()) {
     if (!part.contains("default")) continue;
-    EXPECT_EQ(gradient["scheme"][name], part["default"]) << name;
+    const json& of = name.starts_with("hardened") ? hardened : gradient;
+    EXPECT_EQ(of["scheme"][name], part["default"]) << name;
   }
   EXPECT_EQ(names(experiment), std::vector<std::string>{"16x16 os none"});
   EXPECT_EQ(experiment.network_path, folder.path("net"));

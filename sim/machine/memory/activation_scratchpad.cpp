@@ -60,9 +60,9 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
   const std::uint32_t first = Sequencer::vector_address(s);
   // All lanes are read, but only these are used: by the tap, unless it lies in the padding, or by
   // the host.
-  const std::int64_t used = !pool                       ? logits_ - std::int64_t{s.output_address}
+  const std::int64_t used = !pool                      ? logits_ - std::int64_t{s.output_address}
                             : Sequencer::tap_in_map(s) ? sequencer_->lanes(s)
-                                                        : 0;
+                                                       : 0;
   for (int c = 0; c < columns_; ++c) {
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
     vector[c] = holds(which, address) ? load(cycle, which, address, c < used) : std::int8_t{0};

@@ -36,7 +36,9 @@ class ReadStatus {
     alarm_ = false;
   }
 
-  bool uncorrected(const std::byte* now) const { return sticky_.count > 0 && *sticky_.now(now) != 0; }
+  bool uncorrected(const std::byte* now) const {
+    return sticky_.count > 0 && *sticky_.now(now) != 0;
+  }
   // Measurement, no hardware: words corrected in the cycle that was stepped last.
   int corrected() const { return corrected_before_; }
 

@@ -31,8 +31,8 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
   const MemoryCode code = program.protection.memory_code;
   weights_ = layout.held<std::int8_t>("memory.weight.bank[].row[].lane[]", {2, rows, lanes_}, 8,
                                       Storage::sram);
-  weight_check_ = CheckBits(layout, "memory.weight.bank[].row[].lane_check[]", {2, rows, lanes_},
-                            code, 8);
+  weight_check_ =
+      CheckBits(layout, "memory.weight.bank[].row[].lane_check[]", {2, rows, lanes_}, code, 8);
   declare_parameters(layout, code);
   read_ = layout.pipe<std::int8_t>("memory.weight.read[]", {lanes_}, 8);
   declare_parameter_port(layout, waits);
@@ -49,9 +49,9 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
 void WeightScratchpad::declare_checksum(RegisterLayout& layout, MemoryCode code) {
   if (code == MemoryCode::none) return;
   const int bytes = checksum_width_ > 8 ? 2 : 1;
-  const auto check = layout.held<std::uint8_t>("resilience.checksum.weight.bank[].row[].byte_check[]",
-                                               {2, static_cast<int>(rows_), bytes},
-                                               WordCode(code, 8).check_bits(), Storage::sram);
+  const auto check = layout.held<std::uint8_t>(
+      "resilience.checksum.weight.bank[].row[].byte_check[]", {2, static_cast<int>(rows_), bytes},
+      WordCode(code, 8).check_bits(), Storage::sram);
   checksum_check_[0] = CheckBits(check, code, 8);
   if (bytes > 1) checksum_check_[1] = CheckBits(check, code, checksum_width_ - 8);
 }
@@ -126,8 +126,8 @@ void WeightScratchpad::read_parameters(const Cycle& cycle, const SequencerState&
     const bool used = by_channel(s) || read < sequencer_->lanes(s);
     for (int w = 0; w < format_.lane_words && read >= 0 && read < parameter_lanes_; ++w) {
       const std::int32_t place = first + lane_area() + read * format_.lane_words + w;
-      lane[w] = check_word(cycle, static_cast<std::size_t>(place), lane[w],
-                           used && lane_word_used(s, w));
+      lane[w] =
+          check_word(cycle, static_cast<std::size_t>(place), lane[w], used && lane_word_used(s, w));
     }
     for (int w = 0; w < format_.tile_words && taken == 0; ++w) {
       const bool bias_sum = has_checksum_ && w == 0;  // not for sums by channel
@@ -186,8 +186,7 @@ std::int16_t WeightScratchpad::read_checksum(const Cycle& cycle, const Sequencer
   const bool used = sequencer_->dataflow(s) != Dataflow::is;
   const std::size_t bytes = checksum_width_ > 8 ? 2 : 1;
   const std::size_t place = static_cast<std::size_t>(bank_row) * bytes;
-  std::uint32_t checked =
-      checksum_check_[0].read(cycle, place, stored & 0xFFU, used, status_);
+  std::uint32_t checked = checksum_check_[0].read(cycle, place, stored & 0xFFU, used, status_);
   if (bytes > 1) {
     const std::uint32_t upper = stored >> 8 & ((1U << (checksum_width_ - 8)) - 1);
     checked |= checksum_check_[1].read(cycle, place + 1, upper, used, status_) << 8;
