@@ -21,12 +21,12 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text =
-      fmt::format("{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows,
-                  plan.array.columns, to_string(plan.program.array.dataflow), plan.scheme.kind,
-                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
-                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
-                  plan.program.memory.dma_queue);
+  std::string text = fmt::format(
+      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
+      to_string(plan.program.array.dataflow), plan.scheme.kind + plan.scheme.options.dump(),
+      plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+      plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
+      plan.program.memory.dma_queue);
   if (plan.array.overlap) text += " overlap";
   if (plan.program.array.mixed()) text += " " + dataflows_name(plan.program.array);
   if (plan.program.array.folds()) {
@@ -99,8 +99,11 @@ void Campaign::compile_machines() {
       MachinePlan plan;
       plan.array = c.array;
       plan.scheme = c.scheme;
-      plan.program = compile_for(
-          c.array, protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path));
+      const std::string& fitted = experiment_.thresholds_path;
+      plan.network = std::make_shared<const Network>(
+          network_of(network(), c.scheme, c.array, thresholds_, fitted));
+      plan.program = compile_for(*plan.network, c.array,
+                                 protection_of(c.scheme, c.array, thresholds_, fitted));
       plan.digest = machine_digest(plan, network());
       const Machine machine(plan.program);
       plan.registers = machine.layout().classes();
@@ -115,8 +118,9 @@ void Campaign::compile_machines() {
   }
 }
 
-Program Campaign::compile_for(const ArrayShape& array, const Protection& protection) const {
-  return compile(network(), array, experiment_.memory, protection, experiment_.file, batch());
+Program Campaign::compile_for(const Network& network, const ArrayShape& array,
+                              const Protection& protection) const {
+  return compile(network, array, experiment_.memory, protection, experiment_.file, batch());
 }
 
 std::vector<std::int8_t> Campaign::pass(int first) const {
@@ -247,7 +251,7 @@ void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& sou
 }
 
 Program Campaign::unprotected(const ArrayShape& array) const {
-  return compile_for(array, Protection{});
+  return compile_for(network(), array, Protection{});
 }
 
 void Campaign::plan_trials() {
@@ -259,7 +263,7 @@ void Campaign::plan_trials() {
   });
   read_plans();
   for (const MachinePlan& plan : machines_) {
-    TrialEngine engine(plan.program, network());
+    TrialEngine engine(plan.program, *plan.network);
     for (const int index : plan.configurations) {
       const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
@@ -314,8 +318,8 @@ void Campaign::run_trials(int workers, const Progress& progress) {
     for (std::int64_t item = queue.next(); item >= 0; item = queue.next()) {
       if (item / images != machine) {
         machine = item / images;
-        engine = std::make_unique<TrialEngine>(machines_[static_cast<std::size_t>(machine)].program,
-                                               network());
+        const MachinePlan& plan = machines_[static_cast<std::size_t>(machine)];
+        engine = std::make_unique<TrialEngine>(plan.program, *plan.network);
       }
       const int image = static_cast<int>(item % images);
       const CleanResult clean = engine->prepare(image, images_.image(image),

@@ -22,6 +22,7 @@ namespace sagitta {
 struct MachinePlan {
   ArrayShape array;
   Scheme scheme;
+  std::shared_ptr<const Network> network;  // with the scheme's order of channels
   Program program;
   std::string digest;  // of everything that decides what this machine computes
   std::vector<RegisterClass> registers;
@@ -139,7 +140,8 @@ class Campaign {
   void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
-  Program compile_for(const ArrayShape& array, const Protection& protection) const;
+  Program compile_for(const Network& network, const ArrayShape& array,
+                      const Protection& protection) const;
   void take_results(std::vector<Buffer>& buffers);
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);

@@ -166,7 +166,19 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   return all;
 }
 
+std::vector<std::string> networks_of(const json& document) {
+  const auto found = document.find("network");
+  if (found == document.end() || found->is_null()) return {};
+  if (found->is_array()) return found->get<std::vector<std::string>>();
+  return {found->get<std::string>()};
+}
+
 }  // namespace
+
+std::vector<std::string> experiment_networks(const std::string& path,
+                                             const std::vector<std::string>& overrides) {
+  return networks_of(ExperimentSource(path, overrides).document());
+}
 
 const char* to_string(Timing timing) {
   return timing == Timing::real ? "real" : "scale-sim";
@@ -192,7 +204,12 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   Experiment experiment;
   experiment.file = path;
   experiment.origins = source.origins();
-  experiment.network_path = value_or(document, "network", std::string());
+  const std::vector<std::string> networks = networks_of(document);
+  if (networks.size() > 1) {
+    source.fail("$.network", "this command takes one network, not " + show_json(networks.size()),
+                "choose one: --set network=" + networks.front());
+  }
+  if (!networks.empty()) experiment.network_path = networks.front();
   experiment.workload_path = value_or(document, "workload", std::string());
   if (document.value("timing", "real") == "scale-sim") experiment.timing = Timing::scale_sim;
   experiment.images = value_or(document, "images", 0);

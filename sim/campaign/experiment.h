@@ -9,26 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "campaign/scheme.h"
 #include "schedule/program.h"
 
 namespace sagitta {
-
-// What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe, parity,
-// secded, hardened; `name` is what results call it (the kind unless the file names it otherwise).
-struct Scheme {
-  std::string kind = "none";
-  std::string name = "none";
-  Granularity granularity = Granularity::layer;  // of the thresholds' statistics and registers
-  Gate gate = Gate::always;                      // gradient: row, through the checksum detector
-  double k_convolution = 6.0;  // gradient: bounds are mean -+ k standard deviations
-  double k_dense = 4.0;
-  // hardened: globs over the flip-flops that are, and what part of the upsets changes one all the
-  // same.
-  std::vector<std::string> hardened{};
-  double hardened_factor = 0;
-  bool operator==(const Scheme&) const = default;
-  bool needs_thresholds() const { return kind == "range-zero" || kind == "gradient"; }
-};
 
 struct FaultPlan {
   std::string model = "seu";
@@ -117,6 +101,12 @@ void require_network(const Experiment& experiment);
 
 // Reads and checks `path`; `overrides` are "key.path=value" (value as JSON, or else as a string).
 // Throws InputError with file, JSON path, value and remedy; an unknown key names the nearest known.
+// The experiment is about one network: of a list that names several see experiment_networks.
 Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides);
+
+// The networks that it names, absolute; none where it names a workload. Each is an experiment of
+// its own, with the further override "network=PATH". Throws InputError likewise.
+std::vector<std::string> experiment_networks(const std::string& path,
+                                             const std::vector<std::string>& overrides);
 
 }  // namespace sagitta

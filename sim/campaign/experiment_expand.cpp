@@ -80,53 +80,35 @@ std::vector<PlacedArray> expand_arrays(const ExperimentSource& source) {
   return machines;
 }
 
-Granularity granularity_from(const json& value) {
-  return value == "channel" ? Granularity::channel : Granularity::layer;
-}
-
-Gate gate_from(const json& value) {
-  return value == "row" ? Gate::row : Gate::always;
-}
-
-// A scheme's options in lists multiply; the values of these are added to the name.
-std::vector<Scheme> expand_scheme(const json& entry) {
+// A scheme's options in lists multiply, the first of swept_options() slowest; the values of these
+// are added to the name.
+std::vector<Scheme> expand_scheme(const json& entry, const std::string& place,
+                                  const ExperimentSource& source) {
   const json object = entry.is_string() ? json{{"kind", entry}} : entry;
-  const Scheme usual;
-  Scheme base;
-  base.kind = object["kind"].get<std::string>();
-  base.name = object.value("name", base.kind);
-  if (const auto globs = object.find("hardened"); globs != object.end()) {  // all together
-    base.hardened = globs->is_array() ? globs->get<std::vector<std::string>>()
-                                      : std::vector{globs->get<std::string>()};
-  }
-  const bool gradient = base.kind == "gradient";
-  const auto tag = [&](const char* key, const json& value) {
-    const bool listed = object.contains(key) && object[key].is_array() && object[key].size() > 1;
-    if (!listed) return std::string();
-    return value.is_string() ? " " + value.get<std::string>()
-                             : std::string(" ") + key + "=" + value.dump();
-  };
-
-  std::vector<Scheme> schemes;
-  for (const json& granularity : values_of(object, "granularity", "layer")) {
-    for (const json& gate : values_of(object, "gate", gradient ? "row" : "always")) {
-      for (const json& k_convolution : values_of(object, "k_convolution", usual.k_convolution)) {
-        for (const json& k_dense : values_of(object, "k_dense", usual.k_dense)) {
-          for (const json& factor : values_of(object, "hardened_factor", usual.hardened_factor)) {
-            Scheme scheme = base;
-            scheme.name += tag("granularity", granularity) + tag("gate", gate) +
-                           tag("k_convolution", k_convolution) + tag("k_dense", k_dense) +
-                           tag("hardened_factor", factor);
-            scheme.granularity = granularity_from(granularity);
-            scheme.gate = gate_from(gate);
-            scheme.k_convolution = k_convolution.get<double>();
-            scheme.k_dense = k_dense.get<double>();
-            scheme.hardened_factor = factor.get<double>();
-            schemes.push_back(scheme);
-          }
-        }
+  std::vector<std::pair<json, std::string>> combinations{{object, ""}};  // and what names them
+  for (const std::string& key : swept_options()) {
+    if (!object.contains(key) || !object[key].is_array()) continue;
+    const bool several = object[key].size() > 1;
+    std::vector<std::pair<json, std::string>> longer;
+    for (const auto& [combination, name] : combinations) {
+      for (const json& value : object[key]) {
+        json one = combination;
+        one[key] = value;
+        const std::string tag =
+            value.is_string() ? " " + value.get<std::string>() : " " + key + "=" + value.dump();
+        longer.emplace_back(std::move(one), several ? name + tag : name);
       }
     }
+    combinations = std::move(longer);
+  }
+  std::vector<Scheme> schemes;
+  for (auto& [combination, tag] : combinations) {
+    combination["name"] = object.value("name", object["kind"].get<std::string>()) + tag;
+    schemes.push_back(scheme_from(
+        combination,
+        [&](const std::string& key, const std::string& problem, const std::string& remedy) {
+          source.fail(key.empty() ? place : place + "." + key, problem, remedy);
+        }));
   }
   return schemes;
 }
@@ -134,10 +116,9 @@ std::vector<Scheme> expand_scheme(const json& entry) {
 void add_scheme(const Scheme& scheme, const ExperimentSource& source,
                 std::vector<Scheme>& schemes) {
   // "none" is what overheads are measured against; the other kinds are names readers know too.
-  for (const char* kind :
-       {"none", "range-zero", "gradient", "tmr-pe", "parity", "secded", "hardened"}) {
-    if (scheme.name == kind && scheme.kind != kind) {
-      source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind,
+  for (const SchemeKind& kind : scheme_kinds()) {
+    if (scheme.name == kind.name && scheme.kind != kind.name) {
+      source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind.name,
                   "choose a \"name\" that is not another kind's");
     }
   }
@@ -157,8 +138,16 @@ void add_scheme(const Scheme& scheme, const ExperimentSource& source,
 std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
   const json scheme = part(source.document(), "scheme", "none");
   std::vector<Scheme> schemes;
-  for (const json& entry : scheme.is_array() ? scheme : json::array({scheme})) {
-    for (const Scheme& each : expand_scheme(entry)) add_scheme(each, source, schemes);
+  if (!scheme.is_array()) {
+    for (const Scheme& each : expand_scheme(scheme, "$.scheme", source)) {
+      add_scheme(each, source, schemes);
+    }
+    return schemes;
+  }
+  for (std::size_t i = 0; i < scheme.size(); ++i) {
+    for (const Scheme& each : expand_scheme(scheme[i], json_place("$.scheme", i), source)) {
+      add_scheme(each, source, schemes);
+    }
   }
   return schemes;
 }
@@ -227,20 +216,7 @@ ordered_json resolved(const PlacedArray& place) {
 }
 
 ordered_json resolved(const Scheme& scheme) {
-  ordered_json object = {{"kind", scheme.kind}, {"name", scheme.name}};
-  if (scheme.needs_thresholds()) {
-    object["granularity"] = scheme.granularity == Granularity::layer ? "layer" : "channel";
-  }
-  if (scheme.kind == "gradient") {
-    object["gate"] = scheme.gate == Gate::row ? "row" : "always";
-    object["k_convolution"] = scheme.k_convolution;
-    object["k_dense"] = scheme.k_dense;
-  }
-  if (scheme.kind == "hardened") {
-    object["hardened"] = scheme.hardened;
-    object["hardened_factor"] = scheme.hardened_factor;
-  }
-  return object;
+  return scheme_json(scheme);
 }
 
 template <typename Entry>

@@ -1,9 +1,8 @@
 #include "campaign/thresholds.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,7 +12,7 @@
 #include "base/file.h"
 #include "campaign/dataflows.h"
 #include "campaign/json_text.h"
-#include "network/reference.h"
+#include "machine/resilience/checker_type.h"
 
 namespace sagitta {
 namespace {
@@ -21,121 +20,41 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr const char* kFormat = "sagitta-thresholds/1";
+constexpr const char* kFormat = "sagitta-thresholds/2";
 constexpr const char* kRemedy = "make the file anew: sagitta calibrate CONFIG -o FILE";
 
-// Exact integer moments: the same for any order of images, and stable.
-struct Moments {
-  std::int64_t n = 0;
-  __extension__ __int128 sum = 0;
-  __extension__ __int128 squares = 0;
-  std::int64_t least = std::numeric_limits<std::int64_t>::max();
-  std::int64_t largest = std::numeric_limits<std::int64_t>::min();
-
-  void add(std::int64_t value) {
-    ++n;
-    sum += value;
-    squares += static_cast<__int128>(value) * value;
-    least = std::min(least, value);
-    largest = std::max(largest, value);
-  }
-  double mean() const { return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n); }
-  double deviation() const {
-    if (n == 0) return 0;
-    const auto scaled = static_cast<long double>(squares) * n - static_cast<long double>(sum) * sum;
-    return static_cast<double>(std::sqrt(std::max(0.0L, scaled)) / n);
-  }
-};
-
-std::int32_t saturate(double value) {
-  return static_cast<std::int32_t>(
-      std::clamp(value, static_cast<double>(INT32_MIN), static_cast<double>(INT32_MAX)));
+// Neighbours in lines are lanes where lanes are pixels (scheme.h); bounds of a checker without any
+// need no fit.
+FitKey key_of(const Scheme& scheme, std::size_t checker, const ArrayShape& array) {
+  FitKey key{scheme.blocks.checkers[checker], scheme.bounds[checker], scheme.near_order,
+             array.columns};
+  return key;
 }
 
-// A layer that sees its whole input at once, whatever operator the model writes it with.
-bool is_dense(const Layer& layer) {
-  return layer.input.height == 1 && layer.input.width == 1;
-}
-
-// The values that a scheme's bounds apply to, by channel. Neighbours are the lanes of a vector:
-// channels of a pixel, or (is) pixels of a channel.
-void collect(const Layer& layer, const std::vector<std::int32_t>& sums, const Scheme& scheme,
-             const ArrayShape& array, std::vector<Moments>& moments) {
-  const int n = layer.columns();
-  const int columns = array.columns;
-  const auto add = [&](int channel, std::int64_t value) {
-    moments[scheme.granularity == Granularity::channel ? static_cast<std::size_t>(channel) : 0].add(
-        value);
-  };
-  if (scheme.kind == "gradient" && array.dataflow_of(layer.name) == Dataflow::is) {
-    for (int first = 0; first < layer.rows(); first += columns) {
-      const int lanes = std::min(columns, layer.rows() - first);
-      if (lanes < 3) continue;  // the unit passes such tiles
-      for (int m = 0; m < lanes; ++m) {
-        const int before = m > 0 ? m - 1 : lanes - 1;
-        const std::int32_t* row = sums.data() + static_cast<std::size_t>(first + m) * n;
-        const std::int32_t* other = sums.data() + static_cast<std::size_t>(first + before) * n;
-        for (int c = 0; c < n; ++c) add(c, std::int64_t{row[c]} - other[c]);
-      }
-    }
-    return;
-  }
-  for (int m = 0; m < layer.rows(); ++m) {
-    const std::int32_t* row = sums.data() + static_cast<std::size_t>(m) * n;
-    if (scheme.kind == "range-zero") {
-      for (int c = 0; c < n; ++c) add(c, row[c]);
-      continue;
-    }
-    for (const auto& [first, lanes] : column_tiles(n, n / layer.groups, columns)) {
-      if (lanes < 3) continue;  // the unit passes such tiles
-      for (int c = 0; c < lanes; ++c) {
-        const int before = c > 0 ? c - 1 : lanes - 1;
-        add(first + c, std::int64_t{row[first + c]} - row[first + before]);
-      }
-    }
-  }
-}
-
-Bounds bounds_of(const Moments& moments, const Scheme& scheme, bool dense) {
-  if (moments.n == 0) return {};
-  if (scheme.kind == "range-zero") {
-    return {saturate(static_cast<double>(moments.least)),
-            saturate(static_cast<double>(moments.largest))};
-  }
-  const double reach = (dense ? scheme.k_dense : scheme.k_convolution) * moments.deviation();
-  return {saturate(std::floor(moments.mean() - reach)),
-          saturate(std::ceil(moments.mean() + reach))};
-}
-
-bool fits(const ThresholdFit& fit, const Scheme& scheme, const ArrayShape& array) {
-  if (fit.kind != scheme.kind || fit.granularity != scheme.granularity ||
-      fit.columns != array.columns ||
-      !std::all_of(fit.layers.begin(), fit.layers.end(), [&array](const LayerFit& layer) {
-        return layer.dataflow == array.dataflow_of(layer.layer);
-      })) {
-    return false;
-  }
-  return scheme.kind != "gradient" ||
-         (fit.k_convolution == scheme.k_convolution && fit.k_dense == scheme.k_dense);
-}
-
-std::string describe(const Scheme& scheme, const ArrayShape& array) {
-  std::string text = fmt::format("{} ({} statistics", scheme.kind, to_string(scheme.granularity));
-  if (scheme.kind == "gradient") {
-    text += fmt::format(", k = {} convolution, {} dense", scheme.k_convolution, scheme.k_dense);
-  }
-  return text + fmt::format(") with {} columns, dataflow {}", array.columns, dataflows_name(array));
+bool fits(const ThresholdFit& fit, const FitKey& key, const ArrayShape& array) {
+  return fit.key.same(key) &&
+         std::all_of(fit.layers.begin(), fit.layers.end(), [&array](const LayerFit& layer) {
+           return layer.dataflow == array.dataflow_of(layer.layer);
+         });
 }
 
 ordered_json fit_to_json(const ThresholdFit& fit) {
+  const FitKey& key = fit.key;
+  const CheckerType& type = checker_type(key.checker.kind);
   ordered_json j;
-  j["scheme"] = fit.kind;
-  j["granularity"] = to_string(fit.granularity);
-  if (fit.kind == "gradient") {
-    j["k_convolution"] = fit.k_convolution;
-    j["k_dense"] = fit.k_dense;
+  j["checker"] = key.checker.kind.name();
+  if (type.line) j["axis"] = to_string(key.checker.axis);
+  if (type.spike) j["rule"] = key.checker.spike ? "spike" : "both";
+  j["granularity"] = to_string(key.checker.granularity);
+  j["bounds"] = to_string(key.plan.fit);
+  if (key.plan.fit == BoundsFit::deviations) {
+    j["k_convolution"] = key.plan.k_convolution;
+    j["k_dense"] = key.plan.k_dense;
   }
-  j["columns"] = fit.columns;
+  if (key.plan.fit == BoundsFit::quantile) j["false_positives"] = key.plan.false_positives;
+  j["fitted_layers"] = to_string(key.plan.layers);
+  j["order"] = key.near_order ? "near" : "natural";
+  j["columns"] = key.columns;
   // Of the fit, or where they differ of each layer.
   const bool mixed = std::any_of(fit.layers.begin(), fit.layers.end(), [&](const LayerFit& layer) {
     return layer.dataflow != fit.layers.front().dataflow;
@@ -149,6 +68,8 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
     l["samples"] = layer.samples;
     l["mean"] = layer.mean;
     l["deviation"] = layer.deviation;
+    l["k"] = layer.k;
+    l["blamed"] = layer.blamed;
     l["low"] = ordered_json::array();
     l["high"] = ordered_json::array();
     for (const Bounds& b : layer.bounds) {
@@ -170,50 +91,125 @@ std::int32_t bound_from_json(const json& value, const std::string& path, const s
   throw InputError(path, where, value.dump() + " is not a 32-bit whole number", kRemedy);
 }
 
-ThresholdFit fit_from_json(const json& j, const std::string& path, const std::string& place) {
-  ThresholdFit fit;
-  const auto known_value = [&](const json& object, const std::string& where, const char* key,
-                               const std::vector<std::string>& known) {
+// Reads a fit; names that it does not know are errors.
+class FitReader {
+ public:
+  FitReader(const json& j, const std::string& path, const std::string& place)
+      : j_(j), path_(path), place_(place) {}
+
+  ThresholdFit read() const {
+    ThresholdFit fit;
+    FitKey& key = fit.key;
+    key.checker.kind = kind();
+    key.checker.axis = j_.contains("axis") && one_of("axis", {"lanes", "line"}) == "line"
+                           ? Axis::line
+                           : Axis::lanes;
+    key.checker.spike = j_.contains("rule") && one_of("rule", {"both", "spike"}) == "spike";
+    key.checker.granularity = one_of("granularity", {"layer", "channel"}) == "channel"
+                                  ? Granularity::channel
+                                  : Granularity::layer;
+    const std::string bounds = one_of("bounds", {"extremes", "deviations", "quantile"});
+    key.plan.fit = bounds == "deviations" ? BoundsFit::deviations
+                   : bounds == "quantile" ? BoundsFit::quantile
+                                          : BoundsFit::extremes;
+    if (key.plan.fit == BoundsFit::deviations) {
+      key.plan.k_convolution = j_.at("k_convolution").get<double>();
+      key.plan.k_dense = j_.at("k_dense").get<double>();
+    }
+    if (key.plan.fit == BoundsFit::quantile) {
+      key.plan.false_positives = j_.at("false_positives").get<double>();
+    }
+    const std::string layers = one_of("fitted_layers", {"all", "convolution", "dense"});
+    key.plan.layers = layers == "dense"         ? LayerChoice::dense
+                      : layers == "convolution" ? LayerChoice::convolution
+                                                : LayerChoice::all;
+    key.near_order = one_of("order", {"natural", "near"}) == "near";
+    key.columns = j_.at("columns").get<int>();
+    for (const json& l : j_.at("layers")) {
+      fit.layers.push_back(layer(l, fmt::format("{}.layers[{}]", place_, fit.layers.size())));
+    }
+    return fit;
+  }
+
+ private:
+  CheckerKind kind() const {
+    const auto name = j_.at("checker").get<std::string>();
+    for (const CheckerType& type : checker_types()) {
+      if (type.kind.name() == name) return type.kind;
+    }
+    throw InputError(path_, place_ + ".checker", fmt::format("\"{}\" is not known", name), kRemedy);
+  }
+  std::string known_value(const json& object, const std::string& where, const char* key,
+                          const std::vector<std::string>& known) const {
     const auto value = object.at(key).get<std::string>();
     if (std::find(known.begin(), known.end(), value) != known.end()) return value;
-    throw InputError(path, where + "." + key, fmt::format("\"{}\" is not known", value), kRemedy);
-  };
-  const auto one_of = [&](const char* key, const std::vector<std::string>& known) {
-    return known_value(j, place, key, known);
-  };
-  fit.kind = one_of("scheme", {"range-zero", "gradient"});
-  fit.granularity = one_of("granularity", {"layer", "channel"}) == "channel" ? Granularity::channel
-                                                                             : Granularity::layer;
-  fit.k_convolution = j.value("k_convolution", 0.0);
-  fit.k_dense = j.value("k_dense", 0.0);
-  fit.columns = j.at("columns").get<int>();
-  const bool mixed = !j.contains("dataflow");
-  for (const json& l : j.at("layers")) {
-    const std::string where = fmt::format("{}.layers[{}]", place, fit.layers.size());
+    throw InputError(path_, where + "." + key, fmt::format("\"{}\" is not known", value), kRemedy);
+  }
+  std::string one_of(const char* key, const std::vector<std::string>& known) const {
+    return known_value(j_, place_, key, known);
+  }
+  LayerFit layer(const json& l, const std::string& where) const {
+    const bool mixed = !j_.contains("dataflow");
     LayerFit layer;
     layer.layer = l.at("name").get<std::string>();
     layer.dataflow = dataflow_from(
-        known_value(mixed ? l : j, mixed ? where : place, "dataflow", {"os", "ws", "is"}));
+        known_value(mixed ? l : j_, mixed ? where : place_, "dataflow", {"os", "ws", "is"}));
     layer.samples = l.at("samples").get<std::int64_t>();
     layer.mean = l.at("mean").get<std::vector<double>>();
     layer.deviation = l.at("deviation").get<std::vector<double>>();
+    layer.k = l.at("k").get<double>();
+    layer.blamed = l.at("blamed").get<std::int64_t>();
     const json& low = l.at("low");
     const json& high = l.at("high");
     if (!low.is_array() || !high.is_array() || low.size() != high.size()) {
-      throw InputError(path, where, "\"low\" and \"high\" are not lists of one length", kRemedy);
+      throw InputError(path_, where, "\"low\" and \"high\" are not lists of one length", kRemedy);
     }
     for (std::size_t i = 0; i < low.size(); ++i) {
-      const Bounds b{bound_from_json(low[i], path, fmt::format("{}.low[{}]", where, i)),
-                     bound_from_json(high[i], path, fmt::format("{}.high[{}]", where, i))};
+      const Bounds b{bound_from_json(low[i], path_, fmt::format("{}.low[{}]", where, i)),
+                     bound_from_json(high[i], path_, fmt::format("{}.high[{}]", where, i))};
       if (b.low > b.high) {
-        throw InputError(path, fmt::format("{}.low[{}]", where, i),
+        throw InputError(path_, fmt::format("{}.low[{}]", where, i),
                          fmt::format("{} is above the upper bound {}", b.low, b.high), kRemedy);
       }
       layer.bounds.push_back(b);
     }
-    fit.layers.push_back(layer);
+    return layer;
   }
-  return fit;
+
+  const json& j_;
+  const std::string& path_;
+  std::string place_;
+};
+
+ordered_json orders_to_json(const std::vector<OrderFit>& orders) {
+  ordered_json list = ordered_json::array();
+  for (const OrderFit& o : orders) {
+    list.push_back({{"columns", o.columns}, {"groups", o.orders}});
+  }
+  return list;
+}
+
+// An order has one entry for each group of channels, and each is a permutation.
+OrderFit order_from_json(const json& j, const Network& network, const std::string& path,
+                         const std::string& place) {
+  OrderFit order{j.at("columns").get<int>(), j.at("groups").get<std::vector<ChannelOrder>>()};
+  const std::vector<ChannelGroup> groups = channel_groups(network);
+  if (order.orders.size() != groups.size()) {
+    throw InputError(path, place + ".groups",
+                     fmt::format("has {} orders where network {} has {} groups of channels",
+                                 order.orders.size(), network.name, groups.size()),
+                     kRemedy);
+  }
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const std::set<int> channels(order.orders[g].begin(), order.orders[g].end());
+    const bool all = static_cast<int>(order.orders[g].size()) == groups[g].channels &&
+                     static_cast<int>(channels.size()) == groups[g].channels &&
+                     *channels.begin() == 0 && *channels.rbegin() == groups[g].channels - 1;
+    if (all) continue;
+    throw InputError(path, fmt::format("{}.groups[{}]", place, g),
+                     fmt::format("is no order of {} channels", groups[g].channels), kRemedy);
+  }
+  return order;
 }
 
 // A fit has the gemm layers of its network, in order, with as many bounds as its granularity asks.
@@ -228,8 +224,9 @@ void check_layers(const ThresholdFit& fit, const Network& network, const std::st
                        fmt::format("is not layer {} of network {}", layer.name, network.name),
                        kRemedy);
     }
-    const std::size_t bounds =
-        fit.granularity == Granularity::channel ? static_cast<std::size_t>(layer.columns()) : 1;
+    const std::size_t bounds = fit.key.checker.granularity == Granularity::channel
+                                   ? static_cast<std::size_t>(layer.columns())
+                                   : 1;
     if (fit.layers[i].bounds.size() != bounds) {
       throw InputError(path, where + ".low",
                        fmt::format("has {} bounds where layer {} takes {}",
@@ -257,70 +254,84 @@ std::string calibration_digest(const NetworkFolder& folder) {
 
 }  // namespace
 
-const char* to_string(Granularity granularity) {
-  return granularity == Granularity::channel ? "channel" : "layer";
-}
-const char* to_string(Gate gate) {
-  return gate == Gate::row ? "row" : "always";
+std::string describe(const FitKey& key) {
+  const CheckerType& type = checker_type(key.checker.kind);
+  std::string text(key.checker.kind.name());
+  if (key.checker.axis == Axis::line) text += " along lines";
+  if (type.spike && key.checker.spike) text += ", spikes";
+  text += fmt::format(" ({}, ", to_string(key.checker.granularity));
+  switch (key.plan.fit) {
+    case BoundsFit::extremes:
+      text += "extremes";
+      break;
+    case BoundsFit::deviations:
+      text += fmt::format("k = {} convolution, {} dense", key.plan.k_convolution, key.plan.k_dense);
+      break;
+    case BoundsFit::quantile:
+      text += fmt::format("{} false positives", key.plan.false_positives);
+  }
+  if (key.plan.layers != LayerChoice::all) {
+    text += fmt::format(", {} layers", to_string(key.plan.layers));
+  }
+  return text + (key.near_order ? ", near order)" : ")");
 }
 
-ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
-                            const Scheme& scheme, const ArrayShape& array) {
-  ThresholdFit fit;
-  fit.kind = scheme.kind;
-  fit.granularity = scheme.granularity;
-  fit.k_convolution = scheme.k_convolution;
-  fit.k_dense = scheme.k_dense;
-  fit.columns = array.columns;
-  std::vector<std::vector<Moments>> moments;
-  for (const Layer& layer : network.layers) {
-    const int entries = scheme.granularity == Granularity::channel ? layer.columns() : 1;
-    moments.emplace_back(static_cast<std::size_t>(entries));
-  }
-  for (int i = 0; i < calibration.count(); ++i) {
-    const auto values = run_network(network, calibration.image(i));
-    for (std::size_t l = 0; l < network.layers.size(); ++l) {
-      if (network.layers[l].kind != LayerKind::gemm) continue;
-      collect(network.layers[l], values[l].sums, scheme, array, moments[l]);
+std::vector<FitRequest> fit_requests(const Experiment& experiment) {
+  std::vector<FitRequest> requests;
+  for (const Configuration& c : experiment.configurations) {
+    const Scheme scheme = for_array(c.scheme, c.array);
+    for (std::size_t i = 0; i < scheme.blocks.checkers.size(); ++i) {
+      if (!scheme.blocks.checkers[i].has_bounds()) continue;
+      FitRequest request{key_of(scheme, i, c.array), c.array};
+      const bool known =
+          std::any_of(requests.begin(), requests.end(), [&request](const FitRequest& other) {
+            return other.key.same(request.key) && other.array.dataflow == request.array.dataflow &&
+                   other.array.layer_dataflows == request.array.layer_dataflows;
+          });
+      if (!known) requests.push_back(std::move(request));
     }
   }
-  for (std::size_t l = 0; l < network.layers.size(); ++l) {
-    const Layer& layer = network.layers[l];
-    if (layer.kind != LayerKind::gemm) continue;
-    LayerFit f;
-    f.layer = layer.name;
-    f.dataflow = array.dataflow_of(layer.name);
-    for (const Moments& m : moments[l]) {
-      f.samples += m.n;
-      f.mean.push_back(m.mean());
-      f.deviation.push_back(m.deviation());
-      f.bounds.push_back(bounds_of(m, scheme, is_dense(layer)));
-    }
-    fit.layers.push_back(f);
-  }
-  return fit;
+  return requests;
 }
 
 ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folder) {
   ThresholdFile file;
   file.network = folder.network.name;
   file.network_digest = folder.network.digest;
-  bool needed = false;
-  for (const Configuration& c : experiment.configurations) needed |= c.scheme.needs_thresholds();
-  if (!needed) return file;
+  const auto needs = [](const Configuration& c) { return c.scheme.needs_calibration(); };
+  if (std::none_of(experiment.configurations.begin(), experiment.configurations.end(), needs)) {
+    return file;
+  }
   const ImageSet images = folder.load_calibration(experiment.calibration_images);
   file.data_digest = calibration_digest(folder);
   file.images = images.count();
+  std::vector<int> widths;
   for (const Configuration& c : experiment.configurations) {
-    if (!c.scheme.needs_thresholds()) continue;
-    const bool known = std::any_of(file.fits.begin(), file.fits.end(), [&](const ThresholdFit& f) {
-      return fits(f, c.scheme, c.array);
-    });
-    if (!known) {
-      file.fits.push_back(fit_thresholds(folder.network, images, c.scheme, c.array));
+    const int columns = c.array.columns;
+    const bool known = std::find(widths.begin(), widths.end(), columns) != widths.end();
+    if (c.scheme.near_order && !known) widths.push_back(columns);
+  }
+  file.orders = fit_orders(folder.network, images, widths);
+  file.fits = fit_bounds(folder.network, images, fit_requests(experiment), file.orders);
+  return file;
+}
+
+void add_neighbours(ThresholdFile& file, const Experiment& experiment, const NetworkFolder& folder,
+                    double false_positives) {
+  const ImageSet images = folder.load_calibration(experiment.calibration_images);
+  std::vector<ArrayShape> arrays;
+  std::vector<int> widths;
+  for (const Configuration& c : experiment.configurations) {
+    if (std::find(arrays.begin(), arrays.end(), c.array) == arrays.end()) arrays.push_back(c.array);
+    if (std::find(widths.begin(), widths.end(), c.array.columns) == widths.end()) {
+      widths.push_back(c.array.columns);
     }
   }
-  return file;
+  const std::vector<OrderFit> orders = fit_orders(folder.network, images, widths);
+  for (const ArrayShape& array : arrays) {
+    file.neighbours.push_back(
+        fit_neighbours(folder.network, images, array, false_positives, orders));
+  }
 }
 
 ordered_json to_json(const ThresholdFile& file) {
@@ -328,8 +339,25 @@ ordered_json to_json(const ThresholdFile& file) {
   j["format"] = kFormat;
   j["network"] = {{"name", file.network}, {"digest", file.network_digest}};
   j["data"] = {{"digest", file.data_digest}, {"images", file.images}};
+  j["orders"] = orders_to_json(file.orders);
   j["fits"] = ordered_json::array();
   for (const ThresholdFit& fit : file.fits) j["fits"].push_back(fit_to_json(fit));
+  j["neighbours"] = ordered_json::array();
+  for (const NeighbourTable& table : file.neighbours) {
+    ordered_json rows = ordered_json::array();
+    for (const NeighbourFit& f : table.fits) {
+      rows.push_back({{"layer", f.layer},
+                      {"neighbours", f.neighbours},
+                      {"rule", f.rule},
+                      {"samples", f.samples},
+                      {"sigma_ratio", f.sigma_ratio},
+                      {"k", f.k},
+                      {"threshold", f.threshold}});
+    }
+    j["neighbours"].push_back({{"array", array_name(table.array)},
+                               {"false_positives", table.false_positives},
+                               {"layers", rows}});
+  }
   j["digest"] = sha256(j.dump());
   return j;
 }
@@ -340,7 +368,17 @@ void write_thresholds(const ThresholdFile& file, const std::string& path) {
 
 ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& folder) {
   ThresholdFile file;
-  try {
+  json orders;
+  const auto as_thresholds = [&path](const auto& read) {
+    try {
+      read();
+    } catch (const nlohmann::json::exception& e) {
+      const std::string what = e.what();  // "[json.exception...] key 'format' not found"
+      throw InputError(path, "", "is not a threshold file: " + what.substr(what.find("] ") + 2),
+                       kRemedy);
+    }
+  };
+  as_thresholds([&] {
     const std::string text = read_file(path);
     if (!parse_json(text, path).is_object())
       throw InputError(path, "$", "is not an object", kRemedy);
@@ -359,14 +397,12 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
     file.network_digest = j.at("network").at("digest").get<std::string>();
     file.data_digest = j.at("data").at("digest").get<std::string>();
     file.images = j.at("data").at("images").get<int>();
-    for (const auto& fit : j.at("fits")) {
-      file.fits.push_back(fit_from_json(fit, path, fmt::format("$.fits[{}]", file.fits.size())));
+    for (const json fit : j.at("fits")) {
+      const std::string place = fmt::format("$.fits[{}]", file.fits.size());
+      file.fits.push_back(FitReader(fit, path, place).read());
     }
-  } catch (const nlohmann::json::exception& e) {
-    const std::string what = e.what();  // "[json.exception...] key 'format' not found"
-    throw InputError(path, "", "is not a threshold file: " + what.substr(what.find("] ") + 2),
-                     kRemedy);
-  }
+    orders = j.at("orders");
+  });
   if (file.network_digest != folder.network.digest) {
     throw InputError(path, "$.network.digest",
                      fmt::format("fitted to network {} ({}...), not to {} ({}...)", file.network,
@@ -382,39 +418,49 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
                     folder.calibration.images),
         kRemedy);
   }
+  as_thresholds([&] {
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      file.orders.push_back(
+          order_from_json(orders[i], folder.network, path, fmt::format("$.orders[{}]", i)));
+    }
+  });
   for (std::size_t i = 0; i < file.fits.size(); ++i) {
     check_layers(file.fits[i], folder.network, path, fmt::format("$.fits[{}]", i));
   }
   return file;
 }
 
-Protection blocks_of(const Scheme& scheme) {
-  Protection p;
-  p.name = scheme.name;
-  p.tmr_pe = scheme.kind == "tmr-pe";
-  if (scheme.kind == "parity") p.memory_code = MemoryCode::parity;
-  if (scheme.kind == "secded") p.memory_code = MemoryCode::secded;
-  if (!scheme.needs_thresholds()) return p;
-  p.checksum = scheme.gate == Gate::row;
-  Checker& checker = p.checkers.emplace_back();
-  checker.kind = scheme.kind == "gradient" ? CheckerKind::gradient : CheckerKind::range;
-  checker.gate = scheme.gate;
-  checker.granularity = scheme.granularity;
+Protection protection_of(const Scheme& asked, const ArrayShape& array,
+                         const ThresholdFile& thresholds, const std::string& thresholds_path) {
+  const Scheme scheme = for_array(asked, array);
+  Protection p = scheme.blocks;
+  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+    if (!p.checkers[i].has_bounds()) continue;
+    const FitKey key = key_of(scheme, i, array);
+    const auto fit = std::find_if(thresholds.fits.begin(), thresholds.fits.end(),
+                                  [&](const ThresholdFit& f) { return fits(f, key, array); });
+    if (fit == thresholds.fits.end()) {
+      throw InputError(thresholds_path, "$.fits",
+                       fmt::format("holds no fit for {} with {} columns, dataflow {}",
+                                   describe(key), array.columns, dataflows_name(array)),
+                       kRemedy);
+    }
+    for (const LayerFit& layer : fit->layers) {
+      p.checkers[i].layers.push_back({layer.layer, layer.bounds});
+    }
+  }
   return p;
 }
 
-Protection protection_of(const Scheme& scheme, const ArrayShape& array,
-                         const ThresholdFile& thresholds, const std::string& thresholds_path) {
-  Protection p = blocks_of(scheme);
-  if (!scheme.needs_thresholds()) return p;
-  Checker& checker = p.checkers.front();
-  for (const ThresholdFit& fit : thresholds.fits) {
-    if (!fits(fit, scheme, array)) continue;
-    for (const LayerFit& layer : fit.layers) checker.layers.push_back({layer.layer, layer.bounds});
-    return p;
+Network network_of(const Network& network, const Scheme& scheme, const ArrayShape& array,
+                   const ThresholdFile& thresholds, const std::string& thresholds_path) {
+  if (!scheme.near_order) return network;
+  for (const OrderFit& order : thresholds.orders) {
+    if (order.columns == array.columns) return reordered(network, order.orders);
   }
-  throw InputError(thresholds_path, "$.fits",
-                   fmt::format("holds no fit for {}", describe(scheme, array)), kRemedy);
+  throw InputError(thresholds_path, "$.orders",
+                   fmt::format("holds no order of channels for {} columns", array.columns),
+                   kRemedy);
 }
 
 }  // namespace sagitta

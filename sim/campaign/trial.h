@@ -7,6 +7,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "campaign/activity.h"
@@ -30,7 +33,7 @@ struct TrialResult {
   std::int64_t cycles = 0;
   std::int64_t mismatches = 0;        // rows flagged by the detector
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
-  std::int64_t suppressed_wrong = 0;  // suppressed values that were as they should be
+  std::int64_t suppressed_wrong = 0;  // suppressed values that were as in the fault-free run
   std::vector<FaultRecord> faults;
 };
 
@@ -77,6 +80,7 @@ class TrialEngine {
   std::int64_t corrected_reads() const;
   void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                           TrialResult& result) const;
+  std::optional<std::int32_t> fault_free(const SuppressionRecord& suppression) const;
 
   const Network* network_;
   Machine machine_;
@@ -90,6 +94,8 @@ class TrialEngine {
   CleanResult clean_;
   std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
   std::vector<SuppressionRecord> clean_suppressions_;
+  // ... by layer and address, in the chain's order.
+  std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> clean_chain_;
   std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * kCheckpointInterval
   std::size_t checkpoint_count_ = 0;
 };

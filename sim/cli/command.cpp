@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <regex>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -31,6 +32,28 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
   app.add_option("-j,--workers", workers, "Worker processes (default: one for each processor)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("-q,--quiet", quiet, "No progress on standard error");
+}
+
+std::vector<ExperimentOptions> ExperimentOptions::each_network() const {
+  const std::vector<std::string> networks = experiment_networks(file, set);
+  if (networks.size() < 2) return {*this};
+  if (json) {
+    throw InputError(file, "$.network",
+                     "--json prints one document, and these are several networks",
+                     "choose one with --set network=..., or read results.json of each in -o DIR");
+  }
+  std::vector<ExperimentOptions> all;
+  std::set<std::string> names;
+  for (const std::string& network : networks) {
+    ExperimentOptions& one = all.emplace_back(*this);
+    one.set.push_back("network=" + network);
+    const std::string name = open_network(network).network.name;
+    if (!output.empty()) one.output += "/" + name;
+    if (names.insert(name).second) continue;
+    throw InputError(file, "$.network", "two of the networks are called " + name,
+                     "give each a \"name\" of its own: results go to a folder of that name");
+  }
+  return all;
 }
 
 ProgressLine::ProgressLine(std::string what, std::int64_t total, bool quiet)
@@ -121,7 +144,7 @@ void write_results(const std::string& folder, const Campaign& campaign,
   if (folder.empty()) return;
   make_output(folder);
   write_file(folder + "/experiment.json", document(campaign.experiment().resolved));
-  if (!campaign.thresholds().fits.empty()) {
+  if (!campaign.thresholds().empty()) {
     write_thresholds(campaign.thresholds(), folder + "/thresholds.json");
   }
   write_file(folder + "/results.csv", results_csv(results));

@@ -24,6 +24,9 @@ struct ExperimentOptions {
 
   void add_to(CLI::App& app, bool runs = true);
   Experiment load() const { return load_experiment(file, set); }
+  // One for each network that the experiment names, with an output folder of its own where there
+  // are several.
+  std::vector<ExperimentOptions> each_network() const;
   int worker_count() const { return workers > 0 ? workers : default_workers(); }
 };
 

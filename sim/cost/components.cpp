@@ -25,20 +25,7 @@ std::vector<Component> Composer::compose() {
   codes();
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
-  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
-    const Checker& checker = p.checkers[i];
-    const std::string name = checker_name(p, i);
-    switch (checker.kind) {
-      case CheckerKind::range:
-        range(checker, name);
-        break;
-      case CheckerKind::gradient:
-        gradient(checker, name);
-        break;
-      case CheckerKind::median:
-        median(name);
-    }
-  }
+  checkers();
   return std::move(list_);
 }
 

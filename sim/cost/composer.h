@@ -9,6 +9,7 @@
 #include "base/memory_code.h"
 #include "cost/components.h"
 #include "cost/operators.h"
+#include "machine/resilience/checker_type.h"
 
 namespace sagitta {
 
@@ -84,10 +85,8 @@ class Composer {
   void sharing();
   // The resilience unit: resilience_components.cpp.
   void checksum();
-  // `name` of the block.
-  void range(const Checker& checker, const std::string& name);
-  void gradient(const Checker& checker, const std::string& name);
-  void median(const std::string& name);
+  void checkers();
+  Operator operator_of(const OperatorUse& use) const;
 
   const Program& program_;
   Dataflow member_;

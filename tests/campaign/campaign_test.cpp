@@ -8,6 +8,7 @@
 
 #include "report/results.h"
 #include "report/table.h"
+#include "support/machine_cases.h"
 #include "support/random_network.h"
 
 namespace sagitta {
@@ -102,13 +103,10 @@ TEST(Campaign, ThresholdsComeFromTheCalibrationSet) {
   const Campaign campaign = small_campaign({"fault.trials=1"});
   const ImageSet calibration = campaign.folder().load_calibration(30);
   for (const ThresholdFit& fit : campaign.thresholds().fits) {
-    Scheme scheme;
-    scheme.kind = fit.kind;
-    scheme.gate = Gate::row;
-    const ThresholdFit again =
-        fit_thresholds(campaign.network(), calibration, scheme, {1, fit.columns});
+    const FitRequest request{fit.key, {1, fit.key.columns}};
+    const ThresholdFit again = fit_bounds(campaign.network(), calibration, {request}, {}).at(0);
     const ThresholdFit test =
-        fit_thresholds(campaign.network(), campaign.images(), scheme, {1, fit.columns});
+        fit_bounds(campaign.network(), campaign.images(), {request}, {}).at(0);
     ASSERT_EQ(fit.layers.size(), again.layers.size());
     for (std::size_t l = 0; l < fit.layers.size(); ++l) {
       EXPECT_EQ(fit.layers[l].bounds, again.layers[l].bounds);
@@ -146,6 +144,30 @@ TEST(Campaign, SuppressionsAreJudged) {
   const TrialResult t = clean.run(0, {});
   EXPECT_EQ(t.suppressed_right, 0);
   EXPECT_EQ(t.suppressed_wrong, network.layers[0].columns());
+}
+
+// Without faults nothing that a chain suppresses differs from the fault-free run, whatever the
+// checkers before made of it.
+TEST(Campaign, LaterSuppressionsOfAChainAreJudgedByWhatReachesThem) {
+  std::int64_t suppressed = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    test::Random random(900 + seed);
+    const Network network = test::random_network(random);
+    Protection p;
+    p.checksum = true;
+    for (int i = 0; i < 3; ++i) {
+      const CheckerKind kinds[] = {CheckerKind::range, CheckerKind::gradient, CheckerKind::median};
+      p.checkers.push_back(
+          test::random_checker(random, network, kinds[random.between(0, 2)], false));
+    }
+    const Program program = compile(network, {2, 5}, {}, p, "test");
+    TrialEngine engine(program, network);
+    engine.prepare(0, random.int8s(network.input.elements()), 0);
+    const TrialResult t = engine.run(0, {});
+    EXPECT_EQ(t.suppressed_right, 0) << seed;
+    suppressed += t.suppressed_wrong;
+  }
+  EXPECT_GT(suppressed, 1000);
 }
 
 TEST(Outcomes, GroupsHoldTheClassesThatTheContractNames) {

@@ -173,24 +173,51 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
 
 TEST_F(ExperimentError, OptionOfAnotherScheme) {
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "k_dense": 3}})",
-         "$.scheme.k_dense", {"does not apply here", "gradient: "});
+         "$.scheme.k_dense", {"does not apply here", "\"bounds\": \"deviations\""});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
-         "$.scheme[1].granularity", {"does not apply here", "range-zero and gradient"});
+         "$.scheme[1].granularity", {"does not apply here", "tmr-pe has no options"});
+  expect(R"({"network": "net", "scheme": {"kind": "range-zero", "rule": "spike"}})",
+         "$.scheme.rule", {"does not apply here", "granularity, gate, bounds"});
+  expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
+         "$.scheme.false_positives", {"does not apply here", "quantile"});
   expect(R"({"network": "net", "scheme": {"kind": "secded", "gate": "row"}})", "$.scheme.gate",
-         {"does not apply here"});
+         {"does not apply here", "secded has no options"});
   expect(R"({"network": "net", "scheme": {"kind": "parity", "hardened": "array.**"}})",
-         "$.scheme.hardened", {"does not apply here", "hardened: "});
+         "$.scheme.hardened", {"does not apply here"});
 }
 
 TEST_F(ExperimentError, HardenedWithoutRegistersOrWithAFactorAboveOne) {
-  expect(R"({"network": "net", "scheme": {"kind": "hardened"}})", "$.scheme", {"hardened"});
-  expect(R"({"network": "net", "scheme": "hardened"})", "$.scheme", {"\"hardened\" is not known"});
-  expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": [],
-             "hardened_factor": 0}})",
+  expect(R"({"network": "net", "scheme": "hardened"})", "$.scheme.hardened", {"is missing"});
+  expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": []}})",
          "$.scheme.hardened", {"this list is empty"});
   expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": "array.**",
              "hardened_factor": 1.5}})",
          "$.scheme.hardened_factor", {"1.5 is above"});
+}
+
+TEST_F(ExperimentError, Checkers) {
+  const auto chain = [](const std::string& checker) {
+    return R"({"network": "net", "scheme": ["none", {"kind": "chain", "checkers": [)" + checker +
+           "]}]}";
+  };
+  expect(chain(R"({"kind": "rnge"})"), "$.scheme[1].checkers[0].kind",
+         {"no checker \"rnge\"", "\"range\"?"});
+  expect(chain(R"({"kind": "range"}, {"kind": "median", "bounds": "extremes"})"),
+         "$.scheme[1].checkers[1].bounds", {"does not apply here", "no bounds"});
+  expect(chain(R"({"kind": "range", "axis": "line"})"), "$.scheme[1].checkers[0].axis",
+         {"does not apply here"});
+  expect(chain(R"({"kind": "range", "suppress": "hold"})"), "$.scheme[1].checkers[0].suppress",
+         {"cannot do \"hold\"", "\"zero\", \"clamp\""});
+  expect(chain(R"({"kind": "gradient", "k_dense": 3})"), "$.scheme[1].checkers[0].k_dense",
+         {"does not apply here", "deviations"});
+  expect(chain(R"({"kind": "range", "gate": "column"})"), "$.scheme[1].checkers[0].gate",
+         {"\"row\""});
+  expect(chain(R"({"kind": "range", "bounds": "quantile", "false_positives": 1})"),
+         "$.scheme[1].checkers[0].false_positives", {"1"});
+  expect(chain(""), "$.scheme[1].checkers", {"empty"});
+  expect(R"({"network": "net", "scheme": "chain"})", "$.scheme.checkers", {"is missing"});
+  expect(R"({"network": "net", "scheme": {"kind": "median", "checkers": [{"kind": "range"}]}})",
+         "$.scheme.checkers", {"does not apply here"});
 }
 
 TEST_F(ExperimentError, EmptyListsAndStrings) {

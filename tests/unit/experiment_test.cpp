@@ -80,16 +80,26 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
       EXPECT_EQ(resolved[key][name], part["default"]) << key << "." << name;
     }
   }
-  const json gradient = folder.load(R"({"network": "net", "scheme": "gradient"})").resolved;
+  std::size_t seen = 0;
+  for (const char* bounds : {"deviations", "quantile"}) {
+    const json gradient =
+        folder
+            .load(R"({"network": "net", "scheme": {"kind": "gradient", "bounds": ")" +
+                  std::string(bounds) + "\"}}")
+            .resolved["scheme"];
+    for (const auto& [name, part] : schema["definitions"]["scheme_object"]["properties"].items()) {
+      if (!part.contains("default") || !gradient.contains(name)) continue;
+      EXPECT_EQ(gradient[name], part["default"]) << name;
+      ++seen;
+    }
+  }
+  EXPECT_EQ(seen, 6U + 2 + 6 + 1) << "options of the checker, k or share";
   const json hardened = folder
                             .load(R"({"network": "net", "scheme": {"kind": "hardened",
                                          "hardened": "array.**"}})")
-                            .resolved;
-  for (const auto& [name, part] : schema["definitions"]["scheme_object"]["properties"].items()) {
-    if (!part.contains("default")) continue;
-    const json& of = name.starts_with("hardened") ? hardened : gradient;
-    EXPECT_EQ(of["scheme"][name], part["default"]) << name;
-  }
+                            .resolved["scheme"];
+  EXPECT_EQ(hardened["hardened"], json::array({"array.**"}));
+  EXPECT_EQ(hardened["hardened_factor"], 0);
   EXPECT_EQ(names(experiment), std::vector<std::string>{"16x16 os none"});
   EXPECT_EQ(experiment.network_path, folder.path("net"));
   EXPECT_EQ(experiment.technology_path, configs + "/tech/45nm.json");
@@ -105,14 +115,39 @@ TEST(Experiment, SchemesHaveTheirOwnDefaults) {
   const ExperimentFolder folder;
   const Experiment experiment =
       folder.load(R"({"network": "net", "scheme": ["range-zero", {"kind": "gradient"}]})");
-  const Scheme& range = experiment.configurations[0].scheme;
-  EXPECT_EQ(range.gate, Gate::always);
-  EXPECT_EQ(range.granularity, Granularity::layer);
+  const Checker& range = experiment.configurations[0].scheme.blocks.checkers.at(0);
+  EXPECT_EQ(range, Checker{});
+  EXPECT_EQ(experiment.configurations[0].scheme.bounds.at(0).fit, BoundsFit::extremes);
   const Scheme& gradient = experiment.configurations[1].scheme;
-  EXPECT_EQ(gradient.gate, Gate::row);
-  EXPECT_EQ(gradient.k_convolution, 6);
-  EXPECT_EQ(gradient.k_dense, 4);
+  EXPECT_EQ(gradient.blocks.checkers.at(0), (Checker{CheckerKind::gradient, Gate::row}));
+  EXPECT_TRUE(gradient.blocks.checksum);
+  EXPECT_EQ(gradient.bounds.at(0).fit, BoundsFit::deviations);
+  EXPECT_EQ(gradient.bounds.at(0).k_convolution, 6);
+  EXPECT_EQ(gradient.bounds.at(0).k_dense, 4);
   EXPECT_EQ(gradient.name, "gradient");
+}
+
+TEST(Experiment, AChainIsWhatItLists) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({"network": "net", "scheme": {"kind": "chain",
+      "name": "two", "order": "near", "checkers": [
+        {"kind": "range", "suppress": "clamp", "granularity": "channel", "gate": "layer"},
+        {"kind": "gradient", "axis": "line", "rule": "spike", "suppress": "mean",
+         "bounds": "quantile", "false_positives": 0.01, "layers": "convolution"}]}})");
+  const Scheme& scheme = experiment.configurations[0].scheme;
+  EXPECT_TRUE(scheme.near_order);
+  EXPECT_TRUE(scheme.blocks.checksum) << "a gate needs it";
+  ASSERT_EQ(scheme.blocks.checkers.size(), 2U);
+  EXPECT_EQ(scheme.blocks.checkers[0], (Checker{.gate = Gate::layer,
+                                                .granularity = Granularity::channel,
+                                                .suppress = Suppress::clamp}));
+  EXPECT_EQ(scheme.blocks.checkers[1], (Checker{.kind = CheckerKind::gradient,
+                                                .axis = Axis::line,
+                                                .spike = true,
+                                                .suppress = Suppress::mean}));
+  EXPECT_EQ(scheme.bounds[1].fit, BoundsFit::quantile);
+  EXPECT_EQ(scheme.bounds[1].false_positives, 0.01);
+  EXPECT_EQ(scheme.bounds[1].layers, LayerChoice::convolution);
 }
 
 TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
@@ -190,9 +225,10 @@ TEST(Experiment, ListsOfSchemeOptionsGetNames) {
                                       "16x16 os gradient layer k_dense=4.5",
                                       "16x16 os gradient channel k_dense=3",
                                       "16x16 os gradient channel k_dense=4.5", "16x16 os open"}));
-  EXPECT_EQ(experiment.configurations[3].scheme.k_dense, 4.5);
-  EXPECT_EQ(experiment.configurations[3].scheme.granularity, Granularity::channel);
-  EXPECT_EQ(experiment.configurations[4].scheme.gate, Gate::always);
+  EXPECT_EQ(experiment.configurations[3].scheme.bounds.at(0).k_dense, 4.5);
+  EXPECT_EQ(experiment.configurations[3].scheme.blocks.checkers.at(0).granularity,
+            Granularity::channel);
+  EXPECT_EQ(experiment.configurations[4].scheme.blocks.checkers.at(0).gate, Gate::always);
 }
 
 TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
@@ -203,7 +239,7 @@ TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
                                                 "scheme": ["none", "parts/loud.json"]})");
   EXPECT_EQ(names(experiment),
             (std::vector<std::string>{"2x4 os none", "2x4 os loud", "2x8 os none", "2x8 os loud"}));
-  EXPECT_EQ(experiment.configurations[1].scheme.k_dense, 1);
+  EXPECT_EQ(experiment.configurations[1].scheme.bounds.at(0).k_dense, 1);
 }
 
 TEST(Experiment, OverridesReplaceAndAddValues) {
@@ -243,10 +279,13 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
   const std::vector<std::string> experiments = {
       R"({"network": "net"})",
       R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
-          "scheme": ["none", "range-zero", "tmr-pe",
-                     {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]}, "secded",
+          "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median", "secded",
                      {"kind": "hardened", "hardened": ["array.**", "control.**"],
-                      "hardened_factor": [0, 2e-4]}],
+                      "hardened_factor": [0, 2e-4]},
+                     {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
+                     {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
+                     {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},
+                                                    {"kind": "range", "bounds": "deviations"}]}],
           "fault": {"upsets": [1, 64], "seed": 9007199254740991, "sites": ["logic", "all"],
                     "list": ["faults.csv"]},
           "memory": {"activation_bytes": 4096, "weight_rows": 12, "dram_latency": 0,
