@@ -148,7 +148,7 @@ TEST_P(TrialEngineOf, MemoryCodesCorrectOrTellTheHost) {
       engine.prepare(0, image, top1(logits));
       const SiteSelection sites = engine.sites().select(
           "memory.activation.map**,memory.weight.bank**,memory.parameter.bank**", "test", "");
-      for (int k = 0; k < 60; ++k) {
+      for (int k = 0; k < 240; ++k) {
         SCOPED_TRACE("trial " + std::to_string(k));
         const auto faults =
             draw_faults(static_cast<std::uint64_t>(seed), k, 1, sites, engine.clean_cycles());

@@ -241,7 +241,7 @@ TEST(MemoryCode, AWeightIsCorrectedAtEachRead) {
   for (const auto& [dataflow, reads] : {std::pair{Dataflow::os, 3}, {Dataflow::ws, 1}}) {
     const test::GemmCase gemm(random, 6, 4, 3, {2, 3, dataflow}, with(MemoryCode::secded), 8);
     FaultyRuns runs(gemm.program, gemm.a);
-    const std::int64_t before = runs.tiles().front().start_cycle - 4;
+    const std::int64_t before = runs.tiles().front().start_cycle - 5;
     ASSERT_TRUE(runs.run({{runs.site("memory.weight.bank[0].row[1].lane[2]:6"), before}}));
     EXPECT_EQ(corrected(runs.machine()), reads);
     EXPECT_EQ(runs.machine().raw_output(), gemm.product());
