@@ -18,7 +18,11 @@ enum class Purpose : std::uint32_t {
   image = 1,
   fault_site = 2,
   fault_cycle = 3,
-  hardening = 4,
+  neuron = 4,
+  neuron_bit = 5,
+  weight = 6,
+  weight_bit = 7,
+  hardening = 8,
   test = 100
 };
 

@@ -29,9 +29,13 @@ std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
 
 }  // namespace
 
+int Machine::detector_latency(const Program& program) {
+  return program.protection.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+}
+
 int Machine::unit_latency(const Program& program) {
   const Protection& p = program.protection;
-  int cycles = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  int cycles = detector_latency(program);
   for (const Checker& c : p.checkers) cycles += checker_type(c.kind).latency;
   return cycles;
 }
@@ -41,7 +45,7 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   const Protection& p = program.protection;
   // A register is loaded in the cycle before its stage uses it. Bias: as the finished sums appear.
   std::vector<int> waits{0, 1 + unit_latency(program)};
-  int before = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  int before = detector_latency(program);
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
   for (const Checker& c : p.checkers) {
     if (c.has_bounds() && c.granularity == Granularity::channel) {
@@ -56,7 +60,7 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
 Machine::Machine(const Program& program, DataPath data_path)
     : program_(&program),
       narrow_(narrowed(program, data_path)),
-      sequencer_(layout_, program, unit_latency(program)),
+      sequencer_(layout_, program, unit_latency(program), detector_latency(program)),
       dma_(layout_, program),
       activations_(layout_, program, sequencer_),
       arbiter_(program.memory.activation_banks > 0
@@ -66,7 +70,11 @@ Machine::Machine(const Program& program, DataPath data_path)
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
                                        : std::nullopt),
-      array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
+      array_(layout_, built_for().array, built_for().protection.register_copies()),
+      array_copies_(
+          built_for().protection.arrays > 1
+              ? std::optional<ArrayCopies>(std::in_place, layout_, built_for(), sequencer_)
+              : std::nullopt),
       partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
                                                                        built_for(), sequencer_)
                                           : std::nullopt),
@@ -90,6 +98,9 @@ Machine::Machine(const Program& program, DataPath data_path)
         }
         return checkers;
       }()),
+      recompute_(program.protection.retries > 0
+                     ? std::optional<Recompute>(std::in_place, layout_, program)
+                     : std::nullopt),
       unit_delay_(delay_stages(layout_, narrow_ ? unit_latency(program) : 0)),
       state_(layout_),
       counters_(program.layers.size() + 1) {
@@ -109,11 +120,13 @@ void Machine::reset(const std::int8_t* image) {
   std::fill(logits_.begin(), logits_.end(), std::int8_t{0});
   std::fill(raw_output_.begin(), raw_output_.end(), 0);
   host_beats_ = 0;
+  tile_began_ = 0;
 }
 
 void Machine::touch() {
   if (arbiter_) arbiter_->touch();
   array_.touch();
+  if (array_copies_) array_copies_->touch();
   vector_.touch();
   if (checksum_) checksum_->touch();
   for (auto& c : checkers_) c->touch();
@@ -133,7 +146,10 @@ bool Machine::folding() const {
 
 SumVector Machine::leaving() {
   const SequencerState& s = control();
-  return {s.drain2 != 0, false, s.drain_address2, array_.top(state_.now())};
+  const std::byte* now = state_.now();
+  const std::int32_t* top =
+      array_copies_ ? array_copies_->output(now, array_).top : array_.top(now);
+  return {s.drain2 != 0, false, s.drain_address2, top};
 }
 
 SumVector Machine::drained() {
@@ -215,6 +231,9 @@ void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
     case Phase::drain:
       ++c.drain_cycles;
       break;
+    case Phase::verify:
+      ++c.verify_cycles;
+      break;
     case Phase::pool:
       ++c.pool_cycles;
       ++c.pool_taps;
@@ -236,6 +255,24 @@ void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
     default:
       break;
   }
+}
+
+// A tile's run ends where it is judged, and where none is at work the next one begins a cycle
+// later.
+void Machine::count_recompute(const SequencerState& s, LayerCounters& c) {
+  const auto phase = static_cast<Phase>(s.phase);
+  const bool ends = sequencer_.judges(s);
+  if (again()) {
+    ++c.recomputed_tiles;
+    c.recompute_cycles += cycle_ + 1 - tile_began_;
+  }
+  if (ends || phase == Phase::wait || phase == Phase::setup) tile_began_ = cycle_ + 1;
+}
+
+bool Machine::flagged() const {
+  if (!checksum_) return false;
+  const SumVector v = checksum_->output(state_.now());
+  return v.valid && v.flagged;
 }
 
 void Machine::count_dma(const SequencerState& s, LayerCounters& c) const {
@@ -287,10 +324,9 @@ void Machine::count() {
     c.accumulator_writes += sequencer_.lanes(s);
   }
   if (s.store1 != 0) ++c.store_beats;
-  if (checksum_) {
-    const SumVector v = checksum_->output(state_.now());
-    if (v.valid && v.flagged) ++c.mismatches;
-  }
+  if (flagged()) ++c.mismatches;
+  if (copies_differ()) ++c.mismatches;
+  if (recompute_) count_recompute(s, c);
   if (program_->protection.memory_code != MemoryCode::none) c.corrected_reads += corrected_now();
   capture_store(s);
   if (record_tiles_) record_tile(s);
@@ -298,7 +334,9 @@ void Machine::count() {
 
 bool Machine::uncorrected() const {
   const std::byte* now = state_.now();
-  return activations_.status().uncorrected(now) || weights_.status().uncorrected(now) ||
+  return (array_copies_ && array_copies_->uncorrected(now)) ||
+         (recompute_ && recompute_->uncorrected(now)) ||
+         activations_.status().uncorrected(now) || weights_.status().uncorrected(now) ||
          (partial_sums_ && partial_sums_->status().uncorrected(now)) ||
          (accumulators_ && accumulators_->status().uncorrected(now)) ||
          (checksum_ && checksum_->status().uncorrected(now));
@@ -317,7 +355,9 @@ void Machine::step() {
   const std::byte* now = state_.now();
   const SequencerState& s = control();
 
-  sequencer_.step(cycle, dma_.state(now).done, reads_wait());
+  const bool repeats = again();
+  sequencer_.step(cycle, dma_.state(now).done, reads_wait(), repeats);
+  if (recompute_) recompute_->step(cycle, judges(), mismatch());
   dma_.step(cycle, s);
   if (arbiter_) arbiter_->step(cycle);
   if (narrow_) {
@@ -328,8 +368,16 @@ void Machine::step() {
   activations_.step(cycle, dma_, vector_.output(now), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
-  array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
+  if (partial_sums_) {
+    const std::int32_t* aligned =
+        array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
+    partial_sums_->step(cycle, aligned, judges(), repeats);
+  }
+  const ArrayControl array_control = sequencer_.array_control(s);
+  array_.step(cycle, activations_.read(now), weights_.read(now), array_control);
+  if (array_copies_) {
+    array_copies_->step(cycle, activations_.read(now), weights_.read(now), array_control, array_);
+  }
   const SumVector finished = checked();
   vector_.step(cycle, row, finished, activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, finished);
@@ -350,7 +398,7 @@ void Machine::step() {
 void Machine::step_drain_path(const Cycle& cycle) {
   const std::byte* now = state_.now();
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
+  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now), judges(), again());
   vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
   SumVector sums = vector_.sums(now);
   for (const SumStage& stage : unit_delay_) {
@@ -397,6 +445,7 @@ void Machine::save(Snapshot& snapshot) {
   snapshot.logits = logits_;
   snapshot.raw_output = raw_output_;
   snapshot.host_beats = host_beats_;
+  snapshot.tile_began = tile_began_;
 }
 
 void Machine::restore(const Snapshot& snapshot) {
@@ -408,6 +457,7 @@ void Machine::restore(const Snapshot& snapshot) {
   logits_ = snapshot.logits;
   raw_output_ = snapshot.raw_output;
   host_beats_ = snapshot.host_beats;
+  tile_began_ = snapshot.tile_began;
 }
 
 bool Machine::equals(const Snapshot& snapshot) const {
