@@ -34,6 +34,7 @@ module sagitta #(
     parameter int CHECKER1 = 0,
     parameter int CHECKER2 = 0,
     parameter int CHECKER3 = 0,
+    parameter int MEMORY_CODE = 0,  // check bits of all memories: 0 none, 1 parity, 2 SECDED
     localparam int MAP_BITS = $clog2(MAPS),
     localparam int LINES = (CHECKER0 | CHECKER1 | CHECKER2 | CHECKER3) >> 8 & 1,
     localparam int MIXED = (FLOWS & (FLOWS - 1)) != 0 ? 1 : 0,
@@ -129,7 +130,7 @@ module sagitta #(
   logic os, is, loads_layer;
   logic [23:0] line;
   logic [15:0] transfers_done, column_tile;
-  logic [8:0] lanes, positions_read;
+  logic [8:0] lanes, rows_used, positions_read;
   logic [31:0] lane_step;
   logic [23:0] first_row, result_columns, map_width;
   logic [31:0] output_address;
@@ -196,8 +197,8 @@ module sagitta #(
         .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .lanes, .lane_step, .first_row,
-        .output_address,
+        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .lanes, .rows_used,
+        .lane_step, .first_row, .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
@@ -213,6 +214,11 @@ module sagitta #(
     );
   end
 
+  // Words that the memories' decoders could not correct.
+  wire activations_wrong, weights_wrong, sums_wrong, results_wrong, checksums_wrong;
+  wire words_wrong =
+      activations_wrong || weights_wrong || sums_wrong || results_wrong || checksums_wrong;
+
   if (1) begin : memory
     dma #(
         .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE), .HEADER(IS)
@@ -226,7 +232,7 @@ module sagitta #(
     activation_scratchpad #(
         .PORTS(POSITIONS), .COLUMNS(COLUMNS), .MAPS(MAPS), .MAP_BITS(MAP_BITS),
         .BYTES(ACTIVATION_BYTES), .RAW(RAW_WORDS > 0 ? 1 : 0), .DMA_WIDTH(DRAM_BYTES),
-        .BANKS(ACTIVATION_BANKS), .WORD_BYTES(ACTIVATION_PORT_BYTES)
+        .BANKS(ACTIVATION_BANKS), .WORD_BYTES(ACTIVATION_PORT_BYTES), .CODE(MEMORY_CODE)
     ) activation (
         .clk, .reset, .positions_map, .vector_map, .results_map, .map_height, .map_width,
         .zero_point(input_zero_point), .ports_used(positions_read), .positions_y, .positions_x,
@@ -234,19 +240,21 @@ module sagitta #(
         .reads_pool, .pool_operand_inside, .pool_operand_address, .reads_results,
         .results_address(output_address), .results, .vector(activation_vector),
         .dma_valid(dma_valid && dma_image), .dma_address, .dma_bytes, .dma_data, .write_valid,
-        .lanes, .lane_step, .write_address, .write_value
+        .lanes, .lane_step, .write_address, .write_value, .uncorrected(activations_wrong)
     );
     weight_scratchpad #(
         .CHANNELS(IS), .LANES(WEIGHTS), .ROWS(WEIGHT_ROWS),
         .PARAMETER_LANES(CHANNELS > LANES ? CHANNELS : LANES), .LANE_WORDS(LANE_WORDS),
         .TILE_WORDS(TILE_WORDS), .CHECKSUM(ONLY_IS != 0 ? 0 : CHECKSUM),
-        .CHECKSUM_BITS(CHECKSUM_BITS), .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS)
+        .CHECKSUM_BITS(CHECKSUM_BITS), .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS),
+        .CODE(MEMORY_CODE), .BIAS_SUMS(IS != 0 && CHECKSUM != 0 ? 1 : 0)
     ) weight (
         .clk, .reset, .by_channel(is), .read_bank(weight_bank), .reads_weights, .weight_index,
-        .read(weights),
+        .weights_used(is ? rows_used : lanes), .read(weights),
         .checksum_weight, .reads_parameters, .parameter_lane,
         .reads_channel(next_tag[0] && next_tag[2]), .parameter_channel(read_row), .lane_words,
-        .tile_words, .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes,
+        .tile_words, .lanes_used(lanes), .all_lanes(lanes == 9'(COLUMNS)),
+        .uncorrected(weights_wrong), .dma_valid(dma_valid && !dma_image), .dma_bank, .dma_address, .dma_bytes,
         .dma_header, .dma_data
     );
     logic finished_valid;
@@ -254,14 +262,16 @@ module sagitta #(
     logic [SUM_BITS-1:0] finished_sum;
     if (FLOWS != 1) begin : sums
       partial_sums #(
-          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS), .RETRIES((FLOWS & 2) != 0 ? RETRIES : 0)
+          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
+          .RETRIES((FLOWS & 2) != 0 ? RETRIES : 0), .CODE(MEMORY_CODE)
       ) partial (
           .clk, .reset, .tag, .next_tag, .aligned(aligned_sums), .is, .first_row, .output_address,
-          .columns(result_columns), .judges, .again, .read_row, .write_row, .finished_valid, .finished_address,
-          .finished_sum
+          .columns(result_columns), .judges, .again, .read_row, .write_row, .finished_valid,
+          .finished_address, .finished_sum, .lanes, .uncorrected(sums_wrong)
       );
     end else begin : no_sums
       assign {read_row, write_row} = '0;
+      assign sums_wrong = 1'b0;
       assign {finished_valid, finished_address, finished_sum} = '0;
     end
     // Finished rows come from the top of the array, or from the partial sums.
@@ -270,13 +280,14 @@ module sagitta #(
     assign row_sum = os ? leaving_sums : finished_sum;
     if (RAW_WORDS > 0) begin : raw_results
       accumulator_buffer #(
-          .COLUMNS(COLUMNS), .WORDS(RAW_WORDS)
+          .COLUMNS(COLUMNS), .WORDS(RAW_WORDS), .CODE(MEMORY_CODE)
       ) accumulator (
           .clk, .reset, .reads(reads_results), .read_address(output_address), .vector(result),
           .write_valid(checked_valid && raw), .lanes, .lane_step, .write_address(checked_address),
-          .write_sum(checked_sum)
+          .write_sum(checked_sum), .uncorrected(results_wrong)
       );
     end else begin : results_are_activations
+      assign results_wrong = 1'b0;
       assign result = activation_vector;
     end
   end
@@ -333,7 +344,8 @@ module sagitta #(
       end
       checksum #(
           .FLOWS(FLOWS), .ACTIVATION_LANES(POSITIONS), .ROWS(ROWS), .COLUMNS(COLUMNS),
-          .PARTIAL_ROWS(PARTIAL_ROWS), .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP)
+          .PARTIAL_ROWS(PARTIAL_ROWS), .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP),
+          .CODE(MEMORY_CODE)
       ) checksum (
           .clk, .reset, .os, .is, .activations, .weight(checksum_weight), .weights(array_weights),
           .mode,
@@ -341,13 +353,15 @@ module sagitta #(
           .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid),
           .sums_valid(bias_add_valid), .sums_address(bias_add_address), .sums_sum(bias_add_sum),
           .output_valid(checksum_valid), .output_flag(checksum_flag),
-          .output_address(checksum_address), .output_sum(checksum_sum)
+          .output_address(checksum_address), .output_sum(checksum_sum),
+          .uncorrected(checksums_wrong)
       );
     end else begin : no_detector
+      assign checksums_wrong = 1'b0;
       assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
       assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
     end
-    assign uncorrected = copies_status || tiles_status;
+    assign uncorrected = copies_status || tiles_status || words_wrong;
     if (ARRAYS == 2) begin : copies
       array_comparator #(
           .COLUMNS(COLUMNS), .STATUS(RETRIES == 0 ? 1 : 0)

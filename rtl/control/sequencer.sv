@@ -39,6 +39,7 @@ module sequencer #(
 
     // The present tile.
     output logic [ 8:0] lanes,
+    output logic [ 8:0] rows_used,
     output logic [31:0] lane_step,
     output logic [23:0] first_row,
     output logic [31:0] output_address,
@@ -172,7 +173,7 @@ module sequencer #(
     clamped = left < 0 ? '0 : left[23:0] > most ? most : left[23:0];
   endfunction
   assign lanes = 9'(clamped(pixels_in_lanes ? pixels_left : channels_left, 24'(COLUMNS)));
-  wire [8:0] rows_used = 9'(clamped(os ? pixels_left : depth_left, 24'(ROWS)));
+  assign rows_used = 9'(clamped(os ? pixels_left : depth_left, 24'(ROWS)));
   wire [23:0] stream_length = ws ? clamped(pixels_left, 24'(PARTIAL_ROWS))
                                  : clamped(channels_left, tile_channels);
 

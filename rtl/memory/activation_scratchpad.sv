@@ -12,7 +12,8 @@ module activation_scratchpad #(
     parameter int RAW = 0,
     parameter int DMA_WIDTH = 16,
     parameter int BANKS = 0,  // 0: everybody who reads has a port
-    parameter int WORD_BYTES = 1  // of a bank
+    parameter int WORD_BYTES = 1,  // of a bank
+    parameter int CODE = 0  // of an element's check bits: 0 none, 1 parity, 2 SECDED
 ) (
     input logic clk,
     input logic reset,
@@ -53,7 +54,9 @@ module activation_scratchpad #(
     input logic [            8:0] lanes,
     input logic [           31:0] lane_step,
     input logic [           31:0] write_address,
-    input logic [  COLUMNS*8-1:0] write_value
+    input logic [  COLUMNS*8-1:0] write_value,
+
+    output logic uncorrected  // sticky: an element was wrong that somebody takes
 );
   localparam int ADDRESS_BITS = $clog2(MAPS * BYTES);
 
@@ -84,6 +87,8 @@ module activation_scratchpad #(
   wire [PORTS*32-1:0] operand_address;
   wire [COLUMNS-1:0] lane_asks;
   wire [COLUMNS*32-1:0] lane_address;
+  wire [PORTS-1:0] operand_wrong;
+  wire [COLUMNS-1:0] lane_wrong;
   if (BANKS > 0) begin : banks
     bank_arbiter #(
         .READERS(READERS), .BANKS(BANKS), .WORD_BYTES(WORD_BYTES)
@@ -108,12 +113,24 @@ module activation_scratchpad #(
     wire in_use = 9'(r) < ports_used;
     assign operand_asks[r] = in_use && inside_map && holds(positions_map, address);
     assign operand_address[r*32+:32] = address;
+    wire [7:0] stored = map_element[element_of(positions_map, address)];
+    wire [7:0] delivered;
+    wire wrong;
+    if (CODE != 0) begin : decodes
+      check_decoder #(.CODE(CODE), .BITS(8)) decoder (
+          .stored, .check(code.map_element_check[element_of(positions_map, address)]),
+          .data(delivered), .uncorrected(wrong));
+    end else begin : plain
+      assign {delivered, wrong} = {stored, 1'b0};
+    end
+    assign operand_wrong[r] =
+        reads_operands && turn[r] && operand_asks[r] && served[r] && wrong;
     always_ff @(posedge clk) begin
       if (reset || !reads_operands) read[r*8+:8] <= '0;
       else if (turn[r] && !operand_asks[r])
         read[r*8+:8] <= in_use && !inside_map ? zero_point : '0;
       else if (turn[r] && served[r])
-        read[r*8+:8] <= map_element[element_of(positions_map, address)];
+        read[r*8+:8] <= delivered;
     end
   end
 
@@ -121,15 +138,36 @@ module activation_scratchpad #(
     wire [31:0] address = (reads_pool ? pool_operand_address : results_address) + c;
     // With banks only lanes in use read, and no padding.
     wire signed [32:0] left = $signed(results) - $signed(results_address);
-    wire in_use = BANKS == 0 || (reads_pool ? 9'(c) < lanes && pool_operand_inside : left > c);
+    wire taken = reads_pool ? 9'(c) < lanes && pool_operand_inside : left > c;
+    wire in_use = BANKS == 0 || taken;
     assign lane_asks[c] = reads_vector && in_use && holds(vector_map, address);
     assign lane_address[c*32+:32] = address;
+    wire [7:0] stored = map_element[element_of(vector_map, address)];
+    wire [7:0] delivered;
+    wire wrong;
+    if (CODE != 0) begin : decodes
+      check_decoder #(.CODE(CODE), .BITS(8)) decoder (
+          .stored, .check(code.map_element_check[element_of(vector_map, address)]),
+          .data(delivered), .uncorrected(wrong));
+    end else begin : plain
+      assign {delivered, wrong} = {stored, 1'b0};
+    end
+    assign lane_wrong[c] = reads_vector && turn[c] && lane_asks[c] && served[c] && taken && wrong;
     always_ff @(posedge clk) begin
       if (reset) vector[c*8+:8] <= '0;
       else if (reads_vector && turn[c] && !lane_asks[c]) vector[c*8+:8] <= '0;
       else if (reads_vector && turn[c] && served[c])
-        vector[c*8+:8] <= map_element[element_of(vector_map, address)];
+        vector[c*8+:8] <= delivered;
     end
+  end
+
+  wire [COLUMNS-1:0] writes;
+  wire [COLUMNS*ADDRESS_BITS-1:0] places;
+  for (genvar c = 0; c < COLUMNS; c = c + 1) begin : write_port
+    assign writes[c] =
+        write_valid && 9'(c) < lanes && holds(results_map, write_address + c * lane_step);
+    assign places[c*ADDRESS_BITS+:ADDRESS_BITS] =
+        element_of(results_map, write_address+c*lane_step);
   end
 
   // A read in the same cycle sees the old word; the vector unit's write is the later one.
@@ -138,9 +176,37 @@ module activation_scratchpad #(
       if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
         map_element[element_of('0, dma_address+i)] <= dma_data[i*8+:8];
     end
-    for (int c = 0; c < COLUMNS; c = c + 1) begin
-      if (write_valid && 9'(c) < lanes && holds(results_map, write_address + c * lane_step))
-        map_element[element_of(results_map, write_address+c*lane_step)] <= write_value[c*8+:8];
+    for (int c = 0; c < COLUMNS; c = c + 1)
+      if (writes[c]) map_element[places[c*ADDRESS_BITS+:ADDRESS_BITS]] <= write_value[c*8+:8];
+  end
+
+  if (CODE != 0) begin : code
+    localparam int CHECK = CODE == 1 ? 1 : 5;
+    logic [CHECK-1:0] map_element_check[MAPS*BYTES];
+    initial for (int i = 0; i < MAPS * BYTES; i = i + 1) map_element_check[i] = '0;
+    wire [DMA_WIDTH*CHECK-1:0] dma_check;
+    for (genvar i = 0; i < DMA_WIDTH; i = i + 1) begin : encodes_beat
+      check_encoder #(.CODE(CODE), .BITS(8)) encoder (
+          .data(dma_data[i*8+:8]), .check(dma_check[i*CHECK+:CHECK]));
     end
+    wire [COLUMNS*CHECK-1:0] write_check;
+    for (genvar c = 0; c < COLUMNS; c = c + 1) begin : encodes_results
+      check_encoder #(.CODE(CODE), .BITS(8)) encoder (
+          .data(write_value[c*8+:8]), .check(write_check[c*CHECK+:CHECK]));
+    end
+    always_ff @(posedge clk) begin
+      for (int i = 0; i < DMA_WIDTH; i = i + 1) begin
+        if (dma_valid && 16'(i) < dma_bytes && dma_address + i < BYTES)
+          map_element_check[element_of('0, dma_address+i)] <= dma_check[i*CHECK+:CHECK];
+      end
+      for (int c = 0; c < COLUMNS; c = c + 1)
+        if (writes[c])
+          map_element_check[places[c*ADDRESS_BITS+:ADDRESS_BITS]] <= write_check[c*CHECK+:CHECK];
+    end
+    always_ff @(posedge clk)
+      uncorrected <= !reset && (uncorrected || operand_wrong != 0 || lane_wrong != 0);
+  end else begin : no_code
+    assign uncorrected = 1'b0;
+    wire unused = &{1'b0, operand_wrong, lane_wrong};
   end
 endmodule

@@ -5,6 +5,7 @@
 module partial_sums #(
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1,
+    parameter int CODE = 0,  // of a word's check bits: 0 none, 1 parity, 2 SECDED
     parameter int RETRIES = 0  // weight-stationary parts may run again
 ) (
     input  wire clk,
@@ -24,7 +25,9 @@ module partial_sums #(
     output logic [23:0] write_row,
     output wire finished_valid,
     output wire [31:0] finished_address,
-    output wire [COLUMNS*32-1:0] finished_sum
+    output wire [COLUMNS*32-1:0] finished_sum,
+    input wire [8:0] lanes,  // of the tile: whose sums are used
+    output logic uncorrected  // sticky: a word was wrong that somebody takes
 );
   localparam int ROW_BITS = PARTIAL_ROWS > 1 ? $clog2(PARTIAL_ROWS) : 1;
 
@@ -46,6 +49,9 @@ module partial_sums #(
     assign total[32*c+:32] = aligned[32*c+:32] + read[32*c+:32];
   end
 
+  wire reads_sums = reads && !next_tag[1] && read_row < 24'(PARTIAL_ROWS);
+  wire [COLUMNS*32-1:0] stored = row_lane[read_row[ROW_BITS-1:0]];
+  wire [COLUMNS*32-1:0] delivered;
   always_ff @(posedge clk) begin
     if (reset) begin
       read <= '0;
@@ -53,9 +59,7 @@ module partial_sums #(
       write_row <= '0;
       address <= '0;
     end else begin
-      if (reads && !next_tag[1] && read_row < 24'(PARTIAL_ROWS))
-        read <= row_lane[read_row[ROW_BITS-1:0]];
-      else read <= '0;
+      read <= reads_sums ? delivered : '0;
       if (reads) begin
         write_row <= read_row;
         read_row <= next_tag[3] ? '0 : read_row + 24'd1;
@@ -68,6 +72,34 @@ module partial_sums #(
   always_ff @(posedge clk) begin
     if (valid && !last && write_row < 24'(PARTIAL_ROWS))
       row_lane[write_row[ROW_BITS-1:0]] <= total;
+  end
+
+  if (CODE != 0) begin : code
+    localparam int CHECK = CODE == 1 ? 1 : 7;
+    logic [COLUMNS*CHECK-1:0] row_lane_check[0:PARTIAL_ROWS-1];
+    initial for (int i = 0; i < PARTIAL_ROWS; i = i + 1) row_lane_check[i] = '0;
+    wire [COLUMNS*CHECK-1:0] stored_check = row_lane_check[read_row[ROW_BITS-1:0]];
+    wire [COLUMNS*CHECK-1:0] total_check;
+    wire [COLUMNS-1:0] wrongs;
+    for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
+      wire wrong;
+      check_encoder #(.CODE(CODE), .BITS(32)) encoder (
+          .data(total[32*c+:32]), .check(total_check[CHECK*c+:CHECK]));
+      check_decoder #(.CODE(CODE), .BITS(32)) decoder (
+          .stored(stored[32*c+:32]), .check(stored_check[CHECK*c+:CHECK]),
+          .data(delivered[32*c+:32]), .uncorrected(wrong));
+      assign wrongs[c] = wrong && 9'(c) < lanes;
+    end
+    always_ff @(posedge clk) begin
+      if (valid && !last && write_row < 24'(PARTIAL_ROWS))
+        row_lane_check[write_row[ROW_BITS-1:0]] <= total_check;
+    end
+    always_ff @(posedge clk)
+      uncorrected <= !reset && (uncorrected || (reads_sums && wrongs != 0));
+  end else begin : no_code
+    assign delivered = stored;
+    assign uncorrected = 1'b0;
+    wire unused = &{1'b0, lanes};
   end
 
   // Parts lie one behind the other, so that one that runs again starts where it did.

@@ -17,7 +17,8 @@ module checksum #(
     parameter int PARTIAL_ROWS = 1,
     parameter int WEIGHT_BITS = 8,
     parameter int OVERLAP = 0,
-    parameter int ACTIVATION_LANES = 1
+    parameter int ACTIVATION_LANES = 1,
+    parameter int CODE = 0  // of the partial sums' check bits
 ) (
     input  wire clk,
     input  wire reset,
@@ -48,7 +49,8 @@ module checksum #(
     output wire output_valid,
     output wire output_flag,
     output wire [31:0] output_address,
-    output wire [COLUMNS*32-1:0] output_sum
+    output wire [COLUMNS*32-1:0] output_sum,
+    output wire uncorrected
 );
   localparam int LEVELS = $clog2(COLUMNS);
   localparam bit OS = (FLOWS & 1) != 0;
@@ -187,6 +189,7 @@ module checksum #(
   wire [31:0] column_sum;
   if (FLOWS == 1) begin : from_top
     assign column_sum = pe[0].leaving;
+    assign uncorrected = 1'b0;
     wire unused = &{1'b0, tag, next_tag, read_row, write_row};
   end else begin : from_partial
     wire [31:0] aligned;
@@ -204,9 +207,9 @@ module checksum #(
       assign since[(STAGES+1)*32-1:32] = stage;
     end
     assign aligned = is ? since[SHORT*32+:32] : since[STAGES*32+:32];
-    checksum_partial #(.PARTIAL_ROWS(PARTIAL_ROWS)) partial (
+    checksum_partial #(.PARTIAL_ROWS(PARTIAL_ROWS), .CODE(CODE)) partial (
         .clk, .reset, .tag, .next_tag, .read_row, .write_row, .first(is ? '0 : bias_sum),
-        .aligned, .finished);
+        .aligned, .finished, .uncorrected);
     assign column_sum = OS && os ? pe[0].leaving : is ? finished + bias_sum : finished;
   end
 

@@ -82,6 +82,9 @@ constexpr std::array kCounters = {
             &C::recomputed_tiles},
     Counter{"checks", "recompute_cycles", "cycles",
             "spent on runs of tiles that were judged wrong and run again", &C::recompute_cycles},
+    Counter{"checks", "corrected_reads", "words",
+            "words with a wrong bit that the memories' code corrected as they were read",
+            &C::corrected_reads},
 };
 static_assert(sizeof(LayerCounters) == kCounters.size() * sizeof(std::int64_t),
               "every count has its entry");

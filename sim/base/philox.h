@@ -22,6 +22,7 @@ enum class Purpose : std::uint32_t {
   neuron_bit = 5,
   weight = 6,
   weight_bit = 7,
+  hardening = 8,
   test = 100
 };
 

@@ -15,6 +15,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   const auto fixed_lane = [&path] { return std::stoi(path.substr(path.find('[') + 1)); };
   const bool has_lanes = path.ends_with("[]");
   const bool sum = path.find(".acc") != std::string::npos;
+  if (path.ends_with(".uncorrected")) return {Kind::control, -1};
   if (starts("array.pe")) return {Kind::array_pe, -1, sum};
   if (starts("array.skew_a")) return {Kind::activation_skew, fixed_lane()};
   if (starts("array.skew_swap")) return {Kind::array_row, fixed_lane()};

@@ -105,7 +105,11 @@ void Campaign::compile_machines() {
       plan.program = compile_for(*plan.network, c.array,
                                  protection_of(c.scheme, c.array, thresholds_, fitted));
       plan.digest = machine_digest(plan, network());
-      plan.registers = Machine(plan.program).layout().classes();
+      const Machine machine(plan.program);
+      plan.registers = machine.layout().classes();
+      const SiteMap sites(machine.layout());
+      plan.program.protection.hardened_bits =
+          Hardening(c.scheme, sites, experiment_.file, c.name).bits(sites);
       machines_.push_back(std::move(plan));
       it = machines_.end() - 1;
     }

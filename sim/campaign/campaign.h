@@ -8,6 +8,7 @@
 
 #include "base/interval.h"
 #include "campaign/experiment.h"
+#include "campaign/hardening.h"
 #include "campaign/population.h"
 #include "campaign/thresholds.h"
 #include "campaign/trial.h"
@@ -131,6 +132,7 @@ class Campaign {
   // Where the trials of one configuration come from.
   struct TrialSource {
     SiteSelection sites;
+    Hardening hardening;
     std::shared_ptr<const CommonPopulation> common;  // population: common
     std::int64_t cycles = 0;
     std::int64_t elements = 0;                        // neurons or weights

@@ -24,6 +24,8 @@ void Campaign::read_sources() {
     for (const int index : plan.configurations) {
       FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
+      const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
+      source.hardening = Hardening(plan.scheme, sites, experiment_.file, name);
       if (plan.scheme.oracle && f.level != "neuron") {
         throw InputError(
             experiment_.file, "$.scheme",
@@ -40,8 +42,13 @@ void Campaign::read_sources() {
             SiteMap(base.layout())
                 .select(f.sites, experiment_.file, "$.fault.sites", "without protection");
       } else {
-        const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
-        source.sites = sites.select(f.sites, experiment_.file, "$.fault.sites", name);
+        source.sites = source.hardening.targets(
+            sites.select(f.sites, experiment_.file, "$.fault.sites", name));
+        if (source.sites.bits() == 0) {
+          throw InputError(experiment_.file, "$.fault.sites",
+                           fmt::format("every bit of '{}' is hardened in {}", f.sites, name),
+                           "choose other sites, or \"population\": \"common\"");
+        }
       }
     }
   }
@@ -173,6 +180,7 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
     if (source.common) {
       for (Fault& fault : faults.registers) fault = source.common->carry(fault);
     }
+    source.hardening.thin(f.seed, trial, faults.registers);
     return faults;
   }
   for (const std::string& text : source.list[static_cast<std::size_t>(trial)].faults) {
@@ -182,6 +190,7 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
       faults.registers.push_back(parse_fault(engine.sites(), text, f.list, ""));
     }
   }
+  source.hardening.thin(f.seed, trial, faults.registers);
   move(orders, network(), faults);
   return faults;
 }

@@ -206,6 +206,17 @@ const std::vector<Kind>& kinds() {
          p.arrays = 2;
          p.retries = 1;
        }},
+      {{"parity",
+        "a check bit beside each byte or word of every memory, which the host is told of"},
+       {},
+       nullptr,
+       [](Protection& p) { p.memory_code = MemoryCode::parity; }},
+      {{"secded", "check bits that correct one wrong bit of each byte or word and tell of two"},
+       {},
+       nullptr,
+       [](Protection& p) { p.memory_code = MemoryCode::secded; }},
+      {{"hardened", "flip-flops of hardened cells, in the places that are named"},
+       {{"hardened", ordered_json::array()}, {"hardened_factor", 0}}},
   };
   return all;
 }
@@ -233,9 +244,10 @@ Scheme for_array(Scheme scheme, const ArrayShape& array) {
 }
 
 const std::vector<std::string>& swept_options() {
-  static const std::vector<std::string> all = {
-      "granularity",     "gate", "axis", "rule", "suppress", "bounds", "k_convolution", "k_dense",
-      "false_positives", "order"};
+  static const std::vector<std::string> all = {"granularity",   "gate",           "axis",
+                                               "rule",          "suppress",       "bounds",
+                                               "k_convolution", "k_dense",        "false_positives",
+                                               "order",         "hardened_factor"};
   return all;
 }
 
@@ -284,6 +296,16 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
   if (scheme.kind == "chain" && !scheme.options.contains("checkers")) {
     fail("checkers", "this key is missing",
          "add \"checkers\": the checkers in the order in which sums pass them");
+  }
+  if (scheme.kind == "hardened") {
+    const ordered_json& globs = scheme.options["hardened"];
+    if (globs.is_string()) scheme.options["hardened"] = ordered_json::array({globs});
+    scheme.hardened = scheme.options["hardened"].get<std::vector<std::string>>();
+    scheme.hardened_factor = scheme.options["hardened_factor"].get<double>();
+    if (scheme.hardened.empty()) {
+      fail("hardened", "this key is missing",
+           "name flip-flops by their paths: \"hardened\": [\"array.pe[*][*].acc\"]");
+    }
   }
   scheme.blocks.name = scheme.name;
   scheme.oracle = scheme.kind == "oracle";

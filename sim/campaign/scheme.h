@@ -46,6 +46,10 @@ struct Scheme {
   bool near_order = false;
   // Struck neurons become zero at once: a bound that no suppression can pass, and no hardware.
   bool oracle = false;
+  // Flip-flops of hardened cells (campaign/hardening.h): path globs, and the part of their upsets
+  // that changes one all the same.
+  std::vector<std::string> hardened{};
+  double hardened_factor = 0;
   bool operator==(const Scheme&) const = default;
 
   bool needs_calibration() const;

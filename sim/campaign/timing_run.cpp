@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "campaign/dataflows.h"
+#include "campaign/hardening.h"
 #include "campaign/thresholds.h"
 #include "machine/machine.h"
 #include "schedule/conservation.h"
@@ -62,7 +63,11 @@ void TimingRun::compile_real(TimedMachine& machine) const {
   machine.program = compile(network_, machine.array, experiment_.memory,
                             for_array(machine.scheme, machine.array).blocks, experiment_.file,
                             file_.workload.batch);
-  machine.registers = Machine(machine.program).layout().classes();
+  const Machine built(machine.program);
+  machine.registers = built.layout().classes();
+  const SiteMap sites(built.layout());
+  machine.program.protection.hardened_bits =
+      Hardening(machine.scheme, sites, experiment_.file, machine.name).bits(sites);
 }
 
 void time_program(const Program& program, std::int64_t& cycles,

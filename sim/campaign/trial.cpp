@@ -204,7 +204,7 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
 void TrialEngine::strike(Injector& injector, bool& in_use) {
   const std::int64_t cycle = machine_.cycle();
   for (const FaultRecord& r : injector.records()) {
-    if (r.cycle == cycle && !in_use) in_use = activity_.in_use(machine_, r.site);
+    if (r.cycle == cycle && !r.resisted && !in_use) in_use = activity_.in_use(machine_, r.site);
   }
   injector.strike(machine_.state(), cycle);
   machine_.touch();
@@ -329,7 +329,8 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
     result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
-                       static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
+                       static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed ||
+                       corrected_reads() > 0;  // without faults there are none
     using Reach = Differences::Reach;
     if (acted) {
       result.outcome = Outcome::detected_corrected;
@@ -350,6 +351,12 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
     result.correct = result.predicted_class == label_;
   }
   return result;
+}
+
+std::int64_t TrialEngine::corrected_reads() const {
+  std::int64_t n = 0;
+  for (const LayerCounters& c : machine_.counters()) n += c.corrected_reads;
+  return n;
 }
 
 // What stands at this place, before this checker, in the fault-free run.

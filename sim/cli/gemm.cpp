@@ -81,6 +81,8 @@ Protection parse_scheme(const std::string& name) {
   if (name == "dmr" || name == "dmr-recompute") p.arrays = 2;
   if (name == "dmr-recompute") p.retries = 1;
   p.checksum = name == "checksum";
+  if (name == "parity") p.memory_code = MemoryCode::parity;
+  if (name == "secded") p.memory_code = MemoryCode::secded;
   return p;
 }
 
@@ -274,6 +276,8 @@ void run_gemm(const GemmOptions& o) {
         r.fired ? "fired" : "did not fire", r.before, r.after,
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
+  if (bench.machine().uncorrected())
+    text += "The machine tells the host that the result is wrong: an error was not corrected\n";
   if (faults.size() > 1) text += fmt::format("all together: {}\n", list_outputs(changed));
   if (bench.machine().uncorrected()) text += "The machine says that the result is wrong.\n";
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
@@ -323,8 +327,8 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
   app.add_flag("--overlap", overlap,
                "A second register a PE: drain or preload behind the next products");
   app.add_option("--scheme", scheme, "Protection")
-      ->check(CLI::IsMember(
-          {"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute", "checksum"}))
+      ->check(CLI::IsMember({"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
+                             "checksum", "parity", "secded"}))
       ->capture_default_str();
 }
 

@@ -62,12 +62,17 @@ AreaBill area_of(const Program& program, const std::vector<RegisterClass>& regis
   for (const RegisterClass& r : registers) {
     const auto bits = static_cast<double>(r.bits());
     if (r.storage == Storage::sram) {
-      const double area = bits * lib.sram_bit_um2(bits / 8, sram_banks(r, program));
+      const double bytes = memory_bits(r, registers) / 8;
+      const double area = bits * lib.sram_bit_um2(bytes, sram_banks(r, program));
       bill.add({block_of(r), "SRAM bit", bits, area, unit_of(r), CostKind::sram});
       continue;
     }
-    bill.add(
-        {block_of(r), "flip-flop bit", bits, bits * flip_flop, unit_of(r), CostKind::flip_flop});
+    const double hardened = hardened_bits(r, program);
+    bill.add({block_of(r), "flip-flop bit", bits - hardened, (bits - hardened) * flip_flop,
+              unit_of(r), CostKind::flip_flop});
+    bill.add({block_of(r), "hardened flip-flop bit", hardened,
+              hardened * flip_flop * technology.at("area.hardened_flip_flop_ratio"), unit_of(r),
+              CostKind::flip_flop});
     if (flip_flop_rule(r, program, idle).enable) {
       bill.add({block_of(r), "flip-flop enable", bits, bits * enable, unit_of(r), CostKind::logic});
     }

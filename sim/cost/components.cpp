@@ -23,6 +23,7 @@ std::vector<Component> Composer::compose() {
   memory();
   vector_unit();
   if (program_.array.mixed()) sharing();
+  codes();
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
   checkers();

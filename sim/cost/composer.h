@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory_code.h"
 #include "cost/components.h"
 #include "cost/operators.h"
 #include "machine/resilience/checker_type.h"
@@ -83,6 +84,12 @@ class Composer {
   void banks(Unit& a);
   void dma();
   void vector_unit();
+  // Check bits in the memories: code_components.cpp.
+  void codes();
+  void encode(Unit& unit, const std::string& what, const WordCode& code, double ports, Event event,
+              double per_event);
+  void decode(Unit& unit, const std::string& what, const WordCode& code, double ports, Event event,
+              double per_event);
   void sharing();
   // The resilience unit: resilience_components.cpp.
   void checksum();

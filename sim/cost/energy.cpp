@@ -43,19 +43,24 @@ void add_flip_flops(Bill& bill, const RegisterClass& r, const Program& program,
   const std::string unruled = rule.known ? "" : " (no rule: every cycle)";
   // No clock gating: every flip-flop is clocked in every cycle. Data is taken as random: a bit
   // changes in half of its loads.
-  bill.add(block_of(r), unit_of(r), "flip-flop clock", bits * activity.of(Event::cycle),
-           technology.at("energy.flip_flop_clock_bit"));
-  bill.add(block_of(r), unit_of(r), "flip-flop toggle" + unruled, 0.5 * bits * rule.loads,
-           technology.at("energy.flip_flop_toggle_bit"));
+  const double hardened = hardened_bits(r, program);
+  const auto add = [&](const std::string& cell, double n, double ratio) {
+    bill.add(block_of(r), unit_of(r), cell + " clock", n * activity.of(Event::cycle),
+             technology.at("energy.flip_flop_clock_bit") * ratio);
+    bill.add(block_of(r), unit_of(r), cell + " toggle" + unruled, 0.5 * n * rule.loads,
+             technology.at("energy.flip_flop_toggle_bit") * ratio);
+  };
+  add("flip-flop", bits - hardened, 1);
+  add("hardened flip-flop", hardened, technology.at("energy.hardened_flip_flop_ratio"));
   if (rule.enable) {
     bill.add(block_of(r), unit_of(r), "flip-flop enable", bits * rule.loads,
              technology.at("energy.mux2_bit"));
   }
 }
 
-void add_sram(Bill& bill, const RegisterClass& r, const Program& program, const Activity& activity,
-              const OperatorLibrary& lib) {
-  const double bytes = static_cast<double>(r.bits()) / 8;
+void add_sram(Bill& bill, const RegisterClass& r, const std::vector<RegisterClass>& registers,
+              const Program& program, const Activity& activity, const OperatorLibrary& lib) {
+  const double bytes = memory_bits(r, registers) / 8;
   for (const SramAccess& a : sram_accesses(r, program, activity)) {
     bill.add(
         block_of(r), unit_of(r), a.write ? "SRAM bit written" : "SRAM bit read", a.bits,
@@ -64,8 +69,8 @@ void add_sram(Bill& bill, const RegisterClass& r, const Program& program, const 
 }
 
 // Static power is spent all the time by what the area bill has: um2 of logic, bits of storage.
-void add_leakage(Bill& bill, const std::vector<RegisterClass>& registers, const AreaBill& area,
-                 double microseconds, const Technology& technology) {
+void add_leakage(Bill& bill, const std::vector<RegisterClass>& registers, const Program& program,
+                 const AreaBill& area, double microseconds, const Technology& technology) {
   const double pj_per_nw = microseconds * 1e-3;  // 1 nW x 1 us = 10^-3 pJ
   for (const CostItem& item : area.items) {
     if (item.kind != CostKind::logic) continue;
@@ -75,8 +80,11 @@ void add_leakage(Bill& bill, const std::vector<RegisterClass>& registers, const 
   for (const RegisterClass& r : registers) {
     const bool sram = r.storage == Storage::sram;
     const double nw = technology.at(sram ? "leakage.sram_bit" : "leakage.flip_flop_bit");
+    const double hardened = hardened_bits(r, program);
     bill.add("leakage", block_of(r), sram ? "SRAM bit" : "flip-flop bit",
-             static_cast<double>(r.bits()), nw * pj_per_nw);
+             static_cast<double>(r.bits()) - hardened, nw * pj_per_nw);
+    bill.add("leakage", block_of(r), "hardened flip-flop bit", hardened,
+             nw * pj_per_nw * technology.at("energy.hardened_flip_flop_ratio"));
   }
 }
 
@@ -91,7 +99,7 @@ EnergyBill energy_of(const Program& program, const std::vector<RegisterClass>& r
   Bill bill;
   for (const RegisterClass& r : registers) {
     if (r.storage == Storage::sram) {
-      add_sram(bill, r, program, activity, lib);
+      add_sram(bill, r, registers, program, activity, lib);
     } else {
       add_flip_flops(bill, r, program, activity, technology);
     }
@@ -104,7 +112,7 @@ EnergyBill energy_of(const Program& program, const std::vector<RegisterClass>& r
   bill.add("dram", "dram", "bit read", 8 * activity.dma_bytes(), dram);
   const double result_bytes = program.logits * (program.raw_output ? 4.0 : 1.0);
   bill.add("dram", "dram", "bit written", 8 * activity.inferences() * result_bytes, dram);
-  add_leakage(bill, registers, area, activity.of(Event::cycle) / clock_mhz, technology);
+  add_leakage(bill, registers, program, area, activity.of(Event::cycle) / clock_mhz, technology);
   return bill.finish();
 }
 

@@ -1,6 +1,8 @@
 #include "cost/storage.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <iterator>
 #include <optional>
 #include <stdexcept>
@@ -259,6 +261,8 @@ FlipFlopRule rule_in(const RegisterClass& registers, const Program& program,
     found = std::find_if(std::begin(kRules), std::end(kRules), finds);
     known = found != std::end(kRules);
   }
+  // A sticky bit: an OR gate in place of an enable, and it is hardly ever new.
+  if (path.ends_with(".uncorrected")) return {true, false, 0};
   const std::optional<Rule> of_checker = checker_rule(path, program, is);
   if (!known && !of_checker) return {false, true, activity.of(Event::cycle, member)};
   const Rule& rule = of_checker ? *of_checker : *found;
@@ -291,10 +295,19 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
   return all;
 }
 
-std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
+namespace {
+
+// The path of the words whose check bits these are, or its own.
+std::string words_of(const std::string& path) {
+  for (const std::string end : {".byte_check", "_check"}) {
+    if (path.ends_with(end)) return path.substr(0, path.size() - end.size());
+  }
+  return path;
+}
+
+// Accesses to words of `bits` without their check bits.
+std::vector<SramAccess> word_accesses(const std::string& path, int bits, const Program& program,
                                       const Activity& activity) {
-  const std::string path = plain(registers.path);
-  const int bits = registers.width;
   const int all_lanes = bits * program.array.columns;
   const int beat = 8 * program.memory.dram_bytes_per_cycle;
   const double runs = activity.inferences();
@@ -357,11 +370,62 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
         in(Event::lane_feed, Dataflow::ws) / program.array.columns + in(Event::feed, Dataflow::os);
     return {{false, reads * bits, bits}, {true, runs * delivered(program).rows * bits, bits}};
   }
-  throw std::logic_error("the cost model has no rule for the memory " + registers.path);
+  throw std::logic_error("the cost model has no rule for the memory " + path);
+}
+
+// Bits of a word of the memory, and its check bits.
+struct WordBits {
+  int data = 0, check = 0;
+};
+WordBits word_bits(const std::string& path, const Program& program) {
+  const MemoryCode code = program.protection.memory_code;
+  const int byte = WordCode(code, 8).check_bits();
+  if (path == "memory.activation.map.element" || path == "memory.weight.bank.row.lane") {
+    return {8, byte};
+  }
+  if (path.starts_with("memory.parameter")) return {32, 4 * byte};
+  if (path == "resilience.checksum.weight.bank.row") {
+    const auto sum = 8 + std::bit_width(static_cast<unsigned>(program.array.columns - 1));
+    return {static_cast<int>(sum), sum > 8 ? 2 * byte : byte};
+  }
+  return {32, WordCode(code, 32).check_bits()};
+}
+
+}  // namespace
+
+std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
+                                      const Activity& activity) {
+  const std::string own = plain(registers.path);
+  const std::string path = words_of(own);
+  const WordBits word = word_bits(path, program);
+  auto accesses = word_accesses(path, word.data, program, activity);
+  // Check bits travel with their word: each access is that much wider.
+  const double beside = static_cast<double>(word.check) / word.data;
+  for (SramAccess& a : accesses) {
+    if (own != path) a.bits *= beside;
+    a.width = static_cast<int>(std::lround(a.width * (1 + beside)));
+  }
+  return accesses;
+}
+
+double hardened_bits(const RegisterClass& registers, const Program& program) {
+  const auto found = program.protection.hardened_bits.find(registers.path);
+  return found == program.protection.hardened_bits.end() ? 0 : static_cast<double>(found->second);
+}
+
+double memory_bits(const RegisterClass& registers, const std::vector<RegisterClass>& all) {
+  const std::string path = words_of(plain(registers.path));
+  double bits = 0;
+  for (const RegisterClass& r : all) {
+    if (r.storage == Storage::sram && words_of(plain(r.path)) == path) {
+      bits += static_cast<double>(r.bits());
+    }
+  }
+  return bits;
 }
 
 int sram_banks(const RegisterClass& registers, const Program& program) {
-  if (plain(registers.path) != "memory.activation.map.element") return 2;
+  if (words_of(plain(registers.path)) != "memory.activation.map.element") return 2;
   const int banks = program.memory.activation_banks;
   return 2 * (banks > 0 ? banks : program.array.rows);
 }

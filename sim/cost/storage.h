@@ -23,6 +23,8 @@ struct FlipFlopRule {
 };
 FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& program,
                             const Activity& activity);
+// Bits of the class in hardened cells.
+double hardened_bits(const RegisterClass& registers, const Program& program);
 
 // All accesses of one kind to a memory.
 struct SramAccess {
@@ -33,6 +35,8 @@ struct SramAccess {
 // Throws std::logic_error for a memory without a rule.
 std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
                                       const Activity& activity);
+// Bits of the memory that this is part of: a word's check bits lie beside it.
+double memory_bits(const RegisterClass& registers, const std::vector<RegisterClass>& all);
 // Banks that the memory needs for its ports: in each of the two halves of the activation memory
 // those that it is said to have, or a read port an array row, conflicts left out; one wide port
 // elsewhere.

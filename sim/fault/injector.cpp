@@ -39,7 +39,7 @@ void flip_bit(MachineState& state, const RegisterClass& registers, std::int64_t 
 
 Injector::Injector(const SiteMap& sites, std::vector<Fault> faults)
     : sites_(&sites), order_(faults.size()) {
-  for (const Fault& f : faults) records_.push_back({f.site, f.cycle, false, 0, 0});
+  for (const Fault& f : faults) records_.push_back({f.site, f.cycle, false, 0, 0, f.resisted});
   std::iota(order_.begin(), order_.end(), std::size_t{0});
   std::stable_sort(order_.begin(), order_.end(), [&faults](std::size_t x, std::size_t y) {
     return faults[x].cycle < faults[y].cycle;
@@ -54,7 +54,8 @@ void Injector::strike(MachineState& state, std::int64_t cycle) {
   for (; next_ < order_.size() && records_[order_[next_]].cycle == cycle; ++next_) {
     FaultRecord& r = records_[order_[next_]];
     const RegisterClass& c = sites_->classes()[static_cast<std::size_t>(r.site.register_class)];
-    r.before = read_register(state, c, r.site.element);
+    r.before = r.after = read_register(state, c, r.site.element);
+    if (r.resisted) continue;
     flip_bit(state, c, r.site.element, r.site.bit);
     r.after = read_register(state, c, r.site.element);
     r.fired = true;

@@ -14,15 +14,17 @@ namespace sagitta {
 struct Fault {
   Site site;
   std::int64_t cycle = 0;
+  bool resisted = false;  // a hardened flip-flop, which this upset does not change
 };
 
 // What became of a fault.
 struct FaultRecord {
   Site site;
   std::int64_t cycle = 0;
-  bool fired = false;       // the machine was still running in that cycle
+  bool fired = false;       // the machine was still running in that cycle, and the bit changed
   std::int64_t before = 0;  // value of the whole register, signed where the register is
   std::int64_t after = 0;
+  bool resisted = false;
 };
 
 // Value of a register element, and the flip of one of its bits.

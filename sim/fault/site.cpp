@@ -173,6 +173,35 @@ Site SiteSelection::at(std::int64_t index) const {
   return {run.register_class, run.first + (index - before) / width, std::countr_zero(mask)};
 }
 
+bool SiteSelection::contains(const Site& site) const {
+  return std::any_of(runs_.begin(), runs_.end(), [&site](const Run& run) {
+    return run.register_class == site.register_class && site.element >= run.first &&
+           site.element < run.first + run.count && (run.mask >> site.bit & 1) != 0;
+  });
+}
+
+SiteSelection SiteSelection::without(const SiteSelection& other) const {
+  SiteSelection rest;
+  for (const Run& run : runs_) {
+    std::vector<Run> left{run};
+    for (const Run& taken : other.runs_) {
+      if (taken.register_class != run.register_class) continue;
+      std::vector<Run> next;
+      for (const Run& piece : left) {
+        const std::int64_t end = piece.first + piece.count;
+        const std::int64_t from = std::clamp(taken.first, piece.first, end);
+        const std::int64_t to = std::clamp(taken.first + taken.count, from, end);
+        next.push_back({run.register_class, piece.first, from - piece.first, piece.mask});
+        next.push_back({run.register_class, from, to - from, piece.mask & ~taken.mask});
+        next.push_back({run.register_class, to, end - to, piece.mask});
+      }
+      left = std::move(next);
+    }
+    for (const Run& piece : left) rest.add(piece);
+  }
+  return rest;
+}
+
 std::int64_t SiteMap::total_bits() const {
   std::int64_t n = 0;
   for (const RegisterClass& c : classes_) n += c.bits();

@@ -32,6 +32,9 @@ class SiteSelection {
     std::uint64_t mask;  // bits of the element
   };
   const std::vector<Run>& runs() const { return runs_; }
+  bool contains(const Site& site) const;
+  // What of this selection is not in the other one.
+  SiteSelection without(const SiteSelection& other) const;
 
  private:
   friend class SiteMap;

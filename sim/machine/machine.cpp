@@ -327,8 +327,27 @@ void Machine::count() {
   if (flagged()) ++c.mismatches;
   if (copies_differ()) ++c.mismatches;
   if (recompute_) count_recompute(s, c);
+  if (program_->protection.memory_code != MemoryCode::none) c.corrected_reads += corrected_now();
   capture_store(s);
   if (record_tiles_) record_tile(s);
+}
+
+bool Machine::uncorrected() const {
+  const std::byte* now = state_.now();
+  return (array_copies_ && array_copies_->uncorrected(now)) ||
+         (recompute_ && recompute_->uncorrected(now)) ||
+         activations_.status().uncorrected(now) || weights_.status().uncorrected(now) ||
+         (partial_sums_ && partial_sums_->status().uncorrected(now)) ||
+         (accumulators_ && accumulators_->status().uncorrected(now)) ||
+         (checksum_ && checksum_->status().uncorrected(now));
+}
+
+// Words that the memories' code corrected in the cycle that was stepped last.
+std::int64_t Machine::corrected_now() const {
+  return activations_.status().corrected() + weights_.status().corrected() +
+         (partial_sums_ ? partial_sums_->status().corrected() : 0) +
+         (accumulators_ ? accumulators_->status().corrected() : 0) +
+         (checksum_ ? checksum_->status().corrected() : 0);
 }
 
 void Machine::step() {

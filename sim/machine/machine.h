@@ -95,12 +95,9 @@ class Machine {
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
   std::int64_t mismatches() const;
-  // What the host reads with the result: it may be wrong. Two arrays have differed, or where tiles
-  // run again one failed in its last try.
-  bool uncorrected() const {
-    return (array_copies_ && array_copies_->uncorrected(state_.now())) ||
-           (recompute_ && recompute_->uncorrected(state_.now()));
-  }
+  // What the host reads with the result: it may be wrong. Two arrays have differed, a tile that runs
+  // again failed in its last try, or a word of a memory could not be corrected.
+  bool uncorrected() const;
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -188,6 +185,7 @@ class Machine {
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
   void count_dma(const SequencerState& s, LayerCounters& c) const;
+  std::int64_t corrected_now() const;
   void count_recompute(const SequencerState& s, LayerCounters& c);
   void capture_store(const SequencerState& s);
   void record_tile(const SequencerState& s);

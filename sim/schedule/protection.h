@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/memory_code.h"
 
 namespace sagitta {
 
@@ -93,6 +96,10 @@ struct Protection {
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;
   std::vector<Checker> checkers{};  // in the order in which sums pass them
+  MemoryCode memory_code = MemoryCode::none;  // check bits beside the words of every memory
+  // Bits of hardened flip-flops, by the path of their register class. They work as any others do:
+  // only what they cost differs, and how often an upset changes one (campaign/hardening.h).
+  std::map<std::string, std::int64_t> hardened_bits{};
   bool operator==(const Protection&) const = default;
 
   int register_copies() const { return pe_copies == PeCopies::none ? 1 : 3; }

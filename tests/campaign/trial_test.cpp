@@ -7,6 +7,7 @@
 #include <map>
 
 #include "campaign/population.h"
+#include "network/reference.h"
 #include "support/machine_cases.h"
 
 namespace sagitta {
@@ -139,6 +140,49 @@ TEST_P(TrialEngineOf, ConvergenceKnowsWhatTheHostHasReceived) {
     changed += fast.outcome >= Outcome::tolerable ? 1 : 0;
   }
   EXPECT_GT(changed, 50);
+}
+
+// Parity tells the host, which then trusts no result; SECDED corrects one upset and tells of two in
+// a word. Both outcomes are those of whole runs.
+TEST_P(TrialEngineOf, MemoryCodesCorrectOrTellTheHost) {
+  std::map<MemoryCode, std::map<Outcome, int>> seen;
+  for (int seed = 0; seed < 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(4000 + seed));
+    const Network network = test::random_network(random, 4);
+    const auto image = random.int8s(network.input.elements());
+    for (const MemoryCode code : {MemoryCode::none, MemoryCode::parity, MemoryCode::secded}) {
+      Protection p;
+      p.memory_code = code;
+      const Program program = compile(network, GetParam().shape(2, 3), memory(), p, "test");
+      TrialEngine engine(program, network);
+      std::vector<std::int8_t> logits = engine.prepare(0, image, 0).logits;
+      // The class is right, so that a result that nobody trusts counts as a loss.
+      engine.prepare(0, image, top1(logits));
+      const SiteSelection sites = engine.sites().select(
+          "memory.activation.map**,memory.weight.bank**,memory.parameter.bank**", "test", "");
+      for (int k = 0; k < 240; ++k) {
+        SCOPED_TRACE("trial " + std::to_string(k));
+        const auto faults =
+            draw_faults(static_cast<std::uint64_t>(seed), k, 1, sites, engine.clean_cycles());
+        const TrialResult fast = engine.run(k, faults);
+        if (k < 20) expect_equal(fast, engine.run(k, faults, true));
+        ++seen[code][fast.outcome];
+        EXPECT_EQ(fast.predicted_class < 0, fast.outcome == Outcome::detected_uncorrected);
+        EXPECT_EQ(fast.correct, fast.predicted_class == top1(logits));
+      }
+    }
+  }
+  auto& none = seen[MemoryCode::none];
+  EXPECT_GT(none[Outcome::tolerable] + none[Outcome::critical], 10);
+  EXPECT_EQ(none[Outcome::detected_uncorrected] + none[Outcome::detected_corrected], 0);
+  auto& parity = seen[MemoryCode::parity];
+  EXPECT_GT(parity[Outcome::detected_uncorrected], 20);
+  EXPECT_EQ(parity[Outcome::tolerable] + parity[Outcome::critical], 0);
+  auto& secded = seen[MemoryCode::secded];
+  EXPECT_GT(secded[Outcome::detected_corrected], 20);
+  EXPECT_EQ(secded[Outcome::detected_uncorrected], 0);
+  EXPECT_EQ(secded[Outcome::tolerable] + secded[Outcome::critical], 0);
 }
 
 // Bounds so tight that the fault-free run itself suppresses values and raises alarms.

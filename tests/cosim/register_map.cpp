@@ -107,6 +107,10 @@ std::string rtl_path(const std::string& path, const Protection& protection) {
   for (const auto& [pattern, replacement] : aliases) {
     out = std::regex_replace(out, pattern, replacement);
   }
+  if (out.ends_with("_check[]")) {  // check bits, which are there with a code only
+    const std::size_t first = out.rfind('.', out.find('['));
+    out.insert(first + 1, "code.");
+  }
   return with_stage(out, protection);
 }
 

@@ -133,6 +133,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"CHECKER1", 0},
                                     {"CHECKER2", 0},
                                     {"CHECKER3", 0},
+                                    {"MEMORY_CODE", 0},
                                     {"ACTIVATION_BANKS", 0},
                                     {"ACTIVATION_PORT_BYTES", 0}};
   std::istringstream in(parameters);
@@ -168,6 +169,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
     if (const auto checker = checker_from(values.at(stage)))
       s.protection.checkers.push_back(*checker);
   }
+  s.protection.memory_code = static_cast<MemoryCode>(values.at("MEMORY_CODE"));
   s.raw_words = values.at("RAW_WORDS");
   s.maps = values.at("MAPS");
   return s;

@@ -386,11 +386,26 @@ TEST(RegisterEffects, TriplicatedPesWithTwoCopiesStruck) {
   EXPECT_EQ(without_effect("tmr-pe", p), Names{});
 }
 
+TEST(RegisterEffects, MemoryCodes) {
+  Protection p;
+  p.checksum = true;
+  for (const MemoryCode code : {MemoryCode::parity, MemoryCode::secded}) {
+    p.memory_code = code;
+    const std::string name = code == MemoryCode::parity ? "parity, " : "secded, ";
+    for (const Dataflow dataflow : test::kDataflows) {
+      EXPECT_EQ(without_effect(name + to_string(dataflow), p, dataflow), Names{});
+    }
+    EXPECT_EQ(without_effect(name + "os and ws and is", p, mixture(true, false)), Names{});
+  }
+}
+
 // A bare product uses neither the requantiser nor the pooling path, so only its own buffer and the
 // blocks that carry it are asked for.
 TEST(RegisterEffects, TheAccumulatorBufferOfAMatrixProduct) {
   Random random(6);
-  const test::GemmCase gemm(random, 5, 4, 5, {3, 3});
+  Protection p;
+  p.memory_code = MemoryCode::secded;
+  const test::GemmCase gemm(random, 5, 4, 5, {3, 3}, p);
   const Names none = without_effect("matrix product", gemm.program, gemm.a);
   for (const std::string& name : none) {
     EXPECT_FALSE(name.starts_with("array.") || name.starts_with("memory.accumulator") ||

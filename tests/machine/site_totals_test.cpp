@@ -1,5 +1,6 @@
 // The number of stored bits of a 2x2 machine, counted by hand, block by block.
 #include <map>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -441,6 +442,45 @@ TEST(SiteTotals, GradientCheckerAlongLinesThenMedianFilter) {
   t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
   t["sram"] += 2 * 2 * 32;
   compare(t, count(p));
+}
+
+// Check bits beside each byte (activations, weights, parameters, checksum weights: 9 bits are a
+// byte and one of a bit) or each word of 32 bits, and a sticky bit of each block of memories.
+TEST(SiteTotals, MemoryCodes) {
+  for (const auto& [code, byte, word] :
+       {std::tuple{MemoryCode::parity, 1, 1}, {MemoryCode::secded, 5, 7}}) {
+    Protection p;
+    p.checksum = true;
+    p.memory_code = code;
+    Totals t = with_checksum(by_hand());
+    const int activations = 2 * kActivationBytes * byte;
+    const int weights = 2 * kWeightRows * 2 * byte;
+    const int parameters = 2 * (2 * 2 + 1) * 4 * byte;  // and the sum of the biases
+    const int checksums = 2 * kWeightRows * 2 * byte;
+    t["memory.activation"] += activations + 1;
+    t["memory.weight"] += weights + 1;
+    t["memory.parameter"] += parameters;
+    t["resilience.checksum"] += checksums;
+    t["sram"] += activations + weights + parameters + checksums;
+    compare(t, count(p));
+
+    p.checksum = false;
+    t = weight_stationary_by_hand();
+    const int sums = kPartialRows * 2 * word;
+    t["memory.activation"] += activations + 1;
+    t["memory.weight"] += weights + 1;
+    t["memory.parameter"] += 2 * 2 * 2 * 4 * byte;
+    t["memory.partial"] += sums + 1;
+    t["sram"] += activations + weights + 2 * 2 * 2 * 4 * byte + sums;
+    compare(t, count_weight_stationary(p));
+
+    p.checksum = true;
+    Totals gained = count_weight_stationary(p);
+    p.memory_code = MemoryCode::none;
+    const Totals plain = count_weight_stationary(p);
+    EXPECT_EQ(gained["resilience.checksum"] - plain.at("resilience.checksum"),
+              checksums + kPartialRows * word + 1);
+  }
 }
 
 TEST(SiteTotals, AMatrixProductHasAnAccumulatorBuffer) {

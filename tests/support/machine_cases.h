@@ -72,6 +72,14 @@ inline Protection random_scheme(Random& random, const Network& network, const Ar
   return p;
 }
 
+// Now and then check bits in the memories. Draws nothing: the same seed goes on to the same
+// machine.
+inline MemoryCode random_code(Random random) {
+  return random.chance(60)   ? MemoryCode::none
+         : random.chance(50) ? MemoryCode::parity
+                             : MemoryCode::secded;
+}
+
 // Now and then banks of activations, few or many, with narrow or wide words.
 inline void random_banks(Random& random, MemoryShape& memory) {
   if (random.chance(50)) return;
@@ -164,6 +172,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     const int n = random.between(1, 20);
     Protection p;
     random_detector(random, array, p);
+    p.memory_code = random_code(random);
     c.image = random.int8s(m * k);
     c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random, array), p);
     return c;
@@ -178,6 +187,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     checker.axis = Axis::line;
     p.retries = 0;  // lines take one vector after the other
   }
+  p.memory_code = random_code(random);
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
 }

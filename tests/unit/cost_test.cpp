@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "cost/operators.h"
 #include "support/costed.h"
@@ -95,6 +96,34 @@ TEST(CostArea, BanksOfTwoByTwoByHand) {
   const Costed three_banked(gemm(2, 2, 2, {2, 3}, {}, memory));
   EXPECT_NEAR(three_banked.area.total_um2 - three.area.total_um2,
               3 * (kFlipFlop + 7 * 8 * kMux + 32 * kEqual) + 4 * 2 * 32 * kMux, 0.05);
+}
+
+// The codes: 13 bits a byte, 39 a word; trees of XORs as their columns have ones.
+TEST(CostArea, SecdedOfTwoByTwoByHand) {
+  Protection p;
+  p.memory_code = MemoryCode::secded;
+  const Costed plain = two_by_two({});
+  const Costed c = two_by_two(p);
+  EXPECT_EQ(count_of(c.area, "memory", "activation", "SRAM bit"), 2 * 1024 * 13);
+  EXPECT_EQ(count_of(c.area, "memory", "weight", "SRAM bit"), 2 * 64 * 2 * 13);
+  EXPECT_EQ(count_of(c.area, "memory", "parameter", "SRAM bit"), 2 * 4 * (32 + 20));
+  EXPECT_EQ(count_of(c.area, "memory", "accumulator", "SRAM bit"), 4 * 39);
+  // Check bits are part of their memory, so that the small ones stay as dear a bit as they are.
+  EXPECT_NEAR(area_of_kind(c.area, "memory", CostKind::sram),
+              26624 * 0.379562 + (3328 + 416 + 156) * 0.46224, 0.02);
+  constexpr double kXor = 1.596;
+  const double byte_in = (24 - 5) * kXor, word_in = (96 - 7) * kXor;
+  const double byte_out = (24 + 8) * kXor + (8 * 4 + 13) * kAnd;
+  const double word_out = (96 + 32) * kXor + (32 * 6 + 39) * kAnd;
+  // In: 16 bytes of a beat, results of two lanes. Out: two rows and the wide port's two lanes, two
+  // weights, eight bytes of a lane's parameters. The buffer of raw results has two lanes of both.
+  const double logic = (16 + 2) * byte_in + (2 + 2 + 2 + 8) * byte_out + 2 * (word_in + word_out);
+  EXPECT_NEAR(area_of_kind(c.area, "memory", CostKind::logic) -
+                  area_of_kind(plain.area, "memory", CostKind::logic),
+              logic, 0.05);
+  EXPECT_NEAR(area_of_kind(c.area, "memory", CostKind::flip_flop) -
+                  area_of_kind(plain.area, "memory", CostKind::flip_flop),
+              3 * kFlipFlop, 0.01);
 }
 
 TEST(CostArea, VectorUnitOfTwoByTwoByHand) {
@@ -278,6 +307,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
         checker.axis = Axis::line;
       }
     }
+    p.memory_code = static_cast<MemoryCode>(seed % 3);
     const Costed c(compile(network, array, {}, p, "test"));
 
     double total = 0;
@@ -302,7 +332,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     total = 0;
     for (const EnergyItem& i : c.energy.items) {
       ASSERT_TRUE(std::isfinite(i.pj));
-      ASSERT_GE(i.pj, 0);
+      ASSERT_GE(i.pj, 0) << i.block << "." << i.unit << " " << i.what;
       ASSERT_EQ(i.what.find("no rule"), std::string::npos) << i.block << "." << i.unit;
       total += i.pj;
     }
@@ -382,6 +412,35 @@ TEST(CostEnergy, ProtectionIsChargedWhatItDoes) {
             4);
   for (const Costed* c : {&checksum, &gradient, &tmr, &registers, &three, &two}) {
     EXPECT_GT(c->energy.total_pj, none.energy.total_pj);
+  }
+}
+
+// Check bits travel with their word: 13 bits where there were 8, in a memory that is as much
+// larger.
+TEST(CostEnergy, CheckBitsAreReadAndWrittenWithTheirWords) {
+  const Costed plain = two_by_two({});
+  Protection p;
+  for (const auto& [code, byte, word] :
+       {std::tuple{MemoryCode::parity, 1, 1}, {MemoryCode::secded, 5, 7}}) {
+    p.memory_code = code;
+    const Costed c = two_by_two(p);
+    for (const char* what : {"SRAM bit read", "SRAM bit written"}) {
+      for (const auto& [unit, check, data] : {std::tuple{"activation", byte, 8},
+                                              {"weight", byte, 8},
+                                              {"parameter", byte, 8},
+                                              {"accumulator", word, 32}}) {
+        const EnergyItem before = test::energy_item(plain.energy, "memory", unit, what);
+        const EnergyItem after = test::energy_item(c.energy, "memory", unit, what);
+        EXPECT_NEAR(after.count, before.count * (data + check) / data, 1e-6 * after.count) << unit;
+        EXPECT_GT(after.pj, before.pj) << unit;
+      }
+    }
+    const auto decode =
+        test::energy_item(c.energy, "memory", "weight",
+                          code == MemoryCode::parity ? "weight, syndrome: 8 XOR gates"
+                                                     : "weight, syndrome: 24 XOR gates");
+    EXPECT_GT(decode.pj, 0);
+    EXPECT_GT(c.area.total_um2, plain.area.total_um2);
   }
 }
 

@@ -215,6 +215,19 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
          "$.scheme.rule", {"does not apply here", "granularity, gate, bounds"});
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
          "$.scheme.false_positives", {"does not apply here", "quantile"});
+  expect(R"({"network": "net", "scheme": {"kind": "secded", "gate": "row"}})", "$.scheme.gate",
+         {"does not apply here", "secded has no options"});
+  expect(R"({"network": "net", "scheme": {"kind": "parity", "hardened": "array.**"}})",
+         "$.scheme.hardened", {"does not apply here"});
+}
+
+TEST_F(ExperimentError, HardenedWithoutRegistersOrWithAFactorAboveOne) {
+  expect(R"({"network": "net", "scheme": "hardened"})", "$.scheme.hardened", {"is missing"});
+  expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": []}})",
+         "$.scheme.hardened", {"this list is empty"});
+  expect(R"({"network": "net", "scheme": {"kind": "hardened", "hardened": "array.**",
+             "hardened_factor": 1.5}})",
+         "$.scheme.hardened_factor", {"1.5 is above"});
 }
 
 TEST_F(ExperimentError, Parts) {

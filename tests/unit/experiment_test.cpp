@@ -94,6 +94,12 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
     }
   }
   EXPECT_EQ(seen, 6U + 2 + 6 + 1) << "options of the checker, k or share";
+  const json hardened = folder
+                            .load(R"({"network": "net", "scheme": {"kind": "hardened",
+                                         "hardened": "array.**"}})")
+                            .resolved["scheme"];
+  EXPECT_EQ(hardened["hardened"], json::array({"array.**"}));
+  EXPECT_EQ(hardened["hardened_factor"], 0);
   EXPECT_EQ(names(experiment), std::vector<std::string>{"16x16 os none"});
   EXPECT_EQ(experiment.network_path, folder.path("net"));
   EXPECT_EQ(experiment.technology_path, configs + "/tech/45nm.json");
@@ -316,7 +322,9 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
   const std::vector<std::string> experiments = {
       R"({"network": "net"})",
       R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
-          "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median",
+          "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median", "secded",
+                     {"kind": "hardened", "hardened": ["array.**", "control.**"],
+                      "hardened_factor": [0, 2e-4]},
                      "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
                      {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},

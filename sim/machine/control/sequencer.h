@@ -208,6 +208,13 @@ class Sequencer {
     return y < static_cast<std::uint32_t>(s.config.height) &&
            x < static_cast<std::uint32_t>(s.config.width);
   }
+  // Pooling and adding: the tap lies in the map.
+  static bool tap_in_map(const SequencerState& s) {
+    const auto walk = [](std::int32_t a, std::int32_t b) {
+      return static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b);
+    };
+    return in_map(s, walk(s.walk_y, s.tap_y), walk(s.walk_x, s.tap_x));
+  }
   // Where the wide port reads for pooling and adding, or for the host.
   static int vector_map(const SequencerState& s) {
     if (s.phase != static_cast<std::uint8_t>(Phase::pool)) return s.config.output_map;
@@ -258,6 +265,7 @@ class Sequencer {
     return drain_path_ + (dataflow(s) != Dataflow::os ? rows_ + columns_ : 0);
   }
   int store_beat_cycles() const { return store_beat_cycles_; }
+  int columns() const { return columns_; }
 
   // True in a cycle in which a vector for the host is being read at `output_address`.
   static bool store_issue(const SequencerState& s, int logits) {

@@ -7,6 +7,7 @@
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
+#include "machine/memory/check_bits.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 
@@ -19,12 +20,15 @@ class AccumulatorBuffer {
   const std::int32_t* vector(const std::byte* now) const { return vector_.now(now); }
   void accesses(const std::byte* now, const std::byte* held, const SumVector& checked,
                 const MemoryVisitor& visit) const;
+  const ReadStatus& status() const { return status_; }
 
  private:
   const Sequencer* sequencer_;
   int columns_;
   int words_;
   Held<std::int32_t> bank_;
+  CheckBits check_;
+  ReadStatus status_;
   Pipe<std::int32_t> vector_;
 };
 

@@ -17,6 +17,10 @@ ActivationScratchpad::ActivationScratchpad(RegisterLayout& layout, const Program
       port_bytes_(program.memory.activation_port_bytes) {
   maps_ = layout.held<std::int8_t>("memory.activation.map[].element[]",
                                    {map_count_, static_cast<int>(bytes_)}, 8, Storage::sram);
+  const MemoryCode code = program.protection.memory_code;
+  check_ = CheckBits(layout, "memory.activation.map[].element_check[]",
+                     {map_count_, static_cast<int>(bytes_)}, code, 8);
+  status_ = ReadStatus(layout, "memory.activation.uncorrected", code);
   read_ = layout.pipe<std::int8_t>("memory.activation.read[]", {ports_}, 8);
   vector_ = layout.pipe<std::int8_t>("memory.activation.vector[]", {columns_}, 8);
 }
@@ -26,7 +30,6 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
   std::memset(read, 0, static_cast<std::size_t>(ports_));
   const int ports = sequencer_->activations_read(s);
   if (ports == 0) return;
-  const std::int8_t* map = maps_.at(cycle) + s.config.input_map * bytes_;
   const std::int32_t* row_y = sequencer_->row_y(cycle.now);
   const std::int32_t* row_x = sequencer_->row_x(cycle.now);
   const std::int32_t* row_address = sequencer_->row_address(cycle.now);
@@ -41,12 +44,12 @@ void ActivationScratchpad::read_rows(const Cycle& cycle, const SequencerState& s
     if (!inside) {
       read[r] = s.config.input_zero_point;
     } else if (holds(s.config.input_map, address)) {
-      read[r] = map[address];
+      read[r] = load(cycle, s.config.input_map, address, true);
     }  // else: beyond the memory, which reads as zero
   }
 }
 
-void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState& s) const {
+void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState& s) {
   std::int8_t* vector = vector_.next(cycle);
   const bool pool = s.phase == static_cast<std::uint8_t>(Phase::pool);
   if (!pool && (raw_ || !Sequencer::store_issue(s, logits_))) {
@@ -54,21 +57,24 @@ void ActivationScratchpad::read_vector(const Cycle& cycle, const SequencerState&
     return;
   }
   const int which = Sequencer::vector_map(s);
-  const std::int8_t* map = maps_.at(cycle) + which * bytes_;
   const std::uint32_t first = Sequencer::vector_address(s);
+  // All lanes are read, but only these are used: by the tap, unless it lies in the padding, or by
+  // the host.
+  const std::int64_t used = !pool                      ? logits_ - std::int64_t{s.output_address}
+                            : Sequencer::tap_in_map(s) ? sequencer_->lanes(s)
+                                                       : 0;
   for (int c = 0; c < columns_; ++c) {
     const std::uint32_t address = first + static_cast<std::uint32_t>(c);
-    vector[c] = holds(which, address) ? map[address] : std::int8_t{0};
+    vector[c] = holds(which, address) ? load(cycle, which, address, c < used) : std::int8_t{0};
   }
 }
 
 // What the banks deliver goes to the readers' registers; the others hold, so that an access may
 // take several cycles.
 void ActivationScratchpad::collect(const Cycle& cycle, const Pipe<std::int8_t>& target,
-                                   std::int8_t zero_point, const BankGrant& grant) const {
+                                   std::int8_t zero_point, const BankGrant& grant) {
   const std::int8_t* now = target.now(cycle);
   std::int8_t* next = target.next(cycle);
-  const std::int8_t* map = maps_.at(cycle) + grant.map * bytes_;
   for (std::size_t i = 0; i < target.count; ++i) {
     switch (grant.take[i]) {
       case BankGrant::Take::hold:
@@ -81,14 +87,14 @@ void ActivationScratchpad::collect(const Cycle& cycle, const Pipe<std::int8_t>& 
         next[i] = zero_point;
         break;
       case BankGrant::Take::element:
-        next[i] = map[grant.address[i]];
+        next[i] = load(cycle, grant.map, grant.address[i], true);
         break;
     }
   }
 }
 
 void ActivationScratchpad::read_banks(const Cycle& cycle, const SequencerState& s,
-                                      const BankGrant& grant) const {
+                                      const BankGrant& grant) {
   if (grant.wide) {
     collect(cycle, vector_, 0, grant);
   } else {
@@ -124,18 +130,23 @@ void ActivationScratchpad::step(const Cycle& cycle, const Dma& dma, const WriteB
     for (std::uint32_t i = 0; i < dma.count(cycle.now); ++i) {
       const std::uint32_t address = d.data_address + i;
       if (address < static_cast<std::uint64_t>(bytes_)) {
-        maps_.at(cycle)[address] = static_cast<std::int8_t>(data[i]);
+        store(cycle, 0, address, static_cast<std::int8_t>(data[i]));
       }
     }
   }
-  if (write.valid) {
-    std::int8_t* map = maps_.at(cycle) + s.config.output_map * bytes_;
-    const int lanes = sequencer_->lanes(s);
-    const auto step = static_cast<std::uint32_t>(sequencer_->lane_step(s));
-    for (int c = 0; c < lanes; ++c) {
-      const std::uint32_t address =
-          static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c) * step;
-      if (holds(s.config.output_map, address)) map[address] = write.value[c];
+  if (write.valid) write_back(cycle, s, write);
+  status_.step(cycle);
+}
+
+void ActivationScratchpad::write_back(const Cycle& cycle, const SequencerState& s,
+                                      const WriteBack& write) const {
+  const int lanes = sequencer_->lanes(s);
+  const auto step = static_cast<std::uint32_t>(sequencer_->lane_step(s));
+  for (int c = 0; c < lanes; ++c) {
+    const std::uint32_t address =
+        static_cast<std::uint32_t>(write.address) + static_cast<std::uint32_t>(c) * step;
+    if (holds(s.config.output_map, address)) {
+      store(cycle, s.config.output_map, address, write.value[c]);
     }
   }
 }

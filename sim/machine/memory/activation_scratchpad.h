@@ -12,6 +12,7 @@
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
 #include "machine/memory/bank_arbiter.h"
+#include "machine/memory/check_bits.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -41,6 +42,7 @@ class ActivationScratchpad {
   const std::int8_t* vector(const std::byte* now) const { return vector_.now(now); }
   void accesses(const std::byte* now, const std::byte* held, const Dma& dma, const WriteBack& write,
                 const BankGrant* grant, const MemoryVisitor& visit) const;
+  const ReadStatus& status() const { return status_; }
   // Contents, for tests and reports.
   const std::int8_t* map(const std::byte* held, int which) const {
     return maps_.at(held) + which * bytes_;
@@ -50,10 +52,28 @@ class ActivationScratchpad {
   void visit_reads(const std::byte* now, const std::byte* held, const BankGrant* grant,
                    const MemoryVisitor& visit) const;
   void read_rows(const Cycle& cycle, const SequencerState& s);
-  void read_vector(const Cycle& cycle, const SequencerState& s) const;
-  void read_banks(const Cycle& cycle, const SequencerState& s, const BankGrant& grant) const;
+  void read_vector(const Cycle& cycle, const SequencerState& s);
+  void read_banks(const Cycle& cycle, const SequencerState& s, const BankGrant& grant);
   void collect(const Cycle& cycle, const Pipe<std::int8_t>& target, std::int8_t zero_point,
-               const BankGrant& grant) const;
+               const BankGrant& grant);
+  void write_back(const Cycle& cycle, const SequencerState& s, const WriteBack& write) const;
+  // An element as it leaves a read port, or as it enters a write port; `map` and `address` exist.
+  // `used`: somebody takes it.
+  std::int8_t load(const Cycle& cycle, int map, std::uint32_t address, bool used) {
+    const std::size_t place = place_of(map, address);
+    const std::int8_t stored = maps_.at(cycle)[place];
+    if (!check_.on()) return stored;
+    const auto byte = static_cast<std::uint8_t>(stored);
+    return static_cast<std::int8_t>(check_.read(cycle, place, byte, used, status_));
+  }
+  void store(const Cycle& cycle, int map, std::uint32_t address, std::int8_t value) const {
+    const std::size_t place = place_of(map, address);
+    maps_.at(cycle)[place] = value;
+    check_.write(cycle, place, static_cast<std::uint8_t>(value));
+  }
+  std::size_t place_of(int map, std::uint32_t address) const {
+    return static_cast<std::size_t>(map * bytes_) + address;
+  }
   bool holds(int map, std::uint32_t address) const {
     return map < map_count_ && address < static_cast<std::uint64_t>(bytes_);
   }
@@ -67,6 +87,8 @@ class ActivationScratchpad {
   std::int64_t bytes_;
   int port_bytes_;  // of a word, with banks
   Held<std::int8_t> maps_;
+  CheckBits check_;
+  ReadStatus status_;
   Pipe<std::int8_t> read_;
   Pipe<std::int8_t> vector_;
 };

@@ -54,10 +54,7 @@ void BankArbiter::ask_vector(const SequencerState& s) const {
   if (!pool && (raw_ || !Sequencer::store_issue(s, logits_))) return;
   grant_.reads = grant_.wide = true;
   grant_.map = sequencer_->vector_map(s);
-  const auto walk = [](std::int32_t a, std::int32_t b) {
-    return static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b);
-  };
-  if (pool && !sequencer_->in_map(s, walk(s.walk_y, s.tap_y), walk(s.walk_x, s.tap_x))) return;
+  if (pool && !Sequencer::tap_in_map(s)) return;
   const std::uint32_t first = sequencer_->vector_address(s);
   const std::int64_t left = pool ? sequencer_->lanes(s) : logits_ - std::int64_t{s.output_address};
   const auto lanes = static_cast<std::size_t>(std::min<std::int64_t>(left, columns_));

@@ -19,6 +19,9 @@ PartialSums::PartialSums(RegisterLayout& layout, const Program& program, const S
       rows_(static_cast<std::uint32_t>(program.memory.partial_rows)),
       words_(layout.held<std::int32_t>("memory.partial.row[].lane[]",
                                        {static_cast<int>(rows_), columns_}, 32, Storage::sram)),
+      check_(layout, "memory.partial.row[].lane_check[]", {static_cast<int>(rows_), columns_},
+             program.protection.memory_code, 32),
+      status_(layout, "memory.partial.uncorrected", program.protection.memory_code),
       read_(layout.pipe<std::int32_t>("memory.partial.read[]", {columns_}, 32)),
       read_row_(layout.pipe<std::uint32_t>("memory.partial.read_row", {}, kRowBits)),
       row_(layout.pipe<std::uint32_t>("memory.partial.write_row", {}, kRowBits)),
@@ -26,6 +29,20 @@ PartialSums::PartialSums(RegisterLayout& layout, const Program& program, const S
       finished_(layout, "memory.partial.finished", columns_, false) {
   if (program.protection.retries > 0 && program.array.has(Dataflow::ws)) {
     retry_address_ = layout.pipe<std::int32_t>("memory.partial.retry_address", {}, 32);
+  }
+}
+
+// `used`: lanes of the tile.
+void PartialSums::read_sums(const Cycle& cycle, std::uint32_t row, int used) {
+  const auto lanes = static_cast<std::size_t>(columns_);
+  const std::size_t first = std::size_t{row} * lanes;
+  std::int32_t* read = read_.next(cycle);
+  std::memcpy(read, words_.at(cycle) + first, sizeof(std::int32_t) * lanes);
+  if (!check_.on()) return;
+  for (std::size_t c = 0; c < lanes; ++c) {
+    const auto stored = static_cast<std::uint32_t>(read[c]);
+    const bool taken = static_cast<int>(c) < used;
+    read[c] = static_cast<std::int32_t>(check_.read(cycle, first + c, stored, taken, status_));
   }
 }
 
@@ -39,8 +56,7 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned, bool jud
   // Read what the next cycle adds to; nothing precedes the first fold.
   const bool reads = (next & kTagValid) != 0;
   if (reads && (next & kTagFirstFold) == 0 && read_row < rows_) {
-    std::memcpy(read_.next(cycle), words_.at(cycle) + std::size_t{read_row} * lanes,
-                sizeof(std::int32_t) * lanes);
+    read_sums(cycle, read_row, sequencer_->lanes(s));
   } else {
     std::memset(read_.next(cycle), 0, sizeof(std::int32_t) * lanes);
   }
@@ -67,6 +83,7 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned, bool jud
     if (judges && again) *address_.next(cycle) = *retry_address_.now(cycle);
   }
   finished_.load(cycle, {valid && last, false, address, aligned});
+  status_.step(cycle);
   if (!valid) return;
   const std::int32_t* read = read_.now(cycle);
   std::int32_t* finished = finished_.next_values(cycle);
@@ -75,7 +92,9 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned, bool jud
     const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(aligned[c]) +
                                                static_cast<std::uint32_t>(read[c]));
     if (last) finished[c] = sum;
-    if (word != nullptr) word[c] = sum;
+    if (word == nullptr) continue;
+    word[c] = sum;
+    check_.write(cycle, std::size_t{row} * lanes + c, static_cast<std::uint32_t>(sum));
   }
 }
 

@@ -8,6 +8,7 @@
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
+#include "machine/memory/check_bits.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
 
@@ -37,14 +38,20 @@ class PartialSums {
   void accesses(const std::byte* now, const std::byte* held, const std::int32_t* aligned,
                 const MemoryVisitor& visit) const;
 
+  const ReadStatus& status() const { return status_; }
+
   // Finished sums on their way to the bias adder.
   SumVector output(const std::byte* now) const { return finished_.view(now); }
 
  private:
+  void read_sums(const Cycle& cycle, std::uint32_t row, int used);
+
   const Sequencer* sequencer_;
   int columns_;
   std::uint32_t rows_;
   Held<std::int32_t> words_;
+  CheckBits check_;
+  ReadStatus status_;
   Pipe<std::int32_t> read_;
   Pipe<std::uint32_t> read_row_, row_;
   Pipe<std::int32_t> address_;

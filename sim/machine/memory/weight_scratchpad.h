@@ -11,6 +11,7 @@
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
+#include "machine/memory/check_bits.h"
 #include "machine/memory/dma.h"
 #include "schedule/program.h"
 
@@ -26,6 +27,9 @@ class WeightScratchpad {
   // `channel`: input stationary, whose parameters are read, or -1 (PartialSums::parameter_channel).
   // `reads_wait`: banks are still to deliver activations (Sequencer::step).
   void step(const Cycle& cycle, const Dma& dma, std::int32_t channel, bool reads_wait);
+
+  // Of weights, checksum weights and parameters.
+  const ReadStatus& status() const { return status_; }
 
   // Bytes of DMA's beat that fit into the memory.
   std::int64_t taken(const std::byte* now, const Dma& dma) const;
@@ -54,12 +58,19 @@ class WeightScratchpad {
   static int checksum_width(int columns);
 
  private:
-  void declare_parameters(RegisterLayout& layout);
+  void declare_parameters(RegisterLayout& layout, MemoryCode code);
+  void declare_checksum(RegisterLayout& layout, MemoryCode code);
   void declare_parameter_port(RegisterLayout& layout, const std::vector<int>& waits);
-  void read_parameters(const Cycle& cycle, const SequencerState& s, std::int32_t channel) const;
+  void read_parameters(const Cycle& cycle, const SequencerState& s, std::int32_t channel);
+  void check_weights(const Cycle& cycle, const SequencerState& s, std::int64_t bank_row);
+  std::int16_t read_checksum(const Cycle& cycle, const SequencerState& s, std::int64_t bank_row);
+  std::uint32_t check_word(const Cycle& cycle, std::size_t place, std::uint32_t word, bool used);
+  bool lane_word_used(const SequencerState& s, int word) const;
   void write_beat(const Cycle& cycle, const Dma& dma);
   void visit_beat(const std::byte* now, const Dma& dma, const MemoryVisitor& visit) const;
   void trim_checksum(const Cycle& cycle, std::int64_t bank_row) const;
+  // Check bits of bytes that a beat has just written, from their places in the stream.
+  void encode_beat(const Cycle& cycle, const Dma& dma) const;
 
   // Parameters accompany their channel.
   bool by_channel(const SequencerState& s) const {
@@ -75,12 +86,17 @@ class WeightScratchpad {
   std::int64_t rows_;
   bool has_checksum_;
   int checksum_width_;
+  bool bias_sums_;  // is: lane words 2 and 3 are sums of biases, for the checksum
   ParameterFormat format_;
   int parameter_lanes_;  // a bank
   int parameter_words_;  // a bank
   Held<std::int8_t> weights_;
   Held<std::int16_t> checksum_;
   Held<std::uint32_t> parameters_;
+  // DMA writes single bytes, so each byte has check bits of its own.
+  CheckBits weight_check_, parameter_check_;
+  CheckBits checksum_check_[2];  // of the lower and the upper byte, side by side
+  ReadStatus status_;
   Pipe<std::int8_t> read_;
   Pipe<std::int16_t> checksum_read_;
   Pipe<std::uint32_t> lane_read_;

@@ -58,6 +58,10 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
     if (wait > 0) wait_ = layout.pipe<std::int32_t>(path + "wait[]", {wait}, 32);
     partial_ = layout.held<std::int32_t>(path + "partial.row[]", {static_cast<int>(partial_rows_)},
                                          32, Storage::sram);
+    const MemoryCode code = program.protection.memory_code;
+    partial_check_ = CheckBits(layout, path + "partial.row_check[]",
+                               {static_cast<int>(partial_rows_)}, code, 32);
+    status_ = ReadStatus(layout, path + "partial.uncorrected", code);
     partial_read_ = layout.pipe<std::int32_t>(path + "partial.read", {}, 32);
     finished_ = layout.pipe<std::int32_t>(path + "partial.finished", {}, 32);
   }
@@ -213,7 +217,7 @@ ChecksumDetector::Edge ChecksumDetector::step_inputs(const Cycle& cycle,
 
 // As PartialSums, for one sum a vector. Weight stationary the sum of the biases stands before the
 // first fold.
-void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
+void ChecksumDetector::step_partial_sum(const Cycle& cycle) {
   const std::uint8_t tag = sequencer_->tag(cycle.now);
   const std::uint8_t next = sequencer_->next_tag(cycle.now);
   const std::uint32_t read_row = partial_sums_->read_row(cycle.now);
@@ -221,8 +225,10 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
   if ((next & kTagFirstFold) != 0) {
     read = dataflow_ == Dataflow::is ? 0 : *bias_sum_.at(cycle);
   } else if ((next & kTagValid) != 0 && read_row < partial_rows_) {
-    read = partial_.at(cycle)[read_row];
+    const auto stored = static_cast<std::uint32_t>(partial_.at(cycle)[read_row]);
+    read = static_cast<std::int32_t>(partial_check_.read(cycle, read_row, stored, true, status_));
   }
+  status_.step(cycle);
   *partial_read_.next(cycle) = read;
 
   const std::int32_t sum = wrap_add(aligned(cycle.now), *partial_read_.now(cycle));
@@ -230,7 +236,10 @@ void ChecksumDetector::step_partial_sum(const Cycle& cycle) const {
   const bool last = (tag & kTagLastFold) != 0;
   *finished_.next(cycle) = valid && last ? sum : *finished_.now(cycle);
   const std::uint32_t row = partial_sums_->row(cycle.now);
-  if (valid && !last && row < partial_rows_) partial_.at(cycle)[row] = sum;
+  if (valid && !last && row < partial_rows_) {
+    partial_.at(cycle)[row] = sum;
+    partial_check_.write(cycle, row, static_cast<std::uint32_t>(sum));
+  }
 }
 
 void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,

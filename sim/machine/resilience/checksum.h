@@ -25,6 +25,7 @@
 #include "base/registers.h"
 #include "machine/array/skew.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/check_bits.h"
 #include "machine/memory/partial_sums.h"
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/vector/sum_stage.h"
@@ -47,6 +48,7 @@ class ChecksumDetector {
   static int latency(int columns);
   void accesses(const std::byte* now, const std::byte* held, const MemoryVisitor& visit) const;
   void touch() { idle_.touch(); }
+  const ReadStatus& status() const { return status_; }
 
  private:
   struct Level {
@@ -73,7 +75,7 @@ class ChecksumDetector {
   // The sum below the column that belongs to the array's aligned ones.
   std::int32_t aligned(const std::byte* now) const;
   void step_swap(const Cycle& cycle, bool swap);
-  void step_partial_sum(const Cycle& cycle) const;
+  void step_partial_sum(const Cycle& cycle);
   void step_tree(const Cycle& cycle, const SequencerState& s, bool leaving,
                  const SumVector& sums) const;
 
@@ -101,6 +103,8 @@ class ChecksumDetector {
   Pipe<std::int32_t> wait_;
   std::size_t input_wait_ = 0;  // stages of it behind which is reads: the tree has taken the others
   Held<std::int32_t> partial_;
+  CheckBits partial_check_;
+  ReadStatus status_;
   Pipe<std::int32_t> partial_read_, finished_;
   // Input stationary: the sums of the activations that enter, by level, and what waits for them.
   std::vector<Pipe<std::int16_t>> input_tree_;
