@@ -376,7 +376,7 @@ TEST_P(LevelsOf, TrialsEqualWholeRuns) {
     const ArrayShape array = GetParam().shape(random.between(1, 4), random.between(1, 4),
                                               static_cast<std::uint64_t>(seed));
     const Program program = compile(network, array, test::random_memory(random, array),
-                                    test::random_scheme(random, network), "test");
+                                    test::random_scheme(random, network, array), "test");
     TrialEngine engine(program, network);
     engine.prepare(0, random.int8s(network.input.elements()), 0);
     for (int k = 0; k < 12; ++k) {
