@@ -73,6 +73,8 @@ constexpr std::array kCounters = {
     Counter{"dma", "weight_dma_bytes", "bytes",
             "of these, taken by the weight scratchpad and its parameters", &C::weight_dma_bytes},
     Counter{"checks", "mismatches", "rows", "rows whose checksum failed", &C::mismatches},
+    Counter{"checks", "output_mismatches", "rows",
+            "rows of outputs that failed their check before a checker", &C::output_mismatches},
     Counter{"checks", "suppressed", "values", "values that a checker replaced", &C::suppressed},
 };
 static_assert(sizeof(LayerCounters) == kCounters.size() * sizeof(std::int64_t),

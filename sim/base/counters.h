@@ -47,6 +47,7 @@ struct LayerCounters {
   std::int64_t weight_dma_bytes = 0;
 
   std::int64_t mismatches = 0;
+  std::int64_t output_mismatches = 0;
   std::int64_t suppressed = 0;
 
   // The array or the pooling path gets operands in these cycles; in the idle ones neither does,

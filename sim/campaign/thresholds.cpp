@@ -43,6 +43,7 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
   const CheckerType& type = checker_type(key.checker.kind);
   ordered_json j;
   j["checker"] = key.checker.kind.name();
+  if (key.checker.position != Position::sum) j["position"] = to_string(key.checker.position);
   if (type.line) j["axis"] = to_string(key.checker.axis);
   if (type.spike) j["rule"] = key.checker.spike ? "spike" : "both";
   j["granularity"] = to_string(key.checker.granularity);
@@ -101,6 +102,10 @@ class FitReader {
     ThresholdFit fit;
     FitKey& key = fit.key;
     key.checker.kind = kind();
+    key.checker.position =
+        j_.contains("position") && one_of("position", {"sum", "output"}) == "output"
+            ? Position::output
+            : Position::sum;
     key.checker.axis = j_.contains("axis") && one_of("axis", {"lanes", "line"}) == "line"
                            ? Axis::line
                            : Axis::lanes;
@@ -257,6 +262,7 @@ std::string calibration_digest(const NetworkFolder& folder) {
 std::string describe(const FitKey& key) {
   const CheckerType& type = checker_type(key.checker.kind);
   std::string text(key.checker.kind.name());
+  if (key.checker.position == Position::output) text += " of outputs";
   if (key.checker.axis == Axis::line) text += " along lines";
   if (type.spike && key.checker.spike) text += ", spikes";
   text += fmt::format(" ({}, ", to_string(key.checker.granularity));
@@ -347,6 +353,7 @@ ordered_json to_json(const ThresholdFile& file) {
     ordered_json rows = ordered_json::array();
     for (const NeighbourFit& f : table.fits) {
       rows.push_back({{"layer", f.layer},
+                      {"position", to_string(f.position)},
                       {"neighbours", f.neighbours},
                       {"rule", f.rule},
                       {"samples", f.samples},

@@ -31,7 +31,7 @@ struct TrialResult {
   bool reference_correct = false;
   bool correct = false;
   std::int64_t cycles = 0;
-  std::int64_t mismatches = 0;        // rows flagged by the detector
+  std::int64_t mismatches = 0;        // rows flagged by the checksum or the outputs' check
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
   std::int64_t suppressed_wrong = 0;  // suppressed values that were as in the fault-free run
   std::vector<FaultRecord> faults;
@@ -43,7 +43,7 @@ struct CleanResult {
   std::vector<std::int8_t> logits;
   bool correct = false;
   std::int64_t cycles = 0;
-  std::int64_t mismatches = 0;  // false alarms of the detector
+  std::int64_t mismatches = 0;  // false alarms of the detectors
   std::int64_t suppressed = 0;  // suppressions on clean data
   std::vector<LayerCounters> counters;
 };
@@ -91,7 +91,10 @@ class TrialEngine {
   int label_ = 0;
   std::vector<std::int8_t> pixels_;
   CleanResult clean_;
-  std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
+  // Of clean_: sums before the checkers of sums, outputs before those of outputs, and what is
+  // written.
+  std::vector<LayerValues> reference_;
+  std::vector<std::vector<std::int8_t>> written_;
   std::vector<SuppressionRecord> clean_suppressions_;
   // ... by layer and address, in the chain's order.
   std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> clean_chain_;

@@ -25,6 +25,7 @@ std::vector<Component> Composer::compose() {
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
   checkers();
+  if (p.checks_outputs()) output_check();
   return std::move(list_);
 }
 

@@ -79,6 +79,7 @@ class Composer {
   // The resilience unit: resilience_components.cpp.
   void checksum();
   void checkers();
+  void output_check();
   Operator operator_of(const OperatorUse& use) const;
 
   const Program& program_;

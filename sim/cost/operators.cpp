@@ -54,6 +54,11 @@ Operator OperatorLibrary::voter(int bits) const {
           technology_->at("energy.voter_bit") * bits};
 }
 
+Operator OperatorLibrary::xors(int gates) const {
+  return {fmt::format("{} XOR gates", gates), technology_->at("area.xor_bit") * gates,
+          technology_->at("energy.xor_bit") * gates};
+}
+
 double OperatorLibrary::sram_bit_um2(double bytes, int banks) const {
   if (bytes < kSmallBytes) return technology_->at("area.sram_bit_small");
   return technology_->at(banks > kManyBanks ? "area.sram_bit_many_banks" : "area.sram_bit");

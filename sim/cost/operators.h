@@ -26,6 +26,7 @@ class OperatorLibrary {
   Operator mux2(int bits) const;
   Operator and_mask(int bits) const;  // passes a word or zero
   Operator voter(int bits) const;     // majority of three
+  Operator xors(int gates) const;     // of two inputs each; 0: wires
 
   // Area of a bit in a memory of `bytes` in `banks` (periphery included), um2.
   double sram_bit_um2(double bytes, int banks) const;

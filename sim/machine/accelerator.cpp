@@ -43,7 +43,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   array_.control(sequencer_.control);
 
   // The drain path: array [-> partial sums] -> bias -> [detector -> checkers] -> requantise ->
-  // scratchpad.
+  // [checkers ->] scratchpad.
   OutWire<SumVector>* row = &array_.row;
   if (machine_.partial_sums() != nullptr) {
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
@@ -65,13 +65,19 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     checksum_->input(*sums);
     sums = &checksum_->output;
   }
-  for (auto& core : machine_.checkers()) {
+  OutWire<SumVector>* outputs = &vector_.outputs;
+  OutWire<WriteBack>* written = &vector_.output;
+  const auto& chain = program.protection.checkers;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    auto& core = machine_.checkers()[i];
+    const bool of_outputs = chain[i].position == Position::output;
     auto checker = std::make_unique<CheckerModule>((core->name() + "_checker").c_str(), state_,
                                                    machine_, *core);
     checker->clock(clock_);
     checker->parameters(weights_.parameters);
-    checker->input(*sums);
-    sums = &checker->output;
+    checker->input(of_outputs ? *outputs : *sums);
+    (of_outputs ? outputs : sums) = &checker->output;
+    if (of_outputs) written = &checker->written;
     checkers_.push_back(std::move(checker));
   }
   vector_.checked(*sums);
@@ -81,7 +87,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     accumulators_->clock(clock_);
     accumulators_->input(*sums);
   }
-  activations_.write(vector_.output);
+  activations_.write(*written);
 }
 
 bool Accelerator::run(std::int64_t budget, InjectorModule::Strike strike) {

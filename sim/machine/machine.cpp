@@ -19,20 +19,33 @@ std::optional<Program> narrowed(const Program& program, DataPath data_path) {
   return narrow;
 }
 
-std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
+std::vector<SumStage> delay_stages(RegisterLayout& layout, const std::string& name, int stages) {
   std::vector<SumStage> delay;
   for (int i = 0; i < stages; ++i) {
-    delay.emplace_back(layout, "resilience.delay[" + std::to_string(i) + "]", 1, false);
+    delay.emplace_back(layout, "resilience." + name + "[" + std::to_string(i) + "]", 1, false);
   }
   return delay;
 }
 
+constexpr int kRequantiseStages = 2;  // product and output
+
 }  // namespace
+
+int Machine::sum_latency(const Program& program) {
+  const Protection& p = program.protection;
+  int cycles = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  for (std::size_t i = 0; i < p.sum_checkers(); ++i) {
+    cycles += checker_type(p.checkers[i].kind).latency;
+  }
+  return cycles;
+}
 
 int Machine::unit_latency(const Program& program) {
   const Protection& p = program.protection;
-  int cycles = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
-  for (const Checker& c : p.checkers) cycles += checker_type(c.kind).latency;
+  int cycles = sum_latency(program);
+  for (std::size_t i = p.sum_checkers(); i < p.checkers.size(); ++i) {
+    cycles += checker_type(p.checkers[i].kind).latency;
+  }
   return cycles;
 }
 
@@ -40,12 +53,14 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   if (!program.array.has(Dataflow::is)) return {};
   const Protection& p = program.protection;
   // A register is loaded in the cycle before its stage uses it. Bias: as the finished sums appear.
-  std::vector<int> waits{0, 1 + unit_latency(program)};
+  std::vector<int> waits{0, 1 + sum_latency(program)};
   int before = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
-  for (const Checker& c : p.checkers) {
-    if (c.has_bounds() && c.granularity == Granularity::channel) {
-      waits.insert(waits.end(), 2,
+  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+    const Checker& c = p.checkers[i];
+    if (i == p.sum_checkers()) before += kRequantiseStages;
+    if (c.granularity == Granularity::channel) {
+      waits.insert(waits.end(), static_cast<std::size_t>(c.bound_words()),
                    before + 1 + checker_type(c.kind).bounds_stage);  // behind the bias adder
     }
     before += checker_type(c.kind).latency;
@@ -86,11 +101,14 @@ Machine::Machine(const Program& program, DataPath data_path)
           int& word = lanes ? lane_word : tile_word;
           const CheckerType& type = checker_type(protection.checkers[i].kind);
           checkers.push_back(type.make({layout_, program, sequencer_, i, word}));
-          if (protection.checkers[i].has_bounds()) word += 2;
+          word += protection.checkers[i].bound_words();
         }
         return checkers;
       }()),
-      unit_delay_(delay_stages(layout_, narrow_ ? unit_latency(program) : 0)),
+      sum_checkers_(built_for().protection.sum_checkers()),
+      unit_delay_(delay_stages(layout_, "delay", narrow_ ? sum_latency(program) : 0)),
+      output_delay_(delay_stages(layout_, "output_delay",
+                                 narrow_ ? unit_latency(program) - sum_latency(program) : 0)),
       state_(layout_),
       counters_(program.layers.size() + 1) {
   if (narrow_) return;  // no result reaches the host
@@ -148,9 +166,24 @@ std::int32_t Machine::parameter_channel() const {
 SumVector Machine::checked() const {
   const std::byte* now = state_.now();
   if (!unit_delay_.empty()) return unit_delay_.back().view(now);
-  if (!checkers_.empty()) return checkers_.back()->output(now);
+  if (sum_checkers_ > 0) return checkers_[sum_checkers_ - 1]->output(now);
   if (checksum_) return checksum_->output(now);
   return vector_.sums(now);
+}
+
+WriteBack Machine::written() const {
+  const std::byte* now = state_.now();
+  const WriteBack unchecked = vector_.output(now);
+  if (!output_delay_.empty()) {
+    const SumVector late = output_delay_.back().view(now);
+    return {late.valid, late.address, unchecked.value};
+  }
+  if (sum_checkers_ == checkers_.size()) return unchecked;
+  const SumVector checked = checkers_.back()->output(now);
+  written_.resize(static_cast<std::size_t>(program_->array.columns));
+  std::transform(checked.value, checked.value + written_.size(), written_.begin(),
+                 [](std::int32_t value) { return static_cast<std::int8_t>(value); });
+  return {checked.valid, checked.address, written_.data()};
 }
 
 void Machine::capture_store(const SequencerState& s) {
@@ -282,7 +315,7 @@ void Machine::count() {
     if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
   }
   if (folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
-  if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
+  if (written().valid) c.activation_writes += sequencer_.lanes(s);
   if (accumulators_ && checked().valid && s.config.raw != 0) {
     c.accumulator_writes += sequencer_.lanes(s);
   }
@@ -290,6 +323,10 @@ void Machine::count() {
   if (checksum_) {
     const SumVector v = checksum_->output(state_.now());
     if (v.valid && v.flagged) ++c.mismatches;
+  }
+  if (program_->protection.checks_outputs() && !narrow_) {
+    const SumVector v = vector_.outputs(state_.now());
+    if (v.valid && v.flagged) ++c.output_mismatches;
   }
   capture_store(s);
   if (record_tiles_) record_tile(s);
@@ -308,7 +345,7 @@ void Machine::step() {
     commit();
     return;
   }
-  activations_.step(cycle, dma_, vector_.output(now), bank_grant());
+  activations_.step(cycle, dma_, written(), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
   if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
@@ -321,9 +358,10 @@ void Machine::step() {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);
     sums = checksum_->output(now);
   }
-  for (auto& checker : checkers_) {
-    checker->step(cycle, sums, weights_);
-    sums = checker->output(now);
+  for (std::size_t i = 0; i < checkers_.size(); ++i) {
+    if (i == sum_checkers_) sums = vector_.outputs(now);
+    checkers_[i]->step(cycle, sums, weights_);
+    sums = checkers_[i]->output(now);
   }
   commit();
 }
@@ -339,6 +377,12 @@ void Machine::step_drain_path(const Cycle& cycle) {
   for (const SumStage& stage : unit_delay_) {
     stage.load(cycle, sums);
     sums = stage.view(now);
+  }
+  if (output_delay_.empty()) return;
+  SumVector outputs = vector_.outputs(now);
+  for (const SumStage& stage : output_delay_) {
+    stage.load(cycle, outputs);
+    outputs = stage.view(now);
   }
 }
 
@@ -368,7 +412,7 @@ bool Machine::run(std::int64_t budget) {
 
 std::int64_t Machine::mismatches() const {
   std::int64_t n = 0;
-  for (const LayerCounters& c : counters_) n += c.mismatches;
+  for (const LayerCounters& c : counters_) n += c.mismatches + c.output_mismatches;
   return n;
 }
 

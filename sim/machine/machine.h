@@ -92,7 +92,7 @@ class Machine {
   const std::vector<TileRecord>& tiles() const { return tiles_; }
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
-  std::int64_t mismatches() const;
+  std::int64_t mismatches() const;  // rows of sums or outputs that failed their check
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -140,6 +140,7 @@ class Machine {
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
+  // Of sums and, behind them, of outputs.
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
   // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
@@ -149,6 +150,9 @@ class Machine {
   std::int32_t parameter_channel() const;
   // What leaves the resilience unit (or the bias adder, where there is none).
   SumVector checked() const;
+  // What is written to the activation scratchpad: the vector unit's outputs, or what leaves the
+  // checkers of outputs. Valid until the next call.
+  WriteBack written() const;
   // For traces: what the memories and DRAM do in this cycle. To be asked before the step.
   void visit_memories(const MemoryVisitor& visit);
   std::vector<DramAccess> dram_accesses() const;
@@ -156,7 +160,10 @@ class Machine {
   Cycle cycle_view() { return state_.cycle(); }
   void commit();
 
+  // Cycles that the checksum and the checkers add to the drain path: in all, and before
+  // requantisation.
   static int unit_latency(const Program& program);
+  static int sum_latency(const Program& program);
   // Input stationary: for each lane word the cycles from the bias register's load to that of the
   // register that takes it, further down the drain path. Otherwise empty.
   static std::vector<int> parameter_waits(const Program& program);
@@ -185,7 +192,9 @@ class Machine {
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
-  std::vector<SumStage> unit_delay_;  // without a data path, in place of the resilience unit
+  std::size_t sum_checkers_;  // how many of them look at sums
+  // Without a data path: in place of the resilience unit, and of its checkers of outputs.
+  std::vector<SumStage> unit_delay_, output_delay_;
   MachineState state_;
 
   std::int64_t cycle_ = 0;
@@ -197,6 +206,7 @@ class Machine {
   std::vector<std::int8_t> logits_;
   std::vector<std::int32_t> raw_output_;
   std::size_t host_beats_ = 0;
+  mutable std::vector<std::int8_t> written_;  // by a checker of outputs, a byte each
 };
 
 }  // namespace sagitta
