@@ -60,6 +60,7 @@ const Alias kAliases[] = {
     {R"(^(resilience\.(?:range|gradient)\w*)\.(low|high))", "$1.bounds.$2"},
     {R"(^(resilience\.(?:range|gradient|median)\w*)\.open)", "$1.gate.sticky.open"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
+    {R"(^vector\.output\.check$)", "vector.output.checked.check"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.
     {R"((skew|skew_a|skew_b|skew_swap|deskew)\[(\d+)\]\[\]$)", "$1[$2].delayed.line.stage[]"},
