@@ -305,6 +305,17 @@ TEST_F(OutputCheck, TwoFlipsEscapeWhereTheyMeetInABit) {
   EXPECT_EQ(escapes, 8 * 3) << "three pairs of lanes";
 }
 
+// What its bounds say counts once the gate is open: the upper one, 5, struck in bit 5, is 37, and
+// 20, which was above it, passes.
+TEST_F(OutputCheck, TheGateOpensToItsBounds) {
+  EXPECT_EQ(after({output(1, 0)}).suppressed, kLanes);
+  EXPECT_EQ(after({output(1, 0), "resilience.range.high:5"}).suppressed, kLanes - 1) << "20 passes";
+  EXPECT_EQ(after({"resilience.range.high:5"}).suppressed, 0) << "shut";
+  EXPECT_EQ(after({output(1, 0), "resilience.range.high:5", "resilience.range.low:4"}).suppressed,
+            kLanes)
+      << "26 is above 20";
+}
+
 // Before the output registers the check is formed from what is wrong already.
 TEST_F(OutputCheck, WhatStrikesBeforeIsNotSeen) {
   const Fault fault{runs_.site("vector.requantise.product[1]:27"), cycle_ - 1};

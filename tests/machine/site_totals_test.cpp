@@ -396,6 +396,61 @@ TEST(SiteTotals, GradientCheckerAlongLinesThenMedianFilter) {
   compare(t, count(p));
 }
 
+// A stage of outputs: two of eight bits, an address, a valid bit. Bounds share a word.
+constexpr int kOutputStage = 2 * 8 + 32 + 1;
+
+TEST(SiteTotals, RangeCheckerOfOutputs) {
+  Protection p;
+  p.checkers = {checker(CheckerKind::range)};
+  p.checkers[0].position = Position::output;
+  Totals t = by_hand();
+  t["resilience.range"] = 2 * 9 + 2 * kOutputStage;
+  t["memory.parameter"] += 2 * 32 + 32;  // one word for the tile in each bank; tile_read
+  t["sram"] += 2 * 32;
+  compare(t, count(p));
+}
+
+// Behind a checker of sums with a gate of its own: the checksum's flag ends there, the check's
+// begins beside the output registers.
+TEST(SiteTotals, GatedCheckersOfOutputsBehindOneOfSums) {
+  Protection p;
+  p.checksum = true;
+  p.checkers = {checker(CheckerKind::range), checker(CheckerKind::gradient),
+                checker(CheckerKind::range)};
+  for (Checker& c : p.checkers) c.gate = Gate::row;
+  p.checkers[2].gate = Gate::layer;
+  p.checkers[2].granularity = Granularity::channel;
+  p.checkers[1].position = p.checkers[2].position = Position::output;
+  Totals t = with_checksum(by_hand());
+  t["resilience.range"] = 2 * 32 + 2 * kStage + 1;  // the flag in `latch`
+  t["resilience.gradient"] = 2 * 9 + 4 * kOutputStage + 2 * 9 + 2 * 1 + 4 * 1;
+  t["resilience.range_2"] = 2 * 2 * 9 + 2 * kOutputStage + 1 + 1;  // flag; open
+  t["vector.output"] += 8;                                         // check
+  const int tile = 2 + 1, lane = 1;                                // words
+  t["memory.parameter"] += 2 * tile * 32 + tile * 32 + 2 * 2 * lane * 32 + lane * 32;
+  t["sram"] += 2 * tile * 32 + 2 * 2 * lane * 32;
+  compare(t, count(p));
+}
+
+// Input stationary a channel's word waits until its vector is where its bounds are used: behind the
+// bias adder, product, output and `latch`.
+TEST(SiteTotals, InputStationaryBoundsAChannelOfOutputs) {
+  Protection p;
+  p.checkers = {checker(CheckerKind::range)};
+  p.checkers[0].granularity = Granularity::channel;
+  const Totals sums = count_stationary(Dataflow::is, p);
+  p.checkers[0].position = Position::output;
+  const Totals outputs = count_stationary(Dataflow::is, p);
+  const std::int64_t bounds = 2 * 32 - 2 * 9, stages = 2 * (kStage - kOutputStage);
+  EXPECT_EQ(sums.at("resilience.range") - outputs.at("resilience.range"), bounds + stages);
+  // A word less in each of the channels' places, of which both banks have as many as partial sums;
+  // one less in the read register. Waits: scale (30 bits) 1 + 2 against 1; bounds twice 2 words of
+  // 32 bits against 4 of one.
+  const std::int64_t words = 2 * kPartialRows * 32 + 32;
+  EXPECT_EQ(sums.at("memory.parameter") - outputs.at("memory.parameter"),
+            words + 30 * 2 + 2 * 2 * 32 - 4 * 32);
+}
+
 TEST(SiteTotals, AMatrixProductHasAnAccumulatorBuffer) {
   const std::vector<std::int8_t> b(6);
   Totals t = by_hand();

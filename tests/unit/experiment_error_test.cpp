@@ -177,7 +177,7 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
          "$.scheme[1].granularity", {"does not apply here", "tmr-pe has no options"});
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "rule": "spike"}})",
-         "$.scheme.rule", {"does not apply here", "granularity, gate, bounds"});
+         "$.scheme.rule", {"does not apply here", "position, granularity, gate, bounds"});
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
          "$.scheme.false_positives", {"does not apply here", "quantile"});
 }
@@ -191,6 +191,11 @@ TEST_F(ExperimentError, Checkers) {
          {"no checker \"rnge\"", "\"range\"?"});
   expect(chain(R"({"kind": "range"}, {"kind": "median", "bounds": "extremes"})"),
          "$.scheme[1].checkers[1].bounds", {"does not apply here", "no bounds"});
+  expect(chain(R"({"kind": "range", "position": "output"}, {"kind": "range"})"),
+         "$.scheme[1].checkers[1].position",
+         {"behind one of outputs", "move it before the first checker"});
+  expect(chain(R"({"kind": "range", "position": "input"})"), "$.scheme[1].checkers[0].position",
+         {"\"sum\"", "\"output\""});
   expect(chain(R"({"kind": "range", "axis": "line"})"), "$.scheme[1].checkers[0].axis",
          {"does not apply here"});
   expect(chain(R"({"kind": "range", "suppress": "hold"})"), "$.scheme[1].checkers[0].suppress",

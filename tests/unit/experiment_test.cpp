@@ -93,7 +93,7 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
       ++seen;
     }
   }
-  EXPECT_EQ(seen, 6U + 2 + 6 + 1) << "options of the checker, k or share";
+  EXPECT_EQ(seen, 7U + 2 + 7 + 1) << "options of the checker, k or share";
   EXPECT_EQ(names(experiment), std::vector<std::string>{"16x16 os none"});
   EXPECT_EQ(experiment.network_path, folder.path("net"));
   EXPECT_EQ(experiment.technology_path, configs + "/tech/45nm.json");
