@@ -92,7 +92,8 @@ module sagitta #(
   function automatic int words_of(input int count, input logic of_lane);
     words_of = 0;
     for (int i = 0; i < count; i = i + 1)
-      if (has_bounds(i) && CHECKERS[32*i+2] == of_lane) words_of = words_of + (of_outputs(i) ? 1 : 2);
+      if (has_bounds(i) && CHECKERS[32*i+2] == of_lane)
+        words_of = words_of + (of_outputs(i) ? 1 : 2);
   endfunction
   // Cycles that the checksum and the first `count` checkers take.
   function automatic int latency_of(input int count);
@@ -387,30 +388,36 @@ module sagitta #(
       end
       if (KIND == 1) begin : value
         range_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE), .CLAMP(SUPPRESS),
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .CLAMP(SUPPRESS),
             .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) range (
-            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1, .low_word,
+            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
+            .low_word,
             .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2 && LINE != 0) begin : along_line
         line_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE), .SPIKE(SPIKE),
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .SPIKE(SPIKE),
             .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) gradient (
-            .clk, .reset, .enabled, .next_layer(loads_layer), .line(own_line), .lanes, .is, .param1, .param_lane1,
+            .clk, .reset, .enabled, .next_layer(loads_layer), .line(own_line), .lanes, .is, .param1,
+            .param_lane1,
             .low_word, .high_word, .zero, .input_valid(in_valid),
             .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
             .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2) begin : neighbours
         gradient_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE), .SPIKE(SPIKE),
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .SPIKE(SPIKE),
             .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) gradient (
-            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1, .low_word,
+            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
+            .low_word,
             .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)

@@ -106,7 +106,8 @@ module gradient_checker #(
       .clk, .reset, .enabled, .next_layer, .valid(compare.valid), .flag(compare.flag), .opens);
   wire acts = opens && lanes >= 9'd3;  // two lanes share both differences
   wire [COLUMNS*WIDTH-1:0] previous, following;
-  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) compared_ring (.lanes, .sum(compare.sum), .previous, .following);
+  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) compared_ring (
+      .lanes, .sum(compare.sum), .previous, .following);
   wire [COLUMNS*WIDTH-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     wire [OUT_BITS-1:0] out = compare.out[OUT_BITS*c+:OUT_BITS];
@@ -117,7 +118,8 @@ module gradient_checker #(
     gradient_rule #(.WIDTH(WIDTH), .BOUND(BOUND), .SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
         .out, .out_after, .previous(previous[WIDTH*c+:WIDTH]), .following(following[WIDTH*c+:WIDTH]),
         .low(least[BOUND*c+:BOUND]), .high(most[BOUND*c+:BOUND]), .zero, .blamed, .replaced);
-    assign passed[WIDTH*c+:WIDTH] = acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
+    assign passed[WIDTH*c+:WIDTH] =
+        acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
   end
   sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(compare.valid), .in_flag(compare.flag), .in_address(compare.address),

@@ -165,7 +165,8 @@ module line_checker #(
         .out(compare.out[OUT_BITS*c+:OUT_BITS]), .out_after(difference.out[OUT_BITS*c+:OUT_BITS]),
         .previous(before_[WIDTH*c+:WIDTH]), .following(difference.sum[WIDTH*c+:WIDTH]),
         .low(least[BOUND*c+:BOUND]), .high(most[BOUND*c+:BOUND]), .zero, .blamed, .replaced);
-    assign passed[WIDTH*c+:WIDTH] = acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
+    assign passed[WIDTH*c+:WIDTH] =
+        acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
   end
   sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(compare.leaves), .in_flag(compare.flag), .in_address(compare.address),

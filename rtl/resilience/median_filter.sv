@@ -35,7 +35,8 @@ module median_filter #(
       .clk, .reset, .enabled, .next_layer, .valid(latched_valid), .flag(latched_flag), .opens);
   wire filters = opens && lanes >= 9'd3;  // two lanes are each other's neighbours on both sides
   wire [COLUMNS*WIDTH-1:0] previous, following;
-  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) ring (.lanes, .sum(latched_sum), .previous, .following);
+  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) ring (
+      .lanes, .sum(latched_sum), .previous, .following);
   wire [COLUMNS*WIDTH-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     wire signed [WIDTH-1:0] sum = latched_sum[WIDTH*c+:WIDTH];

@@ -1,5 +1,5 @@
-// Replaces sums (or outputs) outside of [low, high] by the value that means zero, or by the bound that
-// they passed. Two stages: latch, result.
+// Replaces sums (or outputs) outside of [low, high] by the value that means zero, or by the bound
+// that they passed. Two stages: latch, result.
 module range_checker #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,

@@ -1,5 +1,5 @@
-// One stage of the drain path: a row of sums, or of outputs, with what travels beside it. Data registers hold while
-// nothing valid arrives.
+// One stage of the drain path: a row of sums, or of outputs, with what travels beside it. Data
+// registers hold while nothing valid arrives.
 module sum_stage #(
     parameter int COLUMNS = 1,
     parameter int WIDTH = 32,  // of a value

@@ -169,6 +169,23 @@ TEST(OutputCheckersByHand, BoundsShareAWord) {
   EXPECT_EQ(words(kOutput, Granularity::channel).lane_words, 3);
 }
 
+// Input stationary a channel's words wait until its vector is where they are used: the bounds of
+// outputs longer by product and output, and behind two stages of sums the scale sooner.
+TEST(OutputCheckersByHand, InputStationaryWaits) {
+  Protection p;
+  p.checkers.push_back({.kind = kRange, .granularity = Granularity::channel});
+  const auto waits = [&p] {
+    return Machine::parameter_waits(
+        compile_gemm(2, 2, 2, std::vector<std::int8_t>(4, 1), {2, 2, Dataflow::is}, {}, p));
+  };
+  // Bias, scale, bounds; a range checker has two stages, and compares in the second.
+  EXPECT_EQ(waits(), (std::vector<int>{0, 1 + 2, 2, 2}));
+  p.checkers[0].position = kOutput;
+  EXPECT_EQ(waits(), (std::vector<int>{0, 1, 2 + 2}));
+  p.checkers.insert(p.checkers.begin(), {.kind = kMedian});
+  EXPECT_EQ(waits(), (std::vector<int>{0, 1 + 2, 2 + 2 + 2}));
+}
+
 TEST(OutputCheckersByHand, SumsComeFirst) {
   Protection p;
   p.name = "late";

@@ -432,25 +432,6 @@ TEST(SiteTotals, GatedCheckersOfOutputsBehindOneOfSums) {
   compare(t, count(p));
 }
 
-// Input stationary a channel's word waits until its vector is where its bounds are used: behind the
-// bias adder, product, output and `latch`.
-TEST(SiteTotals, InputStationaryBoundsAChannelOfOutputs) {
-  Protection p;
-  p.checkers = {checker(CheckerKind::range)};
-  p.checkers[0].granularity = Granularity::channel;
-  const Totals sums = count_stationary(Dataflow::is, p);
-  p.checkers[0].position = Position::output;
-  const Totals outputs = count_stationary(Dataflow::is, p);
-  const std::int64_t bounds = 2 * 32 - 2 * 9, stages = 2 * (kStage - kOutputStage);
-  EXPECT_EQ(sums.at("resilience.range") - outputs.at("resilience.range"), bounds + stages);
-  // A word less in each of the channels' places, of which both banks have as many as partial sums;
-  // one less in the read register. Waits: scale (30 bits) 1 + 2 against 1; bounds twice 2 words of
-  // 32 bits against 4 of one.
-  const std::int64_t words = 2 * kPartialRows * 32 + 32;
-  EXPECT_EQ(sums.at("memory.parameter") - outputs.at("memory.parameter"),
-            words + 30 * 2 + 2 * 2 * 32 - 4 * 32);
-}
-
 TEST(SiteTotals, AMatrixProductHasAnAccumulatorBuffer) {
   const std::vector<std::int8_t> b(6);
   Totals t = by_hand();
