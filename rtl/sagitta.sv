@@ -11,7 +11,9 @@ module sagitta #(
     parameter int OVERLAP = 0,  // 1: drain or preload behind the products
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
-    parameter int COPIES = 1,  // 3: triplicated PEs
+    parameter int COPIES = 1,  // 3: triplicated registers of PEs, with voters
+    parameter int MACS = COPIES,  // of a PE: as many, or 1
+    parameter int ARRAYS = 1,  // whole arrays: 2 are compared, 3 voted
     parameter int DRAM_BYTES = 16,  // a beat
     parameter int DMA_QUEUE = 2,  // requests at a time
     parameter int MAPS = 2,  // as many feature maps as live at once
@@ -22,6 +24,8 @@ module sagitta #(
     parameter int PARTIAL_ROWS = 16,
     parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
     parameter int CHECKSUM = 0,
+    // How often a tile may run again of which the checksum failed in a row.
+    parameter int RETRIES = 0,
     // The checkers of the resilience unit, in the order in which sums, and behind them outputs, pass
     // them. Bits 1..0: 0 none,
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
@@ -60,7 +64,8 @@ module sagitta #(
     input  logic [                   31:0] results,
     output logic                           result_valid,
     output logic [COLUMNS*RESULT_BITS-1:0] result,
-    output logic                           done
+    output logic                           done,
+    output logic                           uncorrected  // status: the result may be wrong
 );
   localparam int SUM_BITS = COLUMNS * 32;
   localparam int CHECKSUM_BITS = 8 + $clog2(COLUMNS);
@@ -96,8 +101,9 @@ module sagitta #(
         words_of = words_of + (of_outputs(i) ? 1 : 2);
   endfunction
   // Cycles that the checksum and the first `count` checkers take.
+  localparam int DETECTOR_LATENCY = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
   function automatic int latency_of(input int count);
-    latency_of = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
+    latency_of = DETECTOR_LATENCY;
     for (int i = 0; i < count; i = i + 1)
       latency_of = latency_of +
           (CHECKERS[32*i+:2] == 0 ? 0 : CHECKERS[32*i+:2] == 2 ? 4 : 2);
@@ -190,11 +196,13 @@ module sagitta #(
   // Along the resilience unit.
   logic bias_add_valid, checksum_valid, checked_valid;
   logic checksum_flag;
+  logic judges, again;
   logic [31:0] bias_add_address, checksum_address, checked_address;
   logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, checked_sum;
   logic output_valid, output_flag;
   logic [31:0] output_row;
   logic [COLUMNS*8-1:0] output_value;
+  logic copies_differ, copies_status, tiles_status;
   logic write_valid;
   logic [31:0] write_address;
   logic [COLUMNS*8-1:0] write_value;
@@ -206,7 +214,8 @@ module sagitta #(
         .PARTIAL_ROWS(PARTIAL_ROWS), .DRAIN_PATH(5 + UNIT_LATENCY), .TILE_WORDS(TILE_WORDS),
         .POSITIONS(POSITIONS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .MAP_BITS(MAP_BITS), .LINES(LINES), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .MAP_BITS(MAP_BITS), .RETRIES(RETRIES), .VERIFY_CYCLES(3 + DETECTOR_LATENCY), .LINES(LINES),
+        .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
         .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .lanes, .lane_step, .first_row,
@@ -216,8 +225,8 @@ module sagitta #(
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
         .output_map(results_map), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
-        .reads_parameters, .parameter_lane, .reads_wait, .reads_pool, .pool_operand_inside,
-        .pool_operand_address, .reads_results, .array_mode(mode), .array_load(load),
+        .reads_parameters, .parameter_lane, .reads_wait, .judges, .again, .reads_pool,
+        .pool_operand_inside, .pool_operand_address, .reads_results, .array_mode(mode), .array_load(load),
         .array_swap(swap), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
         .parameters_lane(param_lane1), .pool_reads(pool1), .pool_reads_address(pool_address1),
@@ -267,10 +276,10 @@ module sagitta #(
     logic [SUM_BITS-1:0] finished_sum;
     if (FLOWS != 1) begin : sums
       partial_sums #(
-          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS)
+          .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS), .RETRIES((FLOWS & 2) != 0 ? RETRIES : 0)
       ) partial (
           .clk, .reset, .tag, .next_tag, .aligned(aligned_sums), .is, .first_row, .output_address,
-          .columns(result_columns), .read_row, .write_row, .finished_valid, .finished_address,
+          .columns(result_columns), .judges, .again, .read_row, .write_row, .finished_valid, .finished_address,
           .finished_sum
       );
     end else begin : no_sums
@@ -294,13 +303,32 @@ module sagitta #(
     end
   end
 
+  // What each copy of the array lets out.
+  logic [ARRAYS*SUM_BITS-1:0] leaving_of, aligned_of;
   array #(
-      .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .OVERLAP(OVERLAP),
-      .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
+      .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .MACS(MACS),
+      .OVERLAP(OVERLAP), .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
   ) array (
       .clk, .reset, .os, .is, .activations, .weights, .mode, .load, .swap_in(swap),
-      .shift(row_leaves), .leaving(leaving_sums), .aligned(aligned_sums)
+      .shift(row_leaves), .leaving(leaving_of[SUM_BITS-1:0]), .aligned(aligned_of[SUM_BITS-1:0])
   );
+  for (genvar i = 1; i < ARRAYS; i = i + 1) begin : further
+    (* keep *) array #(
+        .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .MACS(MACS),
+        .OVERLAP(OVERLAP), .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
+    ) array (
+        .clk, .reset, .os, .is, .activations, .weights, .mode, .load, .swap_in(swap),
+        .shift(row_leaves), .leaving(leaving_of[SUM_BITS*i+:SUM_BITS]),
+        .aligned(aligned_of[SUM_BITS*i+:SUM_BITS])
+    );
+  end
+  if (ARRAYS == 3) begin : voted
+    voter #(.WIDTH(SUM_BITS), .COPIES(3)) leaving (.copies(leaving_of), .voted(leaving_sums));
+    voter #(.WIDTH(SUM_BITS), .COPIES(3)) aligned (.copies(aligned_of), .voted(aligned_sums));
+  end else begin : first
+    assign leaving_sums = leaving_of[SUM_BITS-1:0];
+    assign aligned_sums = aligned_of[SUM_BITS-1:0];
+  end
 
   vector_unit #(
       .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHECK(gated_from(0, 1'b1))
@@ -340,6 +368,27 @@ module sagitta #(
     end else begin : no_detector
       assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
       assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
+    end
+    assign uncorrected = copies_status || tiles_status;
+    if (ARRAYS == 2) begin : copies
+      array_comparator #(
+          .COLUMNS(COLUMNS), .STATUS(RETRIES == 0 ? 1 : 0)
+      ) comparator (
+          .clk, .reset, .os, .row_leaves, .sums_aligned(tag[0]), .lanes, .leaving(leaving_of),
+          .aligned(aligned_of), .mismatch(copies_differ), .uncorrected(copies_status)
+      );
+    end else begin : no_copies
+      assign {copies_differ, copies_status} = '0;
+    end
+    if (RETRIES != 0) begin : tiles
+      recompute #(
+          .RETRIES(RETRIES)
+      ) recompute (
+          .clk, .reset, .judges, .mismatch((checksum_valid && checksum_flag) || copies_differ),
+          .again, .uncorrected(tiles_status)
+      );
+    end else begin : no_tiles
+      assign {again, tiles_status} = '0;
     end
     for (genvar i = 0; i < STAGES; i = i + 1) begin : stage
       localparam int KIND = 32'(CHECKERS[32*i+:2]);

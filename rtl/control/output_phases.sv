@@ -4,9 +4,13 @@
 // With OVERLAP a tile's sums are handed over where the swap bit stands, which goes with the first
 // product of the next tile, or alone after the last one, and rows leave behind whatever phase
 // there is. In layers of another dataflow nothing of this goes on.
+//
+// With RETRIES a tile waits for the detector, in `verify`, before the next one takes its place; the
+// last one of a column tile does so in the flush.
 module output_phases #(
     parameter int ROWS = 4,
-    parameter int OVERLAP = 0
+    parameter int OVERLAP = 0,
+    parameter int RETRIES = 0  // tiles may run again; without OVERLAP only
 ) (
     input logic clk,
     input logic reset,
@@ -14,7 +18,9 @@ module output_phases #(
     input logic        rests,  // the layer's outputs are not stationary
     input logic [ 3:0] sequencer_phase,
     input logic [23:0] count,
-    input logic        clears,  // setup ends
+    input logic        clears,  // setup ends, or what went wrong starts once more
+    input logic        verify_ends,  // the detector has judged the tile
+    input logic        again,  // ... and it runs once more
     input logic        first_product,
     input logic        taps_end,  // the tile's last product is issued
     input logic        first_tile,
@@ -29,7 +35,7 @@ module output_phases #(
     output logic [ 1:0] mode,
     output logic        swaps
 );
-  localparam logic [3:0] FEED = 3, BUBBLE = 4, DRAIN = 5, FLUSH = 7;
+  localparam logic [3:0] FEED = 3, BUBBLE = 4, DRAIN = 5, FLUSH = 7, VERIFY = 13;
   // Modes of the array.
   localparam logic [1:0] ACCUMULATE = 0, SHIFT = 1, SHIFT_CLEAR = 2, CLEAR = 3;
   wire [3:0] phase = rests ? '0 : sequencer_phase;
@@ -84,7 +90,7 @@ module output_phases #(
         default: ;
       endcase
     end
-    wire unused = clears;
+    wire unused = &{1'b0, clears, verify_ends, again};
   end else begin : in_place
     wire [9:0] used = {1'b0, rows_used} + {1'b0, lanes};
     wire [24:0] counted = {1'b0, count} + 25'd1;  // does not wrap
@@ -92,8 +98,8 @@ module output_phases #(
     wire drain_ends = counted >= {16'b0, rows_used};
 
     assign row_leaves = phase == DRAIN;
-    assign tile_ends = row_leaves && drain_ends;
-    assign mode = clears ? CLEAR : !row_leaves ? ACCUMULATE : drain_ends ? SHIFT_CLEAR : SHIFT;
+    assign tile_ends = RETRIES != 0 ? verify_ends && !again : row_leaves && drain_ends;
+    assign mode = clears || verify_ends ? CLEAR : !row_leaves ? ACCUMULATE : drain_ends ? SHIFT_CLEAR : SHIFT;
     assign swaps = 1'b0;
 
     always_comb begin
@@ -111,7 +117,12 @@ module output_phases #(
         end
         DRAIN: begin
           next_count = drain_ends ? '0 : counted[23:0];
-          if (drain_ends) next_phase = last_tile ? FLUSH : FEED;
+          if (drain_ends) next_phase = last_tile ? FLUSH : RETRIES != 0 ? VERIFY : FEED;
+        end
+        VERIFY:
+        if (RETRIES != 0) begin
+          next_count = verify_ends ? '0 : counted[23:0];
+          if (verify_ends) next_phase = last_tile && !again ? FLUSH : FEED;
         end
         default: ;
       endcase

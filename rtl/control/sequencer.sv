@@ -10,6 +10,8 @@ module sequencer #(
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
     parameter int MAP_BITS = 1,  // of the number of a feature map
+    parameter int RETRIES = 0,  // how often a tile may run again
+    parameter int VERIFY_CYCLES = 1,  // from the issue of its last row until that has been judged
     parameter int LINES = 0,  // a checker follows the lines of a map
     parameter int DESCRIPTOR_BITS = 1,
     parameter int POSITIONS = 1
@@ -79,6 +81,10 @@ module sequencer #(
     // waits, and nothing else.
     input logic reads_wait,
 
+    // Where tiles may run again: this cycle decides about the present one, and it does.
+    output logic judges,
+    input  logic again,
+
     // The wide port of the activation scratchpad, or the accumulator buffer.
     output logic        reads_pool,
     output logic        pool_operand_inside,
@@ -111,6 +117,7 @@ module sequencer #(
   // Phases; output_phases and fold_phases have those of their tiles.
   localparam logic [3:0] LOAD = 0, WAIT = 1, SETUP = 2, FEED = 3, BUBBLE = 4, DRAIN = 5, POOL = 6;
   localparam logic [3:0] FLUSH = 7, STORE = 8, DONE = 9, PRELOAD = 10, STREAM = 11, SETTLE = 12;
+  localparam logic [3:0] VERIFY = 13;
 
   logic [3:0] phase;
   logic [23:0] count, pixel;
@@ -177,17 +184,19 @@ module sequencer #(
   wire setup_ends = phase == SETUP && !ws && counted >= {16'b0, os ? most_used : lanes};
   wire flush_ends =
       phase == FLUSH && counted >= 25'(os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS);
+  wire verify_ends = RETRIES != 0 && phase == VERIFY && os && counted >= 25'(VERIFY_CYCLES);
+  assign judges = RETRIES != 0 && gemm && (verify_ends || flush_ends);
   wire stored = $signed(output_address) >= $signed(results);
 
   // The next row tile, part or tile of pixels, if there is one.
   wire [23:0] first_row_next = first_row + 24'(os ? ROWS : ws ? PARTIAL_ROWS : COLUMNS);
   wire more_rows = first_row_next < rows;
-  wire next_part = flush_ends && gemm && !os && more_rows;
+  wire next_part = flush_ends && gemm && !os && more_rows && !again;
   wire last_column_tile;
   column_tiles #(
       .COLUMNS(COLUMNS)
   ) tiles (
-      .clk, .reset, .takes_layer, .tile_ends(flush_ends && !next_part), .pixels_in_lanes,
+      .clk, .reset, .takes_layer, .tile_ends(flush_ends && !next_part && !again), .pixels_in_lanes,
       .has_weights(gemm), .columns, .group_columns, .tap_channels, .tile_channels,
       .columns_used(pixels_in_lanes ? stream_length : {15'b0, lanes}), .layer(next_layer),
       .weight_bank, .column_tile(tile), .first_column, .group_column,
@@ -202,9 +211,10 @@ module sequencer #(
   logic [1:0] mode;
   if (OS) begin : outputs
     output_phases #(
-        .ROWS(ROWS), .OVERLAP(OVERLAP)
+        .ROWS(ROWS), .OVERLAP(OVERLAP), .RETRIES(RETRIES)
     ) phases (
-        .clk, .reset, .rests(!os), .sequencer_phase(phase), .count, .clears(os && setup_ends),
+        .clk, .reset, .rests(!os), .sequencer_phase(phase), .count,
+        .clears(os && (setup_ends || again)), .verify_ends, .again,
         .first_product(weight_row == 0 && !reads_wait), .taps_end(taps_end && !reads_wait),
         .first_tile(first_row == 0), .last_tile(!more_rows), .rows_used, .lanes,
         .next_phase(outputs_phase), .next_count(outputs_count), .tile_ends(row_tile_ends),
@@ -223,7 +233,7 @@ module sequencer #(
         .ROWS(ROWS), .OVERLAP(OVERLAP)
     ) phases (
         .clk, .reset, .rests(os), .sequencer_phase(phase), .count,
-        .starts(!os && (tile_starts || next_part)), .lanes_take(ws && first_row == 0),
+        .starts(!os && (tile_starts || next_part || again)), .lanes_take(ws && first_row == 0),
         .stream_waits(ws && reads_wait), .load_waits(is && reads_wait), .lanes, .depth, .pixel,
         .stream_length, .first_depth,
         .next_phase(folds_phase), .next_count(folds_count), .loads, .load_step, .load_depth,
@@ -240,7 +250,7 @@ module sequencer #(
   wire taps_advance = ((os && phase == FEED) || phase == POOL) && !reads_wait ||
                       (loads && !(is && reads_wait));
   taps taps (
-      .clk, .reset, .starts(tile_starts || next_part), .advances(taps_advance),
+      .clk, .reset, .starts(tile_starts || next_part || again), .advances(taps_advance),
       .clears_channel(phase == LOAD && !takes_layer),
       .counts_beat(phase == STORE && !stored && !reads_wait),
       .beat_cycles(STORE_BEAT_CYCLES), .tap_channels, .kernel_w, .kernel_h, .dilation_x,
@@ -308,7 +318,7 @@ module sequencer #(
           count <= setup_ends ? '0 : counted[23:0];
           if (setup_ends) phase <= os ? FEED : PRELOAD;
         end
-        FEED, BUBBLE, DRAIN: if (os) {phase, count} <= {outputs_phase, outputs_count};
+        FEED, BUBBLE, DRAIN, VERIFY: if (os) {phase, count} <= {outputs_phase, outputs_count};
         PRELOAD, STREAM, SETTLE: if (!os) {phase, count} <= {folds_phase, folds_count};
         POOL:
         if (pixel_pooled && pixel + 24'd1 >= rows) begin
@@ -317,7 +327,9 @@ module sequencer #(
         end
         FLUSH: begin
           count <= flush_ends ? '0 : counted[23:0];
-          if (flush_ends) phase <= next_part ? PRELOAD : last_column_tile ? LOAD : WAIT;
+          if (flush_ends)
+            phase <= again ? (os ? FEED : PRELOAD) : next_part ? PRELOAD
+                           : last_column_tile ? LOAD : WAIT;
         end
         STORE:
         if (stored) begin
@@ -330,6 +342,7 @@ module sequencer #(
   end
 
   // Pixels, row tiles and results of the column tile.
+  logic [31:0] retry_address;
   wire beat_ends = phase == STORE && !stored && !reads_wait &&
                    {8'b0, channel} + 32'd1 >= STORE_BEAT_CYCLES;
   always_ff @(posedge clk) begin
@@ -337,7 +350,7 @@ module sequencer #(
       {first_row, pixel, output_address} <= '0;
     end else begin
       if (tile_starts) first_row <= '0;
-      else if (row_tile_ends || (flush_ends && gemm && !os)) first_row <= first_row_next;
+      else if (row_tile_ends || (flush_ends && gemm && !os && !again)) first_row <= first_row_next;
 
       if (tile_starts || stream_starts) pixel <= '0;
       else if (pixel_pooled || (!os && phase == STREAM && !(ws && reads_wait)))
@@ -346,9 +359,21 @@ module sequencer #(
       if (phase == LOAD && !takes_layer) output_address <= '0;
       else if (tile_starts) output_address <= {8'b0, first_column};
       else if (beat_ends) output_address <= output_address + 32'(COLUMNS);
+      else if (os && again) output_address <= retry_address;
       else if (is && next_part) output_address <= output_address + tile_output;
       else if (pixel_pooled || row_issued) output_address <= output_address + {8'b0, columns};
     end
+  end
+
+  // Where the results of the present row tile begin.
+  if (OS && RETRIES != 0) begin : retries
+    always_ff @(posedge clk) begin
+      if (reset) retry_address <= '0;
+      else if (tile_starts) retry_address <= {8'b0, first_column};
+      else if (row_tile_ends) retry_address <= output_address;
+    end
+  end else begin : no_retries
+    assign retry_address = '0;
   end
 
   // What was issued, one and two cycles later.
@@ -373,7 +398,7 @@ module sequencer #(
   if (OS || IS) begin : weight_rows
     wire steps = os ? taps_advance : is && phase == STREAM;
     always_ff @(posedge clk) begin
-      if (reset || (!ws && (tile_starts || next_part))) weight_row <= '0;
+      if (reset || (!ws && (tile_starts || next_part || again))) weight_row <= '0;
       else if (steps) weight_row <= os && taps_end ? '0 : weight_row + 24'd1;
     end
   end else begin : no_weight_row

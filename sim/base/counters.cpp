@@ -31,6 +31,9 @@ constexpr std::array kCounters = {
             "idle: the last operands of a tile cross the array before it drains", &C::fill_cycles},
     Counter{"time", "drain_cycles", "cycles",
             "idle: a finished tile leaves the array, a row a cycle", &C::drain_cycles},
+    Counter{"time", "verify_cycles", "cycles",
+            "idle: a tile that may run again waits until the detector has judged its last row",
+            &C::verify_cycles},
     Counter{"time", "settle_cycles", "cycles",
             "idle: the last operands of a fold pass before the next one is preloaded",
             &C::settle_cycles},
@@ -72,10 +75,15 @@ constexpr std::array kCounters = {
             &C::activation_dma_bytes},
     Counter{"dma", "weight_dma_bytes", "bytes",
             "of these, taken by the weight scratchpad and its parameters", &C::weight_dma_bytes},
-    Counter{"checks", "mismatches", "rows", "rows whose checksum failed", &C::mismatches},
+    Counter{"checks", "mismatches", "rows",
+            "rows whose checksum failed, or in which two arrays differed", &C::mismatches},
     Counter{"checks", "output_mismatches", "rows",
             "rows of outputs that failed their check before a checker", &C::output_mismatches},
     Counter{"checks", "suppressed", "values", "values that a checker replaced", &C::suppressed},
+    Counter{"checks", "recomputed_tiles", "tiles", "tiles that ran again after a row was flagged",
+            &C::recomputed_tiles},
+    Counter{"checks", "recompute_cycles", "cycles",
+            "spent on runs of tiles that were judged wrong and run again", &C::recompute_cycles},
 };
 static_assert(sizeof(LayerCounters) == kCounters.size() * sizeof(std::int64_t),
               "every count has its entry");
@@ -93,7 +101,7 @@ constexpr std::array kDerived = {
                    [](const C& c, double) { return static_cast<double>(c.stall_cycles()); }},
     DerivedCounter{"idle_cycles", "cycles",
                    "control_cycles + setup_cycles + preload_cycles + fill_cycles + drain_cycles + "
-                   "settle_cycles + flush_cycles + store_cycles",
+                   "verify_cycles + settle_cycles + flush_cycles + store_cycles",
                    "neither gets operands, and nothing is waited for",
                    [](const C& c, double) { return static_cast<double>(c.idle_cycles()); }},
     DerivedCounter{

@@ -21,6 +21,7 @@ struct LayerCounters {
   std::int64_t preload_cycles = 0;
   std::int64_t fill_cycles = 0;
   std::int64_t drain_cycles = 0;
+  std::int64_t verify_cycles = 0;
   std::int64_t settle_cycles = 0;
   std::int64_t flush_cycles = 0;
   std::int64_t store_cycles = 0;
@@ -49,6 +50,8 @@ struct LayerCounters {
   std::int64_t mismatches = 0;
   std::int64_t output_mismatches = 0;
   std::int64_t suppressed = 0;
+  std::int64_t recomputed_tiles = 0;
+  std::int64_t recompute_cycles = 0;
 
   // The array or the pooling path gets operands in these cycles; in the idle ones neither does,
   // though nothing is waited for.
@@ -57,7 +60,7 @@ struct LayerCounters {
   std::int64_t stall_cycles() const { return dram_stall_cycles + bank_stall_cycles; }
   std::int64_t idle_cycles() const {
     return control_cycles + setup_cycles + preload_cycles + fill_cycles + drain_cycles +
-           settle_cycles + flush_cycles + store_cycles;
+           verify_cycles + settle_cycles + flush_cycles + store_cycles;
   }
 
   LayerCounters& operator+=(const LayerCounters& other);

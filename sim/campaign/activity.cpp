@@ -10,7 +10,7 @@
 namespace sagitta {
 
 Activity::Place Activity::place_of(const RegisterClass& registers) {
-  const std::string& path = registers.path;
+  const std::string path = as_first_array(registers.path);
   const auto starts = [&path](const char* prefix) { return path.starts_with(prefix); };
   const auto fixed_lane = [&path] { return std::stoi(path.substr(path.find('[') + 1)); };
   const bool has_lanes = path.ends_with("[]");
@@ -50,6 +50,7 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("vector.requantise.product")) return {Kind::product_lane, -1};
   if (starts("resilience.checksum.bias_sum")) return {Kind::lane_parameter, -1};
   if (path.ends_with(".valid")) return {Kind::control, -1};
+  if (starts("resilience.recompute")) return {Kind::control, -1};
   if (path.ends_with(".open") || path.ends_with(".position")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
     if (path.ends_with(".low[]") || path.ends_with(".high[]")) return {Kind::lane_parameter, -1};
@@ -77,7 +78,7 @@ bool waits_for_the_next(const std::string& path, const Protection& protection) {
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
   for (const RegisterClass& c : sites.classes()) {
-    if (c.path.starts_with("array.load")) loads_.push_back(&c);
+    if (as_first_array(c.path).starts_with("array.load")) loads_.push_back(&c);
     places_.push_back(place_of(c));
     Place& place = places_.back();
     if (waits_for_the_next(c.path, program.protection)) place.kind = Kind::control;
@@ -207,7 +208,9 @@ int Activity::rows_at_work(const Machine& machine, const SequencerState& s) cons
        (phase == Phase::feed && s.weight_row == 0))) {
     return height;
   }
-  if (phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
+  // Where tiles may run again, `first_row` stays until the tile has been judged.
+  const bool stays = program_->protection.retries > 0;
+  if (!stays && phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
     return std::clamp(s.config.rows - (s.first_row - height), 0, height);
   }
   return sequencer.rows(s);
@@ -272,7 +275,8 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::dma:
       return machine.dma().state(machine.state().now()).data_valid != 0;
     case Kind::lane_parameter:
-      return (array || phase == Phase::flush || phase == Phase::setup) && last < lanes;
+      return (array || phase == Phase::flush || phase == Phase::setup || phase == Phase::verify) &&
+             last < lanes;
     case Kind::stage_lane:
     case Kind::stage: {
       const std::byte* valid = machine.state().now() + place.valid->offset;

@@ -176,8 +176,9 @@ std::vector<std::string> networks_of(const json& document) {
 }  // namespace
 
 std::vector<std::string> experiment_networks(const std::string& path,
-                                             const std::vector<std::string>& overrides) {
-  return networks_of(ExperimentSource(path, overrides).document());
+                                             const std::vector<std::string>& overrides,
+                                             const std::string& part) {
+  return networks_of(ExperimentSource(path, overrides, part).document());
 }
 
 const char* to_string(Timing timing) {
@@ -197,8 +198,9 @@ void require_network(const Experiment& experiment) {
                  "time it with sagitta run, or name a \"network\" in its place");
 }
 
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides) {
-  const ExperimentSource source(path, overrides);
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
+                           const std::string& part) {
+  const ExperimentSource source(path, overrides, part);
   const json& document = source.document();
 
   Experiment experiment;

@@ -153,10 +153,14 @@ std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
 }
 
 struct FaultLists {
-  std::vector<json> sites, population, upsets, model, trials, seed, list;
+  std::string level;
+  std::vector<json> rate, values, sites, population, upsets, model, trials, seed, list;
 
   explicit FaultLists(const json& fault) {
     const FaultPlan usual;
+    level = values_of(fault, "level", usual.level).front().get<std::string>();
+    rate = values_of(fault, "rate", usual.rate);
+    values = values_of(fault, "values", usual.values);
     sites = values_of(fault, "sites", usual.sites);
     population = values_of(fault, "population", usual.population);
     upsets = values_of(fault, "upsets", usual.upsets);
@@ -164,23 +168,25 @@ struct FaultLists {
     trials = values_of(fault, "trials", usual.trials);
     seed = values_of(fault, "seed", usual.seed);
     list = values_of(fault, "list", usual.list);
+    if (level != "register") population = {"common"};  // drawn over what all machines share
   }
 
   // A double: the product of user-written lists has no bound.
   double count() const {
     double product = 1;
-    for (const auto* values : {&sites, &population, &upsets, &model, &trials, &seed, &list}) {
-      product *= static_cast<double>(values->size());
+    for (const auto* key :
+         {&rate, &values, &sites, &population, &upsets, &model, &trials, &seed, &list}) {
+      product *= static_cast<double>(key->size());
     }
     return product;
   }
 
   // The lists read as the digits of a number, the last one changing fastest.
   FaultPlan plan(std::size_t number) const {
-    const auto digit = [&number](const std::vector<json>& values) -> const json& {
-      const std::size_t index = number % values.size();
-      number /= values.size();
-      return values[index];
+    const auto digit = [&number](const std::vector<json>& key) -> const json& {
+      const std::size_t index = number % key.size();
+      number /= key.size();
+      return key[index];
     };
     FaultPlan plan;
     plan.list = digit(list).get<std::string>();
@@ -190,12 +196,23 @@ struct FaultLists {
     plan.upsets = digit(upsets).get<int>();
     plan.population = digit(population).get<std::string>();
     plan.sites = digit(sites).get<std::string>();
+    plan.values = digit(values).get<std::string>();
+    plan.rate = digit(rate).get<double>();
+    plan.level = level;
     return plan;
   }
 
   ordered_json resolved() const {
     ordered_json fault;
+    fault["level"] = level;
     fault["model"] = unless_single(model);
+    if (level != "register") {
+      fault["rate"] = unless_single(rate);
+      if (level == "neuron") fault["values"] = unless_single(values);
+      fault["trials"] = unless_single(trials);
+      fault["seed"] = unless_single(seed);
+      return fault;
+    }
     fault["upsets"] = unless_single(upsets);
     fault["trials"] = unless_single(trials);
     fault["seed"] = unless_single(seed);
@@ -206,6 +223,19 @@ struct FaultLists {
     return fault;
   }
 };
+
+// Hits of neurons and weights are drawn over the network, which all machines share.
+void check_population(const json& fault, const std::string& place, const ExperimentSource& source) {
+  if (values_of(fault, "level", "register").front() == "register") return;
+  for (const json& population : values_of(fault, "population", "common")) {
+    if (population == "common") continue;
+    source.fail(json_place(place, "population"),
+                show_json(population) +
+                    " does not apply here: every scheme faces the same neurons "
+                    "and weights",
+                "remove it, or write \"common\"");
+  }
+}
 
 ordered_json resolved(const PlacedArray& place) {
   const ArrayShape& array = place.array;
@@ -234,6 +264,8 @@ Expansion expand(const ExperimentSource& source) {
   const json fault = part(source.document(), "fault", json::object());
   std::vector<FaultLists> faults;
   for (const json& plan : fault.is_array() ? fault : json::array({fault})) {
+    check_population(plan, fault.is_array() ? json_place("$.fault", faults.size()) : "$.fault",
+                     source);
     faults.emplace_back(plan);
   }
   double count = 0;

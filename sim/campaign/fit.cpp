@@ -262,17 +262,6 @@ std::vector<std::int32_t> permuted(const std::vector<std::int32_t>& sums,
   return result;
 }
 
-std::vector<ChannelOrder> layer_orders(const Network& network,
-                                       const std::vector<ChannelOrder>& by_group) {
-  std::vector<ChannelOrder> orders(network.layers.size());
-  const std::vector<ChannelGroup> groups = channel_groups(network);
-  for (std::size_t g = 0; g < groups.size() && g < by_group.size(); ++g) {
-    for (const int member : groups[g].members)
-      orders[static_cast<std::size_t>(member)] = by_group[g];
-  }
-  return orders;
-}
-
 std::vector<OrderFit> fit_orders(const Network& network, const ImageSet& calibration,
                                  const std::vector<int>& widths) {
   std::vector<OrderFit> orders;
@@ -294,7 +283,7 @@ std::vector<ThresholdFit> fit_bounds(const Network& network, const ImageSet& cal
                                      const std::vector<FitRequest>& requests,
                                      const std::vector<OrderFit>& orders) {
   std::vector<Fitter> fitters;
-  std::vector<std::vector<ChannelOrder>> order_of;  // of each fitter, by layer
+  std::vector<std::vector<LayerOrder>> order_of;  // of each fitter, by layer
   for (const FitRequest& r : requests) {
     fitters.emplace_back(network, r);
     order_of.emplace_back();
@@ -312,9 +301,9 @@ std::vector<ThresholdFit> fit_bounds(const Network& network, const ImageSet& cal
         if (!wants(fitters[f])) continue;
         for (std::size_t l = 0; l < network.layers.size(); ++l) {
           if (!fitters[f].sees(l)) continue;
-          const bool moved = !order_of[f].empty() && !order_of[f][l].empty();
+          const bool moved = !order_of[f].empty() && !order_of[f][l].channels.empty();
           const auto seen = values_at(fitters[f].request().key.checker.position, values[l]);
-          see(fitters[f], l, moved ? permuted(seen, order_of[f][l]) : seen);
+          see(fitters[f], l, moved ? permuted(seen, order_of[f][l].channels) : seen);
         }
       }
     });

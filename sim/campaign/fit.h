@@ -53,10 +53,6 @@ struct OrderFit {
 // computes.
 std::vector<std::int32_t> permuted(const std::vector<std::int32_t>& sums,
                                    const ChannelOrder& order);
-// The order of each layer's output channels; empty: as it is.
-std::vector<ChannelOrder> layer_orders(const Network& network,
-                                       const std::vector<ChannelOrder>& by_group);
-
 struct FitRequest {
   FitKey key;
   ArrayShape array;

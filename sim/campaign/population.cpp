@@ -9,24 +9,26 @@
 
 namespace sagitta {
 
-std::vector<std::int64_t> phase_starts(const Program& program) {
+std::vector<PhaseSpan> phases_of(const Program& program) {
   Machine machine(program);
   const std::vector<std::int8_t> blank(static_cast<std::size_t>(program.input.elements()));
   machine.reset(blank.data());
-  std::vector<std::int64_t> starts{0};
-  Phase phase = machine.phase();
+  std::vector<PhaseSpan> phases;
+  std::int64_t begin = 0;
   while (!machine.done()) {
+    const Phase phase = machine.phase();
     machine.step();
-    if (machine.phase() != phase) starts.push_back(machine.cycle());
-    phase = machine.phase();
+    if (machine.phase() == phase) continue;
+    if (phase != Phase::verify) phases.push_back({begin, machine.cycle()});
+    begin = machine.cycle();
   }
-  return starts;
+  return phases;
 }
 
 CommonPopulation::CommonPopulation(const Program& base, const SiteMap& base_sites,
                                    const Program& target, const SiteMap& target_sites)
-    : base_starts_(phase_starts(base)), target_starts_(phase_starts(target)) {
-  if (base_starts_.size() != target_starts_.size()) {
+    : base_phases_(phases_of(base)), target_phases_(phases_of(target)) {
+  if (base_phases_.size() != target_phases_.size()) {
     throw std::logic_error("the two machines do not go through the same phases");
   }
   std::map<std::string, int> by_path;
@@ -46,13 +48,15 @@ CommonPopulation::CommonPopulation(const Program& base, const SiteMap& base_site
 }
 
 Fault CommonPopulation::carry(const Fault& fault) const {
-  const auto after = std::upper_bound(base_starts_.begin(), base_starts_.end(), fault.cycle);
-  const auto phase = std::min<std::size_t>(
-      static_cast<std::size_t>(after - base_starts_.begin()) - 1, base_starts_.size() - 2);
-  const std::int64_t last = target_starts_[phase + 1] - 1;
+  const auto after =
+      std::upper_bound(base_phases_.begin(), base_phases_.end(), fault.cycle,
+                       [](std::int64_t cycle, const PhaseSpan& p) { return cycle < p.begin; });
+  const auto phase = static_cast<std::size_t>(after - base_phases_.begin()) - 1;
+  const PhaseSpan& carried_to = target_phases_[phase];
   const Target& target = classes_[static_cast<std::size_t>(fault.site.register_class)];
   Fault carried = fault;
-  carried.cycle = std::min(last, target_starts_[phase] + (fault.cycle - base_starts_[phase]));
+  carried.cycle =
+      std::min(carried_to.end - 1, carried_to.begin + (fault.cycle - base_phases_[phase].begin));
   carried.site.register_class = target.register_class;
   // The same indices; a class may be longer in the protected machine, and copies come last.
   std::vector<std::int64_t> indices(target.extents.size(), 0);

@@ -16,8 +16,14 @@
 
 namespace sagitta {
 
-// Cycles in which a phase of a fault-free run begins; the last entry is the end of the run.
-std::vector<std::int64_t> phase_starts(const Program& program);
+// A phase of a run: its first cycle, and the one behind its last.
+struct PhaseSpan {
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+// The phases of a fault-free run, but for those that only a protected machine has (verify).
+std::vector<PhaseSpan> phases_of(const Program& program);
 
 class CommonPopulation {
  public:
@@ -27,7 +33,7 @@ class CommonPopulation {
   Fault carry(const Fault& fault) const;
 
  private:
-  std::vector<std::int64_t> base_starts_, target_starts_;
+  std::vector<PhaseSpan> base_phases_, target_phases_;
   struct Target {
     int register_class = -1;
     std::vector<int> base_extents, extents;

@@ -44,6 +44,8 @@ struct Scheme {
   // The output channels of each layer in an order in which neighbours resemble each other
   // (network/channel_order.h), fitted on calibration images.
   bool near_order = false;
+  // Struck neurons become zero at once: a bound that no suppression can pass, and no hardware.
+  bool oracle = false;
   bool operator==(const Scheme&) const = default;
 
   bool needs_calibration() const;

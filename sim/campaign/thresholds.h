@@ -32,6 +32,9 @@ ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folde
 void add_neighbours(ThresholdFile& file, const Experiment& experiment, const NetworkFolder& folder,
                     double false_positives);
 
+// Of the calibration images as the network sees them: the file, and what is done to its pixels.
+std::string calibration_digest(const NetworkFolder& folder);
+
 nlohmann::ordered_json to_json(const ThresholdFile& file);  // ends with a digest over the rest
 void write_thresholds(const ThresholdFile& file, const std::string& path);
 // Throws InputError when the file was changed by hand or does not belong to the network.
@@ -41,9 +44,11 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
 // holds no fit for it.
 Protection protection_of(const Scheme& scheme, const ArrayShape& array,
                          const ThresholdFile& thresholds, const std::string& thresholds_path);
-// The network that the scheme runs: reordered, where it asks for that. Throws likewise.
-Network network_of(const Network& network, const Scheme& scheme, const ArrayShape& array,
-                   const ThresholdFile& thresholds, const std::string& thresholds_path);
+// The order of channels that the scheme asks for, by channel_groups(network); empty: the network's
+// own. Throws likewise.
+std::vector<ChannelOrder> orders_of(const Scheme& scheme, const ArrayShape& array,
+                                    const ThresholdFile& thresholds,
+                                    const std::string& thresholds_path);
 
 // "gradient along lines, spikes (channel, 0.001 false positives)": a checker and its bounds.
 std::string describe(const FitKey& key);

@@ -15,6 +15,14 @@ std::int64_t mismatches_of(const Machine::Snapshot& snapshot) {
   return n;
 }
 
+// Cycles in which the program went on: neither waits for DRAM, of which a run that was held up has
+// fewer, nor runs of tiles that were run again.
+std::int64_t progress(const std::vector<LayerCounters>& counters, std::int64_t cycle) {
+  std::int64_t lost = 0;
+  for (const LayerCounters& c : counters) lost += c.dram_stall_cycles + c.recompute_cycles;
+  return cycle - lost;
+}
+
 }  // namespace
 
 int draw_image(std::uint64_t seed, std::int64_t trial, int images) {
@@ -38,10 +46,13 @@ std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upset
 // Keeps the values of a fault-free run: what trials on the same machine are compared with.
 class TrialEngine::Recorder : public MachineObserver {
  public:
-  Recorder(std::vector<LayerValues>& values, std::vector<std::vector<std::int8_t>>& written)
-      : values_(values), written_(written) {}
+  Recorder(std::vector<LayerValues>& values, std::vector<std::vector<std::int8_t>>& written,
+           NeuronStrikes& neurons, WeightFlips& weights)
+      : values_(values), written_(written), neurons_(neurons), weights_(weights) {}
 
   void observe(const Machine& machine) override {
+    neurons_.note(machine);
+    weights_.note(machine);
     const auto layer = static_cast<std::size_t>(machine.layer());
     if (layer >= values_.size()) return;
     const std::byte* now = machine.state().now();
@@ -68,6 +79,8 @@ class TrialEngine::Recorder : public MachineObserver {
 
   std::vector<LayerValues>& values_;
   std::vector<std::vector<std::int8_t>>& written_;
+  NeuronStrikes& neurons_;
+  WeightFlips& weights_;
 };
 
 // Follows a run and notes how far towards the output a difference from the fault-free values came.
@@ -135,7 +148,13 @@ class TrialEngine::Differences : public MachineObserver {
 };
 
 TrialEngine::TrialEngine(const Program& program, const Network& network)
-    : network_(&network), machine_(program), sites_(machine_.layout()), activity_(sites_, program) {
+    : network_(&network),
+      program_(program),
+      machine_(program_),
+      sites_(machine_.layout()),
+      activity_(sites_, program_),
+      neurons_(sites_, network),
+      weights_(program_, network) {
   for (const Layer& layer : network.layers) {
     const auto elements = static_cast<std::size_t>(layer.output.elements());
     reference_.push_back({std::vector<std::int32_t>(layer.kind == LayerKind::gemm ? elements : 0),
@@ -160,12 +179,16 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   pixels_ = pixels;
   machine_.reset(pixels_.data());
   checkpoint_count_ = 0;
-  Recorder recorder(reference_, written_);
+  progress_.clear();
+  neurons_.forget();
+  weights_.forget();
+  Recorder recorder(reference_, written_, neurons_, weights_);
   machine_.set_observer(&recorder);
   while (!machine_.done()) {
     if (machine_.cycle() % kCheckpointInterval == 0) {
       if (checkpoint_count_ == checkpoints_.size()) checkpoints_.emplace_back();
       machine_.save(checkpoints_[checkpoint_count_++]);
+      progress_.push_back(progress(machine_.counters(), machine_.cycle()));
     }
     machine_.step();
   }
@@ -197,40 +220,73 @@ void TrialEngine::strike(Injector& injector, bool& in_use) {
   machine_.touch();
 }
 
-TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& faults,
-                             bool from_reset) {
+// The last checkpoint before anything that the trial's faults change; nullptr: none strikes.
+const Machine::Snapshot* TrialEngine::start(std::int64_t first_register) const {
+  std::int64_t first = first_register;
+  for (const std::int64_t cycle : {neurons_.first_cycle(), weights_.first_cycle()}) {
+    if (cycle >= 0 && (first < 0 || cycle < first)) first = cycle;
+  }
+  if (first < 0) return nullptr;
+  const auto i = static_cast<std::size_t>(first / kCheckpointInterval);
+  return &checkpoints_[std::min(i, checkpoint_count_ - 1)];
+}
+
+const Machine::Snapshot* TrialEngine::converged_to(bool recomputed, std::size_t& from) const {
+  const std::int64_t cycle = machine_.cycle();
+  std::size_t i = static_cast<std::size_t>(cycle / kCheckpointInterval);
+  if (!recomputed) {
+    if (cycle % kCheckpointInterval != 0) return nullptr;
+  } else {
+    const std::int64_t done = progress(machine_.counters(), cycle);
+    while (from < checkpoint_count_ && progress_[from] < done) ++from;
+    if (from >= checkpoint_count_ || progress_[from] > done) return nullptr;
+    i = from;
+  }
+  return i < checkpoint_count_ && machine_.equals(checkpoints_[i]) ? &checkpoints_[i] : nullptr;
+}
+
+TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
   TrialResult result;
   result.trial = trial;
   result.image = image_;
   result.reference_class = top1(clean_.logits);
   result.reference_correct = clean_.correct;
 
-  Injector injector(sites_, faults);
-  const std::int64_t first = injector.next_cycle();
-  if (from_reset || first < 0) {
+  Injector injector(sites_, faults.registers);
+  neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
+  weights_.apply(faults.weights);
+  const Machine::Snapshot* from = from_reset ? nullptr : start(injector.next_cycle());
+  if (from == nullptr) {
     machine_.reset(pixels_.data());
   } else {
-    const auto i = std::min<std::size_t>(static_cast<std::size_t>(first / kCheckpointInterval),
-                                         checkpoint_count_ - 1);
-    machine_.restore(checkpoints_[i]);
+    machine_.restore(*from);
   }
   Differences differences(*network_, reference_, written_);
   machine_.set_observer(&differences);
-  bool in_use = false;
+  bool in_use = !faults.weights.empty() || !faults.neurons.empty();
+  const auto all_struck = [&] {
+    return injector.next_cycle() < 0 && !neurons_.pending() && weights_.delivered(machine_);
+  };
   const Machine::Snapshot* converged = nullptr;  // the checkpoint that the run has come back to
   bool stands_still = false;
   int unchanged = 0;
-  const std::int64_t limit = budget(clean_cycles_);
+  bool recomputed = false;
+  std::size_t next_checkpoint = 0;
+  const std::int64_t limit = budget(clean_cycles_, machine_.program().protection.retries);
   while (!machine_.done() && machine_.cycle() < limit) {
     const std::int64_t cycle = machine_.cycle();
-    if (cycle == injector.next_cycle()) strike(injector, in_use);
-    // Once every fault has struck and all state is as in the fault-free run, so is the rest.
-    const auto checkpoint = static_cast<std::size_t>(cycle / kCheckpointInterval);
-    if (!from_reset && injector.next_cycle() < 0 && cycle % kCheckpointInterval == 0 &&
-        checkpoint < checkpoint_count_ && machine_.equals(checkpoints_[checkpoint])) {
-      converged = &checkpoints_[checkpoint];
-      break;
+    if (cycle == injector.next_cycle()) {
+      if (result.layer < 0) result.layer = machine_.layer();
+      strike(injector, in_use);
     }
+    if (neurons_.pending()) neurons_.strike(machine_);
+    // Once every fault has struck and all state is as in the fault-free run, so is the rest.
+    const bool comparable = recomputed || cycle % kCheckpointInterval == 0;
+    if (!from_reset && comparable && all_struck()) {
+      converged = converged_to(recomputed, next_checkpoint);
+      if (converged != nullptr) break;
+    }
+    recomputed = recomputed || machine_.again();
     machine_.step();
     // A machine that stands still will do so for ever. Two unchanged edges are needed: the first
     // may have followed a write to a memory, which the second one would then have shown.
@@ -248,7 +304,23 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   const std::vector<std::int8_t>& logits = converged != nullptr ? clean_.logits : machine_.logits();
   std::vector<SuppressionRecord> suppressions = machine_.suppressions();
   result.faults = injector.records();
-  result.cycles = converged != nullptr ? clean_cycles_ : stands_still ? limit : machine_.cycle();
+  result.faults_fired = std::count_if(result.faults.begin(), result.faults.end(),
+                                      [](const FaultRecord& r) { return r.fired; }) +
+                        neurons_.fired() + weights_.fired(machine_);
+  result.faults_drawn = static_cast<std::int64_t>(faults.registers.size() + faults.neurons.size() +
+                                                  faults.weights.size());
+  if (keep_records_) {
+    result.faults.insert(result.faults.end(), neurons_.records().begin(), neurons_.records().end());
+    result.weights = weights_.records(machine_);
+  }
+  weights_.undo();
+  result.cycles = converged != nullptr ? clean_cycles_ + machine_.cycle() - converged->cycle
+                  : stands_still       ? limit
+                                       : machine_.cycle();
+  for (const LayerCounters& c : machine_.counters()) {
+    result.recomputed_tiles += c.recomputed_tiles;
+    result.recompute_cycles += c.recompute_cycles;
+  }
   result.mismatches = machine_.mismatches();
   if (converged != nullptr) {  // what the fault-free run does from there on, this one does too
     result.mismatches += clean_.mismatches - mismatches_of(*converged);
@@ -258,14 +330,15 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
         clean_suppressions_.end());
   }
   judge_suppressions(suppressions, result);
-  const bool fired = std::any_of(result.faults.begin(), result.faults.end(),
-                                 [](const FaultRecord& r) { return r.fired; });
+  result.suppressed_right += neurons_.zeroed();
   if (!finished) {
     result.outcome = Outcome::hang;
-  } else if (!fired) {
+  } else if (result.faults_fired == 0) {
     result.outcome = Outcome::not_fired;
+  } else if (machine_.uncorrected()) {
+    result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
-    const bool acted = result.mismatches > clean_.mismatches ||
+    const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
                        static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
     using Reach = Differences::Reach;
     if (acted) {
@@ -282,7 +355,7 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   } else {
     result.outcome = compare_logits(clean_.logits, logits, label_);
   }
-  if (finished) {
+  if (finished && result.outcome != Outcome::detected_uncorrected) {
     result.predicted_class = top1(logits);
     result.correct = result.predicted_class == label_;
   }

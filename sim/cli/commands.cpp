@@ -22,10 +22,9 @@ namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
 
-// Several networks: whose results follow.
-void announce(const ExperimentOptions& options, const Campaign& campaign, std::size_t networks) {
-  if (networks < 2 || options.json) return;
-  print(fmt::format("Network {}\n", campaign.network().name));
+// Of several experiments: which one's results follow.
+void announce(const ExperimentOptions& options) {
+  if (!options.title.empty()) print(options.title + "\n");
 }
 
 // Adds a command that loads an experiment, works for a while and may leave a folder of results.
@@ -39,14 +38,14 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
   options->add_to(*command);
   command->callback([options, work, set, name] {
     check_output(options->output);
-    const auto all = name == "inject" ? std::vector{*options} : options->each_network();
+    const auto all = name == "inject" ? std::vector{*options} : options->each();
     for (const ExperimentOptions& each : all) {
       const auto one = std::make_shared<ExperimentOptions>(each);
       if (!set.empty()) require_network(one->load());  // before keys that only networks take
       one->set.insert(one->set.end(), set.begin(), set.end());
       Campaign campaign(one->load());
       check_overwrite(*one, document(campaign.experiment().resolved));
-      announce(*one, campaign, all.size());
+      announce(*one);
       work(one, campaign);
     }
   });
@@ -95,6 +94,13 @@ std::string faults_csv(const Campaign& campaign) {
   std::string text =
       "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
       "class,predicted_class\n";
+  const auto add = [&](const Configuration& c, const TrialResult& t, const std::string& site,
+                       std::int64_t cycle, bool fired, std::int64_t before, std::int64_t after) {
+    text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
+                        c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
+                        t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle, fired ? 1 : 0,
+                        before, after, to_string(t.outcome), t.reference_class, t.predicted_class);
+  };
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
@@ -103,10 +109,10 @@ std::string faults_csv(const Campaign& campaign) {
     const SiteMap sites(machine.layout());
     for (const TrialResult& t : campaign.faults(index).trials) {
       for (const FaultRecord& f : t.faults) {
-        text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
-                            c.fault.sites, t.faults.size(), c.fault.seed, t.trial, t.image,
-                            sites.path(f.site), f.cycle, f.fired ? 1 : 0, f.before, f.after,
-                            to_string(t.outcome), t.reference_class, t.predicted_class);
+        add(c, t, sites.path(f.site), f.cycle, f.fired, f.before, f.after);
+      }
+      for (const WeightRecord& w : t.weights) {  // in DRAM before the run
+        add(c, t, weight_path(campaign.network(), w.fault), 0, w.fired, w.before, w.after);
       }
     }
   }
@@ -141,7 +147,7 @@ std::vector<std::string> write_faults(const std::string& folder, const Campaign&
   return names;
 }
 
-void run_one(const ExperimentOptions& options, std::size_t networks) {
+void run_one(const ExperimentOptions& options) {
   Experiment experiment = options.load();
   if (!experiment.workload_path.empty()) {
     run_workload(options, std::move(experiment));
@@ -149,7 +155,7 @@ void run_one(const ExperimentOptions& options, std::size_t networks) {
   }
   Campaign campaign(std::move(experiment));
   check_overwrite(options, document(campaign.experiment().resolved));
-  announce(options, campaign, networks);
+  announce(options);
   {
     ProgressLine line("inferences", campaign.clean_units(), options.quiet);
     campaign.run_clean(options.worker_count(), line.callback());
@@ -228,8 +234,8 @@ void add_run(CLI::App& app) {
       "Print what was counted, layer by layer; `sagitta counters` says what each count means");
   command->callback([options] {
     check_output(options->output);
-    const std::vector<ExperimentOptions> all = options->each_network();
-    for (const ExperimentOptions& each : all) run_one(each, all.size());
+    const std::vector<ExperimentOptions> all = options->each();
+    for (const ExperimentOptions& each : all) run_one(each);
   });
 }
 
@@ -342,8 +348,12 @@ void add_inject(CLI::App& app) {
       "Examples: sagitta inject configs/lenet5.json --set scheme=none --set "
       "fault.sites='array.pe**.acc' -o out\n"
       "          sagitta inject configs/lenet5.json --set scheme=none --set "
-      "fault.list=out/faults.json",
+      "fault.list=out/faults.json\n"
+      "With fault.level=neuron or weight and a fault.rate, neurons or weights are hit in place of "
+      "the\n"
+      "machine's bits (docs/faults.md).",
       [](const Options& options, Campaign& campaign) {
+        if (!options->output.empty()) campaign.keep_faults();
         run_trials(options, campaign);
         const auto results = fault_results(campaign);
         std::vector<std::string> lists;
@@ -356,10 +366,12 @@ void add_sweep(CLI::App& app) {
   add_experiment_command(
       app, "sweep",
       "Every configuration of an experiment under faults: accuracy, SDC, and what it costs",
-      "Example: sagitta sweep configs/sweeps/demo.json -o out/demo",
+      "Examples: sagitta sweep configs/sweeps/demo.json -o out/demo\n"
+      "          sagitta sweep configs/lenet5.json --set 'fault={\"level\": \"neuron\", \"rate\": "
+      "[1e-4, 1e-3]}'",
       [](const Options& options, Campaign& campaign) {
         run_trials(options, campaign);
-        const auto results = fault_results(campaign);
+        const auto results = sweep_results(campaign);
         finish(options, campaign, results,
                fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
       });
@@ -372,6 +384,7 @@ void add_compare(CLI::App& app) {
       "Faults are drawn over the unprotected machine and carried over to every scheme by layer, "
       "tile\n"
       "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
+      "Neurons and weights (fault.level) are the same for every scheme.\n"
       "Example: sagitta compare configs/lenet5.json --set fault.upsets=64",
       [](const Options& options, Campaign& campaign) {
         for (const Configuration& c : campaign.experiment().configurations) {

@@ -101,8 +101,9 @@ CycleWindow layer_window(const TraceOptions& o, const Program& program, const Sc
 
 CycleWindow window_of(const TraceOptions& o, const Program& program, const Schedule& schedule) {
   // A run under faults may take longer; one that takes this long hangs.
-  const std::int64_t end =
-      o.faults.empty() ? schedule.cycles : TrialEngine::budget(schedule.cycles);
+  const std::int64_t end = o.faults.empty()
+                               ? schedule.cycles
+                               : TrialEngine::budget(schedule.cycles, program.protection.retries);
   if (!o.layer.empty()) return layer_window(o, program, schedule);
   if (o.cycles.empty()) return {0, end - 1};
   const auto w = parse_cycles(o.cycles);
@@ -241,7 +242,9 @@ void run_trace(const TraceOptions& o) {
                         r.fired ? fmt::format("{} -> {}", r.before, r.after) : "did not fire");
   }
   if (!faults.empty()) {
-    const bool hang = !run.finished && run.cycles >= TrialEngine::budget(schedule.cycles);
+    const bool hang =
+        !run.finished &&
+        run.cycles >= TrialEngine::budget(schedule.cycles, subject.program.protection.retries);
     j["hang"] = hang;
     if (hang)
       text += fmt::format("The run under faults hung: no result in {} cycles\n", run.cycles);

@@ -41,6 +41,20 @@ void Composer::checksum() {
   c.add("match", lib_.equality(kWord), 1, Event::vector);
 }
 
+// Judging a tile, and where a run of it begins: a select in front of each address, which is counted
+// with the sequencer's state where it lies there.
+void Composer::recompute() {
+  Unit r(list_, member_, "resilience", "recompute");
+  const int bits = width("resilience.recompute.attempt");
+  r.add("tries", lib_.adder(bits), 1, Event::row_tile);
+  r.add("tries left", lib_.comparator(bits), 1, Event::row_tile);
+  r.add("failed", lib_.and_mask(1), 3, Event::active_cycle, 3);
+  if (member_ == Dataflow::os) {
+    r.add("judged", lib_.comparator(kCounter), 1, Event::active_cycle);
+  }
+  if (ws()) r.add("part's address", lib_.mux2(kWord), 2, Event::row_tile, 2);
+}
+
 void Composer::checkers() {
   const Protection& p = program_.protection;
   for (std::size_t i = 0; i < p.checkers.size(); ++i) {

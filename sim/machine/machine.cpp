@@ -31,9 +31,13 @@ constexpr int kRequantiseStages = 2;  // product and output
 
 }  // namespace
 
+int Machine::detector_latency(const Program& program) {
+  return program.protection.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+}
+
 int Machine::sum_latency(const Program& program) {
   const Protection& p = program.protection;
-  int cycles = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  int cycles = detector_latency(program);
   for (std::size_t i = 0; i < p.sum_checkers(); ++i) {
     cycles += checker_type(p.checkers[i].kind).latency;
   }
@@ -54,7 +58,7 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   const Protection& p = program.protection;
   // A register is loaded in the cycle before its stage uses it. Bias: as the finished sums appear.
   std::vector<int> waits{0, 1 + sum_latency(program)};
-  int before = p.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
+  int before = detector_latency(program);
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
   for (std::size_t i = 0; i < p.checkers.size(); ++i) {
     const Checker& c = p.checkers[i];
@@ -71,7 +75,7 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
 Machine::Machine(const Program& program, DataPath data_path)
     : program_(&program),
       narrow_(narrowed(program, data_path)),
-      sequencer_(layout_, program, unit_latency(program)),
+      sequencer_(layout_, program, unit_latency(program), detector_latency(program)),
       dma_(layout_, program),
       activations_(layout_, program, sequencer_),
       arbiter_(program.memory.activation_banks > 0
@@ -81,7 +85,11 @@ Machine::Machine(const Program& program, DataPath data_path)
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
                                        : std::nullopt),
-      array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
+      array_(layout_, built_for().array, built_for().protection.register_copies()),
+      array_copies_(
+          built_for().protection.arrays > 1
+              ? std::optional<ArrayCopies>(std::in_place, layout_, built_for(), sequencer_)
+              : std::nullopt),
       partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
                                                                        built_for(), sequencer_)
                                           : std::nullopt),
@@ -106,6 +114,9 @@ Machine::Machine(const Program& program, DataPath data_path)
         return checkers;
       }()),
       sum_checkers_(built_for().protection.sum_checkers()),
+      recompute_(program.protection.retries > 0
+                     ? std::optional<Recompute>(std::in_place, layout_, program)
+                     : std::nullopt),
       unit_delay_(delay_stages(layout_, "delay", narrow_ ? sum_latency(program) : 0)),
       output_delay_(delay_stages(layout_, "output_delay",
                                  narrow_ ? unit_latency(program) - sum_latency(program) : 0)),
@@ -127,11 +138,13 @@ void Machine::reset(const std::int8_t* image) {
   std::fill(logits_.begin(), logits_.end(), std::int8_t{0});
   std::fill(raw_output_.begin(), raw_output_.end(), 0);
   host_beats_ = 0;
+  tile_began_ = 0;
 }
 
 void Machine::touch() {
   if (arbiter_) arbiter_->touch();
   array_.touch();
+  if (array_copies_) array_copies_->touch();
   vector_.touch();
   if (checksum_) checksum_->touch();
   for (auto& c : checkers_) c->touch();
@@ -151,7 +164,10 @@ bool Machine::folding() const {
 
 SumVector Machine::leaving() {
   const SequencerState& s = control();
-  return {s.drain2 != 0, false, s.drain_address2, array_.top(state_.now())};
+  const std::byte* now = state_.now();
+  const std::int32_t* top =
+      array_copies_ ? array_copies_->output(now, array_).top : array_.top(now);
+  return {s.drain2 != 0, false, s.drain_address2, top};
 }
 
 SumVector Machine::drained() {
@@ -186,150 +202,10 @@ WriteBack Machine::written() const {
   return {checked.valid, checked.address, written_.data()};
 }
 
-void Machine::capture_store(const SequencerState& s) {
-  if (s.store1 == 0) return;
-  const auto columns = static_cast<std::size_t>(program_->array.columns);
-  const std::size_t first = host_beats_++ * columns;
-  for (std::size_t c = 0; c < columns && first + c < logits_.size(); ++c) {
-    if (accumulators_) {
-      raw_output_[first + c] = accumulators_->vector(state_.now())[c];
-    } else {
-      logits_[first + c] = activations_.vector(state_.now())[c];
-    }
-  }
-}
-
-// The array sees what the sequencer issued two cycles ago.
-void Machine::record_tile(const SequencerState& s) {
-  const bool os = sequencer_.dataflow(s) == Dataflow::os;
-  if (sequencer_.issues_rows(s, reads_wait()) && (os ? s.weight_row : s.pixel) == 0) {
-    tiles_.push_back({layer(), s.first_row, s.first_column,
-                      os ? 0 : s.first_depth / program_->array.rows, cycle_ + 2, -1});
-  }
-  if (os ? sequencer_.ends_tile(s) : (sequencer_.tag(state_.now()) & kTagEnd) != 0) {
-    // The oldest tile under way: the next ones may already have begun.
-    auto oldest = tiles_.end();
-    while (oldest != tiles_.begin() && (oldest - 1)->end_cycle < 0) --oldest;
-    const bool ahead = os && sequencer_.overlap();
-    if (oldest != tiles_.end()) oldest->end_cycle = cycle_ + (ahead ? 2 : 0);
-  }
-}
-
-// Where the cycle went: into exactly one of these, unless a fault has made the phase one that the
-// machine does not use.
-void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
-  auto phase = static_cast<Phase>(s.phase);
-  if (arbiter_) {
-    const std::optional<Phase> spent = sequencer_.spent_in(s, reads_wait());
-    if (!spent) {
-      ++c.bank_stall_cycles;
-      return;
-    }
-    phase = *spent;
-  }
-  switch (phase) {
-    case Phase::load:
-      ++c.control_cycles;
-      break;
-    case Phase::wait:
-      ++(Sequencer::data_ready(s, dma_.state(state_.now()).done) ? c.control_cycles
-                                                                 : c.dram_stall_cycles);
-      break;
-    case Phase::setup:
-      ++c.setup_cycles;
-      break;
-    case Phase::feed:
-    case Phase::stream:
-      ++c.feed_cycles;
-      break;
-    case Phase::bubble:
-      ++c.fill_cycles;
-      break;
-    case Phase::drain:
-      ++c.drain_cycles;
-      break;
-    case Phase::pool:
-      ++c.pool_cycles;
-      ++c.pool_taps;
-      c.activation_reads += sequencer_.lanes(s);
-      break;
-    case Phase::flush:
-      ++c.flush_cycles;
-      break;
-    case Phase::store:
-      ++c.store_cycles;
-      break;
-    case Phase::preload:
-      ++c.preload_cycles;
-      break;
-    case Phase::settle:
-      ++c.settle_cycles;
-      break;
-    case Phase::done:
-    default:
-      break;
-  }
-}
-
-void Machine::count_dma(const SequencerState& s, LayerCounters& c) const {
-  const std::byte* now = state_.now();
-  switch (dma_.activity(now, s)) {
-    case Dma::Activity::burst:
-      ++c.dma_burst_cycles;
-      c.dram_read_bytes += dma_.delivered(now);
-      break;
-    case Dma::Activity::latency:
-      ++c.dma_latency_cycles;
-      break;
-    case Dma::Activity::blocked:
-      ++c.dma_blocked_cycles;
-      break;
-    case Dma::Activity::idle:
-      ++c.dma_idle_cycles;
-      break;
-  }
-  if (dma_.state(now).data_valid == 0) return;
-  c.dma_bytes += dma_.count(now);
-  c.activation_dma_bytes += activations_.taken(now, dma_);
-  c.weight_dma_bytes += weights_.taken(now, dma_);
-}
-
-void Machine::count() {
-  const SequencerState& s = control();
-  LayerCounters& c = counters_[static_cast<std::size_t>(layer())];
-  ++c.cycles;
-  count_phase(s, c);
-  count_dma(s, c);
-  const bool waits = reads_wait();
-  if (sequencer_.issues_rows(s, waits)) {
-    c.macs += std::int64_t{sequencer_.rows(s)} * sequencer_.lanes(s);
-  }
-  if (!waits) c.activation_reads += sequencer_.activations_read(s);
-  if (const BankGrant* grant = bank_grant()) c.activation_words += grant->words();
-  if (sequencer_.weight_row(s, waits) >= 0) ++c.weight_row_reads;
-  const bool folds = folding();
-  if (folds) {
-    const std::uint8_t tag = sequencer_.tag(state_.now());
-    const int lanes = (tag & kTagValid) != 0 ? sequencer_.lanes(s) : 0;
-    if ((tag & kTagFirstFold) == 0) c.partial_reads += lanes;
-    if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
-  }
-  if (folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
-  if (written().valid) c.activation_writes += sequencer_.lanes(s);
-  if (accumulators_ && checked().valid && s.config.raw != 0) {
-    c.accumulator_writes += sequencer_.lanes(s);
-  }
-  if (s.store1 != 0) ++c.store_beats;
-  if (checksum_) {
-    const SumVector v = checksum_->output(state_.now());
-    if (v.valid && v.flagged) ++c.mismatches;
-  }
-  if (program_->protection.checks_outputs() && !narrow_) {
-    const SumVector v = vector_.outputs(state_.now());
-    if (v.valid && v.flagged) ++c.output_mismatches;
-  }
-  capture_store(s);
-  if (record_tiles_) record_tile(s);
+bool Machine::flagged() const {
+  if (!checksum_) return false;
+  const SumVector v = checksum_->output(state_.now());
+  return v.valid && v.flagged;
 }
 
 void Machine::step() {
@@ -337,7 +213,9 @@ void Machine::step() {
   const std::byte* now = state_.now();
   const SequencerState& s = control();
 
-  sequencer_.step(cycle, dma_.state(now).done, reads_wait());
+  const bool repeats = again();
+  sequencer_.step(cycle, dma_.state(now).done, reads_wait(), repeats);
+  if (recompute_) recompute_->step(cycle, judges(), mismatch());
   dma_.step(cycle, s);
   if (arbiter_) arbiter_->step(cycle);
   if (narrow_) {
@@ -348,8 +226,16 @@ void Machine::step() {
   activations_.step(cycle, dma_, written(), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
-  array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
+  if (partial_sums_) {
+    const std::int32_t* aligned =
+        array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
+    partial_sums_->step(cycle, aligned, judges(), repeats);
+  }
+  const ArrayControl array_control = sequencer_.array_control(s);
+  array_.step(cycle, activations_.read(now), weights_.read(now), array_control);
+  if (array_copies_) {
+    array_copies_->step(cycle, activations_.read(now), weights_.read(now), array_control, array_);
+  }
   const SumVector finished = checked();
   vector_.step(cycle, row, finished, activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, finished);
@@ -371,7 +257,7 @@ void Machine::step() {
 void Machine::step_drain_path(const Cycle& cycle) {
   const std::byte* now = state_.now();
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now));
+  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now), judges(), again());
   vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
   SumVector sums = vector_.sums(now);
   for (const SumStage& stage : unit_delay_) {
@@ -424,6 +310,7 @@ void Machine::save(Snapshot& snapshot) {
   snapshot.logits = logits_;
   snapshot.raw_output = raw_output_;
   snapshot.host_beats = host_beats_;
+  snapshot.tile_began = tile_began_;
 }
 
 void Machine::restore(const Snapshot& snapshot) {
@@ -435,6 +322,7 @@ void Machine::restore(const Snapshot& snapshot) {
   logits_ = snapshot.logits;
   raw_output_ = snapshot.raw_output;
   host_beats_ = snapshot.host_beats;
+  tile_began_ = snapshot.tile_began;
 }
 
 bool Machine::equals(const Snapshot& snapshot) const {

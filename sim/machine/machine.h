@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/registers.h"
 #include "machine/array/array.h"
+#include "machine/array/array_copies.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
 #include "machine/memory/accumulator_buffer.h"
@@ -24,6 +25,7 @@
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/resilience/checker.h"
 #include "machine/resilience/checksum.h"
+#include "machine/resilience/recompute.h"
 #include "machine/vector/vector_unit.h"
 #include "schedule/program.h"
 
@@ -92,7 +94,14 @@ class Machine {
   const std::vector<TileRecord>& tiles() const { return tiles_; }
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
-  std::int64_t mismatches() const;  // rows of sums or outputs that failed their check
+  // Rows of sums or outputs that failed their check, or in which two arrays differed.
+  std::int64_t mismatches() const;
+  // What the host reads with the result: it may be wrong. Two arrays have differed, or where tiles
+  // run again one failed in its last try.
+  bool uncorrected() const {
+    return (array_copies_ && array_copies_->uncorrected(state_.now())) ||
+           (recompute_ && recompute_->uncorrected(state_.now()));
+  }
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -104,6 +113,7 @@ class Machine {
     std::vector<std::int8_t> logits;
     std::vector<std::int32_t> raw_output;
     std::size_t host_beats = 0;
+    std::int64_t tile_began = 0;
   };
   void save(Snapshot& snapshot);
   void restore(const Snapshot& snapshot);
@@ -136,12 +146,18 @@ class Machine {
   PartialSums* partial_sums() { return partial_sums_ ? &*partial_sums_ : nullptr; }
   AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
   Array& array() { return array_; }
+  ArrayCopies* array_copies() { return array_copies_ ? &*array_copies_ : nullptr; }
   VectorUnit& vector() { return vector_; }
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
   // Of sums and, behind them, of outputs.
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
+  Recompute* recompute() { return recompute_ ? &*recompute_ : nullptr; }
+  // A detector flags a row in this cycle; tiles are judged, and this one is to run again.
+  bool mismatch() { return flagged() || copies_differ(); }
+  bool judges() const { return recompute_ && sequencer_.judges(control()); }
+  bool again() { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
   // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
   SumVector leaving();
@@ -164,6 +180,8 @@ class Machine {
   // requantisation.
   static int unit_latency(const Program& program);
   static int sum_latency(const Program& program);
+  // From a biased sum to its row's flag.
+  static int detector_latency(const Program& program);
   // Input stationary: for each lane word the cycles from the bias register's load to that of the
   // register that takes it, further down the drain path. Otherwise empty.
   static std::vector<int> parameter_waits(const Program& program);
@@ -171,10 +189,14 @@ class Machine {
  private:
   bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
+  bool flagged() const;  // by the checksum
+  // Two arrays differ in a row that leaves them.
+  bool copies_differ() { return array_copies_ && array_copies_->differ(state_.now(), array_); }
   void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
   void count_dma(const SequencerState& s, LayerCounters& c) const;
+  void count_recompute(const SequencerState& s, LayerCounters& c);
   void capture_store(const SequencerState& s);
   void record_tile(const SequencerState& s);
 
@@ -188,11 +210,13 @@ class Machine {
   WeightScratchpad weights_;
   std::optional<AccumulatorBuffer> accumulators_;
   Array array_;
+  std::optional<ArrayCopies> array_copies_;
   std::optional<PartialSums> partial_sums_;
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
   std::size_t sum_checkers_;  // how many of them look at sums
+  std::optional<Recompute> recompute_;
   // Without a data path: in place of the resilience unit, and of its checkers of outputs.
   std::vector<SumStage> unit_delay_, output_delay_;
   MachineState state_;
@@ -207,6 +231,7 @@ class Machine {
   std::vector<std::int32_t> raw_output_;
   std::size_t host_beats_ = 0;
   mutable std::vector<std::int8_t> written_;  // by a checker of outputs, a byte each
+  std::int64_t tile_began_ = 0;               // its present run: the first cycle
 };
 
 }  // namespace sagitta

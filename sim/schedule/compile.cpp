@@ -252,9 +252,36 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
   check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);
 }
 
+void check_recompute(const Protection& protection, const ArrayShape& array,
+                     const std::string& where) {
+  if (protection.retries == 0) return;
+  const auto refuse = [&](const std::string& problem, const char* remedy) {
+    throw InputError(where, "$.scheme", fmt::format("scheme {} {}", protection.name, problem),
+                     remedy);
+  };
+  if (protection.retries < 0 || protection.retries > kMostRetries) {
+    refuse(fmt::format("runs tiles again {} times", protection.retries), "use 0 to 7 retries");
+  }
+  if (!protection.detects()) {
+    refuse("runs tiles again, but nothing tells which",
+           "add a checksum or a second array, or use 0 retries");
+  }
+  if (protection.has_lines()) {
+    refuse("runs tiles again, whose vectors a checker along lines would take for the next ones",
+           "take a checker of lanes, or use 0 retries");
+  }
+  if (array.overlap && array.has(Dataflow::os)) {
+    refuse(
+        "runs tiles again, but with overlap the next output-stationary tile has begun before "
+        "one is judged",
+        "take another dataflow, leave out array.overlap, or use 0 retries");
+  }
+}
+
 // Throws InputError for a scheme that the array's dataflows have no place for, or whose chain does
 // not follow the drain path.
 void check_scheme(const Protection& protection, const ArrayShape& array, const std::string& where) {
+  check_recompute(protection, array, where);
   const bool ordered =
       std::is_sorted(protection.checkers.begin(), protection.checkers.end(),
                      [](const Checker& a, const Checker& b) { return a.position < b.position; });

@@ -38,6 +38,27 @@ ThresholdFit fit_of(const Network& network, const ImageSet& images, const Scheme
   return fit_bounds(network, images, {{key, array}}, orders).at(0);
 }
 
+TEST(Schemes, OfCopiesAreBlocks) {
+  const auto of = [](const std::string& kind) {
+    return scheme({{"kind", kind}, {"name", "mine"}}).blocks;
+  };
+  const auto copies = [](PeCopies pe, int arrays) {
+    Protection p;
+    p.name = "mine";
+    p.pe_copies = pe;
+    p.arrays = arrays;
+    return p;
+  };
+  EXPECT_EQ(of("none"), copies(PeCopies::none, 1));
+  EXPECT_EQ(of("tmr-pe"), copies(PeCopies::all, 1));
+  EXPECT_EQ(of("tmr-reg"), copies(PeCopies::registers, 1));
+  EXPECT_EQ(of("tmr-array"), copies(PeCopies::none, 3));
+  EXPECT_EQ(of("dmr"), copies(PeCopies::none, 2));
+  Protection again = copies(PeCopies::none, 2);
+  again.retries = 1;
+  EXPECT_EQ(of("dmr-recompute"), again);
+}
+
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   test::Random random(1);
   Network network;
@@ -400,7 +421,8 @@ TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
       ThresholdFile file;
       if (chain.near_order) file.orders = fit_orders(network_, images_, {array.columns});
       file.fits.push_back(fit_of(network_, images_, chain, array));
-      const Network network = network_of(network_, chain, array, file, "");
+      const auto orders = orders_of(chain, array, file, "");
+      const Network network = orders.empty() ? network_ : reordered(network_, orders);
       const Program program =
           compile(network, array, {}, protection_of(chain, array, file, ""), "");
       Machine machine(program);
@@ -438,12 +460,12 @@ TEST_F(ThresholdFiles, TheTunedUnitHasItsOrderAndEveryBound) {
   const Protection p = protection_of(tuned, ArrayShape{}, again, path_);
   ASSERT_EQ(p.checkers.size(), 3U);
   EXPECT_EQ(p.checkers[1].axis, Axis::line);
-  const Network network = network_of(folder_.network, tuned, ArrayShape{}, again, path_);
+  const Network network = reordered(folder_.network, orders_of(tuned, ArrayShape{}, again, path_));
   const auto image = folder_.load_test(1).image(0);
   EXPECT_EQ(run_network(network, image).back().output,
             run_network(folder_.network, image).back().output);
   EXPECT_NE(network.layers[0].weights, folder_.network.layers[0].weights);
-  EXPECT_THROW(network_of(folder_.network, tuned, ArrayShape{16, 8}, again, path_), InputError);
+  EXPECT_THROW(orders_of(tuned, ArrayShape{16, 8}, again, path_), InputError);
 }
 
 }  // namespace

@@ -85,6 +85,10 @@ std::optional<Mismatch> Lockstep::compare(const Machine& machine) const {
   if (machine.done() != (rtl_->port("done") != 0)) {
     return Mismatch{machine.cycle(), "done", machine.done() ? 1U : 0U, rtl_->port("done")};
   }
+  if (machine.uncorrected() != (rtl_->port("uncorrected") != 0)) {
+    return Mismatch{machine.cycle(), "uncorrected", machine.uncorrected() ? 1U : 0U,
+                    rtl_->port("uncorrected")};
+  }
   return std::nullopt;
 }
 

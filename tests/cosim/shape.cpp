@@ -124,6 +124,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"COLUMNS", 0},
                                     {"MAPS", 2},
                                     {"COPIES", 1},
+                                    {"MACS", 0},
+                                    {"ARRAYS", 1},
                                     {"DMA_QUEUE", 0},
                                     {"DRAM_BYTES", 0},
                                     {"ACTIVATION_BYTES", 0},
@@ -131,6 +133,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"PARTIAL_ROWS", 0},
                                     {"RAW_WORDS", 0},
                                     {"CHECKSUM", 0},
+                                    {"RETRIES", 0},
                                     {"CHECKER0", 0},
                                     {"CHECKER1", 0},
                                     {"CHECKER2", 0},
@@ -160,8 +163,12 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.memory.partial_rows = values.at("PARTIAL_ROWS");
   s.memory.dram_bytes_per_cycle = values.at("DRAM_BYTES");
   s.memory.dma_queue = values.at("DMA_QUEUE");
-  s.protection.tmr_pe = values.at("COPIES") == 3;
+  if (values.at("COPIES") == 3) {
+    s.protection.pe_copies = values.at("MACS") == 1 ? PeCopies::registers : PeCopies::all;
+  }
+  s.protection.arrays = values.at("ARRAYS");
   s.protection.checksum = values.at("CHECKSUM") != 0;
+  s.protection.retries = values.at("RETRIES");
   for (const char* stage : {"CHECKER0", "CHECKER1", "CHECKER2", "CHECKER3"}) {
     if (const auto checker = checker_from(values.at(stage)))
       s.protection.checkers.push_back(*checker);

@@ -114,7 +114,7 @@ TEST(Mixture, SiteTotalsByHand) {
 
 TEST(Mixture, SiteTotalsWithOverlapTmrAndChecksum) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   p.checksum = true;
   Totals t = union_by_hand();
   t["array.pe"] = 3 * 6 * (8 + 8 + 32 + 1 + 32 + 8);  // swap, drain, next
@@ -310,13 +310,13 @@ TEST(Mixture, EveryPairOfDataflowsBackToBack) {
           network.layers.back().name = "gemm" + std::to_string(i);
           shape = network.layers.back().output;
         }
-        Protection p = test::random_scheme(random, network);
-        p.checkers.clear();
         const ArrayShape array{random.between(1, 24),
                                random.between(1, 24),
                                first,
                                random.chance(50),
                                {{"gemm1", second}, {"gemm3", second}}};
+        Protection p = test::random_scheme(random, network, array);
+        p.checkers.clear();
         const Program program = compile(network, array, fast, p, "test");
         const auto image = random.int8s(network.input.elements());
         Machine machine(program);

@@ -49,7 +49,7 @@ TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
           flow.with_overlap(seed % 2 == 1).shape(rows, random.between(1, 12), seed);
       const Network network = test::random_network(random, 5);
       const MemoryShape memory = test::random_memory(random, array);
-      const Protection protection = test::random_scheme(random, network);
+      const Protection protection = test::random_scheme(random, network, array);
       const int batch = random.chance(60) ? 1 : random.between(2, 4);
       const auto image = random.int8s(batch * network.input.elements());
       const Program program = compile(network, array, memory, protection, "test", batch);
@@ -89,7 +89,7 @@ TEST(TimingOnly, CountsTheSameInEveryCycle) {
       const ArrayShape array = flow.shape(rows, random.between(1, 8), seed);
       const Network network = test::random_network(random, 3);
       const Program program = compile(network, array, test::random_memory(random, array),
-                                      test::random_scheme(random, network), "test");
+                                      test::random_scheme(random, network, array), "test");
       const auto image = random.int8s(network.input.elements());
       Machine whole(program);
       Machine timing(program, DataPath::none);
@@ -118,7 +118,7 @@ TEST(TimingOnly, EqualsTheWholeMachineOnRawProducts) {
       const int k = random.between(1, 30);
       const int n = random.between(1, 30);
       Protection p;
-      p.checksum = random.chance(50);
+      test::random_detector(random, array, p);
       const Program program =
           compile_gemm(m, k, n, random.int8s(k * n), array, test::random_memory(random, array), p);
       const auto image = random.int8s(m * k);

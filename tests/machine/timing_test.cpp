@@ -108,7 +108,7 @@ TEST(Timing, NetworksWithoutStallsEqualTheClosedForm) {
     Random random(100 + seed);
     const Network network = test::random_network(random);
     const ArrayShape array = random_array(random, seed);
-    const Protection p = test::random_scheme(random, network);
+    const Protection p = test::random_scheme(random, network, array);
     const int batch = random.chance(70) ? 1 : random.between(2, 4);
     const auto image = random.int8s(batch * network.input.elements());
     const Program program = compile(network, array, fast_memory(), p, "test", batch);
@@ -155,7 +155,7 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
           test::ceil_div(deepest, array.rows) * random.between(1, 4) + random.between(0, 2);
     }
     if (seed % 4 == 0) memory.dma_queue = random.between(4, 8);
-    const Protection p = product ? Protection{} : test::random_scheme(random, network);
+    const Protection p = product ? Protection{} : test::random_scheme(random, network, array);
     const int batch = product || random.chance(70) ? 1 : random.between(2, 4);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),

@@ -30,6 +30,11 @@ inline int unit_latency(const Protection& p, int columns) {
   return cycles;
 }
 
+// Output stationary, where tiles may run again: from the last row's issue to the detector's flag.
+inline std::int64_t verify(const Protection& p, int columns) {
+  return p.retries > 0 ? 3 + ceil_log2(columns) + 1 : 0;
+}
+
 // What a mixture is made of: the dataflows of its layers with a product.
 struct Members {
   bool os = false, ws = false, is = false;
@@ -159,6 +164,7 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
       const std::int64_t cycles = tile_cycles(feed_cycles, rows, lanes_used);
       tiles.push_back({0, row, 0, 0, start + 2, feed + 2 + cycles - 1});
       feed += cycles;
+      if (row + rows < m) feed += verify(p, array.columns);
       continue;
     }
     // The tile before is handed over as this one starts, the last one when the drain is free.

@@ -72,6 +72,7 @@ class FaultyRuns {
     cycles_ = machine_.cycle();
     tiles_ = machine_.tiles();
     machine_.save(clean_);
+    clean_uncorrected_ = machine_.uncorrected();
     machine_.record_tiles(false);
   }
 
@@ -96,6 +97,7 @@ class FaultyRuns {
   bool visible() const {
     if (machine_.cycle() != clean_.cycle || machine_.logits() != clean_.logits) return true;
     if (machine_.raw_output() != clean_.raw_output) return true;
+    if (machine_.uncorrected() != clean_uncorrected_) return true;
     if (machine_.suppressions().size() != clean_.suppressions.size()) return true;
     for (std::size_t i = 0; i < clean_.suppressions.size(); ++i) {
       const auto& x = machine_.suppressions()[i];
@@ -111,6 +113,7 @@ class FaultyRuns {
   SiteMap sites_;
   std::vector<Machine::Snapshot> snapshots_;
   Machine::Snapshot clean_;
+  bool clean_uncorrected_ = false;
   std::vector<TileRecord> tiles_;
   std::int64_t cycles_ = 0;
 };

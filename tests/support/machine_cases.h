@@ -54,10 +54,24 @@ inline Checker random_checker(Random& random, const Network& network, CheckerKin
   return c;
 }
 
-inline Protection random_scheme(Random& random, const Network& network) {
-  Protection p;
-  p.tmr_pe = random.chance(30);
+// Now and then copies within PEs, of the whole array, or both.
+inline void random_copies(Random& random, Protection& protection) {
+  constexpr PeCopies kPe[] = {PeCopies::registers, PeCopies::all};
+  if (random.chance(30)) protection.pe_copies = kPe[random.between(0, 1)];
+  if (random.chance(30)) protection.arrays = random.between(2, 3);
+}
+
+// Sometimes a detector, and then often tiles that run again, where the array can do that.
+inline void random_detector(Random& random, const ArrayShape& array, Protection& p) {
+  random_copies(random, p);
   p.checksum = random.chance(50);
+  const int retries = random.chance(50) ? 0 : random.between(1, 3);
+  if (p.detects() && !(array.overlap && array.has(Dataflow::os))) p.retries = retries;
+}
+
+inline Protection random_scheme(Random& random, const Network& network, const ArrayShape& array) {
+  Protection p;
+  random_detector(random, array, p);
   const int checkers = random.chance(40) ? 0 : random.between(1, 3);
   for (int i = 0; i < checkers; ++i) {
     constexpr CheckerKind kKinds[] = {CheckerKind::range, CheckerKind::gradient,
@@ -168,8 +182,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     const int k = random.between(1, 12);
     const int n = random.between(1, 20);
     Protection p;
-    p.tmr_pe = random.chance(30);
-    p.checksum = random.chance(50);
+    random_detector(random, array, p);
     c.image = random.int8s(m * k);
     c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random, array), p);
     return c;
@@ -177,10 +190,12 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
   c.network = random_network(random);
   const int batch = random.chance(80) ? 1 : random.between(2, 3);
   c.image = random.int8s(batch * c.network.input.elements());
-  Protection p = random_scheme(random, c.network);
+  Protection p = random_scheme(random, c.network, array);
   for (Checker& checker : p.checkers) {
     const bool may = checker.kind == CheckerKind::gradient && !array.has(Dataflow::is);
-    if (may && random.chance(40)) checker.axis = Axis::line;
+    if (!may || !random.chance(40)) continue;
+    checker.axis = Axis::line;
+    p.retries = 0;  // lines take one vector after the other
   }
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
@@ -242,6 +257,7 @@ inline std::string difference(const Machine& x, const Machine& y) {
   if (x.cycle() != y.cycle()) return "cycle";
   if (x.logits() != y.logits()) return "logits";
   if (x.raw_output() != y.raw_output()) return "raw output";
+  if (x.uncorrected() != y.uncorrected()) return "uncorrected";
   const auto& a = x.counters();
   const auto& b = y.counters();
   if (!std::equal(a.begin(), a.end(), b.begin(), b.end(), same_counters)) return "counters";

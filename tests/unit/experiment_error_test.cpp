@@ -171,15 +171,61 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          {"\"own\""});
 }
 
+// A key of one level of faults at another one.
+TEST_F(ExperimentError, OptionOfAnotherFaultLevel) {
+  const auto with = [](const std::string& fault) {
+    return R"({"network": "net", "fault": )" + fault + "}";
+  };
+  for (const std::string level : {"neuron", "weight"}) {
+    const std::string start = R"({"level": ")" + level + R"(", "rate": 0.1, )";
+    expect(with(start + R"("upsets": 3})"), "$.fault.upsets", {"does not apply here", "register"});
+    expect(with(start + R"("sites": "all"})"), "$.fault.sites", {"does not apply here"});
+    expect(with(start + R"("list": "x"})"), "$.fault.list", {"does not apply here"});
+    expect(with("[" + start + R"("population": "own"}])"), "$.fault[0].population",
+           {"\"own\" does not apply here", "same neurons and weights"});
+    expect(with(R"({"level": ")" + level + R"("})"), "$.fault.rate",
+           {"this key is missing", "probability"});
+    expect(with(R"({"level": ")" + level + R"(", "rate": 0})"), "$.fault.rate",
+           {"0 is not above 0"});
+    expect(with(R"({"level": ")" + level + R"(", "rate": [0.5, 1.5]})"), "$.fault.rate[1]",
+           {"1.5 is above the maximum 1"});
+  }
+  expect(with(R"({"rate": 0.1})"), "$.fault.rate", {"does not apply here", "neuron and weight"});
+  expect(with(R"({"level": "register", "values": "int8"})"), "$.fault.values",
+         {"does not apply here", "neuron"});
+  expect(with(R"({"level": "weight", "rate": 0.1, "values": "int8"})"), "$.fault.values",
+         {"does not apply here"});
+  expect(with(R"({"level": "neuron", "rate": 0.1, "values": "int16"})"), "$.fault.values",
+         {"\"int16\" is not known here", "int32"});
+  expect(with(R"({"level": "neurons", "rate": 0.1})"), "$.fault.level",
+         {"\"neurons\" is not known here", "did you mean \"neuron\"?"});
+  expect_override("fault.rate=0.1", "$.fault.rate", {"does not apply here"});
+}
+
 TEST_F(ExperimentError, OptionOfAnotherScheme) {
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "k_dense": 3}})",
          "$.scheme.k_dense", {"does not apply here", "\"bounds\": \"deviations\""});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
          "$.scheme[1].granularity", {"does not apply here", "tmr-pe has no options"});
+  for (const std::string kind : {"tmr-reg", "tmr-array", "dmr", "dmr-recompute"}) {
+    expect(R"({"network": "net", "scheme": {"kind": ")" + kind + R"(", "gate": "row"}})",
+           "$.scheme.gate", {"does not apply here", kind + " has no options"});
+  }
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "rule": "spike"}})",
          "$.scheme.rule", {"does not apply here", "position, granularity, gate, bounds"});
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
          "$.scheme.false_positives", {"does not apply here", "quantile"});
+}
+
+TEST_F(ExperimentError, Parts) {
+  expect(R"({"network": "net", "parts": {"a": {}, "b": {}}})", "$.parts",
+         {"takes one part", "--part a"});
+  expect(R"({"network": "net", "parts": {}})", "$.parts", {"holds a part or more"});
+  expect(R"({"network": "net", "parts": [1]})", "$.parts", {"holds a part or more"});
+  expect(R"({"network": "net", "parts": {"a": 3}})", "$.parts.a", {"3 is no part"});
+  expect(R"({"network": "net", "parts": {"../a": {}}})", "$.parts[\"../a\"]", {"folder"});
+  expect(R"({"network": ["net", "net/network.json"]})", "$.network",
+         {"takes one network, not 2", "--set network="});
 }
 
 TEST_F(ExperimentError, Checkers) {

@@ -70,7 +70,7 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
   folder.write("w.json", "{}");
   const json timed = folder.load(R"({"workload": "w.json"})").resolved;
   EXPECT_EQ(timed["timing"], schema["properties"]["timing"]["default"]);
-  const std::set<std::string> others = {"$schema", "network",    "workload",
+  const std::set<std::string> others = {"$schema", "network",    "workload", "parts",
                                         "timing",  "technology", "scheme"};
   for (const auto& [key, property] : schema["properties"].items()) {
     if (others.count(key) > 0) continue;
@@ -166,6 +166,29 @@ TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
   EXPECT_EQ(fault(16), plan(5, 3, 1, "all", "common"));
 }
 
+TEST(Experiment, FaultLevelsSweepRatesAndValues) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({
+    "network": "net", "fault": [
+      {"level": "neuron", "rate": [0.01, 1e-4], "values": ["int32", "int8"], "trials": 7},
+      {"level": "weight", "rate": 1, "population": "common"},
+      {"upsets": 2}]})");
+  ASSERT_EQ(experiment.configurations.size(), 6U);
+  const auto fault = [&](std::size_t index) { return experiment.configurations[index].fault; };
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(fault(i).level, "neuron");
+    EXPECT_EQ(fault(i).rate, i < 2 ? 0.01 : 1e-4);
+    EXPECT_EQ(fault(i).values, i % 2 == 0 ? "int32" : "int8");
+    EXPECT_EQ(fault(i).trials, 7);
+    EXPECT_EQ(fault(i).population, "common");
+  }
+  EXPECT_EQ(fault(4).level, "weight");
+  EXPECT_EQ(fault(4).rate, 1);
+  EXPECT_EQ(fault(5), plan(2, 2000, 1, "all"));
+  const std::string again = folder.write("again.json", experiment.resolved.dump());
+  expect_equal(load_experiment(again, {}), experiment);
+}
+
 TEST(Experiment, RowsWithoutColumnsMeanSquare) {
   const ExperimentFolder folder;
   EXPECT_EQ(names(folder.load(R"({"network": "net", "array": {"rows": [8, 32]}})")),
@@ -225,6 +248,26 @@ TEST(Experiment, ListsOfSchemeOptionsGetNames) {
   EXPECT_EQ(experiment.configurations[4].scheme.blocks.checkers.at(0).gate, Gate::always);
 }
 
+TEST(Experiment, APartHasItsOwnKeysAndTheFilesOthers) {
+  const ExperimentFolder folder;
+  const std::string file = folder.write(
+      "e.json", R"({"network": ["net", "net/network.json"], "images": 7, "scheme": "none",
+                    "parts": {"second": {"scheme": ["range-zero", "median"]},
+                              "first": {"images": 3, "fault": {"seed": 5}}}})");
+  EXPECT_EQ(experiment_parts(file), (std::vector<std::string>{"second", "first"}));
+  EXPECT_EQ(experiment_networks(file, {}, "first"),
+            (std::vector<std::string>{folder.path("net"), folder.path("net/network.json")}));
+  const Experiment first = load_experiment(file, {"network=" + folder.path("net")}, "first");
+  EXPECT_EQ(names(first), std::vector<std::string>{"16x16 os none"});
+  EXPECT_EQ(first.images, 3);
+  EXPECT_EQ(first.configurations[0].fault.seed, 5U);
+  const Experiment second =
+      load_experiment(file, {"network=" + folder.path("net"), "images=9"}, "second");
+  EXPECT_EQ(names(second), (std::vector<std::string>{"16x16 os range-zero", "16x16 os median"}));
+  EXPECT_EQ(second.images, 9);
+  EXPECT_TRUE(experiment_parts(folder.write("plain.json", R"({"network": "net"})")).empty());
+}
+
 TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
   const ExperimentFolder folder;
   folder.write("parts/wide.json", R"({"$schema": "x", "rows": 2, "cols": [4, 8]})");
@@ -274,6 +317,7 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
       R"({"network": "net"})",
       R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
           "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median",
+                     "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
                      {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
                      {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},
@@ -301,7 +345,7 @@ TEST(Experiment, ResolvedHasEveryKey) {
   for (const auto& [key, property] : schema["properties"].items()) {
     const bool written =
         key == "workload" || key == "timing" ? timed.contains(key) : resolved.contains(key);
-    EXPECT_TRUE(written || key == "$schema") << key;
+    EXPECT_TRUE(written || key == "$schema" || key == "parts") << key;
   }
   for (const char* key : {"network", "images", "fault", "thresholds", "calibration_images"}) {
     EXPECT_FALSE(timed.contains(key)) << key;

@@ -92,13 +92,39 @@ void Sequencer::step_drain(const SequencerState& now, SequencerState& s, const C
   s.count = (now.count + 1) & 0xFFFFFF;
   if (!last) return;
   s.count = 0;
-  s.first_row = (now.first_row + rows_) & 0xFFFFFF;
-  if (s.first_row < c.rows) {
-    advance_positions(cycle, c);
+  if (!retries_) {
+    next_row_tile(now, s, cycle);
+    return;
+  }
+  // The last tile of a column tile is judged at the end of the flush, which is longer.
+  const std::int32_t next_row = wrap_add(now.first_row, rows_) & 0xFFFFFF;
+  s.phase = static_cast<std::uint8_t>(next_row < c.rows ? Phase::verify : Phase::flush);
+}
+
+void Sequencer::next_row_tile(const SequencerState& now, SequencerState& s,
+                              const Cycle& cycle) const {
+  s.first_row = wrap_add(now.first_row, rows_) & 0xFFFFFF;
+  if (s.first_row < now.config.rows) {
+    advance_positions(cycle, now.config);
     s.phase = static_cast<std::uint8_t>(Phase::feed);
   } else {
     s.phase = static_cast<std::uint8_t>(Phase::flush);
   }
+}
+
+// The array is cleared once more at the end, so that what strikes its sums meanwhile does no harm.
+void Sequencer::step_verify(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                            bool again) const {
+  s.count = (now.count + 1) & 0xFFFFFF;
+  if (now.count + 1 < verify_) return;
+  s.count = 0;
+  if (again) {
+    run_again(now, s);
+    return;
+  }
+  next_row_tile(now, s, cycle);
+  s.retry_address = now.output_address;
+  s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
 }
 
 }  // namespace sagitta

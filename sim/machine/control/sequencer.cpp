@@ -7,10 +7,12 @@
 
 namespace sagitta {
 
-Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_latency)
+Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_latency,
+                     int detector_latency)
     : program_(&program),
       mixed_(program.array.mixed()),
       overlap_(program.array.overlap),
+      retries_(program.protection.retries > 0),
       first_(program.array.first()),
       members_{program.array.has(Dataflow::os), program.array.has(Dataflow::ws),
                program.array.has(Dataflow::is)},
@@ -18,6 +20,7 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
       columns_(program.array.columns),
       positions_(program.array.activation_lanes()),
       drain_path_(5 + unit_latency),
+      verify_(3 + detector_latency),
       store_beat_cycles_((program.array.columns * (program.raw_output ? 4 : 1) +
                           program.memory.dram_bytes_per_cycle - 1) /
                          program.memory.dram_bytes_per_cycle) {
@@ -73,6 +76,9 @@ void Sequencer::start_column_tile(SequencerState& s) const {
   s.pixel = 0;
   s.count = 0;
   s.output_address = s.first_column;
+  if (retries_ && members_[static_cast<std::size_t>(Dataflow::os)]) {
+    s.retry_address = s.first_column;
+  }
   s.walk_y = c.origin_y;
   s.walk_x = c.origin_x;
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
@@ -86,9 +92,14 @@ void Sequencer::start_column_tile(SequencerState& s) const {
 }
 
 // The drain path is empty: the next part, column tile or layer.
-void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const {
+void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                         bool again) const {
   const LayerDescriptor& c = now.config;
   const bool gemm = c.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  if (again) {
+    run_again(now, s);
+    return;
+  }
   if (gemm && dataflow(now) != Dataflow::os && next_part(now, s, cycle)) return;
   if (gemm) {
     s.column_tile = static_cast<std::uint16_t>(now.column_tile + 1);
@@ -102,6 +113,35 @@ void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cyc
     s.group_address = wrap_add(now.group_address, c.tap_channels);
   }
   s.phase = static_cast<std::uint8_t>(s.first_column < c.columns ? Phase::wait : Phase::load);
+}
+
+bool Sequencer::judges(const SequencerState& s) const {
+  const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  if (!retries_ || !gemm) return false;
+  switch (static_cast<Phase>(s.phase)) {
+    case Phase::verify:
+      return dataflow(s) == Dataflow::os && s.count + 1 >= verify_;
+    case Phase::flush:
+      return s.count + 1 >= flush_cycles(s);
+    default:
+      return false;
+  }
+}
+
+// The tile at work, from its first product on. All that it takes is still in the scratchpads, and
+// its results, which no layer has read, are written once more.
+void Sequencer::run_again(const SequencerState& now, SequencerState& s) const {
+  start_taps(s);
+  const Dataflow flow = dataflow(now);
+  if (flow != Dataflow::ws) s.weight_row = 0;
+  if (flow == Dataflow::os) {
+    s.output_address = now.retry_address;
+    s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
+    s.phase = static_cast<std::uint8_t>(Phase::feed);
+    return;
+  }
+  s.first_depth = 0;
+  s.phase = static_cast<std::uint8_t>(Phase::preload);
 }
 
 // One beat of `columns` values every store_beat_cycles_, then the DRAM latency.
@@ -120,7 +160,8 @@ void Sequencer::step_store(const SequencerState& now, SequencerState& s) const {
   s.output_address = wrap_add(now.output_address, columns_);
 }
 
-void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool reads_wait) const {
+void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool reads_wait,
+                     bool again) const {
   const SequencerState& now = *state_.now(cycle);
   SequencerState& s = *state_.next(cycle);
   s = now;
@@ -202,6 +243,9 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool read
     case Phase::drain:
       if (os) overlap() ? step_last_drain(now, s) : step_drain(now, s, cycle);
       break;
+    case Phase::verify:
+      if (os && retries_) step_verify(now, s, cycle, again);
+      break;
     case Phase::pool:
       step_pool(now, s);
       break;
@@ -209,7 +253,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool read
       s.count = (now.count + 1) & 0xFFFFFF;
       if (now.count + 1 < flush_cycles(now)) break;
       s.count = 0;
-      end_tile(now, s, cycle);
+      end_tile(now, s, cycle, again);
       break;
     case Phase::preload:
       if (!os) step_preload(now, s, cycle);

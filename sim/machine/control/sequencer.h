@@ -48,6 +48,8 @@ enum class Phase : std::uint8_t {
   preload = 10,  // the stationary operands of a fold move into the array
   stream = 11,   // one output pixel (ws) or output channel (is) a cycle
   settle = 12,   // until the last of them has passed the stationary operands
+  // Output stationary, where tiles may run again.
+  verify = 13,  // until the detector has judged the tile's last row
   // The others are not used by the hardware; a machine that a fault sends there stands still.
 };
 
@@ -83,6 +85,7 @@ struct SequencerState {
   std::int32_t first_row;       // m0
   std::int32_t count;           // cycles spent in this phase
   std::int32_t output_address;  // of the next output pixel's first lane
+  std::int32_t retry_address;   // os, where tiles may run again: of the row tile's first one
   std::int32_t tap_y, tap_x;    // kernel position times dilation
   std::int32_t kernel_y, kernel_x, channel;
   std::int32_t tap_address;
@@ -131,11 +134,14 @@ inline constexpr std::uint8_t kTagEnd = 8;  // the last of the part (ws) or colu
 
 class Sequencer {
  public:
-  Sequencer(RegisterLayout& layout, const Program& program, int unit_latency);
+  // `unit_latency`: cycles of the resilience unit; `detector_latency`: those from a biased sum to
+  // its row's flag.
+  Sequencer(RegisterLayout& layout, const Program& program, int unit_latency, int detector_latency);
 
   // `transfers_done`: how many transfers DMA has completed. `reads_wait`: banks are still to
   // deliver activations that this cycle asks for; what takes them waits, and nothing else.
-  void step(const Cycle& cycle, std::uint32_t transfers_done, bool reads_wait) const;
+  // `again`: the tile that is judged in this cycle is to run again.
+  void step(const Cycle& cycle, std::uint32_t transfers_done, bool reads_wait, bool again) const;
 
   const SequencerState& state(const std::byte* now) const { return *state_.now(now); }
   // Window origin of the output pixel that each array row (is: column) works on, or (ws) position
@@ -172,6 +178,9 @@ class Sequencer {
     return overlap() ? s.drain_left == 1 && s.drain_wait == 0
                      : static_cast<ArrayMode>(s.mode2) == ArrayMode::shift_clear;
   }
+  // Where tiles may run again: whatever the detector has to say of the tile it has said by this
+  // cycle, in which the sequencer goes on or goes back.
+  bool judges(const SequencerState& s) const;
   // The moving operand is being issued to the array: the cycles in which it multiplies. Input
   // stationary it is the weights, which wait for nothing.
   bool issues_rows(const SequencerState& s, bool reads_wait) const {
@@ -272,6 +281,10 @@ class Sequencer {
   void step_pool(const SequencerState& now, SequencerState& s) const;
   void step_store(const SequencerState& now, SequencerState& s) const;
   void step_drain(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void next_row_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void step_verify(const SequencerState& now, SequencerState& s, const Cycle& cycle,
+                   bool again) const;
+  void run_again(const SequencerState& now, SequencerState& s) const;
   void step_feed(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   void step_drain_behind(const SequencerState& now, SequencerState& s) const;
   void step_last_drain(const SequencerState& now, SequencerState& s) const;
@@ -292,7 +305,7 @@ class Sequencer {
                    bool reads_wait) const;
   void end_settle(const SequencerState& now, SequencerState& s, const Cycle& cycle,
                   bool reads_wait) const;
-  void end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
+  void end_tile(const SequencerState& now, SequencerState& s, const Cycle& cycle, bool again) const;
   bool next_part(const SequencerState& now, SequencerState& s, const Cycle& cycle) const;
   int stream_length(const SequencerState& s) const;
   bool pixels_in_lanes(const SequencerState& s) const {
@@ -302,12 +315,14 @@ class Sequencer {
 
   const Program* program_;
   bool mixed_, overlap_;
+  bool retries_;  // tiles may run again
   Dataflow first_;
   std::array<bool, 3> members_;  // by dataflow
   int rows_;
   int columns_;
   int positions_;
   int drain_path_;  // cycles from the array to the scratchpad
+  int verify_;      // ... to the row's flag
   int store_beat_cycles_;
   Pipe<SequencerState> state_;
   Pipe<std::int32_t> row_y_, row_x_, row_address_;

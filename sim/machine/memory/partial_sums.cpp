@@ -23,9 +23,13 @@ PartialSums::PartialSums(RegisterLayout& layout, const Program& program, const S
       read_row_(layout.pipe<std::uint32_t>("memory.partial.read_row", {}, kRowBits)),
       row_(layout.pipe<std::uint32_t>("memory.partial.write_row", {}, kRowBits)),
       address_(layout.pipe<std::int32_t>("memory.partial.address", {}, 32)),
-      finished_(layout, "memory.partial.finished", columns_, false) {}
+      finished_(layout, "memory.partial.finished", columns_, false) {
+  if (program.protection.retries > 0 && program.array.has(Dataflow::ws)) {
+    retry_address_ = layout.pipe<std::int32_t>("memory.partial.retry_address", {}, 32);
+  }
+}
 
-void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
+void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned, bool judges, bool again) {
   const SequencerState& s = sequencer_->state(cycle.now);
   const std::uint8_t tag = sequencer_->tag(cycle.now);
   const std::uint8_t next = sequencer_->next_tag(cycle.now);
@@ -56,6 +60,12 @@ void PartialSums::step(const Cycle& cycle, const std::int32_t* aligned) {
           ? static_cast<std::int32_t>(static_cast<std::uint32_t>(address) +
                                       (is ? 1U : static_cast<std::uint32_t>(s.config.columns)))
           : *address_.now(cycle);
+  // The parts' results lie one behind the other, so a part that runs again starts where it did.
+  if (retry_address_.count > 0) {
+    *retry_address_.next(cycle) =
+        judges && !again ? *address_.now(cycle) : *retry_address_.now(cycle);
+    if (judges && again) *address_.next(cycle) = *retry_address_.now(cycle);
+  }
   finished_.load(cycle, {valid && last, false, address, aligned});
   if (!valid) return;
   const std::int32_t* read = read_.now(cycle);

@@ -19,7 +19,9 @@ class PartialSums {
 
   // `aligned`: the sums below the array, which the sequencer's tag describes. A row is read in the
   // cycle before its sums arrive and written in the one in which they do.
-  void step(const Cycle& cycle, const std::int32_t* aligned);
+  // Where tiles may run again: `judges`, this part's fate is decided in this cycle; `again`, it
+  // runs once more.
+  void step(const Cycle& cycle, const std::int32_t* aligned, bool judges, bool again);
 
   // The row that is read for the next cycle, and the one whose sums arrive in this.
   std::uint32_t read_row(const std::byte* now) const { return *read_row_.now(now); }
@@ -46,6 +48,7 @@ class PartialSums {
   Pipe<std::int32_t> read_;
   Pipe<std::uint32_t> read_row_, row_;
   Pipe<std::int32_t> address_;
+  Pipe<std::int32_t> retry_address_;  // ws, where tiles may run again: of the part's first result
   SumStage finished_;
 };
 
