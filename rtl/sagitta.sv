@@ -26,10 +26,12 @@ module sagitta #(
     parameter int CHECKSUM = 0,
     // How often a tile may run again of which the checksum failed in a row.
     parameter int RETRIES = 0,
-    // The checkers of the resilience unit, in the order in which sums pass them. Bits 1..0: 0 none,
+    // The checkers of the resilience unit, in the order in which sums, and behind them outputs, pass
+    // them. Bits 1..0: 0 none,
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
     // 0 always, 1 row, 2 layer; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
-    // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold; bit 8: gradient, neighbours along a line.
+    // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold; bit 8: gradient, neighbours along a line;
+    // bit 9: it looks at outputs.
     parameter int CHECKER0 = 0,
     parameter int CHECKER1 = 0,
     parameter int CHECKER2 = 0,
@@ -84,6 +86,11 @@ module sagitta #(
       128'(CHECKER3) << 96 | 128'(CHECKER2) << 64 | 128'(CHECKER1) << 32 | 128'(CHECKER0);
   localparam int FIRST_LANE = IS != 0 && CHECKSUM != 0 ? 4 : 2;
   localparam int FIRST_TILE = ONLY_IS != 0 ? 0 : CHECKSUM;
+  // Whether stage `i` looks at outputs, or hands on what does.
+  function automatic logic of_outputs(input int i);
+    of_outputs = 1'b0;
+    for (int j = 0; j <= i; j = j + 1) of_outputs = of_outputs || CHECKERS[32*j+9];
+  endfunction
   function automatic logic has_bounds(input int i);
     has_bounds = CHECKERS[32*i+:2] == 1 || CHECKERS[32*i+:2] == 2;
   endfunction
@@ -91,26 +98,36 @@ module sagitta #(
   function automatic int words_of(input int count, input logic of_lane);
     words_of = 0;
     for (int i = 0; i < count; i = i + 1)
-      if (has_bounds(i) && CHECKERS[32*i+2] == of_lane) words_of = words_of + 2;
+      if (has_bounds(i) && CHECKERS[32*i+2] == of_lane)
+        words_of = words_of + (of_outputs(i) ? 1 : 2);
   endfunction
-  // Cycles from the bias adder to checker `count`'s input.
+  // Cycles that the checksum and the first `count` checkers take.
   localparam int DETECTOR_LATENCY = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
-  function automatic int cycles_to(input int count);
-    cycles_to = DETECTOR_LATENCY;
+  function automatic int latency_of(input int count);
+    latency_of = DETECTOR_LATENCY;
     for (int i = 0; i < count; i = i + 1)
-      cycles_to = cycles_to +
+      latency_of = latency_of +
           (CHECKERS[32*i+:2] == 0 ? 0 : CHECKERS[32*i+:2] == 2 ? 4 : 2);
   endfunction
-  // A checksum flag travels only as far as a checker behind a row gate reads it.
-  function automatic int gated_from(input int first);
+  // Stages that look at sums.
+  function automatic int sum_stages(input int count);
+    sum_stages = 0;
+    for (int i = 0; i < count; i = i + 1) if (!of_outputs(i)) sum_stages = sum_stages + 1;
+  endfunction
+  // A flag, the checksum's or that of the outputs' check, travels only as far as a checker behind a
+  // gate reads it.
+  function automatic int gated_from(input int first, input logic outputs);
     gated_from = 0;
     for (int i = first; i < STAGES; i = i + 1)
-      if (CHECKSUM != 0 && CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+3+:2] != 0) gated_from = 1;
+      if ((CHECKSUM != 0 || outputs) && of_outputs(i) == outputs && CHECKERS[32*i+:2] != 0 &&
+          CHECKERS[32*i+3+:2] != 0)
+        gated_from = 1;
   endfunction
   localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1'b1);
   localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 1'b0);
   localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
-  localparam int UNIT_LATENCY = cycles_to(STAGES);
+  localparam int UNIT_LATENCY = latency_of(STAGES);
+  localparam int SUM_STAGES = sum_stages(STAGES);
   // Input stationary, how long each word of a channel waits, a byte a word: its register is loaded
   // in the cycle before its stage uses it, the bias as the finished sums appear.
   function automatic logic [95:0] waits_of(input int scale_wait);
@@ -119,11 +136,13 @@ module sagitta #(
     for (int i = 0; i < STAGES; i = i + 1)
       if (has_bounds(i) && CHECKERS[32*i+2]) begin
         word = FIRST_LANE + words_of(i, 1'b1);
-        cycles = cycles_to(i) + (CHECKERS[32*i+:2] == 1 ? 2 : 3);
-        waits_of = waits_of | 96'(cycles) << 8 * word | 96'(cycles) << 8 * (word + 1);
+        // Product and output stand between sums and outputs.
+        cycles = latency_of(i) + (of_outputs(i) ? 2 : 0) + (CHECKERS[32*i+:2] == 1 ? 2 : 3);
+        waits_of = waits_of | 96'(cycles) << 8 * word;
+        if (!of_outputs(i)) waits_of = waits_of | 96'(cycles) << 8 * (word + 1);
       end
   endfunction
-  localparam logic [95:0] WAITS = IS == 0 ? '0 : waits_of(1 + UNIT_LATENCY);
+  localparam logic [95:0] WAITS = IS == 0 ? '0 : waits_of(1 + latency_of(SUM_STAGES));
 
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
@@ -181,6 +200,9 @@ module sagitta #(
   logic judges, again;
   logic [31:0] bias_add_address, checksum_address, checked_address;
   logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, checked_sum;
+  logic output_valid, output_flag;
+  logic [31:0] output_row;
+  logic [COLUMNS*8-1:0] output_value;
   logic copies_differ, copies_status, tiles_status;
   logic write_valid;
   logic [31:0] write_address;
@@ -320,14 +342,14 @@ module sagitta #(
   end
 
   vector_unit #(
-      .FLOWS(FLOWS), .COLUMNS(COLUMNS)
+      .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHECK(gated_from(0, 1'b1))
   ) vector (
       .clk, .reset, .is, .raw, .output_zero_point, .output_min, .output_max, .param1, .param_lane1,
       .operation, .input_zero_point, .second_zero_point, .tap_scale, .second_scale, .tap_shift,
       .pool1, .pool_address1, .pool2, .pool_address2, .lane_words(lane_words[63:0]), .row_valid,
       .row_address, .row_sum, .checked_valid, .checked_address, .checked_sum,
       .pool_operand(activation_vector), .bias_add_valid, .bias_add_address, .bias_add_sum,
-      .output_valid(write_valid), .output_address(write_address), .output_value(write_value)
+      .lanes, .output_valid, .output_flag, .output_address(output_row), .output_value
   );
 
   if (1) begin : resilience
@@ -389,58 +411,85 @@ module sagitta #(
       localparam int SPIKE = 32'(CHECKERS[32*i+5]);
       localparam int SUPPRESS = 32'(CHECKERS[32*i+6+:2]);
       localparam int LINE = 32'(CHECKERS[32*i+8]);
+      localparam int OUTPUT = 32'(of_outputs(i));
+      localparam int WIDTH = OUTPUT != 0 ? 8 : 32;
+      localparam int BOUND = OUTPUT != 0 ? 9 : 32;
+      localparam int FLAG = gated_from(i, of_outputs(i));
+      localparam int RESULT_FLAG = gated_from(i + 1, of_outputs(i));
       // Not every stage has a reader for each.
       // verilator lint_off UNUSEDSIGNAL
       wire in_valid, in_flag, valid, flag;
       wire [31:0] in_address, address;
-      wire [SUM_BITS-1:0] in_sum, sum;
-      wire [63:0] words;
+      wire [COLUMNS*WIDTH-1:0] in_sum, sum;
+      wire [BOUND-1:0] low_word, high_word;
+      // What means zero; and in a layer without a product outputs pass, each a line of its own.
+      wire [WIDTH-1:0] zero = OUTPUT != 0 ? WIDTH'(output_zero_point) : '0;
+      wire enabled = OUTPUT == 0 || operation == 2'd0;
+      wire [23:0] own_line = enabled ? line : '0;
       // verilator lint_on UNUSEDSIGNAL
-      if (i == 0) begin : first
+      if (i == SUM_STAGES) begin : first_of_outputs
+        assign {in_valid, in_flag} = {output_valid, output_flag};
+        assign {in_address, in_sum} = {output_row, output_value};
+      end else if (i == 0) begin : first
         assign {in_valid, in_flag} = {checksum_valid, checksum_flag};
         assign {in_address, in_sum} = {checksum_address, checksum_sum};
       end else begin : later
         assign {in_valid, in_flag} = {stage[i-1].valid, stage[i-1].flag};
         assign {in_address, in_sum} = {stage[i-1].address, stage[i-1].sum};
       end
-      if (!has_bounds(i)) assign words = '0;
-      else if (CHANNEL != 0) assign words = lane_words[(FIRST_LANE+words_of(i, 1'b1))*32+:64];
-      else assign words = tile_words[(FIRST_TILE+words_of(i, 1'b0))*32+:64];
+      if (!has_bounds(i)) begin : unbounded
+        assign {low_word, high_word} = '0;
+      end else begin : bounded
+        localparam int FIRST =
+            CHANNEL != 0 ? FIRST_LANE + words_of(i, 1'b1) : FIRST_TILE + words_of(i, 1'b0);
+        localparam int SECOND = OUTPUT != 0 ? FIRST * 32 + 16 : (FIRST + 1) * 32;
+        if (CHANNEL != 0) begin : lane
+          assign {low_word, high_word} = {lane_words[FIRST*32+:BOUND], lane_words[SECOND+:BOUND]};
+        end else begin : tile
+          assign {low_word, high_word} = {tile_words[FIRST*32+:BOUND], tile_words[SECOND+:BOUND]};
+        end
+      end
       if (KIND == 1) begin : value
         range_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .GATE(GATE), .CLAMP(SUPPRESS),
-            .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .CLAMP(SUPPRESS),
+            .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) range (
-            .clk, .reset, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
-            .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
+            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
+            .low_word,
+            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2 && LINE != 0) begin : along_line
         line_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .GATE(GATE), .SPIKE(SPIKE),
-            .SUPPRESS(SUPPRESS), .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .SPIKE(SPIKE),
+            .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) gradient (
-            .clk, .reset, .next_layer(loads_layer), .line, .lanes, .is, .param1, .param_lane1,
-            .low_word(words[31:0]), .high_word(words[63:32]), .input_valid(in_valid),
+            .clk, .reset, .enabled, .next_layer(loads_layer), .line(own_line), .lanes, .is, .param1,
+            .param_lane1,
+            .low_word, .high_word, .zero, .input_valid(in_valid),
             .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
             .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2) begin : neighbours
         gradient_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .GATE(GATE), .SPIKE(SPIKE),
-            .SUPPRESS(SUPPRESS), .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .SPIKE(SPIKE),
+            .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) gradient (
-            .clk, .reset, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1, .low_word(words[31:0]),
-            .high_word(words[63:32]), .input_valid(in_valid), .input_flag(in_flag),
+            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
+            .low_word,
+            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 3) begin : filter
         median_filter #(
-            .COLUMNS(COLUMNS), .GATE(GATE), .FLAG(gated_from(i)), .RESULT_FLAG(gated_from(i + 1))
+            .COLUMNS(COLUMNS), .GATE(GATE), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
         ) median (
-            .clk, .reset, .next_layer(loads_layer), .lanes, .input_valid(in_valid),
+            .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .input_valid(in_valid),
             .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
             .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
         );
@@ -448,8 +497,20 @@ module sagitta #(
         assign {valid, flag, address, sum} = {in_valid, in_flag, in_address, in_sum};
       end
     end
-    assign {checked_valid, checked_address} =
-        {stage[STAGES-1].valid, stage[STAGES-1].address};
-    assign checked_sum = stage[STAGES-1].sum;
+    if (SUM_STAGES > 0) begin : checks_sums
+      assign {checked_valid, checked_address} =
+          {stage[SUM_STAGES-1].valid, stage[SUM_STAGES-1].address};
+      assign checked_sum = stage[SUM_STAGES-1].sum;
+    end else begin : leaves_sums
+      assign {checked_valid, checked_address} = {checksum_valid, checksum_address};
+      assign checked_sum = checksum_sum;
+    end
+    if (SUM_STAGES < STAGES) begin : checks_outputs
+      assign {write_valid, write_address} = {stage[STAGES-1].valid, stage[STAGES-1].address};
+      assign write_value = stage[STAGES-1].sum;
+    end else begin : leaves_outputs
+      assign {write_valid, write_address} = {output_valid, output_row};
+      assign write_value = output_value;
+    end
   end
 endmodule

@@ -4,6 +4,7 @@
 module bounds #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
+    parameter int WIDTH = 32,  // of a bound
     parameter int CHANNEL = 0  // bounds of each channel instead of one pair for the layer
 ) (
     input  wire clk,
@@ -12,15 +13,15 @@ module bounds #(
     input  wire param1,             // the words are those of a lane ...
     input  wire [8:0] param_lane1,  // ... of this one; those of the tile: beside lane 0. Input
                                     // stationary, those of the row's channel: always
-    input  wire [31:0] low_word,
-    input  wire [31:0] high_word,
-    output wire [COLUMNS*32-1:0] least,  // of each lane
-    output wire [COLUMNS*32-1:0] most
+    input  wire [WIDTH-1:0] low_word,
+    input  wire [WIDTH-1:0] high_word,
+    output wire [COLUMNS*WIDTH-1:0] least,  // of each lane
+    output wire [COLUMNS*WIDTH-1:0] most
 );
   localparam int PAIRS = CHANNEL != 0 && FLOWS != 4 ? COLUMNS : 1;
   wire follows_channel = CHANNEL != 0 && is;
-  logic [PAIRS*32-1:0] low;
-  logic [PAIRS*32-1:0] high;
+  logic [PAIRS*WIDTH-1:0] low;
+  logic [PAIRS*WIDTH-1:0] high;
 
   always_ff @(posedge clk) begin
     if (reset) begin
@@ -29,8 +30,8 @@ module bounds #(
     end else if (param1 || follows_channel) begin
       for (int i = 0; i < PAIRS; i = i + 1) begin
         if (param_lane1 == 9'(i) || follows_channel) begin
-          low[32*i+:32] <= low_word;
-          high[32*i+:32] <= high_word;
+          low[WIDTH*i+:WIDTH] <= low_word;
+          high[WIDTH*i+:WIDTH] <= high_word;
         end
       end
     end
@@ -38,7 +39,7 @@ module bounds #(
 
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     localparam int PAIR = PAIRS > 1 ? c : 0;
-    assign least[32*c+:32] = low[32*PAIR+:32];
-    assign most[32*c+:32] = high[32*PAIR+:32];
+    assign least[WIDTH*c+:WIDTH] = low[WIDTH*PAIR+:WIDTH];
+    assign most[WIDTH*c+:WIDTH] = high[WIDTH*PAIR+:WIDTH];
   end
 endmodule

@@ -5,69 +5,74 @@ module gradient_checker #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
+    parameter int WIDTH = 32,      // of a sum, or of an output
+    parameter int BOUND = 32,      // of a bound
     parameter int GATE = 0,        // as in checker_gate
     parameter int SPIKE = 0,       // as in gradient_rule
     parameter int SUPPRESS = 0,
-    parameter int FLAG = 0,        // the checksum flag travels along, up to the last stage
+    parameter int FLAG = 0,        // the flag travels along, up to the last stage
     parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire enabled,            // as in checker_gate
     input  wire next_layer,
     input  wire [8:0] lanes,        // in use by the tile
     input  wire is,                 // as in bounds
     input  wire param1,
     input  wire [8:0] param_lane1,
-    input  wire [31:0] low_word,
-    input  wire [31:0] high_word,
+    input  wire [BOUND-1:0] low_word,
+    input  wire [BOUND-1:0] high_word,
+    input  wire [WIDTH-1:0] zero,   // what takes a suppressed one's place
     input  wire input_valid,
     input  wire input_flag,
     input  wire [31:0] input_address,
-    input  wire [COLUMNS*32-1:0] input_sum,
+    input  wire [COLUMNS*WIDTH-1:0] input_sum,
     output wire result_valid,
     output wire result_flag,
     output wire [31:0] result_address,
-    output wire [COLUMNS*32-1:0] result_sum
+    output wire [COLUMNS*WIDTH-1:0] result_sum
 );
+  localparam int WIDE = WIDTH + 1;
   localparam int OUT_BITS = SPIKE != 0 || SUPPRESS == 1 ? 2 : 1;
-  wire [COLUMNS*32-1:0] least, most;
-  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
+  wire [COLUMNS*BOUND-1:0] least, most;
+  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL)) bounds (
       .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
 
   wire latched_valid;
   wire latched_flag;
   wire [31:0] latched_address;
-  wire [COLUMNS*32-1:0] latched_sum;
-  sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) latch (
+  wire [COLUMNS*WIDTH-1:0] latched_sum;
+  sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(FLAG)) latch (
       .clk, .reset, .in_valid(input_valid), .in_flag(input_flag), .in_address(input_address),
       .in_sum(input_sum), .valid(latched_valid), .flag(latched_flag), .address(latched_address),
       .sum(latched_sum));
 
   // verilator lint_off UNUSEDSIGNAL
-  wire [COLUMNS*32-1:0] latched_before, latched_after;
+  wire [COLUMNS*WIDTH-1:0] latched_before, latched_after;
   // verilator lint_on UNUSEDSIGNAL
-  neighbours #(.COLUMNS(COLUMNS)) ring (
+  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) ring (
       .lanes, .sum(latched_sum), .previous(latched_before), .following(latched_after));
 
   if (1) begin : difference
     // Named as the site is, which is also the name of this module's instance in the machine.
     /* verilator lint_off VARHIDDEN */
-    logic [COLUMNS*33-1:0] gradient;
+    logic [COLUMNS*WIDE-1:0] gradient;
     /* verilator lint_on VARHIDDEN */
     wire valid;
     wire flag;
     wire [31:0] address;
-    wire [COLUMNS*32-1:0] sum;
-    sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) stage (
+    wire [COLUMNS*WIDTH-1:0] sum;
+    sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(FLAG)) stage (
         .clk, .reset, .in_valid(latched_valid), .in_flag(latched_flag),
         .in_address(latched_address), .in_sum(latched_sum), .valid, .flag, .address, .sum);
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-      wire [31:0] this_sum = latched_sum[32*c+:32];
-      wire [31:0] previous = latched_before[32*c+:32];
+      wire [WIDTH-1:0] this_sum = latched_sum[WIDTH*c+:WIDTH];
+      wire [WIDTH-1:0] previous = latched_before[WIDTH*c+:WIDTH];
       always_ff @(posedge clk) begin
-        if (reset) gradient[33*c+:33] <= '0;
+        if (reset) gradient[WIDE*c+:WIDE] <= '0;
         else if (latched_valid && 9'(c) < lanes)
-          gradient[33*c+:33] <= {this_sum[31], this_sum} - {previous[31], previous};
+          gradient[WIDE*c+:WIDE] <= {this_sum[WIDTH-1], this_sum} - {previous[WIDTH-1], previous};
       end
     end
   end
@@ -77,16 +82,16 @@ module gradient_checker #(
     wire valid;
     wire flag;
     wire [31:0] address;
-    wire [COLUMNS*32-1:0] sum;
-    sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) stage (
+    wire [COLUMNS*WIDTH-1:0] sum;
+    sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(FLAG)) stage (
         .clk, .reset, .in_valid(difference.valid), .in_flag(difference.flag),
         .in_address(difference.address), .in_sum(difference.sum), .valid, .flag, .address, .sum);
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-      wire signed [32:0] slope = difference.gradient[33*c+:33];
-      wire signed [31:0] low = least[32*c+:32];
-      wire signed [31:0] high = most[32*c+:32];
-      wire below = slope < 33'(low);
-      wire above = slope > 33'(high);
+      wire signed [WIDE-1:0] slope = difference.gradient[WIDE*c+:WIDE];
+      wire signed [BOUND-1:0] low = least[BOUND*c+:BOUND];
+      wire signed [BOUND-1:0] high = most[BOUND*c+:BOUND];
+      wire below = slope < WIDE'(low);
+      wire above = slope > WIDE'(high);
       always_ff @(posedge clk) begin
         if (reset) out[OUT_BITS*c+:OUT_BITS] <= '0;
         else if (difference.valid && 9'(c) < lanes)
@@ -98,23 +103,25 @@ module gradient_checker #(
 
   wire opens;
   checker_gate #(.GATE(GATE)) gate (
-      .clk, .reset, .next_layer, .valid(compare.valid), .flag(compare.flag), .opens);
+      .clk, .reset, .enabled, .next_layer, .valid(compare.valid), .flag(compare.flag), .opens);
   wire acts = opens && lanes >= 9'd3;  // two lanes share both differences
-  wire [COLUMNS*32-1:0] previous, following;
-  neighbours #(.COLUMNS(COLUMNS)) compared_ring (.lanes, .sum(compare.sum), .previous, .following);
-  wire [COLUMNS*32-1:0] passed;
+  wire [COLUMNS*WIDTH-1:0] previous, following;
+  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) compared_ring (
+      .lanes, .sum(compare.sum), .previous, .following);
+  wire [COLUMNS*WIDTH-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     wire [OUT_BITS-1:0] out = compare.out[OUT_BITS*c+:OUT_BITS];
     wire [OUT_BITS-1:0] out_after = 9'(c + 1) < lanes ?
         compare.out[OUT_BITS*(c+1<COLUMNS?c+1:0)+:OUT_BITS] : compare.out[OUT_BITS-1:0];
     wire blamed;
-    wire [31:0] replaced;
-    gradient_rule #(.SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
-        .out, .out_after, .previous(previous[32*c+:32]), .following(following[32*c+:32]),
-        .low(least[32*c+:32]), .high(most[32*c+:32]), .blamed, .replaced);
-    assign passed[32*c+:32] = acts && 9'(c) < lanes && blamed ? replaced : compare.sum[32*c+:32];
+    wire [WIDTH-1:0] replaced;
+    gradient_rule #(.WIDTH(WIDTH), .BOUND(BOUND), .SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
+        .out, .out_after, .previous(previous[WIDTH*c+:WIDTH]), .following(following[WIDTH*c+:WIDTH]),
+        .low(least[BOUND*c+:BOUND]), .high(most[BOUND*c+:BOUND]), .zero, .blamed, .replaced);
+    assign passed[WIDTH*c+:WIDTH] =
+        acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
   end
-  sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (
+  sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(compare.valid), .in_flag(compare.flag), .in_address(compare.address),
       .in_sum(passed), .valid(result_valid), .flag(result_flag), .address(result_address),
       .sum(result_sum));

@@ -6,34 +6,39 @@ module line_checker #(
     parameter int COLUMNS = 1,
     parameter int FLOWS = 1,
     parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
+    parameter int WIDTH = 32,      // of a sum, or of an output
+    parameter int BOUND = 32,      // of a bound
     parameter int GATE = 0,        // as in checker_gate
     parameter int SPIKE = 0,       // as in gradient_rule
     parameter int SUPPRESS = 0,
-    parameter int FLAG = 0,        // the checksum flag travels along, up to the last stage
+    parameter int FLAG = 0,        // the flag travels along, up to the last stage
     parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire enabled,            // as in checker_gate
     input  wire next_layer,
     input  wire [23:0] line,        // pixels of an output row
     input  wire [8:0] lanes,        // in use by the tile
     input  wire is,                 // as in bounds
     input  wire param1,
     input  wire [8:0] param_lane1,
-    input  wire [31:0] low_word,
-    input  wire [31:0] high_word,
+    input  wire [BOUND-1:0] low_word,
+    input  wire [BOUND-1:0] high_word,
+    input  wire [WIDTH-1:0] zero,   // what takes a suppressed one's place
     input  wire input_valid,
     input  wire input_flag,
     input  wire [31:0] input_address,
-    input  wire [COLUMNS*32-1:0] input_sum,
+    input  wire [COLUMNS*WIDTH-1:0] input_sum,
     output wire result_valid,
     output wire result_flag,
     output wire [31:0] result_address,
-    output wire [COLUMNS*32-1:0] result_sum
+    output wire [COLUMNS*WIDTH-1:0] result_sum
 );
+  localparam int WIDE = WIDTH + 1;
   localparam int OUT_BITS = SPIKE != 0 || SUPPRESS == 1 ? 2 : 1;
-  wire [COLUMNS*32-1:0] least, most;
-  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL)) bounds (
+  wire [COLUMNS*BOUND-1:0] least, most;
+  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL)) bounds (
       .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
 
   logic [23:0] position;  // in its line, of the next vector
@@ -48,8 +53,8 @@ module line_checker #(
     wire valid;
     wire flag;
     wire [31:0] address;
-    wire [COLUMNS*32-1:0] sum;
-    sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) stage (
+    wire [COLUMNS*WIDTH-1:0] sum;
+    sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(FLAG)) stage (
         .clk, .reset, .in_valid(input_valid), .in_flag(input_flag), .in_address(input_address),
         .in_sum(input_sum), .valid, .flag, .address, .sum);
     logic [1:0] edge_;  // last, first
@@ -61,15 +66,15 @@ module line_checker #(
 
   if (1) begin : difference
     /* verilator lint_off VARHIDDEN */
-    logic [COLUMNS*33-1:0] gradient;
+    logic [COLUMNS*WIDE-1:0] gradient;
     /* verilator lint_on VARHIDDEN */
     wire valid;
     // verilator lint_off UNUSEDSIGNAL
     wire flag;
     // verilator lint_on UNUSEDSIGNAL
     wire [31:0] address;
-    wire [COLUMNS*32-1:0] sum;
-    sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) stage (
+    wire [COLUMNS*WIDTH-1:0] sum;
+    sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(FLAG)) stage (
         .clk, .reset, .in_valid(latch.valid), .in_flag(latch.flag), .in_address(latch.address),
         .in_sum(latch.sum), .valid, .flag, .address, .sum);
     logic [1:0] edge_;
@@ -79,18 +84,18 @@ module line_checker #(
     end
     wire [COLUMNS*OUT_BITS-1:0] out;
     for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-      wire [31:0] this_sum = latch.sum[32*c+:32];
-      wire [31:0] previous = sum[32*c+:32];  // what stands here came before
+      wire [WIDTH-1:0] this_sum = latch.sum[WIDTH*c+:WIDTH];
+      wire [WIDTH-1:0] previous = sum[WIDTH*c+:WIDTH];  // what stands here came before
       always_ff @(posedge clk) begin
-        if (reset) gradient[33*c+:33] <= '0;
+        if (reset) gradient[WIDE*c+:WIDE] <= '0;
         else if (latch.valid && 9'(c) < lanes)
-          gradient[33*c+:33] <= {this_sum[31], this_sum} - {previous[31], previous};
+          gradient[WIDE*c+:WIDE] <= {this_sum[WIDTH-1], this_sum} - {previous[WIDTH-1], previous};
       end
-      wire signed [32:0] slope = gradient[33*c+:33];
-      wire signed [31:0] low = least[32*c+:32];
-      wire signed [31:0] high = most[32*c+:32];
-      wire below = slope < 33'(low);
-      wire above = slope > 33'(high);
+      wire signed [WIDE-1:0] slope = gradient[WIDE*c+:WIDE];
+      wire signed [BOUND-1:0] low = least[BOUND*c+:BOUND];
+      wire signed [BOUND-1:0] high = most[BOUND*c+:BOUND];
+      wire below = slope < WIDE'(low);
+      wire above = slope > WIDE'(high);
       assign out[OUT_BITS*c+:OUT_BITS] =
           OUT_BITS == 2 ? OUT_BITS'({above, below}) : OUT_BITS'(above || below);
     end
@@ -100,7 +105,7 @@ module line_checker #(
     logic valid;
     logic flag;
     logic [31:0] address;
-    logic [COLUMNS*32-1:0] sum;
+    logic [COLUMNS*WIDTH-1:0] sum;
     logic last;
     logic [COLUMNS*OUT_BITS-1:0] out;  // of a line's first: 0
     wire leaves = valid && (difference.valid || last);
@@ -136,9 +141,9 @@ module line_checker #(
     end
   end
   // The vector before the one in `compare`, where it may take its place.
-  wire [COLUMNS*32-1:0] before_;
+  wire [COLUMNS*WIDTH-1:0] before_;
   if (SUPPRESS != 0) begin : memory
-    logic [COLUMNS*32-1:0] previous;
+    logic [COLUMNS*WIDTH-1:0] previous;
     always_ff @(posedge clk) begin
       if (reset) previous <= '0;
       else if (difference.valid) previous <= compare.sum;
@@ -150,19 +155,20 @@ module line_checker #(
 
   wire opens;
   checker_gate #(.GATE(GATE)) gate (
-      .clk, .reset, .next_layer, .valid(compare.leaves), .flag(compare.flag), .opens);
+      .clk, .reset, .enabled, .next_layer, .valid(compare.leaves), .flag(compare.flag), .opens);
   wire acts = opens && !compare.last;
-  wire [COLUMNS*32-1:0] passed;
+  wire [COLUMNS*WIDTH-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
     wire blamed;
-    wire [31:0] replaced;
-    gradient_rule #(.SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
+    wire [WIDTH-1:0] replaced;
+    gradient_rule #(.WIDTH(WIDTH), .BOUND(BOUND), .SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
         .out(compare.out[OUT_BITS*c+:OUT_BITS]), .out_after(difference.out[OUT_BITS*c+:OUT_BITS]),
-        .previous(before_[32*c+:32]), .following(difference.sum[32*c+:32]),
-        .low(least[32*c+:32]), .high(most[32*c+:32]), .blamed, .replaced);
-    assign passed[32*c+:32] = acts && 9'(c) < lanes && blamed ? replaced : compare.sum[32*c+:32];
+        .previous(before_[WIDTH*c+:WIDTH]), .following(difference.sum[WIDTH*c+:WIDTH]),
+        .low(least[BOUND*c+:BOUND]), .high(most[BOUND*c+:BOUND]), .zero, .blamed, .replaced);
+    assign passed[WIDTH*c+:WIDTH] =
+        acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
   end
-  sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (
+  sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(compare.leaves), .in_flag(compare.flag), .in_address(compare.address),
       .in_sum(passed), .valid(result_valid), .flag(result_flag), .address(result_address),
       .sum(result_sum));

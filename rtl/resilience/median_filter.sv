@@ -2,49 +2,52 @@
 // lanes in use. Two stages: latch, result.
 module median_filter #(
     parameter int COLUMNS = 1,
+    parameter int WIDTH = 32,      // of a sum, or of an output
     parameter int GATE = 0,        // as in checker_gate
-    parameter int FLAG = 0,        // the checksum flag travels as far as the latch
+    parameter int FLAG = 0,        // the flag travels as far as the latch
     parameter int RESULT_FLAG = 0  // ... and on to the next checker
 ) (
     input  wire clk,
     input  wire reset,
+    input  wire enabled,            // as in checker_gate
     input  wire next_layer,
     input  wire [8:0] lanes,  // in use by the tile
     input  wire input_valid,
     input  wire input_flag,
     input  wire [31:0] input_address,
-    input  wire [COLUMNS*32-1:0] input_sum,
+    input  wire [COLUMNS*WIDTH-1:0] input_sum,
     output wire result_valid,
     output wire result_flag,
     output wire [31:0] result_address,
-    output wire [COLUMNS*32-1:0] result_sum
+    output wire [COLUMNS*WIDTH-1:0] result_sum
 );
   wire latched_valid;
   wire latched_flag;
   wire [31:0] latched_address;
-  wire [COLUMNS*32-1:0] latched_sum;
-  sum_stage #(.COLUMNS(COLUMNS), .FLAG(FLAG)) latch (
+  wire [COLUMNS*WIDTH-1:0] latched_sum;
+  sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(FLAG)) latch (
       .clk, .reset, .in_valid(input_valid), .in_flag(input_flag), .in_address(input_address),
       .in_sum(input_sum), .valid(latched_valid), .flag(latched_flag), .address(latched_address),
       .sum(latched_sum));
 
   wire opens;
   checker_gate #(.GATE(GATE)) gate (
-      .clk, .reset, .next_layer, .valid(latched_valid), .flag(latched_flag), .opens);
+      .clk, .reset, .enabled, .next_layer, .valid(latched_valid), .flag(latched_flag), .opens);
   wire filters = opens && lanes >= 9'd3;  // two lanes are each other's neighbours on both sides
-  wire [COLUMNS*32-1:0] previous, following;
-  neighbours #(.COLUMNS(COLUMNS)) ring (.lanes, .sum(latched_sum), .previous, .following);
-  wire [COLUMNS*32-1:0] passed;
+  wire [COLUMNS*WIDTH-1:0] previous, following;
+  neighbours #(.COLUMNS(COLUMNS), .WIDTH(WIDTH)) ring (
+      .lanes, .sum(latched_sum), .previous, .following);
+  wire [COLUMNS*WIDTH-1:0] passed;
   for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-    wire signed [31:0] sum = latched_sum[32*c+:32];
-    wire signed [31:0] x = previous[32*c+:32];
-    wire signed [31:0] y = following[32*c+:32];
-    wire signed [31:0] least = x < y ? x : y;
-    wire signed [31:0] most = x < y ? y : x;
-    wire [31:0] middle = sum < least ? least : sum > most ? most : sum;
-    assign passed[32*c+:32] = filters && 9'(c) < lanes ? middle : sum;
+    wire signed [WIDTH-1:0] sum = latched_sum[WIDTH*c+:WIDTH];
+    wire signed [WIDTH-1:0] x = previous[WIDTH*c+:WIDTH];
+    wire signed [WIDTH-1:0] y = following[WIDTH*c+:WIDTH];
+    wire signed [WIDTH-1:0] least = x < y ? x : y;
+    wire signed [WIDTH-1:0] most = x < y ? y : x;
+    wire [WIDTH-1:0] middle = sum < least ? least : sum > most ? most : sum;
+    assign passed[WIDTH*c+:WIDTH] = filters && 9'(c) < lanes ? middle : sum;
   end
-  sum_stage #(.COLUMNS(COLUMNS), .FLAG(RESULT_FLAG)) result (
+  sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(latched_valid), .in_flag(latched_flag), .in_address(latched_address),
       .in_sum(passed), .valid(result_valid), .flag(result_flag), .address(result_address),
       .sum(result_sum));

@@ -1,19 +1,20 @@
-// One stage of the drain path: a row of sums with what travels beside it. Data registers hold while
-// nothing valid arrives.
+// One stage of the drain path: a row of sums, or of outputs, with what travels beside it. Data
+// registers hold while nothing valid arrives.
 module sum_stage #(
     parameter int COLUMNS = 1,
-    parameter int FLAG = 0  // whether a checksum flag travels along
+    parameter int WIDTH = 32,  // of a value
+    parameter int FLAG = 0  // whether a flag travels along
 ) (
     input  wire clk,
     input  wire reset,
     input  wire in_valid,
     input  wire in_flag,
     input  wire [31:0] in_address,  // of lane 0 in the result
-    input  wire [COLUMNS*32-1:0] in_sum,
+    input  wire [COLUMNS*WIDTH-1:0] in_sum,
     output logic valid,
     output logic flag,
     output logic [31:0] address,
-    output logic [COLUMNS*32-1:0] sum
+    output logic [COLUMNS*WIDTH-1:0] sum
 );
   always_ff @(posedge clk) begin
     if (reset) begin

@@ -2,15 +2,16 @@
 // resilience unit, max pooling, and average pooling and adding, whose taps the requantiser's
 // multipliers add up. One row of COLUMNS lanes a cycle, no stalls.
 //
-//   row of sums -> bias_add -> [resilience unit] -> requantise -> output -> activation scratchpad
-//   activation scratchpad -> requantise -> output -> activation scratchpad
-//   activation scratchpad -> pool -> output -> activation scratchpad
+//   row of sums -> bias_add -> [resilience unit] -> requantise -> output -> [checkers of outputs] ->
+//   activation scratchpad -> requantise -> output -> the same
+//   activation scratchpad -> pool -> output -> the same
 //
 // A lane has its own parameters. In an input-stationary layer a row is one channel, so all lanes
 // take the next channel's in every cycle; where all layers are, they share one set.
 module vector_unit #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
+    parameter int CHECK = 0,  // as in output_stage
     localparam int SETS = FLOWS == 4 ? 1 : COLUMNS
 ) (
     input  wire clk,
@@ -48,7 +49,9 @@ module vector_unit #(
     input  wire [31:0] checked_address,
     input  wire [COLUMNS*32-1:0] checked_sum,
     input  wire [COLUMNS*8-1:0] pool_operand,  // from the activation scratchpad
+    input  wire [8:0] lanes,                   // in use by the tile
     output wire output_valid,                  // towards it
+    output wire output_flag,
     output wire [31:0] output_address,
     output wire [COLUMNS*8-1:0] output_value
 );
@@ -102,12 +105,13 @@ module vector_unit #(
       .clk, .reset, .tap(pool1[0] && operation == 2'd1), .first(pool1[1]), .padded(pool1[3]),
       .operand(pool_operand), .value(largest));
 
-  output_stage #(.COLUMNS(COLUMNS), .SETS(SETS)) output_ (
+  output_stage #(.COLUMNS(COLUMNS), .CHECK(CHECK), .SETS(SETS)) output_ (
       .clk, .reset, .in_valid(product_valid), .in_address(product_address),
       .in_product(product), .shift(operation == 2'd2 ? {SETS{tap_shift}} : product_shift),
       .zero_point(output_zero_point), .low(output_min), .high(output_max),
       .pooled(pool2[0] && pool2[2] && operation == 2'd1), .pool_address(pool_address2),
-      .pool_value(largest), .valid(output_valid), .address(output_address),
+      .pool_value(largest), .lanes, .has_product(operation == 2'd0), .flag(output_flag),
+      .valid(output_valid), .address(output_address),
       .value(output_value));
 
   // Two bits of the word that holds the scale, and what only the other stage of pooling looks at.

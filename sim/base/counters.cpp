@@ -77,6 +77,8 @@ constexpr std::array kCounters = {
             "of these, taken by the weight scratchpad and its parameters", &C::weight_dma_bytes},
     Counter{"checks", "mismatches", "rows",
             "rows whose checksum failed, or in which two arrays differed", &C::mismatches},
+    Counter{"checks", "output_mismatches", "rows",
+            "rows of outputs that failed their check before a checker", &C::output_mismatches},
     Counter{"checks", "suppressed", "values", "values that a checker replaced", &C::suppressed},
     Counter{"checks", "recomputed_tiles", "tiles", "tiles that ran again after a row was flagged",
             &C::recomputed_tiles},

@@ -48,6 +48,7 @@ struct LayerCounters {
   std::int64_t weight_dma_bytes = 0;
 
   std::int64_t mismatches = 0;
+  std::int64_t output_mismatches = 0;
   std::int64_t suppressed = 0;
   std::int64_t recomputed_tiles = 0;
   std::int64_t recompute_cycles = 0;

@@ -225,7 +225,7 @@ void Campaign::add_clean(int machine, const CleanResult& clean) {
   MachineResult& r = results_[static_cast<std::size_t>(machine)];
   if (r.images == 0) {
     r.counters = clean.counters;
-    for (LayerCounters& c : r.counters) c.mismatches = c.suppressed = 0;
+    for (LayerCounters& c : r.counters) c.mismatches = c.output_mismatches = c.suppressed = 0;
     r.logits.resize(static_cast<std::size_t>(images_.count()));
   }
   ++r.passes;
@@ -242,6 +242,7 @@ void Campaign::add_clean(int machine, const CleanResult& clean) {
   }
   for (std::size_t l = 0; l < r.counters.size(); ++l) {
     r.counters[l].mismatches += clean.counters[l].mismatches;
+    r.counters[l].output_mismatches += clean.counters[l].output_mismatches;
     r.counters[l].suppressed += clean.counters[l].suppressed;
   }
 }

@@ -225,6 +225,12 @@ class Fitter {
   std::vector<Judged> judged_;
 };
 
+// What checkers at a position look at.
+std::vector<std::int32_t> values_at(Position position, const LayerValues& values) {
+  if (position == Position::sum) return values.sums;
+  return {values.output.begin(), values.output.end()};
+}
+
 using SeeImage = std::function<void(const std::vector<LayerValues>&)>;
 
 void for_each_image(const Network& network, const ImageSet& calibration, const SeeImage& see) {
@@ -239,10 +245,10 @@ bool FitKey::same(const FitKey& other) const {
   const bool as_wide = a.fit != BoundsFit::deviations ||
                        (a.k_convolution == b.k_convolution && a.k_dense == b.k_dense);
   const bool as_strict = a.fit != BoundsFit::quantile || a.false_positives == b.false_positives;
-  return checker.kind == other.checker.kind && checker.granularity == other.checker.granularity &&
-         checker.axis == other.checker.axis && checker.spike == other.checker.spike &&
-         a.fit == b.fit && a.layers == b.layers && as_wide && as_strict &&
-         near_order == other.near_order && columns == other.columns;
+  return checker.kind == other.checker.kind && checker.position == other.checker.position &&
+         checker.granularity == other.checker.granularity && checker.axis == other.checker.axis &&
+         checker.spike == other.checker.spike && a.fit == b.fit && a.layers == b.layers &&
+         as_wide && as_strict && near_order == other.near_order && columns == other.columns;
 }
 
 std::vector<std::int32_t> permuted(const std::vector<std::int32_t>& sums,
@@ -296,8 +302,8 @@ std::vector<ThresholdFit> fit_bounds(const Network& network, const ImageSet& cal
         for (std::size_t l = 0; l < network.layers.size(); ++l) {
           if (!fitters[f].sees(l)) continue;
           const bool moved = !order_of[f].empty() && !order_of[f][l].channels.empty();
-          see(fitters[f], l,
-              moved ? permuted(values[l].sums, order_of[f][l].channels) : values[l].sums);
+          const auto seen = values_at(fitters[f].request().key.checker.position, values[l]);
+          see(fitters[f], l, moved ? permuted(seen, order_of[f][l].channels) : seen);
         }
       }
     });
@@ -332,10 +338,12 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
                             {"lanes in near order", gradient, Axis::lanes, true, true},
                             {"line", gradient, Axis::line, false, false},
                             {"line", gradient, Axis::line, true, false}};
+  constexpr Position kPositions[] = {Position::sum, Position::output};
   std::vector<FitRequest> requests;
-  for (const Choice& choice : choices) {
+  const auto request = [&](Position position, const Choice& choice) {
     FitRequest& r = requests.emplace_back();
     r.array = array;
+    r.key.checker.position = position;
     r.key.checker.kind = choice.kind;
     r.key.checker.axis = choice.axis;
     r.key.checker.spike = choice.spike;
@@ -343,19 +351,24 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
     r.key.plan.false_positives = false_positives;
     r.key.near_order = choice.near;
     r.key.columns = array.columns;
+  };
+  for (const Position position : kPositions) {
+    for (const Choice& choice : choices) request(position, choice);
   }
   const std::vector<ThresholdFit> fits = fit_bounds(network, calibration, requests, orders);
   NeighbourTable table{array, false_positives, {}};
   for (std::size_t l = 0; l < fits.front().layers.size(); ++l) {
-    const LayerFit& value = fits.front().layers[l];
     for (std::size_t i = 0; i < fits.size(); ++i) {
+      const Choice& choice = choices[i % std::size(choices)];
+      const bool itself = choice.kind == CheckerKind::range;
+      const LayerFit& value = fits[i - i % std::size(choices)].layers[l];
       const LayerFit& f = fits[i].layers[l];
       if (f.samples == 0 || value.deviation[0] <= 0) continue;
       const double ratio = f.deviation[0] / value.deviation[0];
-      table.fits.push_back({f.layer, choices[i].neighbours,
-                            i == 0             ? "value"
-                            : choices[i].spike ? "spike"
-                                               : "both",
+      table.fits.push_back({f.layer, fits[i].key.checker.position, choice.neighbours,
+                            itself         ? "value"
+                            : choice.spike ? "spike"
+                                           : "both",
                             f.samples, ratio, f.k, f.k * ratio});
     }
   }

@@ -49,7 +49,8 @@ struct OrderFit {
   std::vector<ChannelOrder> orders;
 };
 
-// The sums of a layer with its channels in another order: what the reordered network computes.
+// The sums, or outputs, of a layer with its channels in another order: what the reordered network
+// computes.
 std::vector<std::int32_t> permuted(const std::vector<std::int32_t>& sums,
                                    const ChannelOrder& order);
 struct FitRequest {
@@ -61,6 +62,7 @@ struct FitRequest {
 // every choice, over whole layers.
 struct NeighbourFit {
   std::string layer;
+  Position position = Position::sum;
   std::string neighbours;  // "none" (the value itself), "lanes", "line", "lanes in near order"
   std::string rule;        // "value", "both" or "spike"
   std::int64_t samples = 0;
@@ -80,8 +82,9 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
 // Near orders for arrays of these widths.
 std::vector<OrderFit> fit_orders(const Network& network, const ImageSet& calibration,
                                  const std::vector<int>& widths);
-// Fits everything requested with three inferences an image at most: sums come from the integer
-// reference executor, which the machine equals bit for bit. `orders`: those that requests need.
+// Fits everything requested with three inferences an image at most: sums and outputs come from the
+// integer reference executor, which the machine equals bit for bit. `orders`: those that requests
+// need.
 std::vector<ThresholdFit> fit_bounds(const Network& network, const ImageSet& calibration,
                                      const std::vector<FitRequest>& requests,
                                      const std::vector<OrderFit>& orders);

@@ -16,6 +16,7 @@ using nlohmann::ordered_json;
 
 constexpr std::array kGranularities{Granularity::layer, Granularity::channel};
 constexpr std::array kGates{Gate::always, Gate::row, Gate::layer};
+constexpr std::array kPositions{Position::sum, Position::output};
 constexpr std::array kAxes{Axis::lanes, Axis::line};
 constexpr std::array kReplacements{Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
 constexpr std::array kFits{BoundsFit::extremes, BoundsFit::deviations, BoundsFit::quantile};
@@ -63,6 +64,14 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
   Checker& c = scheme.blocks.checkers.emplace_back();
   BoundsPlan& b = scheme.bounds.emplace_back();
   c.kind = type->kind;
+  take(object, "position", kPositions, c.position);
+  const auto before = scheme.blocks.checkers.rbegin() + 1;
+  if (before != scheme.blocks.checkers.rend() && c.position < before->position) {
+    fail(
+        key.empty() ? "position" : key + ".position",
+        "a checker of sums stands behind one of outputs, where there are no sums any more",
+        "move it before the first checker with \"position\": \"output\", or give it that position");
+  }
   take(object, "gate", kGates, c.gate);
   c.suppress = type->suppress.front();
   take(object, "suppress", kReplacements, c.suppress);
@@ -91,7 +100,9 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
   b.k_convolution = object.value("k_convolution", b.k_convolution);
   b.k_dense = object.value("k_dense", b.k_dense);
   b.false_positives = object.value("false_positives", b.false_positives);
-  scheme.blocks.checksum = scheme.blocks.checksum || c.gate != Gate::always;
+  // Outputs have a check of their own: what strikes them comes too late for the checksum.
+  const bool by_checksum = c.gate != Gate::always && c.position == Position::sum;
+  scheme.blocks.checksum = scheme.blocks.checksum || by_checksum;
 }
 
 // What the options of a kind mean as a chain: {"checkers": [...], "order": ...}.
@@ -131,7 +142,8 @@ ordered_json median(const ordered_json& options) {
 ordered_json tuned(const ordered_json& options) {
   ordered_json range = {{"kind", "range"}};
   ordered_json spike = {{"kind", "gradient"}, {"rule", "spike"}, {"bounds", "quantile"}};
-  for (const char* key : {"granularity", "gate"}) range[key] = spike[key] = options[key];
+  for (const char* key : {"position", "granularity", "gate"})
+    range[key] = spike[key] = options[key];
   spike["false_positives"] = options["false_positives"];
   ordered_json along = spike;
   along["axis"] = "line";
@@ -148,15 +160,16 @@ const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all = {
       {{"none", "no protection: what overheads are measured against"}, {}},
       {{"range-zero", "sums outside the range seen in calibration become zero"},
-       {{"granularity", "layer"}, {"gate", "always"}, {"bounds", "extremes"}},
+       {{"position", "sum"}, {"granularity", "layer"}, {"gate", "always"}, {"bounds", "extremes"}},
        range_zero},
       {{"range-clamp", "... become the bound that they passed (Ranger)"},
-       {{"granularity", "layer"}, {"gate", "always"}, {"bounds", "extremes"}},
+       {{"position", "sum"}, {"granularity", "layer"}, {"gate", "always"}, {"bounds", "extremes"}},
        range_clamp},
       {{"gradient",
         "sums whose differences to both neighbours are out of bounds become zero, in "
         "rows whose checksum failed (Amarnath et al., IOLTS 2022)"},
-       {{"granularity", "layer"},
+       {{"position", "sum"},
+        {"granularity", "layer"},
         {"gate", "row"},
         {"axis", "lanes"},
         {"rule", "both"},
@@ -167,10 +180,14 @@ const std::vector<Kind>& kinds() {
       {{"gradient-tuned",
         "ours: range, then spikes along lines of the map (convolutions) and among "
         "channels put in order (dense layers)"},
-       {{"granularity", "channel"}, {"gate", "row"}, {"false_positives", 1e-3}, {"order", "near"}},
+       {{"position", "sum"},
+        {"granularity", "channel"},
+        {"gate", "row"},
+        {"false_positives", 1e-3},
+        {"order", "near"}},
        tuned},
       {{"median", "every sum becomes the median of itself and its neighbouring lanes"},
-       {{"gate", "always"}},
+       {{"position", "sum"}, {"gate", "always"}},
        median},
       {{"oracle",
         "no hardware: struck neurons become zero, the bound that no suppression can pass"},
@@ -244,10 +261,10 @@ Scheme for_array(Scheme scheme, const ArrayShape& array) {
 }
 
 const std::vector<std::string>& swept_options() {
-  static const std::vector<std::string> all = {"granularity",   "gate",           "axis",
-                                               "rule",          "suppress",       "bounds",
-                                               "k_convolution", "k_dense",        "false_positives",
-                                               "order",         "hardened_factor"};
+  static const std::vector<std::string> all = {
+      "position", "granularity",     "gate",   "axis",
+      "rule",     "suppress",        "bounds", "k_convolution",
+      "k_dense",  "false_positives", "order",  "hardened_factor"};
   return all;
 }
 
@@ -324,6 +341,10 @@ ordered_json scheme_json(const Scheme& scheme) {
   ordered_json object = {{"kind", scheme.kind}, {"name", scheme.name}};
   for (const auto& [key, value] : scheme.options.items()) object[key] = value;
   return object;
+}
+
+const char* to_string(Position position) {
+  return position == Position::output ? "output" : "sum";
 }
 
 const char* to_string(Granularity granularity) {

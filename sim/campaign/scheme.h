@@ -80,6 +80,7 @@ const char* to_string(Granularity granularity);
 const char* to_string(Gate gate);
 const char* to_string(Suppress suppress);
 const char* to_string(Axis axis);
+const char* to_string(Position position);
 const char* to_string(BoundsFit fit);
 const char* to_string(LayerChoice layers);
 

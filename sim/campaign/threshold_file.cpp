@@ -27,6 +27,7 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
   const CheckerType& type = checker_type(key.checker.kind);
   ordered_json j;
   j["checker"] = key.checker.kind.name();
+  if (key.checker.position != Position::sum) j["position"] = to_string(key.checker.position);
   if (type.line) j["axis"] = to_string(key.checker.axis);
   if (type.spike) j["rule"] = key.checker.spike ? "spike" : "both";
   j["granularity"] = to_string(key.checker.granularity);
@@ -85,6 +86,10 @@ class FitReader {
     ThresholdFit fit;
     FitKey& key = fit.key;
     key.checker.kind = kind();
+    key.checker.position =
+        j_.contains("position") && one_of("position", {"sum", "output"}) == "output"
+            ? Position::output
+            : Position::sum;
     key.checker.axis = j_.contains("axis") && one_of("axis", {"lanes", "line"}) == "line"
                            ? Axis::line
                            : Axis::lanes;
@@ -240,6 +245,7 @@ ordered_json to_json(const ThresholdFile& file) {
     ordered_json rows = ordered_json::array();
     for (const NeighbourFit& f : table.fits) {
       rows.push_back({{"layer", f.layer},
+                      {"position", to_string(f.position)},
                       {"neighbours", f.neighbours},
                       {"rule", f.rule},
                       {"samples", f.samples},

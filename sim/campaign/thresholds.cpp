@@ -44,6 +44,7 @@ std::string calibration_digest(const NetworkFolder& folder) {
 std::string describe(const FitKey& key) {
   const CheckerType& type = checker_type(key.checker.kind);
   std::string text(key.checker.kind.name());
+  if (key.checker.position == Position::output) text += " of outputs";
   if (key.checker.axis == Axis::line) text += " along lines";
   if (type.spike && key.checker.spike) text += ", spikes";
   text += fmt::format(" ({}, ", to_string(key.checker.granularity));

@@ -11,7 +11,7 @@ namespace {
 
 std::int64_t mismatches_of(const Machine::Snapshot& snapshot) {
   std::int64_t n = 0;
-  for (const LayerCounters& c : snapshot.counters) n += c.mismatches;
+  for (const LayerCounters& c : snapshot.counters) n += c.mismatches + c.output_mismatches;
   return n;
 }
 
@@ -46,8 +46,9 @@ std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upset
 // Keeps the values of a fault-free run: what trials on the same machine are compared with.
 class TrialEngine::Recorder : public MachineObserver {
  public:
-  Recorder(std::vector<LayerValues>& values, NeuronStrikes& neurons, WeightFlips& weights)
-      : values_(values), neurons_(neurons), weights_(weights) {}
+  Recorder(std::vector<LayerValues>& values, std::vector<std::vector<std::int8_t>>& written,
+           NeuronStrikes& neurons, WeightFlips& weights)
+      : values_(values), written_(written), neurons_(neurons), weights_(weights) {}
 
   void observe(const Machine& machine) override {
     neurons_.note(machine);
@@ -57,8 +58,10 @@ class TrialEngine::Recorder : public MachineObserver {
     const std::byte* now = machine.state().now();
     const SumVector sums = machine.vector().sums(now);
     if (sums.valid) keep(machine, sums.value, sums.address, values_[layer].sums);
-    const WriteBack write = machine.vector().output(now);
-    if (write.valid) keep(machine, write.value, write.address, values_[layer].output);
+    const WriteBack output = machine.vector().output(now);
+    if (output.valid) keep(machine, output.value, output.address, values_[layer].output);
+    const WriteBack write = machine.written();
+    if (write.valid) keep(machine, write.value, write.address, written_[layer]);
   }
 
  private:
@@ -75,6 +78,7 @@ class TrialEngine::Recorder : public MachineObserver {
   }
 
   std::vector<LayerValues>& values_;
+  std::vector<std::vector<std::int8_t>>& written_;
   NeuronStrikes& neurons_;
   WeightFlips& weights_;
 };
@@ -84,8 +88,9 @@ class TrialEngine::Differences : public MachineObserver {
  public:
   enum class Reach { none, requantise, activation, output };
 
-  Differences(const Network& network, const std::vector<LayerValues>& reference)
-      : network_(network), reference_(reference) {}
+  Differences(const Network& network, const std::vector<LayerValues>& reference,
+              const std::vector<std::vector<std::int8_t>>& written)
+      : network_(network), reference_(reference), written_(written) {}
 
   void observe(const Machine& machine) override {
     if (reach_ == Reach::output) return;
@@ -97,8 +102,11 @@ class TrialEngine::Differences : public MachineObserver {
     const std::int64_t step = machine.sequencer().lane_step(machine.control());
     const SumVector sums = machine.vector().sums(now);
     if (sums.valid) compare_sums(l, sums, lanes, step);
-    const WriteBack write = machine.vector().output(now);
-    if (write.valid) compare_output(l, write, lanes, step);
+    // Also where a checker then replaces it: that is no masking.
+    const WriteBack output = machine.vector().output(now);
+    if (output.valid) compare_output(reference_[l].output, output, lanes, step);
+    const WriteBack write = machine.written();
+    if (write.valid) compare_output(written_[l], write, lanes, step);
   }
 
   Reach reach() const { return reach_; }
@@ -120,8 +128,8 @@ class TrialEngine::Differences : public MachineObserver {
     }
   }
 
-  void compare_output(std::size_t layer, const WriteBack& write, int lanes, std::int64_t step) {
-    const std::vector<std::int8_t>& expected = reference_[layer].output;
+  void compare_output(const std::vector<std::int8_t>& expected, const WriteBack& write, int lanes,
+                      std::int64_t step) {
     for (int c = 0; c < lanes; ++c) {
       const std::int64_t at = write.address + c * step;
       if (at < 0 || at >= static_cast<std::int64_t>(expected.size()) ||
@@ -135,6 +143,7 @@ class TrialEngine::Differences : public MachineObserver {
 
   const Network& network_;
   const std::vector<LayerValues>& reference_;
+  const std::vector<std::vector<std::int8_t>>& written_;
   Reach reach_ = Reach::none;
 };
 
@@ -150,6 +159,7 @@ TrialEngine::TrialEngine(const Program& program, const Network& network)
     const auto elements = static_cast<std::size_t>(layer.output.elements());
     reference_.push_back({std::vector<std::int32_t>(layer.kind == LayerKind::gemm ? elements : 0),
                           std::vector<std::int8_t>(elements)});
+    written_.emplace_back(elements);
   }
 }
 
@@ -172,7 +182,7 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   progress_.clear();
   neurons_.forget();
   weights_.forget();
-  Recorder recorder(reference_, neurons_, weights_);
+  Recorder recorder(reference_, written_, neurons_, weights_);
   machine_.set_observer(&recorder);
   while (!machine_.done()) {
     if (machine_.cycle() % kCheckpointInterval == 0) {
@@ -251,7 +261,7 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   } else {
     machine_.restore(*from);
   }
-  Differences differences(*network_, reference_);
+  Differences differences(*network_, reference_, written_);
   machine_.set_observer(&differences);
   bool in_use = !faults.weights.empty() || !faults.neurons.empty();
   const auto all_struck = [&] {
@@ -363,14 +373,21 @@ std::int64_t TrialEngine::corrected_reads() const {
 std::optional<std::int32_t> TrialEngine::fault_free(const SuppressionRecord& s) const {
   const auto layer = static_cast<std::size_t>(s.layer);
   const auto at = static_cast<std::size_t>(s.address);
-  if (s.address < 0 || layer >= reference_.size() || at >= reference_[layer].sums.size()) {
+  const auto& chain = machine_.program().protection.checkers;
+  const auto position = [&](const SuppressionRecord& record) {
+    return chain[static_cast<std::size_t>(record.checker)].position;
+  };
+  const bool of_sum = position(s) == Position::sum;
+  if (s.address < 0 || layer >= reference_.size() ||
+      at >= (of_sum ? reference_[layer].sums.size() : reference_[layer].output.size())) {
     return std::nullopt;
   }
-  std::int32_t value = reference_[layer].sums[at];
+  std::int32_t value = of_sum ? reference_[layer].sums[at] : reference_[layer].output[at];
   const auto replaced = clean_chain_.find({s.layer, s.address});
   if (replaced == clean_chain_.end()) return value;
   for (const SuppressionRecord& earlier : replaced->second) {
-    if (earlier.checker < s.checker) value = earlier.replacement;
+    if (position(earlier) == position(s) && earlier.checker < s.checker)
+      value = earlier.replacement;
   }
   return value;
 }

@@ -35,7 +35,7 @@ struct TrialResult {
   bool correct = false;
   std::int64_t cycles = 0;
   int layer = -1;  // at work when the first register was struck; as many as there are: none
-  std::int64_t mismatches = 0;        // rows flagged by the detector
+  std::int64_t mismatches = 0;        // rows flagged by a detector, or by the outputs' check
   std::int64_t recomputed_tiles = 0;  // that ran again
   std::int64_t recompute_cycles = 0;  // ... and what their judged runs took
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
@@ -52,7 +52,7 @@ struct CleanResult {
   std::vector<std::int8_t> logits;
   bool correct = false;
   std::int64_t cycles = 0;
-  std::int64_t mismatches = 0;  // false alarms of the detector
+  std::int64_t mismatches = 0;  // false alarms of the detectors
   std::int64_t suppressed = 0;  // suppressions on clean data
   std::vector<LayerCounters> counters;
 };
@@ -121,7 +121,10 @@ class TrialEngine {
   int label_ = 0;
   std::vector<std::int8_t> pixels_;
   CleanResult clean_;
-  std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
+  // Of clean_: sums before the checkers of sums, outputs before those of outputs, and what is
+  // written.
+  std::vector<LayerValues> reference_;
+  std::vector<std::vector<std::int8_t>> written_;
   std::vector<SuppressionRecord> clean_suppressions_;
   // ... by layer and address, in the chain's order.
   std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> clean_chain_;

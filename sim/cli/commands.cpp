@@ -271,13 +271,13 @@ std::string bounds_table(const ThresholdFile& file) {
 std::string neighbours_tables(const ThresholdFile& file) {
   std::string text;
   for (const NeighbourTable& t : file.neighbours) {
-    Table table({"array", "layer", "neighbours", "rule", "judged", "sigma_G/sigma_Y", "k",
-                 "threshold in sigma_Y"},
-                {true, true, true, true, false, false, false, false});
+    Table table({"array", "layer", "position", "neighbours", "rule", "judged", "sigma_G/sigma_Y",
+                 "k", "threshold in sigma_Y"},
+                {true, true, true, true, true, false, false, false, false});
     for (const NeighbourFit& f : t.fits) {
-      table.add({array_name(t.array), f.layer, f.neighbours, f.rule, std::to_string(f.samples),
-                 fmt::format("{:.2f}", f.sigma_ratio), fmt::format("{:.2f}", f.k),
-                 fmt::format("{:.2f}", f.threshold)});
+      table.add({array_name(t.array), f.layer, to_string(f.position), f.neighbours, f.rule,
+                 std::to_string(f.samples), fmt::format("{:.2f}", f.sigma_ratio),
+                 fmt::format("{:.2f}", f.k), fmt::format("{:.2f}", f.threshold)});
     }
     text += table.text(colour_wanted()) +
             fmt::format(

@@ -27,6 +27,7 @@ std::vector<Component> Composer::compose() {
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
   checkers();
+  if (p.checks_outputs()) output_check();
   if (p.retries > 0) recompute();
   return std::move(list_);
 }

@@ -94,6 +94,7 @@ class Composer {
   // The resilience unit: resilience_components.cpp.
   void checksum();
   void checkers();
+  void output_check();
   Operator operator_of(const OperatorUse& use) const;
   void recompute();
 

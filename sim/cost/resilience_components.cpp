@@ -59,12 +59,30 @@ void Composer::checkers() {
   const Protection& p = program_.protection;
   for (std::size_t i = 0; i < p.checkers.size(); ++i) {
     Unit unit(list_, member_, "resilience", checker_name(p, i));
+    // Those of outputs work on what pooling and adding write, too; a row of outputs counts as many
+    // of its events as it has valid lanes, over all lanes.
+    const bool sums = p.checkers[i].position == Position::sum;
+    const double rows = sums ? 1 : 1.0 / columns_;
     for (const OperatorUse& use :
          checker_type(p.checkers[i].kind).operators(p.checkers[i], columns_)) {
       unit.add(use.purpose, operator_of(use), use.instances,
-               use.each_lane ? Event::lane : Event::vector, use.evaluations);
+               !sums           ? Event::output
+               : use.each_lane ? Event::lane
+                               : Event::vector,
+               use.each_lane ? use.evaluations : rows * use.evaluations);
     }
   }
+}
+
+// Two XORs over the lanes in use: of what is computed, towards the check register, and of what the
+// output registers hold.
+void Composer::output_check() {
+  Unit unit(list_, member_, "resilience", "output");
+  unit.add("valid lanes", lib_.and_mask(kElement), 2.0 * columns_, Event::output, 2);
+  unit.add("check of a row", lib_.xors(kElement), 2.0 * (columns_ - 1), Event::output,
+           2.0 * (columns_ - 1) / columns_);
+  unit.add("match", lib_.equality(kElement), 1, Event::output, 1.0 / columns_);
+  unit.add("layer with a product", lib_.equality(2), 1, Event::output, 1.0 / columns_);
 }
 
 Operator Composer::operator_of(const OperatorUse& use) const {

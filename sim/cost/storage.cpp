@@ -241,8 +241,10 @@ std::optional<Rule> checker_rule(const std::string& path, const Program& program
   for (std::size_t i = 0; i < p.checkers.size(); ++i) {
     const std::string block = "resilience." + checker_name(p, i) + ".";
     if (!path.starts_with(block)) continue;
+    const bool outputs = p.checkers[i].position == Position::output;
     if (path == block + "open") return Rule{"", Loads::control, true};
-    if (path != block + "low" && path != block + "high") return Rule{"", Loads::vectors, true};
+    if (path != block + "low" && path != block + "high")
+      return Rule{"", outputs ? Loads::outputs : Loads::vectors, true};
     const bool with_channel = is && p.checkers[i].granularity == Granularity::channel;
     return Rule{"", with_channel ? Loads::channel : Loads::column_tile, true};
   }

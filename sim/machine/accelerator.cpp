@@ -44,7 +44,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   wire_further_arrays();
 
   // The drain path: array [-> voter] [-> partial sums] -> bias -> [detector -> checkers] ->
-  // requantise -> scratchpad.
+  // requantise -> [checkers ->] scratchpad.
   OutWire<SumVector>* row = array_voter_ ? &array_voter_->row : &array_.row;
   if (machine_.partial_sums() != nullptr) {
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
@@ -76,13 +76,19 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     sequencer_.again(recompute_->again);
     if (partial_sums_) partial_sums_->again(recompute_->again);
   }
-  for (auto& core : machine_.checkers()) {
+  OutWire<SumVector>* outputs = &vector_.outputs;
+  OutWire<WriteBack>* written = &vector_.output;
+  const auto& chain = program.protection.checkers;
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    auto& core = machine_.checkers()[i];
+    const bool of_outputs = chain[i].position == Position::output;
     auto checker = std::make_unique<CheckerModule>((core->name() + "_checker").c_str(), state_,
                                                    machine_, *core);
     checker->clock(clock_);
     checker->parameters(weights_.parameters);
-    checker->input(*sums);
-    sums = &checker->output;
+    checker->input(of_outputs ? *outputs : *sums);
+    (of_outputs ? outputs : sums) = &checker->output;
+    if (of_outputs) written = &checker->written;
     checkers_.push_back(std::move(checker));
   }
   vector_.checked(*sums);
@@ -92,7 +98,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     accumulators_->clock(clock_);
     accumulators_->input(*sums);
   }
-  activations_.write(vector_.output);
+  activations_.write(*written);
 }
 
 // Further copies of the array are fed like the first one.

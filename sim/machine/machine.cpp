@@ -19,13 +19,15 @@ std::optional<Program> narrowed(const Program& program, DataPath data_path) {
   return narrow;
 }
 
-std::vector<SumStage> delay_stages(RegisterLayout& layout, int stages) {
+std::vector<SumStage> delay_stages(RegisterLayout& layout, const std::string& name, int stages) {
   std::vector<SumStage> delay;
   for (int i = 0; i < stages; ++i) {
-    delay.emplace_back(layout, "resilience.delay[" + std::to_string(i) + "]", 1, false);
+    delay.emplace_back(layout, "resilience." + name + "[" + std::to_string(i) + "]", 1, false);
   }
   return delay;
 }
+
+constexpr int kRequantiseStages = 2;  // product and output
 
 }  // namespace
 
@@ -33,10 +35,21 @@ int Machine::detector_latency(const Program& program) {
   return program.protection.checksum ? ChecksumDetector::latency(program.array.columns) : 0;
 }
 
-int Machine::unit_latency(const Program& program) {
+int Machine::sum_latency(const Program& program) {
   const Protection& p = program.protection;
   int cycles = detector_latency(program);
-  for (const Checker& c : p.checkers) cycles += checker_type(c.kind).latency;
+  for (std::size_t i = 0; i < p.sum_checkers(); ++i) {
+    cycles += checker_type(p.checkers[i].kind).latency;
+  }
+  return cycles;
+}
+
+int Machine::unit_latency(const Program& program) {
+  const Protection& p = program.protection;
+  int cycles = sum_latency(program);
+  for (std::size_t i = p.sum_checkers(); i < p.checkers.size(); ++i) {
+    cycles += checker_type(p.checkers[i].kind).latency;
+  }
   return cycles;
 }
 
@@ -44,12 +57,14 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   if (!program.array.has(Dataflow::is)) return {};
   const Protection& p = program.protection;
   // A register is loaded in the cycle before its stage uses it. Bias: as the finished sums appear.
-  std::vector<int> waits{0, 1 + unit_latency(program)};
+  std::vector<int> waits{0, 1 + sum_latency(program)};
   int before = detector_latency(program);
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
-  for (const Checker& c : p.checkers) {
-    if (c.has_bounds() && c.granularity == Granularity::channel) {
-      waits.insert(waits.end(), 2,
+  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+    const Checker& c = p.checkers[i];
+    if (i == p.sum_checkers()) before += kRequantiseStages;
+    if (c.granularity == Granularity::channel) {
+      waits.insert(waits.end(), static_cast<std::size_t>(c.bound_words()),
                    before + 1 + checker_type(c.kind).bounds_stage);  // behind the bias adder
     }
     before += checker_type(c.kind).latency;
@@ -94,14 +109,17 @@ Machine::Machine(const Program& program, DataPath data_path)
           int& word = lanes ? lane_word : tile_word;
           const CheckerType& type = checker_type(protection.checkers[i].kind);
           checkers.push_back(type.make({layout_, program, sequencer_, i, word}));
-          if (protection.checkers[i].has_bounds()) word += 2;
+          word += protection.checkers[i].bound_words();
         }
         return checkers;
       }()),
+      sum_checkers_(built_for().protection.sum_checkers()),
       recompute_(program.protection.retries > 0
                      ? std::optional<Recompute>(std::in_place, layout_, program)
                      : std::nullopt),
-      unit_delay_(delay_stages(layout_, narrow_ ? unit_latency(program) : 0)),
+      unit_delay_(delay_stages(layout_, "delay", narrow_ ? sum_latency(program) : 0)),
+      output_delay_(delay_stages(layout_, "output_delay",
+                                 narrow_ ? unit_latency(program) - sum_latency(program) : 0)),
       state_(layout_),
       counters_(program.layers.size() + 1) {
   if (narrow_) return;  // no result reaches the host
@@ -164,7 +182,7 @@ std::int32_t Machine::parameter_channel() const {
 SumVector Machine::checked() const {
   const std::byte* now = state_.now();
   if (!unit_delay_.empty()) return unit_delay_.back().view(now);
-  if (!checkers_.empty()) return checkers_.back()->output(now);
+  if (sum_checkers_ > 0) return checkers_[sum_checkers_ - 1]->output(now);
   if (checksum_) return checksum_->output(now);
   return vector_.sums(now);
 }
@@ -187,6 +205,27 @@ std::int64_t Machine::corrected_now() const {
          (checksum_ ? checksum_->status().corrected() : 0);
 }
 
+WriteBack Machine::written() const {
+  const std::byte* now = state_.now();
+  const WriteBack unchecked = vector_.output(now);
+  if (!output_delay_.empty()) {
+    const SumVector late = output_delay_.back().view(now);
+    return {late.valid, late.address, unchecked.value};
+  }
+  if (sum_checkers_ == checkers_.size()) return unchecked;
+  const SumVector checked = checkers_.back()->output(now);
+  written_.resize(static_cast<std::size_t>(program_->array.columns));
+  std::transform(checked.value, checked.value + written_.size(), written_.begin(),
+                 [](std::int32_t value) { return static_cast<std::int8_t>(value); });
+  return {checked.valid, checked.address, written_.data()};
+}
+
+bool Machine::flagged() const {
+  if (!checksum_) return false;
+  const SumVector v = checksum_->output(state_.now());
+  return v.valid && v.flagged;
+}
+
 void Machine::step() {
   const Cycle cycle = state_.cycle();
   const std::byte* now = state_.now();
@@ -202,7 +241,7 @@ void Machine::step() {
     commit();
     return;
   }
-  activations_.step(cycle, dma_, vector_.output(now), bank_grant());
+  activations_.step(cycle, dma_, written(), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
   if (partial_sums_) {
@@ -223,9 +262,10 @@ void Machine::step() {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);
     sums = checksum_->output(now);
   }
-  for (auto& checker : checkers_) {
-    checker->step(cycle, sums, weights_);
-    sums = checker->output(now);
+  for (std::size_t i = 0; i < checkers_.size(); ++i) {
+    if (i == sum_checkers_) sums = vector_.outputs(now);
+    checkers_[i]->step(cycle, sums, weights_);
+    sums = checkers_[i]->output(now);
   }
   commit();
 }
@@ -241,6 +281,12 @@ void Machine::step_drain_path(const Cycle& cycle) {
   for (const SumStage& stage : unit_delay_) {
     stage.load(cycle, sums);
     sums = stage.view(now);
+  }
+  if (output_delay_.empty()) return;
+  SumVector outputs = vector_.outputs(now);
+  for (const SumStage& stage : output_delay_) {
+    stage.load(cycle, outputs);
+    outputs = stage.view(now);
   }
 }
 
@@ -270,7 +316,7 @@ bool Machine::run(std::int64_t budget) {
 
 std::int64_t Machine::mismatches() const {
   std::int64_t n = 0;
-  for (const LayerCounters& c : counters_) n += c.mismatches;
+  for (const LayerCounters& c : counters_) n += c.mismatches + c.output_mismatches;
   return n;
 }
 

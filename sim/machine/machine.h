@@ -94,9 +94,10 @@ class Machine {
   const std::vector<TileRecord>& tiles() const { return tiles_; }
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
+  // Rows of sums or outputs that failed their check, or in which two arrays differed.
   std::int64_t mismatches() const;
-  // What the host reads with the result: it may be wrong. Two arrays have differed, a tile that runs
-  // again failed in its last try, or a word of a memory could not be corrected.
+  // What the host reads with the result: it may be wrong. Two arrays have differed, a tile that
+  // runs again failed in its last try, or a word of a memory could not be corrected.
   bool uncorrected() const;
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
@@ -147,6 +148,7 @@ class Machine {
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
+  // Of sums and, behind them, of outputs.
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
   Recompute* recompute() { return recompute_ ? &*recompute_ : nullptr; }
   // A detector flags a row in this cycle; tiles are judged, and this one is to run again.
@@ -161,6 +163,9 @@ class Machine {
   std::int32_t parameter_channel() const;
   // What leaves the resilience unit (or the bias adder, where there is none).
   SumVector checked() const;
+  // What is written to the activation scratchpad: the vector unit's outputs, or what leaves the
+  // checkers of outputs. Valid until the next call.
+  WriteBack written() const;
   // For traces: what the memories and DRAM do in this cycle. To be asked before the step.
   void visit_memories(const MemoryVisitor& visit);
   std::vector<DramAccess> dram_accesses() const;
@@ -168,7 +173,10 @@ class Machine {
   Cycle cycle_view() { return state_.cycle(); }
   void commit();
 
+  // Cycles that the checksum and the checkers add to the drain path: in all, and before
+  // requantisation.
   static int unit_latency(const Program& program);
+  static int sum_latency(const Program& program);
   // From a biased sum to its row's flag.
   static int detector_latency(const Program& program);
   // Input stationary: for each lane word the cycles from the bias register's load to that of the
@@ -205,8 +213,10 @@ class Machine {
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
+  std::size_t sum_checkers_;  // how many of them look at sums
   std::optional<Recompute> recompute_;
-  std::vector<SumStage> unit_delay_;  // without a data path, in place of the resilience unit
+  // Without a data path: in place of the resilience unit, and of its checkers of outputs.
+  std::vector<SumStage> unit_delay_, output_delay_;
   MachineState state_;
 
   std::int64_t cycle_ = 0;
@@ -218,7 +228,8 @@ class Machine {
   std::vector<std::int8_t> logits_;
   std::vector<std::int32_t> raw_output_;
   std::size_t host_beats_ = 0;
-  std::int64_t tile_began_ = 0;  // its present run: the first cycle
+  mutable std::vector<std::int8_t> written_;  // by a checker of outputs, a byte each
+  std::int64_t tile_began_ = 0;               // its present run: the first cycle
 };
 
 }  // namespace sagitta

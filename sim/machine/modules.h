@@ -298,13 +298,16 @@ class VectorUnitModule : public Block {
   InWire<const WeightScratchpad*> parameters{"parameters"};
   OutWire<SumVector> sums{"sums"};
   OutWire<WriteBack> output{"output"};
+  OutWire<SumVector> outputs{"outputs"};  // the same towards a checker, with the flag of its check
   VectorUnitModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(machine.vector()),
         sums_(machine, [](Machine& m) { return m.vector().sums(m.state().now()); }),
-        output_(machine, [](Machine& m) { return m.vector().output(m.state().now()); }) {
+        output_(machine, [](Machine& m) { return m.vector().output(m.state().now()); }),
+        outputs_(machine, [](Machine& m) { return m.vector().outputs(m.state().now()); }) {
     sums(sums_);
     output(output_);
+    outputs(outputs_);
   }
 
  private:
@@ -314,6 +317,7 @@ class VectorUnitModule : public Block {
   VectorUnit& core_;
   Wire<SumVector> sums_;
   Wire<WriteBack> output_;
+  Wire<SumVector> outputs_;
 };
 
 class ChecksumModule : public Block {
@@ -338,19 +342,22 @@ class ChecksumModule : public Block {
   Wire<SumVector> output_;
 };
 
-// The gradient-threshold checker or the range checker.
+// A checker, of sums or of outputs.
 class CheckerModule : public Block {
  public:
   InWire<const WeightScratchpad*> parameters{"parameters"};
   InWire<SumVector> input{"input"};
   OutWire<SumVector> output{"output"};
+  OutWire<WriteBack> written{"written"};  // of the last checker of outputs: what is written
   CheckerModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine,
                 SumChecker& core)
       : Block(name, state),
         core_(core),
         machine_(machine),
-        output_(*this, [](CheckerModule& m) { return m.core_.output(m.machine_.state().now()); }) {
+        output_(*this, [](CheckerModule& m) { return m.core_.output(m.machine_.state().now()); }),
+        written_(machine, [](Machine& m) { return m.written(); }) {
     output(output_);
+    written(written_);
   }
 
  private:
@@ -358,6 +365,7 @@ class CheckerModule : public Block {
   SumChecker& core_;
   Machine& machine_;
   Wire<SumVector, CheckerModule> output_;
+  Wire<WriteBack> written_;
 };
 
 // Judges tiles by the rows that the detector has flagged.

@@ -123,8 +123,7 @@ ParameterFormat format_of(const Protection& p, const ArrayShape& array) {
   if (p.checksum && array.has(Dataflow::is)) f.lane_words += 2;
   if (p.checksum && !array.only(Dataflow::is)) f.tile_words += 1;
   for (const Checker& c : p.checkers) {
-    if (!c.has_bounds()) continue;
-    (c.granularity == Granularity::channel ? f.lane_words : f.tile_words) += 2;
+    (c.granularity == Granularity::channel ? f.lane_words : f.tile_words) += c.bound_words();
   }
   return f;
 }
@@ -279,9 +278,19 @@ void check_recompute(const Protection& protection, const ArrayShape& array,
   }
 }
 
-// Throws InputError for a scheme that the array's dataflows have no place for.
+// Throws InputError for a scheme that the array's dataflows have no place for, or whose chain does
+// not follow the drain path.
 void check_scheme(const Protection& protection, const ArrayShape& array, const std::string& where) {
   check_recompute(protection, array, where);
+  const bool ordered =
+      std::is_sorted(protection.checkers.begin(), protection.checkers.end(),
+                     [](const Checker& a, const Checker& b) { return a.position < b.position; });
+  if (!ordered) {
+    throw InputError(
+        where, "$.scheme",
+        fmt::format("scheme {} has a checker of sums behind one of outputs", protection.name),
+        "name the checkers of sums first");
+  }
   if (!protection.has_lines() || !array.has(Dataflow::is)) return;
   throw InputError(where, "$.scheme",
                    fmt::format("scheme {} looks along the lines of a map, and the vectors of an "

@@ -65,6 +65,10 @@ class Image {
     for (const Checker& c : protection_.checkers) {
       if (!c.has_bounds() || c.granularity != granularity) continue;
       const Bounds b = of(c);
+      if (c.position == Position::output) {
+        word(output_bounds_word(b));
+        continue;
+      }
       word(static_cast<std::uint32_t>(b.low));
       word(static_cast<std::uint32_t>(b.high));
     }
@@ -109,6 +113,14 @@ class Image {
 };
 
 }  // namespace
+
+std::uint32_t output_bounds_word(const Bounds& bounds) {
+  // What lies beyond the registers' nine bits lies beyond every difference of two outputs, too.
+  const auto half = [](std::int32_t bound) {
+    return static_cast<std::uint32_t>(std::clamp(bound, -256, 255)) & 0xFFFFU;
+  };
+  return half(bounds.low) | half(bounds.high) << 16;
+}
 
 Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
   if (gemm_index >= static_cast<int>(checker.layers.size())) return {};

@@ -11,6 +11,8 @@ namespace sagitta {
 // A checker's bounds for output channel `column` of the network's gemm layer `gemm_index`; bounds
 // that pass everything where it has none.
 Bounds bounds_of(const Checker& checker, int gemm_index, int column);
+// The parameter word of bounds at the output position, each saturated at 9 bits.
+std::uint32_t output_bounds_word(const Bounds& bounds);
 
 // Input stationary: channels of a column tile of this layer, as many as the memories hold; the
 // array's columns in the other dataflows.

@@ -14,8 +14,12 @@
 
 namespace sagitta {
 
+// Where a checker stands on the drain path, and so what it looks at: sums of 32 bits before they
+// are requantised, or outputs of 8 bits on their way from the vector unit to the scratchpad.
+enum class Position : std::uint8_t { sum, output };
 // When a checker may suppress: always; only in GEMM rows whose checksum failed; or from the first
-// such row of a layer to the layer's end.
+// such row of a layer to the layer's end. At the output position: vectors whose outputs are not
+// those that were computed (the check register's compare, machine/vector/vector_unit.h).
 enum class Gate : std::uint8_t { always, row, layer };
 // Bounds shared by a layer (one register pair), or one pair a lane, reloaded each column tile.
 enum class Granularity : std::uint8_t { layer, channel };
@@ -62,7 +66,8 @@ inline constexpr CheckerKind CheckerKind::median{"median", false};
 // row), whose first and last have a neighbour on one side only and pass. Lines are a gradient
 // checker's only, and not for input-stationary layers.
 enum class Axis : std::uint8_t { lanes, line };
-// What takes the place of a suppressed sum: zero; the bound that it passed (clamp; of a gradient
+// What takes the place of a suppressed sum: zero (of an output the value that means it, the layer's
+// zero point); the bound that it passed (clamp; of a gradient
 // the neighbour before it and the bound); the mean of its neighbours, rounded down; or the
 // neighbour before it (hold). The last two are a gradient checker's only.
 enum class Suppress : std::uint8_t { zero, clamp, mean, hold };
@@ -75,8 +80,16 @@ struct Checker {
   bool spike = false;  // gradient: only where the two differences have opposite signs
   Suppress suppress = Suppress::zero;
   std::vector<LayerBounds> layers{};  // of each gemm layer, in order; a missing one passes all
+  Position position = Position::sum;
 
   bool has_bounds() const { return kind.has_bounds(); }
+  // Bits of what it looks at, and of its bounds, which are those of a difference where they share a
+  // parameter word.
+  int value_bits() const { return position == Position::output ? 8 : 32; }
+  int bound_bits() const { return position == Position::output ? 9 : 32; }
+  // Parameter words that its bounds take. At the output position one: low in bits 15..0, high in
+  // bits 31..16, in two's complement.
+  int bound_words() const { return !has_bounds() ? 0 : position == Position::output ? 1 : 2; }
   bool operator==(const Checker&) const = default;
 };
 
@@ -95,7 +108,8 @@ struct Protection {
   // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;
-  std::vector<Checker> checkers{};  // in the order in which sums pass them
+  // In the order in which sums and then outputs pass them: those at the output position are last.
+  std::vector<Checker> checkers{};
   MemoryCode memory_code = MemoryCode::none;  // check bits beside the words of every memory
   // Bits of hardened flip-flops, by the path of their register class. They work as any others do:
   // only what they cost differs, and how often an upset changes one (campaign/hardening.h).
@@ -111,11 +125,22 @@ struct Protection {
     return std::any_of(checkers.begin(), checkers.end(),
                        [](const Checker& c) { return c.axis == Axis::line; });
   }
-  // Whether the checksum's flag is still read at checker `first` or behind it.
-  bool gated_from(std::size_t first) const {
-    return checksum && first < checkers.size() &&
+  // Whether the flag of a position, the checksum's or that of the outputs' check, is still read at
+  // checker `first` of the chain or behind it.
+  bool gated_from(std::size_t first, Position position = Position::sum) const {
+    return (checksum || position == Position::output) && first < checkers.size() &&
            std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),
-                       [](const Checker& c) { return c.gate != Gate::always; });
+                       [position](const Checker& c) {
+                         return c.position == position && c.gate != Gate::always;
+                       });
+  }
+  // Whether outputs have a check register.
+  bool checks_outputs() const { return gated_from(0, Position::output); }
+  // How many checkers, the first ones, look at sums.
+  std::size_t sum_checkers() const {
+    return static_cast<std::size_t>(
+        std::count_if(checkers.begin(), checkers.end(),
+                      [](const Checker& c) { return c.position == Position::sum; }));
   }
 };
 

@@ -350,40 +350,45 @@ TEST_F(Fits, TheTableOfNeighboursHasTheRatiosOfItsDeviations) {
   const ArrayShape array{4, 4};
   const auto orders = fit_orders(network_, images_, {4});
   const NeighbourTable table = fit_neighbours(network_, images_, array, 0.01, orders);
-  ASSERT_EQ(table.fits.size(), 7U);
+  ASSERT_EQ(table.fits.size(), 2U * 7) << "of sums, then of outputs";
   const int n = layer().columns();
-  double sum = 0, squares = 0, steps = 0, step_squares = 0;
-  std::int64_t values = 0, pairs = 0;
-  for (int i = 0; i < images_.count(); ++i) {
-    const auto y = sums(i);
-    for (const std::int32_t v : y) {
-      sum += v;
-      squares += static_cast<double>(v) * v;
-      ++values;
-    }
-    for (int m = 0; m < static_cast<int>(y.size()) / n; ++m) {
-      if (m % layer().output.width == 0 || m % layer().output.width == layer().output.width - 1) {
-        continue;
+  const auto ratio_of = [&](Position position) {
+    double sum = 0, squares = 0, steps = 0, step_squares = 0;
+    std::int64_t values = 0, pairs = 0;
+    for (int i = 0; i < images_.count(); ++i) {
+      const auto layer_values = run_network(network_, images_.image(i))[0];
+      std::vector<std::int32_t> y = layer_values.sums;
+      if (position == Position::output) {
+        y.assign(layer_values.output.begin(), layer_values.output.end());
       }
-      for (int c = 0; c < n; ++c) {
-        const auto at = static_cast<std::size_t>(m * n + c);
-        const double step = y[at] - static_cast<double>(y[at - static_cast<std::size_t>(n)]);
+      for (const std::int32_t v : y) {
+        sum += v;
+        squares += static_cast<double>(v) * v;
+        ++values;
+      }
+      const int width = layer().output.width;
+      for (int at = 0; at < static_cast<int>(y.size()); ++at) {
+        if (at / n % width == 0 || at / n % width == width - 1) continue;
+        const double step = y[static_cast<std::size_t>(at)] -
+                            static_cast<double>(y[static_cast<std::size_t>(at - n)]);
         steps += step;
         step_squares += step * step;
         ++pairs;
       }
     }
-  }
-  const auto deviation = [](double s, double q, std::int64_t count) {
-    const auto k = static_cast<double>(count);
-    return std::sqrt(q / k - s / k * (s / k));
+    const auto deviation = [](double s, double q, std::int64_t count) {
+      const auto k = static_cast<double>(count);
+      return std::sqrt(q / k - s / k * (s / k));
+    };
+    return deviation(steps, step_squares, pairs) / deviation(sum, squares, values);
   };
-  const double ratio = deviation(steps, step_squares, pairs) / deviation(sum, squares, values);
+  const double of_sums = ratio_of(Position::sum), of_outputs = ratio_of(Position::output);
+  EXPECT_NE(of_sums, of_outputs);
   for (const NeighbourFit& f : table.fits) {
     if (f.neighbours == "none") {
       EXPECT_DOUBLE_EQ(f.sigma_ratio, 1);
     } else if (f.neighbours == "line") {
-      EXPECT_NEAR(f.sigma_ratio, ratio, 1e-9);
+      EXPECT_NEAR(f.sigma_ratio, f.position == Position::sum ? of_sums : of_outputs, 1e-9);
     }
     EXPECT_DOUBLE_EQ(f.threshold, f.k * f.sigma_ratio);
   }

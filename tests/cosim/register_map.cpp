@@ -63,6 +63,7 @@ const Alias kAliases[] = {
     {R"(^(resilience\.(?:range|gradient)\w*)\.(low|high))", "$1.bounds.$2"},
     {R"(^(resilience\.(?:range|gradient|median)\w*)\.open)", "$1.gate.sticky.open"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
+    {R"(^vector\.output\.check$)", "vector.output.checked.check"},
     {R"(^resilience\.recompute)", "resilience.tiles.recompute"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.

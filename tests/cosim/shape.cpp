@@ -21,7 +21,10 @@ void draw_bounds(test::Random& random, const Network& network, Protection& prote
       if (layer.kind != LayerKind::gemm) continue;
       LayerBounds b{layer.name, {}};
       const int count = checker.granularity == Granularity::layer ? 1 : layer.columns();
-      for (int i = 0; i < count; ++i) b.bounds.push_back(test::random_bounds(random));
+      for (int i = 0; i < count; ++i) {
+        b.bounds.push_back(checker.position == Position::sum ? test::random_bounds(random)
+                                                             : test::random_output_bounds(random));
+      }
       checker.layers.push_back(b);
     }
   }
@@ -41,7 +44,9 @@ std::optional<Checker> checker_from(int code) {
                  .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer,
                  .axis = (code & 256) != 0 ? Axis::line : Axis::lanes,
                  .spike = (code & 32) != 0,
-                 .suppress = kSuppress[code >> 6 & 3]};
+                 .suppress = kSuppress[code >> 6 & 3],
+                 .layers = {},
+                 .position = (code & 512) != 0 ? Position::output : Position::sum};
 }
 
 Case random_product(const Shape& shape, const MemoryShape& memory, test::Random& random) {

@@ -1,9 +1,6 @@
 // The range and gradient checkers against their definitions, computed directly on the layers' sums.
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <optional>
-#include <tuple>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -11,191 +8,17 @@
 #include "base/error.h"
 #include "network/fixed_scale.h"
 #include "network/reference.h"
+#include "support/checker_formulas.h"
 #include "support/gemm_case.h"
 
 namespace sagitta {
 namespace {
 
+using test::apply;
+using test::by_gradient;
+using test::log_of;
 using test::Random;
-using Suppressed = std::tuple<int, std::int32_t, std::int32_t>;  // layer, address, value
-
-Bounds bounds_at(const Checker& c, int gemm, int column) {
-  const auto& b = c.layers[static_cast<std::size_t>(gemm)].bounds;
-  return b[c.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0];
-}
-
-bool outside(std::int64_t value, const Bounds& b) {
-  return value < b.low || value > b.high;
-}
-
-// One row of one column tile through one checker: what takes the place of each sum that it blames.
-using Replaced = std::vector<std::optional<std::int64_t>>;
-
-Replaced by_range(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
-                  int first_column) {
-  Replaced r(y.size());
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const Bounds b = bounds_at(c, gemm, first_column + static_cast<int>(i));
-    if (!outside(y[i], b)) continue;
-    r[i] = c.suppress == Suppress::zero ? 0 : y[i] < b.low ? b.low : b.high;
-  }
-  return r;
-}
-
-// After Amarnath et al.: y is suppressed when its gradients, to the neighbour before and from it to
-// the neighbour after, are both out of bounds, or where the scheme says so on opposite sides.
-std::optional<std::int64_t> by_gradients(std::int64_t before, std::int64_t y, std::int64_t after,
-                                         const Bounds& own, const Bounds& next, const Checker& c) {
-  const auto side = [](std::int64_t gradient, const Bounds& b) {  // -1, 0 or 1
-    return gradient > b.high ? 1 : gradient < b.low ? -1 : 0;
-  };
-  const int rise = side(y - before, own), fall = side(after - y, next);
-  if (c.spike ? rise * fall != -1 : rise * fall == 0) return std::nullopt;
-  switch (c.suppress) {
-    case Suppress::hold:
-      return before;
-    case Suppress::mean:
-      return static_cast<std::int64_t>(std::floor(static_cast<double>(before + after) / 2));
-    case Suppress::clamp:
-      return std::clamp<std::int64_t>(before + (rise > 0 ? own.high : own.low), INT32_MIN,
-                                      INT32_MAX);
-    default:
-      return 0;
-  }
-}
-
-// Neighbours are circular over the tile's lanes.
-Replaced by_gradient(const std::vector<std::int32_t>& y, const Checker& c, int gemm,
-                     int first_column) {
-  const std::size_t n = y.size();
-  Replaced r(n);
-  if (n < 3) return r;
-  const auto bounds = [&](std::size_t i) {
-    return bounds_at(c, gemm, first_column + static_cast<int>(i));
-  };
-  for (std::size_t j = 0; j < n; ++j) {
-    const std::size_t next = (j + 1) % n;
-    r[j] = by_gradients(y[(j + n - 1) % n], y[j], y[next], bounds(j), bounds(next), c);
-  }
-  return r;
-}
-
-// Neighbours are the rows before and after in a line of the map; its first and last row pass.
-Replaced by_line(const std::vector<std::vector<std::int32_t>>& rows, std::size_t m, int line,
-                 const Checker& c, int gemm, int first_column) {
-  Replaced r(rows[m].size());
-  const int position = static_cast<int>(m) % line;
-  if (position == 0 || position == line - 1) return r;
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    const Bounds b = bounds_at(c, gemm, first_column + static_cast<int>(i));
-    r[i] = by_gradients(rows[m - 1][i], rows[m][i], rows[m + 1][i], b, b, c);
-  }
-  return r;
-}
-
-Replaced by_median(const std::vector<std::int32_t>& y) {
-  const std::size_t n = y.size();
-  Replaced r(n);
-  for (std::size_t j = 0; j < n && n >= 3; ++j) {
-    std::array<std::int32_t, 3> window{y[(j + n - 1) % n], y[j], y[(j + 1) % n]};
-    std::sort(window.begin(), window.end());
-    if (window[1] != y[j]) r[j] = window[1];
-  }
-  return r;
-}
-
-// Row `m` of the rows of a column tile, `line` of which make a line of the map.
-Replaced by(const Checker& c, const std::vector<std::vector<std::int32_t>>& rows, std::size_t m,
-            int line, int gemm, int first_column) {
-  const std::vector<std::int32_t>& y = rows[m];
-  if (c.axis == Axis::line) return by_line(rows, m, line, c, gemm, first_column);
-  if (c.kind == CheckerKind::range) return by_range(y, c, gemm, first_column);
-  if (c.kind == CheckerKind::gradient) return by_gradient(y, c, gemm, first_column);
-  return by_median(y);
-}
-
-// Suppresses in place, checker by checker.
-// Column tiles have channels of one group.
-void apply(const Protection& p, std::vector<std::int32_t>& sums, int rows, int line, int columns,
-           int group_columns, int lanes, int layer, int gemm, const std::vector<bool>* flagged,
-           std::vector<Suppressed>& log) {
-  int valid = 0;
-  for (int first = 0; first < columns; first += valid) {
-    valid = std::min(lanes, group_columns - first % group_columns);
-    std::vector<std::vector<std::int32_t>> tile;
-    for (int m = 0; m < rows; ++m) {
-      const auto at = sums.begin() + m * columns + first;
-      tile.emplace_back(at, at + valid);
-    }
-    for (const Checker& c : p.checkers) {
-      const auto open = [&](int m) {
-        if (c.gate == Gate::always) return true;
-        if (flagged == nullptr) return false;
-        const auto row = flagged->begin() + first / lanes * rows + m;  // in the order of draining
-        return c.gate == Gate::row ? *row : std::find(flagged->begin(), row + 1, true) != row + 1;
-      };
-      std::vector<std::vector<std::int32_t>> passed = tile;
-      for (int m = 0; m < rows; ++m) {
-        if (!open(m)) continue;
-        const auto row = static_cast<std::size_t>(m);
-        const Replaced replaced = by(c, tile, row, line, gemm, first);
-        for (std::size_t i = 0; i < replaced.size(); ++i) {
-          if (!replaced[i]) continue;
-          log.emplace_back(layer, m * columns + first + static_cast<int>(i), tile[row][i]);
-          passed[row][i] = static_cast<std::int32_t>(*replaced[i]);
-        }
-      }
-      tile = passed;
-    }
-    for (int m = 0; m < rows; ++m) {
-      const auto& row = tile[static_cast<std::size_t>(m)];
-      std::copy(row.begin(), row.end(), sums.begin() + m * columns + first);
-    }
-  }
-}
-
-struct Expected {
-  std::vector<std::int8_t> logits;
-  std::vector<Suppressed> log;
-};
-
-// The network with suppression between sums and requantisation. Clean rows never open a row gate.
-Expected reference(const Network& network, const std::vector<std::int8_t>& image,
-                   const Protection& p, int lanes) {
-  Expected e;
-  std::vector<std::vector<std::int8_t>> maps;
-  const auto source = [&](std::size_t layer, std::size_t operand) -> const auto& {
-    const int from = network.source(layer, operand);
-    return from < 0 ? image : maps[static_cast<std::size_t>(from)];
-  };
-  int gemm = 0;
-  for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    const Layer& layer = network.layers[i];
-    LayerValues v = layer.kind == LayerKind::add ? run_layer(layer, source(i, 0), source(i, 1))
-                                                 : run_layer(layer, source(i, 0));
-    if (layer.kind == LayerKind::gemm) {
-      apply(p, v.sums, layer.rows(), layer.output.width, layer.columns(),
-            layer.columns() / layer.groups, lanes, static_cast<int>(i), gemm++, nullptr, e.log);
-      for (std::size_t o = 0; o < v.sums.size(); ++o) {
-        v.output[o] =
-            requantise(v.sums[o], layer.scale[o % static_cast<std::size_t>(layer.columns())],
-                       layer.output_zero_point, layer.output_min, layer.output_max);
-      }
-    }
-    maps.push_back(v.output);
-  }
-  e.logits = maps.back();
-  std::sort(e.log.begin(), e.log.end());
-  return e;
-}
-
-std::vector<Suppressed> log_of(const Machine& machine) {
-  std::vector<Suppressed> log;
-  for (const SuppressionRecord& s : machine.suppressions())
-    log.emplace_back(s.layer, s.address, s.value);
-  std::sort(log.begin(), log.end());
-  return log;
-}
+using test::Suppressed;
 
 // Returns how many values were suppressed in all. `lines`: gradient checkers look along lines.
 std::size_t compare_networks(std::uint64_t first_seed, const std::vector<CheckerKind>& kinds,
@@ -219,7 +42,7 @@ std::size_t compare_networks(std::uint64_t first_seed, const std::vector<Checker
     Machine machine(program);
     machine.reset(image.data());
     EXPECT_TRUE(machine.run(10'000'000));
-    const Expected e = reference(network, image, p, array.columns);
+    const test::Expected e = test::reference(network, image, p, array);
     EXPECT_EQ(log_of(machine), e.log);
     EXPECT_EQ(machine.logits(), e.logits);
     std::int64_t counted = 0;
@@ -259,7 +82,7 @@ TEST(Checkers, GradientByHand) {
   c.layers = {{"gemm", {Bounds{-10, 10}}}};
   const auto blames = [&](const std::vector<std::int32_t>& y) {
     std::vector<bool> blamed;
-    for (const auto& replaced : by_gradient(y, c, 0, 0)) blamed.push_back(replaced.has_value());
+    for (const auto& replaced : by_gradient(y, c, 0, 0, 0)) blamed.push_back(replaced.has_value());
     return blamed;
   };
   using Bits = std::vector<bool>;
@@ -458,7 +281,7 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
       }
     }
     std::vector<Suppressed> log;
-    apply(p, sums, m, m, n, n, array.columns, 0, 0, &flagged, log);
+    apply(p, Position::sum, 0, sums, m, m, n, n, array.columns, 0, 0, &flagged, log);
     std::sort(log.begin(), log.end());
     suppressed += static_cast<int>(log.size());
     ASSERT_EQ(log_of(with.machine()), log) << "case " << i;

@@ -346,6 +346,34 @@ TEST(RegisterEffects, ChainsOfCheckers) {
   EXPECT_EQ(without_effect("spikes, then median, is", p, Dataflow::is), Names{});
 }
 
+Checker of_outputs(CheckerKind kind, Granularity granularity, Gate gate, std::int32_t reach) {
+  Checker c = checker(kind, granularity, gate, reach);
+  c.position = Position::output;
+  return c;
+}
+
+TEST(RegisterEffects, CheckersOfOutputs) {
+  const auto range = CheckerKind::range, gradient = CheckerKind::gradient,
+             median = CheckerKind::median;
+  for (const Dataflow dataflow : test::kDataflows) {
+    const std::string name = std::string("outputs, ") + to_string(dataflow);
+    Protection p;
+    p.checkers = {of_outputs(gradient, Granularity::channel, Gate::always, 40),
+                  of_outputs(range, Granularity::layer, Gate::always, 50)};
+    if (dataflow != Dataflow::is) {
+      p.checkers[0].axis = Axis::line;
+      p.checkers[0].suppress = Suppress::mean;
+    }
+    EXPECT_EQ(without_effect(name, p, dataflow), Names{});
+    // Behind gates that only a flip opens: its own check, the flags and `open`. Bounds then show
+    // only together with such a flip (OutputCheck.TheGateOpensToItsBounds).
+    p.checkers = {of_outputs(range, Granularity::layer, Gate::layer, 5),
+                  {.kind = median, .gate = Gate::row, .position = Position::output}};
+    EXPECT_EQ(without_effect(name + ", gated", p, dataflow),
+              (Names{"resilience.range.high", "resilience.range.low"}));
+  }
+}
+
 TEST(RegisterEffects, ChecksumAlone) {
   Protection p;
   p.checksum = true;

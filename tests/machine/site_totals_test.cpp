@@ -483,6 +483,42 @@ TEST(SiteTotals, MemoryCodes) {
   }
 }
 
+// A stage of outputs: two of eight bits, an address, a valid bit. Bounds share a word.
+constexpr int kOutputStage = 2 * 8 + 32 + 1;
+
+TEST(SiteTotals, RangeCheckerOfOutputs) {
+  Protection p;
+  p.checkers = {checker(CheckerKind::range)};
+  p.checkers[0].position = Position::output;
+  Totals t = by_hand();
+  t["resilience.range"] = 2 * 9 + 2 * kOutputStage;
+  t["memory.parameter"] += 2 * 32 + 32;  // one word for the tile in each bank; tile_read
+  t["sram"] += 2 * 32;
+  compare(t, count(p));
+}
+
+// Behind a checker of sums with a gate of its own: the checksum's flag ends there, the check's
+// begins beside the output registers.
+TEST(SiteTotals, GatedCheckersOfOutputsBehindOneOfSums) {
+  Protection p;
+  p.checksum = true;
+  p.checkers = {checker(CheckerKind::range), checker(CheckerKind::gradient),
+                checker(CheckerKind::range)};
+  for (Checker& c : p.checkers) c.gate = Gate::row;
+  p.checkers[2].gate = Gate::layer;
+  p.checkers[2].granularity = Granularity::channel;
+  p.checkers[1].position = p.checkers[2].position = Position::output;
+  Totals t = with_checksum(by_hand());
+  t["resilience.range"] = 2 * 32 + 2 * kStage + 1;  // the flag in `latch`
+  t["resilience.gradient"] = 2 * 9 + 4 * kOutputStage + 2 * 9 + 2 * 1 + 4 * 1;
+  t["resilience.range_2"] = 2 * 2 * 9 + 2 * kOutputStage + 1 + 1;  // flag; open
+  t["vector.output"] += 8;                                         // check
+  const int tile = 2 + 1, lane = 1;                                // words
+  t["memory.parameter"] += 2 * tile * 32 + tile * 32 + 2 * 2 * lane * 32 + lane * 32;
+  t["sram"] += 2 * tile * 32 + 2 * 2 * lane * 32;
+  compare(t, count(p));
+}
+
 TEST(SiteTotals, AMatrixProductHasAnAccumulatorBuffer) {
   const std::vector<std::int8_t> b(6);
   Totals t = by_hand();

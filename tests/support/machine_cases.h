@@ -21,10 +21,17 @@ inline Bounds random_bounds(Random& random) {
   return {centre - random.between(0, 120'000), centre + random.between(0, 120'000)};
 }
 
-// Bounds that suppress a good part of the values of any layer.
+// Of outputs: what nine bits hold, beyond the values now and then.
+inline Bounds random_output_bounds(Random& random) {
+  const int low = random.between(-200, 100);
+  return {low, std::min(255, low + random.between(0, 250))};
+}
+
+// Bounds that suppress a good part of the values of any layer. A gate of outputs needs no checksum.
 inline Checker random_checker(Random& random, const Network& network, CheckerKind kind,
-                              bool checksum) {
+                              bool checksum, Position position = Position::sum) {
   Checker c{.kind = kind};
+  c.position = position;
   c.granularity = random.chance(50) ? Granularity::layer : Granularity::channel;
   if (checksum && random.chance(60)) c.gate = random.chance(60) ? Gate::row : Gate::layer;
   if (kind == CheckerKind::median) return c;
@@ -38,7 +45,10 @@ inline Checker random_checker(Random& random, const Network& network, CheckerKin
     if (layer.kind != LayerKind::gemm) continue;
     LayerBounds b{layer.name, {}};
     const int count = c.granularity == Granularity::layer ? 1 : layer.columns();
-    for (int i = 0; i < count; ++i) b.bounds.push_back(random_bounds(random));
+    for (int i = 0; i < count; ++i) {
+      b.bounds.push_back(position == Position::sum ? random_bounds(random)
+                                                   : random_output_bounds(random));
+    }
     c.layers.push_back(b);
   }
   return c;
@@ -68,6 +78,15 @@ inline Protection random_scheme(Random& random, const Network& network, const Ar
                                       CheckerKind::median};
     const CheckerKind kind = kKinds[random.between(0, 2)];
     p.checkers.push_back(random_checker(random, network, kind, p.checksum));
+  }
+  // Now and then some of outputs behind them.
+  if (!random.chance(30)) return p;
+  for (int i = random.between(1, 2); i > 0; --i) {
+    constexpr CheckerKind kKinds[] = {CheckerKind::range, CheckerKind::gradient,
+                                      CheckerKind::median};
+    const CheckerKind kind = kKinds[random.between(0, 2)];
+    const bool gated = random.chance(50);
+    p.checkers.push_back(random_checker(random, network, kind, gated, Position::output));
   }
   return p;
 }

@@ -169,6 +169,33 @@ TEST(CostArea, CheckersOfTwoByTwoByHand) {
               0.05);
 }
 
+TEST(CostArea, CheckersOfOutputsOfTwoByTwoByHand) {
+  Protection p = with(false, true, true);
+  for (Checker& c : p.checkers) c.position = Position::output;
+  p.checkers[1].gate = Gate::row;
+  const Costed c = two_by_two(p);
+  constexpr int kStage = 2 * 8 + 32 + 1;
+  // Each stage of the two has a flag up to the gradient checker's compare, and a valid bit, which
+  // needs no enable.
+  const int range = 18 + 2 * (kStage + 1), gradient = 18 + 4 * kStage + 3 + 2 * 9 + 2;
+  const double product = 2 * kEqual;  // is it a layer with one
+  EXPECT_NEAR(c.area.unit_um2("resilience", "range"),
+              range * kFlipFlop + (range - 2) * kMux +
+                  2 * (2 * 9 * kCompare + 2 * kAnd + 8 * kMux) + product,
+              0.05);
+  const double lane = add(9) + 2 * 9 * kCompare + 3 * kAnd + 8 * kMux + kMux;
+  EXPECT_NEAR(c.area.unit_um2("resilience", "gradient"),
+              gradient * kFlipFlop + (gradient - 4) * kMux + 2 * lane + 8 * kMux + product, 0.05);
+  constexpr double kXor = 1.596;
+  EXPECT_NEAR(c.area.unit_um2("resilience", "output"),
+              2 * 2 * 8 * kAnd + 2 * 8 * kXor + 8 * kEqual + product, 0.05)
+      << "two XORs over two masked lanes, and the compare";
+  const Costed none = two_by_two({});
+  EXPECT_NEAR(c.area.unit_um2("vector", "output") - none.area.unit_um2("vector", "output"),
+              8 * (kFlipFlop + kMux), 0.05)
+      << "the check register";
+}
+
 TEST(CostArea, TriplicatedPeIsALittleMoreThanThreeTimes) {
   const Costed none(gemm(4, 4, 4, {4, 4}, {}));
   const Costed tmr(gemm(4, 4, 4, {4, 4}, with(false, false, false, true)));
@@ -308,6 +335,14 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
       }
     }
     p.memory_code = static_cast<MemoryCode>(seed % 3);
+    if (random.chance(40)) {
+      const auto first =
+          static_cast<std::size_t>(random.between(0, static_cast<int>(p.checkers.size())));
+      for (std::size_t i = first; i < p.checkers.size(); ++i) {
+        p.checkers[i].position = Position::output;
+        if (random.chance(50)) p.checkers[i].gate = Gate::row;
+      }
+    }
     const Costed c(compile(network, array, {}, p, "test"));
 
     double total = 0;

@@ -212,7 +212,7 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
            "$.scheme.gate", {"does not apply here", kind + " has no options"});
   }
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "rule": "spike"}})",
-         "$.scheme.rule", {"does not apply here", "granularity, gate, bounds"});
+         "$.scheme.rule", {"does not apply here", "position, granularity, gate, bounds"});
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
          "$.scheme.false_positives", {"does not apply here", "quantile"});
   expect(R"({"network": "net", "scheme": {"kind": "secded", "gate": "row"}})", "$.scheme.gate",
@@ -250,6 +250,11 @@ TEST_F(ExperimentError, Checkers) {
          {"no checker \"rnge\"", "\"range\"?"});
   expect(chain(R"({"kind": "range"}, {"kind": "median", "bounds": "extremes"})"),
          "$.scheme[1].checkers[1].bounds", {"does not apply here", "no bounds"});
+  expect(chain(R"({"kind": "range", "position": "output"}, {"kind": "range"})"),
+         "$.scheme[1].checkers[1].position",
+         {"behind one of outputs", "move it before the first checker"});
+  expect(chain(R"({"kind": "range", "position": "input"})"), "$.scheme[1].checkers[0].position",
+         {"\"sum\"", "\"output\""});
   expect(chain(R"({"kind": "range", "axis": "line"})"), "$.scheme[1].checkers[0].axis",
          {"does not apply here"});
   expect(chain(R"({"kind": "range", "suppress": "hold"})"), "$.scheme[1].checkers[0].suppress",

@@ -93,7 +93,7 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
       ++seen;
     }
   }
-  EXPECT_EQ(seen, 6U + 2 + 6 + 1) << "options of the checker, k or share";
+  EXPECT_EQ(seen, 7U + 2 + 7 + 1) << "options of the checker, k or share";
   const json hardened = folder
                             .load(R"({"network": "net", "scheme": {"kind": "hardened",
                                          "hardened": "array.**"}})")

@@ -191,7 +191,7 @@ void ChecksumDetector::accesses(const std::byte* now, const std::byte* held,
 void Machine::visit_memories(const MemoryVisitor& visit) {
   const std::byte* now = state_.now();
   const std::byte* held = std::as_const(state_).held();
-  activations_.accesses(now, held, dma_, vector_.output(now), bank_grant(), visit);
+  activations_.accesses(now, held, dma_, written(), bank_grant(), visit);
   weights_.accesses(now, held, dma_, parameter_channel(), reads_wait(), visit);
   if (partial_sums_) partial_sums_->accesses(now, held, array_.aligned(now), visit);
   if (checksum_) checksum_->accesses(now, held, visit);

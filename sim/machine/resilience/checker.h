@@ -1,7 +1,9 @@
-// The checkers of the resilience unit: they look at a row of sums on the drain path and replace
-// suspicious ones, by zero, the value that means zero before requantisation, or as their scheme
-// says (schedule/protection.h). Here is what they have in common; each kind is a file in checkers/,
-// which tells the others about it through its CheckerType (checker_type.h).
+// The checkers of the resilience unit: they look at a row of sums on the drain path, or behind the
+// vector unit at a row of outputs, and replace suspicious ones, by the value that means zero or as
+// their scheme says (schedule/protection.h). What is said of sums holds for outputs, too. In a
+// layer without a product the checkers of outputs pass everything. Here is what they have in
+// common; each kind is a file in checkers/, which tells the others about it through its CheckerType
+// (checker_type.h).
 #pragma once
 
 #include <cstddef>
@@ -32,15 +34,19 @@ struct CheckerPlace {
   const Program& program;
   const Sequencer& sequencer;
   std::size_t index;
-  int word;  // index of its lower bound within the lane's or the tile's parameter words
+  int word;  // index of its first bound within the lane's or the tile's parameter words
 
   const Checker& checker() const { return program.protection.checkers[index]; }
   std::string name() const { return checker_name(program.protection, index); }
   std::string path() const { return "resilience." + name(); }
   int lanes() const { return program.array.columns; }
-  // Whether the checksum's flag comes with the sums, and whether a later checker reads it.
-  bool flag() const { return program.protection.gated_from(index); }
-  bool flag_behind() const { return program.protection.gated_from(index + 1); }
+  // Whether a flag comes with the sums, and whether a later checker reads it.
+  bool flag() const { return program.protection.gated_from(index, checker().position); }
+  bool flag_behind() const { return program.protection.gated_from(index + 1, checker().position); }
+  // One of its stages: a row of what it looks at.
+  SumStage stage(const std::string& stage, bool flagged) const {
+    return {layout, path() + "." + stage, lanes(), flagged, checker().value_bits()};
+  }
 };
 
 // The bounds registers of a checker: one pair, or one a lane (only is: one for the channel at
@@ -55,18 +61,28 @@ class BoundsRegisters {
   void load(const Cycle& cycle, const SequencerState& s, const WeightScratchpad& weights) const;
 
  private:
+  // The bounds that begin with this one of the parameter words.
+  template <typename Word>
+  Bounds bounds(const Word& word) const;
+
   const Sequencer* sequencer_;
   Granularity granularity_;
+  Position position_;
   int word_;
   Held<std::int32_t> low_, high_;
 };
+
+inline bool has_product(const SequencerState& s) {
+  return s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+}
 
 // Whether a checker may act. A gate of the layer has a register, which a flagged row sets and the
 // next layer clears.
 class CheckerGate {
  public:
   explicit CheckerGate(const CheckerPlace& place);
-  bool open(const Cycle& cycle, const SumVector& sums) const {
+  bool open(const Cycle& cycle, const SequencerState& s, const SumVector& sums) const {
+    if (outputs_ && !has_product(s)) return false;
     return gate_ == Gate::always || sums.flagged ||
            (gate_ == Gate::layer && *open_.now(cycle) != 0);
   }
@@ -75,6 +91,7 @@ class CheckerGate {
 
  private:
   Gate gate_;
+  bool outputs_;
   Pipe<std::uint8_t> open_;
 };
 
@@ -92,7 +109,11 @@ class SumChecker {
 
  protected:
   explicit SumChecker(const CheckerPlace& place)
-      : sequencer_(&place.sequencer), name_(place.name()) {}
+      : sequencer_(&place.sequencer), name_(place.name()), position_(place.checker().position) {}
+  // What means zero: of an output the layer's zero point.
+  std::int32_t zero(const SequencerState& s) const {
+    return position_ == Position::output ? s.config.output_zero_point : 0;
+  }
   // Puts `value` into `lane` of `result` and notes that this one of `sums` is replaced.
   void replace(std::int32_t* result, const SumVector& sums, int lane, std::int32_t value);
 
@@ -102,6 +123,7 @@ class SumChecker {
 
  private:
   std::string name_;
+  Position position_;
 };
 
 // The neighbours of a lane in the ring of the valid ones.

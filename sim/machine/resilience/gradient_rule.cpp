@@ -21,19 +21,18 @@ bool GradientRule::blamed(std::uint8_t out, std::uint8_t out_after) const {
 }
 
 std::int32_t GradientRule::replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
-                                       const Bounds& bounds) const {
+                                       const Bounds& bounds, std::int32_t zero) const {
   switch (suppress_) {
     case Suppress::clamp: {
       const std::int64_t bound = (out & kAbove) != 0 ? bounds.high : bounds.low;
-      return static_cast<std::int32_t>(
-          std::clamp<std::int64_t>(before + bound, INT32_MIN, INT32_MAX));
+      return static_cast<std::int32_t>(std::clamp<std::int64_t>(before + bound, -most_ - 1, most_));
     }
     case Suppress::mean:
       return static_cast<std::int32_t>((std::int64_t{before} + after) >> 1);
     case Suppress::hold:
       return before;
     default:
-      return 0;
+      return zero;
   }
 }
 

@@ -14,18 +14,21 @@ class GradientRule {
   explicit GradientRule(const Checker& scheme)
       : spike_(scheme.spike),
         suppress_(scheme.suppress),
+        most_((std::int64_t{1} << (scheme.value_bits() - 1)) - 1),
         directed_(scheme.spike || scheme.suppress == Suppress::clamp) {}
   // A difference is out of bounds: one bit, or below (bit 0) and above (bit 1).
   int out_bits() const { return directed_ ? 2 : 1; }
   std::uint8_t out(std::int64_t difference, const Bounds& bounds) const;
   // `out` of the difference to the neighbour before, and of that from it to the neighbour after.
   bool blamed(std::uint8_t out, std::uint8_t out_after) const;
+  // `zero`: the value that means it.
   std::int32_t replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
-                           const Bounds& bounds) const;
+                           const Bounds& bounds, std::int32_t zero) const;
 
  private:
   bool spike_;
   Suppress suppress_;
+  std::int64_t most_;  // that a value can be
   bool directed_;
 };
 

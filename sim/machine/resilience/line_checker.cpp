@@ -20,11 +20,17 @@ class LineChecker : public SumChecker {
   SumVector output(const std::byte* now) const override { return result_.view(now); }
 
  private:
+  // Vectors of a line; of a layer whose outputs it passes: none, so that each is a line's first and
+  // last and nothing waits.
+  std::uint32_t line(const SequencerState& s) const {
+    return outputs_ && !has_product(s) ? 0 : static_cast<std::uint32_t>(s.config.line);
+  }
   void step_position(const Cycle& cycle, const SequencerState& s, bool enters) const;
   void step_stages(const Cycle& cycle, const SequencerState& s, const SumVector& input,
                    const SumVector& leaving);
-  void step_result(const Cycle& cycle, const SumVector& leaving, int lanes);
+  void step_result(const Cycle& cycle, const SequencerState& s, const SumVector& leaving);
 
+  bool outputs_;
   GradientRule rule_;
   CheckerGate gate_;
   BoundsRegisters bounds_;
@@ -33,7 +39,7 @@ class LineChecker : public SumChecker {
   SumStage latch_;
   Pipe<std::uint8_t> latch_edge_;
   SumStage difference_;
-  Pipe<std::int64_t> gradient_;  // 33 bits: to the vector before, which stands here until then
+  Pipe<std::int64_t> gradient_;  // a bit wider: to the vector before, which stands here until then
   Pipe<std::uint8_t> difference_edge_;
   SumStage compare_;
   Pipe<std::uint8_t> out_of_bounds_;  // of a line's first: 0
@@ -44,25 +50,26 @@ class LineChecker : public SumChecker {
 
 LineChecker::LineChecker(const CheckerPlace& place)
     : SumChecker(place),
+      outputs_(place.checker().position == Position::output),
       rule_(place.checker()),
       gate_(place),
       bounds_(place),
       position_(place.layout.pipe<std::uint32_t>(place.path() + ".position", {}, 24)),
-      latch_(place.layout, place.path() + ".latch", place.lanes(), place.flag()),
+      latch_(place.stage("latch", place.flag())),
       latch_edge_(place.layout.pipe<std::uint8_t>(place.path() + ".latch.edge", {}, 2)),
-      difference_(place.layout, place.path() + ".difference", place.lanes(), place.flag()),
+      difference_(place.stage("difference", place.flag())),
       gradient_(place.layout.pipe<std::int64_t>(place.path() + ".difference.gradient[]",
-                                                {place.lanes()}, 33)),
+                                                {place.lanes()}, place.checker().value_bits() + 1)),
       difference_edge_(place.layout.pipe<std::uint8_t>(place.path() + ".difference.edge", {}, 2)),
-      compare_(place.layout, place.path() + ".compare", place.lanes(), place.flag()),
+      compare_(place.stage("compare", place.flag())),
       out_of_bounds_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.out[]",
                                                      {place.lanes()}, rule_.out_bits())),
       compare_last_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.last", {}, 1)),
       previous_(place.checker().suppress != Suppress::zero
                     ? place.layout.pipe<std::int32_t>(place.path() + ".compare.previous[]",
-                                                      {place.lanes()}, 32)
+                                                      {place.lanes()}, place.checker().value_bits())
                     : Pipe<std::int32_t>{}),
-      result_(place.layout, place.path() + ".result", place.lanes(), place.flag_behind()) {}
+      result_(place.stage("result", place.flag_behind())) {}
 
 void LineChecker::step(const Cycle& cycle, const SumVector& input,
                        const WeightScratchpad& weights) {
@@ -86,7 +93,7 @@ void LineChecker::step(const Cycle& cycle, const SumVector& input,
 void LineChecker::step_position(const Cycle& cycle, const SequencerState& s, bool enters) const {
   const std::uint32_t now = *position_.now(cycle);
   const bool next_layer = s.phase == static_cast<std::uint8_t>(Phase::load);
-  const bool last = now + 1 >= static_cast<std::uint32_t>(s.config.line);
+  const bool last = now + 1 >= line(s);
   *position_.next(cycle) = next_layer || (enters && last) ? 0 : enters ? now + 1 : now;
 }
 
@@ -99,7 +106,7 @@ void LineChecker::step_stages(const Cycle& cycle, const SequencerState& s, const
 
   latch_.load(cycle, input);
   const std::uint32_t position = *position_.now(cycle);
-  const bool last = position + 1 >= static_cast<std::uint32_t>(s.config.line);
+  const bool last = position + 1 >= line(s);
   const int entering = (position == 0 ? kFirst : 0) | (last ? kLast : 0);
   *latch_edge_.next(cycle) =
       input.valid ? static_cast<std::uint8_t>(entering) : *latch_edge_.now(cycle);
@@ -130,21 +137,22 @@ void LineChecker::step_stages(const Cycle& cycle, const SequencerState& s, const
   }
 
   result_.load(cycle, leaving);
-  if (leaving.valid && *compare_last_.now(cycle) == 0 && gate_.open(cycle, leaving)) {
-    step_result(cycle, leaving, lanes);
+  if (leaving.valid && *compare_last_.now(cycle) == 0 && gate_.open(cycle, s, leaving)) {
+    step_result(cycle, s, leaving);
   }
 }
 
 // The vector after stands in `difference`.
-void LineChecker::step_result(const Cycle& cycle, const SumVector& leaving, int lanes) {
+void LineChecker::step_result(const Cycle& cycle, const SequencerState& s,
+                              const SumVector& leaving) {
   const std::uint8_t* out = out_of_bounds_.now(cycle);
   const std::int32_t* after = difference_.view(cycle.now).value;
   std::int32_t* result = result_.next_values(cycle);
-  for (int c = 0; c < lanes; ++c) {
+  for (int c = 0; c < sequencer_->lanes(s); ++c) {
     const Bounds b = bounds_.of(cycle, c);
     if (!rule_.blamed(out[c], rule_.out(gradient_.now(cycle)[c], b))) continue;
     const std::int32_t before = previous_.count > 0 ? previous_.now(cycle)[c] : 0;
-    replace(result, leaving, c, rule_.replacement(before, after[c], out[c], b));
+    replace(result, leaving, c, rule_.replacement(before, after[c], out[c], b, zero(s)));
   }
 }
 

@@ -1,5 +1,5 @@
-// One pipeline stage of the drain path: a row of sums with what travels beside it. The vector
-// unit's first stage and every stage of the resilience unit are made of these.
+// One pipeline stage of the drain path: a row of sums, or of outputs, with what travels beside it.
+// The vector unit's first stage and every stage of the resilience unit are made of these.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,17 @@ namespace sagitta {
 // What a stage shows to the next one in this cycle.
 struct SumVector {
   bool valid = false;
-  bool flagged = false;      // the row's checksum failed
+  bool flagged = false;      // the row's checksum, or the outputs' check, failed
   std::int32_t address = 0;  // of lane 0 in the result
   const std::int32_t* value = nullptr;
 };
 
 class SumStage {
  public:
-  // `flag`: whether a checksum flag travels along.
-  SumStage(RegisterLayout& layout, const std::string& path, int lanes, bool flag) : lanes_(lanes) {
-    value_ = layout.pipe<std::int32_t>(path + ".sum[]", {lanes}, 32);
+  // `flag`: whether a flag travels along. `bits`: of a value, 32 of a sum and 8 of an output.
+  SumStage(RegisterLayout& layout, const std::string& path, int lanes, bool flag, int bits = 32)
+      : lanes_(lanes) {
+    value_ = layout.pipe<std::int32_t>(path + ".sum[]", {lanes}, bits);
     address_ = layout.pipe<std::int32_t>(path + ".address", {}, 32);
     valid_ = layout.pipe<std::uint8_t>(path + ".valid", {}, 1);
     has_flag_ = flag;

@@ -12,6 +12,8 @@ bool operation_is(const SequencerState& s, LayerOperation operation) {
   return s.config.operation == static_cast<std::uint8_t>(operation);
 }
 
+constexpr int kCheckBits = 8;  // one for each bit of an output
+
 // The product register has 56 bits, whatever a fault has left in it.
 std::int64_t wrap_product(std::int64_t value) {
   constexpr int kUnused = 64 - VectorUnit::kProductBits;
@@ -37,6 +39,10 @@ VectorUnit::VectorUnit(RegisterLayout& layout, const Program& program, const Seq
       output_(layout.pipe<std::int8_t>("vector.output.value[]", {columns_}, 8)),
       output_valid_(layout.pipe<std::uint8_t>("vector.output.valid", {}, 1)),
       output_address_(layout.pipe<std::int32_t>("vector.output.address", {}, 32)),
+      check_(program.protection.checks_outputs()
+                 ? layout.pipe<std::uint8_t>("vector.output.check", {}, kCheckBits)
+                 : Pipe<std::uint8_t>{}),
+      widened_(static_cast<std::size_t>(columns_)),
       pool_(layout.pipe<std::int8_t>("vector.pool.value[]", {columns_}, 8)) {}
 
 void VectorUnit::step_sum(const Cycle& cycle, const SumVector& row) const {
@@ -115,6 +121,28 @@ void VectorUnit::step_output(const Cycle& cycle, const SequencerState& s) const 
     *output_address_.next(cycle) = *output_address_.now(cycle);
     std::memcpy(next, output_.now(cycle), bytes);
   }
+  if (check_.count > 0) {
+    const bool taken = pooled || *product_valid_.now(cycle) != 0;
+    *check_.next(cycle) = taken ? check_of(s, next) : *check_.now(cycle);
+  }
+}
+
+std::uint8_t VectorUnit::check_of(const SequencerState& s, const std::int8_t* values) const {
+  std::uint8_t check = 0;
+  for (int c = 0; c < sequencer_->lanes(s); ++c) check ^= static_cast<std::uint8_t>(values[c]);
+  return check;
+}
+
+SumVector VectorUnit::outputs(const std::byte* now) const {
+  const WriteBack row = output(now);
+  std::copy(row.value, row.value + columns_, widened_.begin());
+  SumVector outputs{row.valid, false, row.address, widened_.data()};
+  if (check_.count > 0) {
+    const SequencerState& s = sequencer_->state(now);
+    outputs.flagged =
+        operation_is(s, LayerOperation::gemm) && check_of(s, row.value) != *check_.now(now);
+  }
+  return outputs;
 }
 
 void VectorUnit::step_pool(const Cycle& cycle, const SequencerState& s,

@@ -11,7 +11,9 @@
 namespace sagitta {
 namespace {
 
-constexpr int kGradientBits = 33;
+int gradient_bits(const Checker& checker) {
+  return checker.value_bits() + 1;
+}
 
 class GradientChecker : public SumChecker {
  public:
@@ -20,20 +22,20 @@ class GradientChecker : public SumChecker {
         rule_(place.checker()),
         gate_(place),
         bounds_(place),
-        latch_(place.layout, place.path() + ".latch", place.lanes(), place.flag()),
-        difference_(place.layout, place.path() + ".difference", place.lanes(), place.flag()),
+        latch_(place.stage("latch", place.flag())),
+        difference_(place.stage("difference", place.flag())),
         gradient_(place.layout.pipe<std::int64_t>(place.path() + ".difference.gradient[]",
-                                                  {place.lanes()}, kGradientBits)),
-        compare_(place.layout, place.path() + ".compare", place.lanes(), place.flag()),
+                                                  {place.lanes()}, gradient_bits(place.checker()))),
+        compare_(place.stage("compare", place.flag())),
         out_of_bounds_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.out[]",
                                                        {place.lanes()}, rule_.out_bits())),
-        result_(place.layout, place.path() + ".result", place.lanes(), place.flag_behind()) {}
+        result_(place.stage("result", place.flag_behind())) {}
 
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
 
  private:
-  void step_result(const Cycle& cycle, const SumVector& compared, int lanes);
+  void step_result(const Cycle& cycle, const SequencerState& s, const SumVector& compared);
 
   GradientRule rule_;
   CheckerGate gate_;
@@ -78,15 +80,17 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
     }
 
     result_.load(cycle, compared);
-    if (compared.valid && lanes >= kFewestLanes && gate_.open(cycle, compared)) {
-      step_result(cycle, compared, lanes);
+    if (compared.valid && lanes >= kFewestLanes && gate_.open(cycle, s, compared)) {
+      step_result(cycle, s, compared);
     }
   }
   gate_.step(cycle, s, compared);
   bounds_.load(cycle, s, weights);
 }
 
-void GradientChecker::step_result(const Cycle& cycle, const SumVector& compared, int lanes) {
+void GradientChecker::step_result(const Cycle& cycle, const SequencerState& s,
+                                  const SumVector& compared) {
+  const int lanes = sequencer_->lanes(s);
   const std::uint8_t* out = out_of_bounds_.now(cycle);
   std::int32_t* result = result_.next_values(cycle);
   for (int c = 0; c < lanes; ++c) {
@@ -94,43 +98,47 @@ void GradientChecker::step_result(const Cycle& cycle, const SumVector& compared,
     if (!rule_.blamed(out[c], out[next])) continue;
     replace(result, compared, c,
             rule_.replacement(compared.value[lane_before(c, lanes)], compared.value[next], out[c],
-                              bounds_.of(cycle, c)));
+                              bounds_.of(cycle, c), zero(s)));
   }
 }
 
 std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
   using enum OperatorUse::Kind;
   const double n = lanes;
+  const int bits = checker.value_bits(), wide = gradient_bits(checker);
   const int sides = GradientRule(checker).out_bits();
   const bool ring = checker.axis == Axis::lanes;
-  std::vector<OperatorUse> list{{"difference", adder, kGradientBits, n},
-                                {"bounds", comparator, kGradientBits, 2 * n, true, 2},
+  std::vector<OperatorUse> list{{"difference", adder, wide, n},
+                                {"bounds", comparator, wide, 2 * n, true, 2},
                                 {"blame and gate", and_mask, 1, 3 * n, true, 3}};
   if (checker.spike) list.push_back({"opposite signs", and_mask, 1, 2 * n, true, 2});
   if (ring) {
     // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
     // neighbour is lane 0.
-    list.push_back({"wrap to the last lane", mux2, 32, n - 1, false, n - 1});
+    list.push_back({"wrap to the last lane", mux2, bits, n - 1, false, n - 1});
     list.push_back({"wrap to lane 0", mux2, sides, n});
   } else {
     list.push_back({"position in the line", adder, 24, 1, false});
     list.push_back({"end of the line", comparator, 24, 1, false});
     list.push_back({"first of a line", and_mask, sides, n});
   }
+  if (checker.position == Position::output) {
+    list.push_back({"layer with a product", equality, 2, 1, false});
+  }
   if (checker.suppress == Suppress::zero) {
-    list.push_back({"suppress", and_mask, 32, n});
+    list.push_back({"suppress", checker.position == Position::sum ? and_mask : mux2, bits, n});
     return list;
   }
   // The neighbours once more, two stages later.
-  if (ring) list.push_back({"neighbour before lane 0", mux2, 32, n - 1, false, n - 1});
-  list.push_back({"suppress", mux2, 32, n});
+  if (ring) list.push_back({"neighbour before lane 0", mux2, bits, n - 1, false, n - 1});
+  list.push_back({"suppress", mux2, bits, n});
   if (checker.suppress == Suppress::mean) {
-    if (ring) list.push_back({"neighbour after the last lane", mux2, 32, n});
-    list.push_back({"mean", adder, 33, n});
+    if (ring) list.push_back({"neighbour after the last lane", mux2, bits, n});
+    list.push_back({"mean", adder, wide, n});
   } else if (checker.suppress == Suppress::clamp) {
-    list.push_back({"bound passed", mux2, 32, n});
-    list.push_back({"neighbour and bound", adder, 33, n});
-    list.push_back({"saturate", mux2, 32, n});
+    list.push_back({"bound passed", mux2, checker.bound_bits(), n});
+    list.push_back({"neighbour and bound", adder, checker.bound_bits() + 1, n});
+    list.push_back({"saturate", mux2, bits, n});
   }
   return list;
 }

@@ -11,8 +11,8 @@ class MedianFilter : public SumChecker {
   explicit MedianFilter(const CheckerPlace& place)
       : SumChecker(place),
         gate_(place),
-        latch_(place.layout, place.path() + ".latch", place.lanes(), place.flag()),
-        result_(place.layout, place.path() + ".result", place.lanes(), place.flag_behind()) {}
+        latch_(place.stage("latch", place.flag())),
+        result_(place.stage("result", place.flag_behind())) {}
 
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
@@ -30,7 +30,7 @@ void MedianFilter::step(const Cycle& cycle, const SumVector& input, const Weight
     latch_.load(cycle, input);
     result_.load(cycle, latched);
     const int lanes = sequencer_->lanes(s);
-    if (latched.valid && lanes >= kFewestLanes && gate_.open(cycle, latched)) {
+    if (latched.valid && lanes >= kFewestLanes && gate_.open(cycle, s, latched)) {
       std::int32_t* result = result_.next_values(cycle);
       for (int c = 0; c < lanes; ++c) {
         const std::int32_t value = latched.value[c];
@@ -45,14 +45,19 @@ void MedianFilter::step(const Cycle& cycle, const SumVector& input, const Weight
   gate_.step(cycle, s, latched);
 }
 
-std::vector<OperatorUse> operators(const Checker&, int lanes) {
+std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
   using enum OperatorUse::Kind;
   const double n = lanes;
-  return {{"wrap to the last lane", mux2, 32, n - 1, false, n - 1},
-          {"wrap to lane 0", mux2, 32, n},
-          {"order", comparator, 32, 3 * n, true, 3},
-          {"least, most and median", mux2, 32, 4 * n, true, 4},
-          {"gate", mux2, 32, n}};
+  const int bits = checker.value_bits();
+  std::vector<OperatorUse> list{{"wrap to the last lane", mux2, bits, n - 1, false, n - 1},
+                                {"wrap to lane 0", mux2, bits, n},
+                                {"order", comparator, bits, 3 * n, true, 3},
+                                {"least, most and median", mux2, bits, 4 * n, true, 4},
+                                {"gate", mux2, bits, n}};
+  if (checker.position == Position::output) {
+    list.push_back({"layer with a product", equality, 2, 1, false});
+  }
+  return list;
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // A sum outside its bounds. Two stages: latch; compare and replace.
+#include <algorithm>
+
 #include "machine/resilience/checker_type.h"
 
 namespace sagitta {
@@ -9,16 +11,18 @@ class RangeChecker : public SumChecker {
   explicit RangeChecker(const CheckerPlace& place)
       : SumChecker(place),
         clamps_(place.checker().suppress == Suppress::clamp),
+        most_(INT32_MAX >> (32 - place.checker().value_bits())),
         gate_(place),
         bounds_(place),
-        latch_(place.layout, place.path() + ".latch", place.lanes(), place.flag()),
-        result_(place.layout, place.path() + ".result", place.lanes(), place.flag_behind()) {}
+        latch_(place.stage("latch", place.flag())),
+        result_(place.stage("result", place.flag_behind())) {}
 
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
 
  private:
   bool clamps_;
+  std::int32_t most_;  // that a value can be: a bound of outputs can be more
   CheckerGate gate_;
   BoundsRegisters bounds_;
   SumStage latch_, result_;
@@ -32,14 +36,15 @@ void RangeChecker::step(const Cycle& cycle, const SumVector& input,
   if (!idle_.skip(input.valid || latched.valid || result_.view(cycle.now).valid)) {
     latch_.load(cycle, input);
     result_.load(cycle, latched);
-    if (latched.valid && gate_.open(cycle, latched)) {
+    if (latched.valid && gate_.open(cycle, s, latched)) {
       std::int32_t* result = result_.next_values(cycle);
       const int lanes = sequencer_->lanes(s);
       for (int c = 0; c < lanes; ++c) {
         const Bounds b = bounds_.of(cycle, c);
         const std::int32_t value = latched.value[c];
         if (value >= b.low && value <= b.high) continue;
-        replace(result, latched, c, !clamps_ ? 0 : value < b.low ? b.low : b.high);
+        const std::int32_t bound = std::clamp(value < b.low ? b.low : b.high, -most_ - 1, most_);
+        replace(result, latched, c, clamps_ ? bound : zero(s));
       }
     }
   }
@@ -50,13 +55,17 @@ void RangeChecker::step(const Cycle& cycle, const SumVector& input,
 std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
   using enum OperatorUse::Kind;
   const double n = lanes;
-  std::vector<OperatorUse> list{{"bounds", comparator, 32, 2 * n, true, 2},
+  const bool sums = checker.position == Position::sum;
+  const int bits = checker.value_bits();
+  std::vector<OperatorUse> list{{"bounds", comparator, checker.bound_bits(), 2 * n, true, 2},
                                 {"out and gate", and_mask, 1, 2 * n, true, 2}};
   if (checker.suppress == Suppress::clamp) {
-    list.push_back({"clamp", mux2, 32, 2 * n, true, 2});
+    list.push_back({"clamp", mux2, checker.bound_bits(), 2 * n, true, 2});
+    if (!sums) list.push_back({"saturate", mux2, bits, n});
   } else {
-    list.push_back({"suppress", and_mask, 32, n});
+    list.push_back({"suppress", sums ? and_mask : mux2, bits, n});
   }
+  if (!sums) list.push_back({"layer with a product", equality, 2, 1, false});
   return list;
 }
 

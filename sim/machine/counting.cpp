@@ -1,5 +1,5 @@
-// What a machine counts in a cycle, and what it hands to the host: telemetry, not hardware.
-#include <algorithm>
+// What a machine notes of a run beside its registers: counts, tiles and what the host receives.
+#include <optional>
 
 #include "machine/machine.h"
 
@@ -105,12 +105,6 @@ void Machine::count_recompute(const SequencerState& s, LayerCounters& c) {
   if (ends || phase == Phase::wait || phase == Phase::setup) tile_began_ = cycle_ + 1;
 }
 
-bool Machine::flagged() const {
-  if (!checksum_) return false;
-  const SumVector v = checksum_->output(state_.now());
-  return v.valid && v.flagged;
-}
-
 void Machine::count_dma(const SequencerState& s, LayerCounters& c) const {
   const std::byte* now = state_.now();
   switch (dma_.activity(now, s)) {
@@ -155,15 +149,19 @@ void Machine::count() {
     if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
   }
   if (folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
-  if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
+  if (written().valid) c.activation_writes += sequencer_.lanes(s);
   if (accumulators_ && checked().valid && s.config.raw != 0) {
     c.accumulator_writes += sequencer_.lanes(s);
   }
   if (s.store1 != 0) ++c.store_beats;
   if (flagged()) ++c.mismatches;
   if (copies_differ()) ++c.mismatches;
-  if (recompute_) count_recompute(s, c);
   if (program_->protection.memory_code != MemoryCode::none) c.corrected_reads += corrected_now();
+  if (program_->protection.checks_outputs() && !narrow_) {
+    const SumVector v = vector_.outputs(state_.now());
+    if (v.valid && v.flagged) ++c.output_mismatches;
+  }
+  if (recompute_) count_recompute(s, c);
   capture_store(s);
   if (record_tiles_) record_tile(s);
 }
