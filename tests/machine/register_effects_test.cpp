@@ -369,8 +369,11 @@ TEST(RegisterEffects, CheckersOfOutputs) {
     // only together with such a flip (OutputCheck.TheGateOpensToItsBounds).
     p.checkers = {of_outputs(range, Granularity::layer, Gate::layer, 5),
                   {.kind = median, .gate = Gate::row, .position = Position::output}};
-    EXPECT_EQ(without_effect(name + ", gated", p, dataflow),
-              (Names{"resilience.range.high", "resilience.range.low"}));
+    Names names = without_effect(name + ", gated", p, dataflow);
+    // Nor do the words that bring nothing but the bounds.
+    std::erase(names, "memory.parameter.bank[].tile_word[]");
+    std::erase(names, "memory.parameter.tile_read[]");
+    EXPECT_EQ(names, (Names{"resilience.range.high", "resilience.range.low"}));
   }
 }
 

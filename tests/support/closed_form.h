@@ -32,7 +32,7 @@ inline int unit_latency(const Protection& p, int columns) {
 
 // Output stationary, where tiles may run again: from the last row's issue to the detector's flag.
 inline std::int64_t verify(const Protection& p, int columns) {
-  return p.retries > 0 ? 3 + ceil_log2(columns) + 1 : 0;
+  return p.retries == 0 ? 0 : 3 + (p.checksum ? ceil_log2(columns) + 1 : 0);
 }
 
 // What a mixture is made of: the dataflows of its layers with a product.

@@ -274,7 +274,9 @@ Csv replay_run(const Case& c, const std::vector<Fault>& faults, Replay& replay,
   expect_reads(machine, injector, budget, csv);
   for (std::size_t k = 0; k < sites.classes().size(); ++k) {
     const RegisterClass& r = sites.classes()[k];
-    if (r.storage != Storage::sram) continue;
+    // Check bits go where their words go, unnamed.
+    const bool check = r.path.find("_check[]") != std::string::npos;
+    if (r.storage != Storage::sram || check) continue;
     for (std::int64_t e = 0; e < r.elements(); ++e) {
       const auto index = sites.indices({static_cast<int>(k), e, 0});
       const auto value = expected(replay, r, index, program);
