@@ -363,9 +363,6 @@ TEST(Trace, MemoryAccessesReplayUnderFaults) {
         const auto k = static_cast<std::size_t>(f.site.register_class);
         return sites.classes()[k].storage == Storage::sram;
       });
-      // Not yet held to a replay under faults: copies, and tiles that run again.
-      const Protection& p = c.machine.program.protection;
-      if (p.retries > 0 || p.arrays > 1) continue;
       if (faults.empty() || c.machine.program.array.columns == 1) continue;
       Replay replay;
       replay_run(c, faults, replay, folder / "sram.csv");

@@ -193,7 +193,11 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
   const std::byte* held = std::as_const(state_).held();
   activations_.accesses(now, held, dma_, written(), bank_grant(), visit);
   weights_.accesses(now, held, dma_, parameter_channel(), reads_wait(), visit);
-  if (partial_sums_) partial_sums_->accesses(now, held, array_.aligned(now), visit);
+  if (partial_sums_) {  // of copies what they agree on is written
+    const std::int32_t* aligned =
+        array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
+    partial_sums_->accesses(now, held, aligned, visit);
+  }
   if (checksum_) checksum_->accesses(now, held, visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }
