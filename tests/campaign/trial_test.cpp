@@ -74,7 +74,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   std::map<Outcome, int> seen;
   int with_conflicts = 0;
   int told_and_right = 0;
-  for (int seed = 0; seed < 60; ++seed) {
+  for (int seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(1000 + seed));
     // Several layers on a small array, so that a run has many checkpoints.
@@ -115,7 +115,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
   EXPECT_GT(seen[Outcome::hang], 10);
   EXPECT_GT(seen[Outcome::detected_corrected], 10);
-  EXPECT_GT(seen[Outcome::detected_uncorrected], 0);
+  EXPECT_GT(seen[Outcome::detected_uncorrected], 3);
 }
 
 // A checkpoint may fall into the store phase, when part of the result has left the machine.
