@@ -38,7 +38,8 @@ std::vector<Component> Composer::compose() {
         median(name);
     }
   }
-  if (p.retries > 0) recompute();
+  if (p.reruns()) recompute();
+  if (p.passes > 1) vote();
   return std::move(list_);
 }
 

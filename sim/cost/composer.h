@@ -82,6 +82,7 @@ class Composer {
   void gradient(const Checker& checker, const std::string& name);
   void median(const std::string& name);
   void recompute();
+  void vote();
 
   const Program& program_;
   Dataflow member_;

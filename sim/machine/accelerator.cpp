@@ -42,7 +42,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   array_.weights(weights_.row);
   array_.control(sequencer_.control);
 
-  // The drain path: array [-> partial sums] -> bias -> [detector -> checkers] -> requantise ->
+  // The drain path: array [-> partial sums] [-> vote] -> bias -> [detector -> checkers] -> requantise ->
   // scratchpad.
   OutWire<SumVector>* row = &array_.row;
   if (machine_.partial_sums() != nullptr) {
@@ -52,6 +52,13 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     partial_sums_->control(sequencer_.control);
     row = &partial_sums_->finished;
     if (program.array.has(Dataflow::is)) weights_.channel(partial_sums_->channel);
+  }
+  if (machine_.votes() != nullptr) {
+    votes_ = std::make_unique<VoteBufferModule>("vote_buffer", state_, machine_);
+    votes_->clock(clock_);
+    votes_->row(*row);
+    votes_->control(sequencer_.control);
+    row = &votes_->voted;
   }
   vector_.row(*row);
   vector_.parameters(weights_.parameters);
@@ -73,6 +80,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     recompute_->checked(*sums);
     sequencer_.again(recompute_->again);
     if (partial_sums_) partial_sums_->again(recompute_->again);
+    if (votes_) votes_->pass(recompute_->pass);
   }
   for (auto& core : machine_.checkers()) {
     auto checker = std::make_unique<CheckerModule>((core->name() + "_checker").c_str(), state_,

@@ -90,9 +90,12 @@ Machine::Machine(const Program& program, DataPath data_path)
         }
         return checkers;
       }()),
-      recompute_(program.protection.retries > 0
+      recompute_(program.protection.reruns()
                      ? std::optional<Recompute>(std::in_place, layout_, program)
                      : std::nullopt),
+      votes_(program.protection.passes > 1 && !narrow_
+                 ? std::optional<VoteBuffer>(std::in_place, layout_, program)
+                 : std::nullopt),
       unit_delay_(delay_stages(layout_, narrow_ ? unit_latency(program) : 0)),
       state_(layout_),
       counters_(program.layers.size() + 1) {
@@ -140,8 +143,15 @@ SumVector Machine::leaving() {
   return {s.drain2 != 0, false, s.drain_address2, array_.top(state_.now())};
 }
 
-SumVector Machine::drained() {
+SumVector Machine::finished() {
   return folding() ? partial_sums_->output(state_.now()) : leaving();
+}
+
+SumVector Machine::drained() {
+  SumVector row = finished();
+  if (votes_) return votes_->output(state_.now(), row, pass());
+  row.valid = row.valid && goes_on();
+  return row;
 }
 
 std::int32_t Machine::parameter_channel() const {
@@ -245,12 +255,12 @@ void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
   }
 }
 
-// A tile's run ends where it is judged, and where none is at work the next one begins a cycle
+// A try ends where the tile is judged, and where none is at work the next one begins a cycle
 // later.
 void Machine::count_recompute(const SequencerState& s, LayerCounters& c) {
   const auto phase = static_cast<Phase>(s.phase);
-  const bool ends = sequencer_.judges(s);
-  if (again()) {
+  const bool ends = sequencer_.judges(s) && goes_on();
+  if (recompute_->fails(state_.now(), sequencer_.judges(s), mismatch())) {
     ++c.recomputed_tiles;
     c.recompute_cycles += cycle_ + 1 - tile_began_;
   }
@@ -306,7 +316,8 @@ void Machine::count() {
     if ((tag & kTagFirstFold) == 0) c.partial_reads += lanes;
     if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
   }
-  if (folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
+  const bool row = folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0;
+  if (row && goes_on()) ++c.vectors;
   if (vector_.output(state_.now()).valid) c.activation_writes += sequencer_.lanes(s);
   if (accumulators_ && checked().valid && s.config.raw != 0) {
     c.accumulator_writes += sequencer_.lanes(s);
@@ -337,10 +348,11 @@ void Machine::step() {
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
   if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now), judges(), repeats);
+  if (votes_) votes_->step(cycle, finished(), pass(), judges());
   array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
-  const SumVector finished = checked();
-  vector_.step(cycle, row, finished, activations_.vector(now), weights_);
-  if (accumulators_) accumulators_->step(cycle, finished);
+  const SumVector out = checked();
+  vector_.step(cycle, row, out, activations_.vector(now), weights_);
+  if (accumulators_) accumulators_->step(cycle, out);
   SumVector sums = vector_.sums(now);
   if (checksum_) {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);

@@ -197,7 +197,7 @@ class PartialSumsModule : public Block {
       : Block(name, state),
         core_(*machine.partial_sums()),
         sequencer_(machine.sequencer()),
-        finished_(machine, [](Machine& m) { return m.drained(); }),
+        finished_(machine, [](Machine& m) { return m.finished(); }),
         channel_(machine, [](Machine& m) { return m.parameter_channel(); }) {
     finished(finished_);
     channel(channel_);
@@ -212,6 +212,30 @@ class PartialSumsModule : public Block {
   const Sequencer& sequencer_;
   Wire<SumVector> finished_;
   Wire<std::int32_t> channel_;
+};
+
+// Redundancy in time: between the array or the partial sums and the bias adder.
+class VoteBufferModule : public Block {
+ public:
+  InWire<SumVector> row{"row"};
+  InWire<ControlView> control{"control"};
+  InWire<int> pass{"pass"};
+  OutWire<SumVector> voted{"voted"};
+  VoteBufferModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state),
+        core_(*machine.votes()),
+        sequencer_(machine.sequencer()),
+        voted_(machine, [](Machine& m) { return m.drained(); }) {
+    voted(voted_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, row->read(), pass->read(), sequencer_.judges(*control->read()));
+  }
+  VoteBuffer& core_;
+  const Sequencer& sequencer_;
+  Wire<SumVector> voted_;
 };
 
 class VectorUnitModule : public Block {
@@ -290,12 +314,15 @@ class RecomputeModule : public Block {
   InWire<ControlView> control{"control"};
   InWire<SumVector> checked{"checked"};  // a row with its flag
   OutWire<bool> again{"again"};
+  OutWire<int> pass{"pass"};
   RecomputeModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(*machine.recompute()),
         sequencer_(machine.sequencer()),
-        again_(machine, [](Machine& m) { return m.again(); }) {
+        again_(machine, [](Machine& m) { return m.again(); }),
+        pass_(machine, [](Machine& m) { return m.pass(); }) {
     again(again_);
+    pass(pass_);
   }
 
  private:
@@ -306,6 +333,7 @@ class RecomputeModule : public Block {
   Recompute& core_;
   const Sequencer& sequencer_;
   Wire<bool> again_;
+  Wire<int> pass_;
 };
 
 class AccumulatorBufferModule : public Block {

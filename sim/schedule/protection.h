@@ -64,9 +64,13 @@ struct Protection {
   // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;
+  // How often each tile runs: once, or three times, and then the sums of all three are voted on.
+  int passes = 1;
   std::vector<Checker> checkers{};  // in the order in which sums pass them
   bool operator==(const Protection&) const = default;
 
+  // Whether a tile may run more than once.
+  bool reruns() const { return retries > 0 || passes > 1; }
   // Whether something compares the sums of a GEMM row and flags it.
   bool detects() const { return checksum; }
   // Whether a checker needs to know where a line of the output map begins and ends.

@@ -14,12 +14,14 @@ namespace {
 
 using test::Random;
 
-// The fourth runs tiles again, where the array can.
+// The fourth runs tiles again, the fifth runs each three times, where the array can.
 Protection protection(int which, const ArrayShape& array) {
   Protection p;
   p.tmr_pe = which == 1;
   p.checksum = which == 2 || which == 4;
-  if (which == 4 && !(array.overlap && array.has(Dataflow::os))) p.retries = 1;
+  const bool reruns = !(array.overlap && array.has(Dataflow::os));
+  if (which == 4 && reruns) p.retries = 1;
+  if (which == 5 && reruns) p.passes = 3;
   if (which == 2) {
     Checker& gradient = p.checkers.emplace_back(CheckerKind::gradient, Gate::row);
     gradient.layers.assign(8, {"", {{-20000, 20000}}});
@@ -81,7 +83,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       shape.activation_banks = random.between(1, 2);
       shape.activation_port_bytes = 1 << random.between(0, 2);
     }
-    const Program program = compile(network, array, shape, protection(seed % 5, array), "test");
+    const Program program = compile(network, array, shape, protection(seed % 6, array), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
@@ -270,7 +272,7 @@ TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
   const Program base = compile(network, GetParam().shape(3, 3), {}, {}, "test");
-  for (int which = 1; which < 5; ++which) {
+  for (int which = 1; which < 6; ++which) {
     const ArrayShape array = GetParam().shape(3, 3);
     const Program target = compile(network, array, {}, protection(which, array), "test");
     TrialEngine base_engine(base, network);

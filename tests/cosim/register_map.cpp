@@ -40,6 +40,7 @@ const Alias kAliases[] = {
     {R"(^memory\.parameter\.wait\[(\d+)\]\[\])",
      "memory.weight.parameter_.wait_[$1].waits.line.stage[]"},
     {R"(^memory\.partial\.)", "memory.sums.partial."},
+    {R"(^memory\.vote\.)", "memory.votes.vote."},
     {R"(^memory\.accumulator\.)", "memory.raw_results.accumulator."},
     {R"(^array\.pe\[\]\[\]\.)", "array.pe[].flows.unit."},
     {R"(^array\.load\[(\d+)\])", "array.downwards.load[$1].delayed.enable"},
@@ -60,6 +61,7 @@ const Alias kAliases[] = {
     {R"(^(resilience\.(?:range|gradient)\w*)\.(low|high))", "$1.bounds.$2"},
     {R"(^(resilience\.(?:range|gradient|median)\w*)\.open)", "$1.gate.sticky.open"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
+    {R"(^resilience\.recompute\.(failed|attempt)$)", "resilience.recompute.retries.$1"},
     {R"(^resilience\.recompute)", "resilience.tiles.recompute"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.

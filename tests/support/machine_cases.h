@@ -48,7 +48,9 @@ inline Checker random_checker(Random& random, const Network& network, CheckerKin
 inline void random_detector(Random& random, const ArrayShape& array, Protection& p) {
   p.checksum = random.chance(50);
   const int retries = random.chance(50) ? 0 : random.between(1, 3);
-  if (p.checksum && !(array.overlap && array.has(Dataflow::os))) p.retries = retries;
+  if (array.overlap && array.has(Dataflow::os)) return;
+  if (p.checksum) p.retries = retries;
+  if (random.chance(15)) p.passes = 3;
 }
 
 inline Protection random_scheme(Random& random, const Network& network, const ArrayShape& array) {
