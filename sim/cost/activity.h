@@ -68,7 +68,7 @@ class Activity {
                  double lanes);
 
   std::array<std::array<double, kEvents>, 3> counts_{};  // by dataflow
-  double passes_ = 1;  // of each tile
+  double passes_ = 1;                                    // of each tile
   double dma_bytes_ = 0;
   double inferences_ = 0;
 };

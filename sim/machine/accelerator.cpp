@@ -42,8 +42,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   array_.weights(weights_.row);
   array_.control(sequencer_.control);
 
-  // The drain path: array [-> partial sums] [-> vote] -> bias -> [detector -> checkers] -> requantise ->
-  // scratchpad.
+  // The drain path: array [-> partial sums] [-> vote] -> bias -> [detector -> checkers] ->
+  // requantise -> scratchpad.
   OutWire<SumVector>* row = &array_.row;
   if (machine_.partial_sums() != nullptr) {
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);

@@ -49,7 +49,8 @@ void check_layer(const Program& program, const std::string& place, const LayerDe
   const bool gemm = layer.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   const std::int64_t outputs = std::int64_t{layer.rows} * layer.columns;
   const std::int64_t passes = program.protection.passes;  // of every tile
-  require(place, gemm ? "MACs = M N K" : "MACs = 0", c.macs, gemm ? passes * outputs * layer.depth : 0);
+  require(place, gemm ? "MACs = M N K" : "MACs = 0", c.macs,
+          gemm ? passes * outputs * layer.depth : 0);
   require(place, "elements written = M N", c.activation_writes + c.accumulator_writes, outputs);
   require(place, "partial sums written = M N (folds - 1)", c.partial_writes,
           gemm ? passes * kept_sums(program, layer) : 0);

@@ -72,14 +72,14 @@ TEST_P(PassesOf, TheSameBitInTwoPassesCorrupts) {
   for (const Product::Tile& t : x.tiles()) {
     for (const auto& [one, other] : pairs) {
       SCOPED_TRACE(fmt::format("tile {} {}, passes {} and {}", t.row, t.column, one, other));
-      ASSERT_TRUE(x.runs.run({x.sum_flip(t, 0, 0, 20, one * x.cost(t)),
-                              x.sum_flip(t, 0, 0, 20, other * x.cost(t))}));
+      ASSERT_TRUE(x.runs.run(
+          {x.sum_flip(t, 0, 0, 20, one * x.cost(t)), x.sum_flip(t, 0, 0, 20, other * x.cost(t))}));
       const auto& result = x.runs.machine().raw_output();
       const std::size_t struck = x.gemm().at(t.row, t.column);
       ASSERT_EQ(std::abs(result[struck] - x.runs.clean_raw()[struck]), 1 << 20);
       // Two different bits: each is outvoted.
-      ASSERT_TRUE(x.runs.run({x.sum_flip(t, 0, 0, 20, one * x.cost(t)),
-                              x.sum_flip(t, 0, 0, 31, other * x.cost(t))}));
+      ASSERT_TRUE(x.runs.run(
+          {x.sum_flip(t, 0, 0, 20, one * x.cost(t)), x.sum_flip(t, 0, 0, 31, other * x.cost(t))}));
       ASSERT_FALSE(x.runs.visible());
     }
   }
@@ -113,8 +113,8 @@ TEST_P(PassesOf, AKeptSumIsOutvotedUnlessBothAreStruck) {
 // All passes take the same word, and nothing tells.
 TEST_P(PassesOf, AWeightThatStaysWrongIsNotSeen) {
   Product x(GetParam(), passes());
-  ASSERT_TRUE(x.runs.run({{x.runs.site("memory.weight.bank[0].row[1].lane[0]:6"),
-                           x.tiles()[0].start}}));
+  ASSERT_TRUE(
+      x.runs.run({{x.runs.site("memory.weight.bank[0].row[1].lane[0]:6"), x.tiles()[0].start}}));
   EXPECT_NE(x.runs.machine().raw_output(), x.runs.clean_raw());
   EXPECT_EQ(x.runs.machine().cycle(), x.runs.cycles());
   EXPECT_FALSE(x.runs.machine().uncorrected());

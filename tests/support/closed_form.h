@@ -30,8 +30,8 @@ inline int unit_latency(const Protection& p, int columns) {
   return cycles;
 }
 
-// Output stationary, where tiles may run again: from the last row's issue to the detector's flag, or
-// until it has left the array.
+// Output stationary, where tiles may run again: from the last row's issue to the detector's flag,
+// or until it has left the array.
 inline std::int64_t verify(const Protection& p, int columns) {
   if (p.retries == 0 && p.passes == 1) return 0;
   return 3 + (p.checksum ? ceil_log2(columns) + 1 : 0);
@@ -172,8 +172,10 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
       feed += cycles;
       // The last tile ends with a flush, in each of its runs.
       const bool more = run % p.passes + 1 < p.passes;
-      if (row + rows < m) feed += verify(p, array.columns);
-      else if (more) feed += flush(p, array);
+      if (row + rows < m)
+        feed += verify(p, array.columns);
+      else if (more)
+        feed += flush(p, array);
       continue;
     }
     // The tile before is handed over as this one starts, the last one when the drain is free.

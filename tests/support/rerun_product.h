@@ -14,10 +14,10 @@ namespace sagitta::test {
 
 // One dataflow each; with overlap only an operand may be stationary.
 inline constexpr ArrayVariant kRerunFlows[] = {{Dataflow::os, false},
-                                          {Dataflow::ws, false},
-                                          {Dataflow::is, false},
-                                          {Dataflow::ws, true},
-                                          {Dataflow::is, true}};
+                                               {Dataflow::ws, false},
+                                               {Dataflow::is, false},
+                                               {Dataflow::ws, true},
+                                               {Dataflow::is, true}};
 
 inline std::vector<ArrayVariant> rerun_variants() {
   std::vector<ArrayVariant> all;

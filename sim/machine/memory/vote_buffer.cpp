@@ -12,18 +12,17 @@ constexpr int kRowBits = 24;
 
 int VoteBuffer::rows(const Program& program) {
   const int outputs = program.array.has(Dataflow::os) ? program.array.rows : 0;
-  const auto folds =
-      program.array.folds() ? static_cast<int>(program.memory.partial_rows) : 0;
+  const auto folds = program.array.folds() ? static_cast<int>(program.memory.partial_rows) : 0;
   return std::max(outputs, folds);
 }
 
 VoteBuffer::VoteBuffer(RegisterLayout& layout, const Program& program)
     : columns_(static_cast<std::size_t>(program.array.columns)),
       rows_(static_cast<std::uint32_t>(rows(program))),
-      words_(layout.held<std::int32_t>("memory.vote.bank[].row[].lane[]",
-                                       {static_cast<int>(kKept), static_cast<int>(rows_),
-                                        program.array.columns},
-                                       32, Storage::sram)),
+      words_(layout.held<std::int32_t>(
+          "memory.vote.bank[].row[].lane[]",
+          {static_cast<int>(kKept), static_cast<int>(rows_), program.array.columns}, 32,
+          Storage::sram)),
       read_(layout.pipe<std::int32_t>("memory.vote.read[][]",
                                       {static_cast<int>(kKept), program.array.columns}, 32)),
       row_(layout.pipe<std::uint32_t>("memory.vote.row", {}, kRowBits)),

@@ -11,8 +11,8 @@ Recompute::Recompute(RegisterLayout& layout, const Program& program)
   const std::string path = "resilience.recompute.";
   if (retries_ > 0) {
     failed_ = layout.pipe<std::uint8_t>(path + "failed", {}, 1);
-    attempt_ = layout.pipe<std::uint8_t>(path + "attempt", {},
-                                         std::bit_width(std::uint32_t{retries_}));
+    attempt_ =
+        layout.pipe<std::uint8_t>(path + "attempt", {}, std::bit_width(std::uint32_t{retries_}));
     uncorrected_ = layout.pipe<std::uint8_t>(path + "uncorrected", {}, 1);
   }
   if (passes_ > 1) pass_ = layout.pipe<std::uint8_t>(path + "pass", {}, 2);
