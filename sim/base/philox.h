@@ -14,7 +14,16 @@ using PhiloxKey = std::array<std::uint32_t, 2>;
 PhiloxCounter philox4x32(PhiloxCounter counter, PhiloxKey key);
 
 // What a draw is for. Values are part of the reproducibility contract: never renumber.
-enum class Purpose : std::uint32_t { image = 1, fault_site = 2, fault_cycle = 3, test = 100 };
+enum class Purpose : std::uint32_t {
+  image = 1,
+  fault_site = 2,
+  fault_cycle = 3,
+  neuron = 4,
+  neuron_bit = 5,
+  weight = 6,
+  weight_bit = 7,
+  test = 100
+};
 
 // The stream of draws of one trial for one purpose.
 class Stream {

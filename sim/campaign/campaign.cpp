@@ -1,7 +1,5 @@
 #include "campaign/campaign.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -21,12 +19,12 @@ namespace {
 
 // Everything that decides what a machine computes, and nothing else.
 std::string machine_digest(const MachinePlan& plan, const Network& network) {
-  std::string text =
-      fmt::format("{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows,
-                  plan.array.columns, to_string(plan.program.array.dataflow), plan.scheme.kind,
-                  plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
-                  plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
-                  plan.program.memory.dma_queue);
+  std::string text = fmt::format(
+      "{} {}x{} {} {} {} {} {} {} {}", network.digest, plan.array.rows, plan.array.columns,
+      to_string(plan.program.array.dataflow), plan.scheme.kind + plan.scheme.options.dump(),
+      plan.program.memory.activation_bytes, plan.program.memory.weight_rows,
+      plan.program.memory.dram_latency, plan.program.memory.dram_bytes_per_cycle,
+      plan.program.memory.dma_queue);
   if (plan.array.overlap) text += " overlap";
   if (plan.program.array.mixed()) text += " " + dataflows_name(plan.program.array);
   if (plan.program.array.folds()) {
@@ -99,8 +97,13 @@ void Campaign::compile_machines() {
       MachinePlan plan;
       plan.array = c.array;
       plan.scheme = c.scheme;
-      plan.program = compile_for(
-          c.array, protection_of(c.scheme, c.array, thresholds_, experiment_.thresholds_path));
+      const std::string& fitted = experiment_.thresholds_path;
+      const std::vector<ChannelOrder> orders = orders_of(c.scheme, c.array, thresholds_, fitted);
+      if (!orders.empty()) plan.orders = layer_orders(network(), orders);
+      plan.network = std::make_shared<const Network>(orders.empty() ? network()
+                                                                    : reordered(network(), orders));
+      plan.program = compile_for(*plan.network, c.array,
+                                 protection_of(c.scheme, c.array, thresholds_, fitted));
       plan.digest = machine_digest(plan, network());
       plan.registers = Machine(plan.program).layout().classes();
       machines_.push_back(std::move(plan));
@@ -111,8 +114,9 @@ void Campaign::compile_machines() {
   }
 }
 
-Program Campaign::compile_for(const ArrayShape& array, const Protection& protection) const {
-  return compile(network(), array, experiment_.memory, protection, experiment_.file, batch());
+Program Campaign::compile_for(const Network& network, const ArrayShape& array,
+                              const Protection& protection) const {
+  return compile(network, array, experiment_.memory, protection, experiment_.file, batch());
 }
 
 std::vector<std::int8_t> Campaign::pass(int first) const {
@@ -168,130 +172,6 @@ void Campaign::run_clean(int workers, const Progress& progress) {
   finish();
 }
 
-void Campaign::read_plans() {
-  if (sources_.empty()) with_origins(experiment_, [this] { read_sources(); });
-}
-
-void Campaign::read_sources() {
-  sources_.resize(experiment_.configurations.size());
-  for (const MachinePlan& plan : machines_) {
-    const Machine machine(plan.program);
-    const SiteMap sites(machine.layout());
-    for (const int index : plan.configurations) {
-      FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
-      TrialSource& source = sources_[static_cast<std::size_t>(index)];
-      if (!f.list.empty()) {
-        read_list(sites, f, source);
-      } else if (f.population == "common") {
-        const Machine base(unprotected(plan.array));
-        source.sites =
-            SiteMap(base.layout())
-                .select(f.sites, experiment_.file, "$.fault.sites", "without protection");
-      } else {
-        const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
-        source.sites = sites.select(f.sites, experiment_.file, "$.fault.sites", name);
-      }
-    }
-  }
-  check_memory();
-}
-
-// Trials are kept until the results are written, so more than memory holds must not begin.
-void Campaign::check_memory() const {
-  double bytes = 0;
-  for (const Configuration& c : experiment_.configurations) {
-    // A result and its place in the list of its image; once more on the way from the worker.
-    const double each = sizeof(TrialResult) + sizeof(std::int64_t) +
-                        static_cast<double>(sizeof(FaultRecord)) * c.fault.upsets;
-    bytes += 2 * each * static_cast<double>(c.fault.trials);
-  }
-  const double memory =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (bytes <= memory) return;
-  throw InputError(experiment_.file, "$.fault.trials",
-                   fmt::format("the trials of all {} configurations need {:.0f} GB of memory, this "
-                               "machine has {:.0f} GB",
-                               experiment_.configurations.size(), bytes / 1e9, memory / 1e9),
-                   "ask for fewer trials or configurations, in several runs with other seeds");
-}
-
-void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const {
-  const FaultList list = read_fault_list(plan.list);
-  source.list = list.trials;
-  plan.trials = static_cast<std::int64_t>(list.trials.size());
-  plan.seed = list.seed;
-  for (std::size_t k = 0; k < list.trials.size(); ++k) {
-    const auto& t = list.trials[k];
-    const std::string where = fmt::format("$.trials[{}]", k);
-    if (t.image >= images_.count()) {
-      throw InputError(
-          plan.list, where + ".image",
-          fmt::format("{} is not one of the {} images of the experiment", t.image, images_.count()),
-          "use as many images as the run that wrote the list");
-    }
-    for (std::size_t i = 0; i < t.faults.size(); ++i) {  // refuse a bad list before any work
-      parse_fault(sites, t.faults[i], plan.list, fmt::format("{}.faults[{}]", where, i));
-    }
-  }
-}
-
-Program Campaign::unprotected(const ArrayShape& array) const {
-  return compile_for(array, Protection{});
-}
-
-void Campaign::plan_trials() {
-  with_origins(experiment_, [this] {
-    if (batch() == 1) return;
-    throw InputError(experiment_.file, "$.batch",
-                     fmt::format("trials strike one image at a time, not a batch of {}", batch()),
-                     "leave batch out; sagitta run takes it");
-  });
-  read_plans();
-  for (const MachinePlan& plan : machines_) {
-    TrialEngine engine(plan.program, network());
-    for (const int index : plan.configurations) {
-      const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
-      TrialSource& source = sources_[static_cast<std::size_t>(index)];
-      source.by_image.assign(static_cast<std::size_t>(images_.count()), {});
-      source.cycles = engine.clean_cycles();
-      if (f.list.empty() && f.population == "common") {
-        const Program base = unprotected(plan.array);
-        TrialEngine base_engine(base, network());
-        source.cycles = base_engine.clean_cycles();
-        source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
-                                                                 plan.program, engine.sites());
-      }
-      for (std::int64_t k = 0; k < f.trials; ++k) {
-        const int image = f.list.empty() ? draw_image(f.seed, k, images_.count())
-                                         : source.list[static_cast<std::size_t>(k)].image;
-        source.by_image[static_cast<std::size_t>(image)].push_back(k);
-      }
-      FaultResult& result = fault_results_[static_cast<std::size_t>(index)];
-      result.sites = source.sites.bits();
-      result.cycles = source.cycles;
-      result.trials.resize(static_cast<std::size_t>(f.trials));
-    }
-  }
-}
-
-std::vector<Fault> Campaign::faults_of(const TrialEngine& engine, int configuration,
-                                       std::int64_t trial) const {
-  const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
-  const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
-  std::vector<Fault> faults;
-  if (f.list.empty()) {
-    faults = draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
-    if (source.common) {
-      for (Fault& fault : faults) fault = source.common->carry(fault);
-    }
-    return faults;
-  }
-  for (const std::string& text : source.list[static_cast<std::size_t>(trial)].faults) {
-    faults.push_back(parse_fault(engine.sites(), text, f.list, ""));
-  }
-  return faults;
-}
-
 void Campaign::run_trials(int workers, const Progress& progress) {
   plan_trials();
   const std::int64_t images = images_.count();
@@ -301,8 +181,10 @@ void Campaign::run_trials(int workers, const Progress& progress) {
     for (std::int64_t item = queue.next(); item >= 0; item = queue.next()) {
       if (item / images != machine) {
         machine = item / images;
-        engine = std::make_unique<TrialEngine>(machines_[static_cast<std::size_t>(machine)].program,
-                                               network());
+        const MachinePlan& plan = machines_[static_cast<std::size_t>(machine)];
+        engine = std::make_unique<TrialEngine>(plan.program, *plan.network);
+        engine->keep_records(keep_faults_);
+        engine->set_oracle(plan.scheme.oracle);
       }
       const int image = static_cast<int>(item % images);
       const CleanResult clean = engine->prepare(image, images_.image(image),
@@ -313,7 +195,7 @@ void Campaign::run_trials(int workers, const Progress& progress) {
         const auto& trials =
             sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
         for (const std::int64_t k : trials) {
-          put_trial(buffer, c, engine->run(k, faults_of(*engine, c, k)));
+          put_trial(buffer, c, engine->run_trial(k, faults_of(*engine, c, k)));
           queue.report(1);
         }
       }
@@ -367,7 +249,8 @@ void Campaign::add_trial(int configuration, TrialResult trial) {
   r.reference_correct += trial.reference_correct ? 1 : 0;
   r.suppressed_right += trial.suppressed_right;
   r.suppressed_wrong += trial.suppressed_wrong;
-  for (const FaultRecord& f : trial.faults) r.fired += f.fired ? 1 : 0;
+  r.drawn += trial.faults_drawn;
+  r.fired += trial.faults_fired;
   const auto at = static_cast<std::size_t>(trial.trial);
   r.trials[at] = std::move(trial);
 }
@@ -407,25 +290,6 @@ Overhead Campaign::overhead(int machine) const {
   const MachineResult& r = result(machine);
   return {r.area.total_um2 / b.area - 1, r.energy.total_pj / b.energy - 1,
           static_cast<double>(r.cycles_per_pass) / static_cast<double>(b.cycles) - 1};
-}
-
-FaultList Campaign::fault_list(int configuration) const {
-  const Configuration& c = experiment_.configurations[static_cast<std::size_t>(configuration)];
-  const MachinePlan& plan = machines_[static_cast<std::size_t>(machine_of(configuration))];
-  const Machine machine(plan.program);
-  const SiteMap sites(machine.layout());
-  FaultList list;
-  list.machine_digest = plan.digest;
-  list.seed = c.fault.seed;
-  list.model = c.fault.model;
-  for (const TrialResult& t : faults(configuration).trials) {
-    FaultList::Trial trial{t.trial, t.image, {}};
-    for (const FaultRecord& f : t.faults) {
-      trial.faults.push_back(fmt::format("{}@{}", sites.path(f.site), f.cycle));
-    }
-    list.trials.push_back(std::move(trial));
-  }
-  return list;
 }
 
 }  // namespace sagitta

@@ -21,6 +21,8 @@ namespace sagitta {
 struct MachinePlan {
   ArrayShape array;
   Scheme scheme;
+  std::shared_ptr<const Network> network;  // with the scheme's order of channels
+  std::vector<LayerOrder> orders;          // by layer; empty: as the experiment's network has them
   Program program;
   std::string digest;  // of everything that decides what this machine computes
   std::vector<RegisterClass> registers;
@@ -49,14 +51,16 @@ struct Overhead {
 
 // One configuration's trials.
 struct FaultResult {
-  std::int64_t sites = 0;   // bits that could be hit
-  std::int64_t cycles = 0;  // cycles in which they could be hit
+  std::int64_t sites = 0;     // bits that could be hit
+  std::int64_t cycles = 0;    // cycles in which they could be hit
+  std::int64_t elements = 0;  // of other levels: neurons or weights that could be hit
   OutcomeCounts outcomes{};
   std::int64_t correct = 0;            // right class in spite of the faults
   std::int64_t reference_correct = 0;  // fault-free, on the same draws
   std::int64_t suppressed_right = 0;
   std::int64_t suppressed_wrong = 0;
-  std::int64_t fired = 0;           // faults that struck a running machine
+  std::int64_t drawn = 0;           // faults, of all trials
+  std::int64_t fired = 0;           // ... that struck a running machine
   std::vector<TrialResult> trials;  // in trial order
 };
 
@@ -65,7 +69,7 @@ struct FaultList {
   struct Trial {
     std::int64_t trial;
     int image;
-    std::vector<std::string> faults;  // SITE@CYCLE
+    std::vector<std::string> faults;  // SITE@CYCLE, or a weight's bit (campaign/fault_levels.h)
   };
   std::string machine_digest;
   std::uint64_t seed = 0;
@@ -93,6 +97,9 @@ class Campaign {
   int batch() const { return experiment_.batch; }
   std::vector<std::int8_t> pass(int first) const;
 
+  // Trials are to name every neuron and weight that was hit, as a list that replays needs it.
+  // Registers are always named.
+  void keep_faults() { keep_faults_ = true; }
   // Reads the fault lists and site globs of every configuration: what trial_units and run_trials
   // need. Throws InputError.
   void read_plans();
@@ -126,6 +133,7 @@ class Campaign {
     SiteSelection sites;
     std::shared_ptr<const CommonPopulation> common;  // population: common
     std::int64_t cycles = 0;
+    std::int64_t elements = 0;                        // neurons or weights
     std::vector<std::vector<std::int64_t>> by_image;  // trials of each image
     std::vector<FaultList::Trial> list;               // replay
   };
@@ -134,16 +142,17 @@ class Campaign {
   void compile_machines();
   void read_sources();
   void check_memory() const;
+  double faults_kept(std::size_t configuration) const;
   void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
-  Program compile_for(const ArrayShape& array, const Protection& protection) const;
+  Program compile_for(const Network& network, const ArrayShape& array,
+                      const Protection& protection) const;
   void take_results(std::vector<Buffer>& buffers);
   void add_clean(int machine, const CleanResult& clean);
   void add_trial(int configuration, TrialResult trial);
   void finish();
-  std::vector<Fault> faults_of(const TrialEngine& engine, int configuration,
-                               std::int64_t trial) const;
+  TrialFaults faults_of(const TrialEngine& engine, int configuration, std::int64_t trial) const;
   const Baseline& baseline(const ArrayShape& array) const;
 
   Experiment experiment_;
@@ -156,6 +165,7 @@ class Campaign {
   std::vector<TrialSource> sources_;
   std::vector<MachineResult> results_;
   std::vector<FaultResult> fault_results_;
+  bool keep_faults_ = false;
   mutable std::vector<Baseline> baselines_;
 };
 

@@ -166,7 +166,20 @@ ordered_json resolve(const Experiment& experiment, const Expansion& expansion) {
   return all;
 }
 
+std::vector<std::string> networks_of(const json& document) {
+  const auto found = document.find("network");
+  if (found == document.end() || found->is_null()) return {};
+  if (found->is_array()) return found->get<std::vector<std::string>>();
+  return {found->get<std::string>()};
+}
+
 }  // namespace
+
+std::vector<std::string> experiment_networks(const std::string& path,
+                                             const std::vector<std::string>& overrides,
+                                             const std::string& part) {
+  return networks_of(ExperimentSource(path, overrides, part).document());
+}
 
 const char* to_string(Timing timing) {
   return timing == Timing::real ? "real" : "scale-sim";
@@ -185,14 +198,20 @@ void require_network(const Experiment& experiment) {
                  "time it with sagitta run, or name a \"network\" in its place");
 }
 
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides) {
-  const ExperimentSource source(path, overrides);
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
+                           const std::string& part) {
+  const ExperimentSource source(path, overrides, part);
   const json& document = source.document();
 
   Experiment experiment;
   experiment.file = path;
   experiment.origins = source.origins();
-  experiment.network_path = value_or(document, "network", std::string());
+  const std::vector<std::string> networks = networks_of(document);
+  if (networks.size() > 1) {
+    source.fail("$.network", "this command takes one network, not " + show_json(networks.size()),
+                "choose one: --set network=" + networks.front());
+  }
+  if (!networks.empty()) experiment.network_path = networks.front();
   experiment.workload_path = value_or(document, "workload", std::string());
   if (document.value("timing", "real") == "scale-sim") experiment.timing = Timing::scale_sim;
   experiment.images = value_or(document, "images", 0);

@@ -9,24 +9,17 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "campaign/scheme.h"
 #include "schedule/program.h"
 
 namespace sagitta {
 
-// What protects the machine. `kind` is one of none, range-zero, gradient, tmr-pe; `name` is what
-// results call it (the kind unless the file names it otherwise).
-struct Scheme {
-  std::string kind = "none";
-  std::string name = "none";
-  Granularity granularity = Granularity::layer;  // of the thresholds' statistics and registers
-  Gate gate = Gate::always;                      // gradient: row, through the checksum detector
-  double k_convolution = 6.0;  // gradient: bounds are mean -+ k standard deviations
-  double k_dense = 4.0;
-  bool operator==(const Scheme&) const = default;
-  bool needs_thresholds() const { return kind == "range-zero" || kind == "gradient"; }
-};
-
 struct FaultPlan {
+  // register: bits of the machine; neuron, weight: elements of layers' results and weights in DRAM,
+  // each hit with the probability `rate` (campaign/fault_levels.h).
+  std::string level = "register";
+  double rate = 0;              // neuron, weight
+  std::string values = "int8";  // neuron: which of its values is hit, int32 or int8
   std::string model = "seu";
   int upsets = 1;  // bits flipped in one inference
   std::int64_t trials = 2000;
@@ -37,6 +30,7 @@ struct FaultPlan {
   std::string population = "own";
   std::string list;  // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
+  bool of_registers() const { return level == "register"; }
 };
 
 // One point of the cross product.
@@ -113,6 +107,18 @@ void require_network(const Experiment& experiment);
 
 // Reads and checks `path`; `overrides` are "key.path=value" (value as JSON, or else as a string).
 // Throws InputError with file, JSON path, value and remedy; an unknown key names the nearest known.
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides);
+// The experiment is about one network, and one part of a file that has parts: see below.
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
+                           const std::string& part = "");
+
+// The parts of the file, in its order; none: it has no key "parts". Each is an experiment of its
+// own. Throws InputError.
+std::vector<std::string> experiment_parts(const std::string& path);
+
+// The networks that it names, absolute; none where it names a workload. Each is an experiment of
+// its own, with the further override "network=PATH". Throws InputError likewise.
+std::vector<std::string> experiment_networks(const std::string& path,
+                                             const std::vector<std::string>& overrides,
+                                             const std::string& part = "");
 
 }  // namespace sagitta

@@ -80,45 +80,35 @@ std::vector<PlacedArray> expand_arrays(const ExperimentSource& source) {
   return machines;
 }
 
-Granularity granularity_from(const json& value) {
-  return value == "channel" ? Granularity::channel : Granularity::layer;
-}
-
-Gate gate_from(const json& value) {
-  return value == "row" ? Gate::row : Gate::always;
-}
-
-// A scheme's options in lists multiply; the values of these are added to the name.
-std::vector<Scheme> expand_scheme(const json& entry) {
+// A scheme's options in lists multiply, the first of swept_options() slowest; the values of these
+// are added to the name.
+std::vector<Scheme> expand_scheme(const json& entry, const std::string& place,
+                                  const ExperimentSource& source) {
   const json object = entry.is_string() ? json{{"kind", entry}} : entry;
-  const Scheme usual;
-  Scheme base;
-  base.kind = object["kind"].get<std::string>();
-  base.name = object.value("name", base.kind);
-  const bool gradient = base.kind == "gradient";
-  const auto tag = [&](const char* key, const json& value) {
-    const bool listed = object.contains(key) && object[key].is_array() && object[key].size() > 1;
-    if (!listed) return std::string();
-    return value.is_string() ? " " + value.get<std::string>()
-                             : std::string(" ") + key + "=" + value.dump();
-  };
-
-  std::vector<Scheme> schemes;
-  for (const json& granularity : values_of(object, "granularity", "layer")) {
-    for (const json& gate : values_of(object, "gate", gradient ? "row" : "always")) {
-      for (const json& k_convolution : values_of(object, "k_convolution", usual.k_convolution)) {
-        for (const json& k_dense : values_of(object, "k_dense", usual.k_dense)) {
-          Scheme scheme = base;
-          scheme.name += tag("granularity", granularity) + tag("gate", gate) +
-                         tag("k_convolution", k_convolution) + tag("k_dense", k_dense);
-          scheme.granularity = granularity_from(granularity);
-          scheme.gate = gate_from(gate);
-          scheme.k_convolution = k_convolution.get<double>();
-          scheme.k_dense = k_dense.get<double>();
-          schemes.push_back(scheme);
-        }
+  std::vector<std::pair<json, std::string>> combinations{{object, ""}};  // and what names them
+  for (const std::string& key : swept_options()) {
+    if (!object.contains(key) || !object[key].is_array()) continue;
+    const bool several = object[key].size() > 1;
+    std::vector<std::pair<json, std::string>> longer;
+    for (const auto& [combination, name] : combinations) {
+      for (const json& value : object[key]) {
+        json one = combination;
+        one[key] = value;
+        const std::string tag =
+            value.is_string() ? " " + value.get<std::string>() : " " + key + "=" + value.dump();
+        longer.emplace_back(std::move(one), several ? name + tag : name);
       }
     }
+    combinations = std::move(longer);
+  }
+  std::vector<Scheme> schemes;
+  for (auto& [combination, tag] : combinations) {
+    combination["name"] = object.value("name", object["kind"].get<std::string>()) + tag;
+    schemes.push_back(scheme_from(
+        combination,
+        [&](const std::string& key, const std::string& problem, const std::string& remedy) {
+          source.fail(key.empty() ? place : place + "." + key, problem, remedy);
+        }));
   }
   return schemes;
 }
@@ -126,9 +116,9 @@ std::vector<Scheme> expand_scheme(const json& entry) {
 void add_scheme(const Scheme& scheme, const ExperimentSource& source,
                 std::vector<Scheme>& schemes) {
   // "none" is what overheads are measured against; the other kinds are names readers know too.
-  for (const char* kind : {"none", "range-zero", "gradient", "tmr-pe"}) {
-    if (scheme.name == kind && scheme.kind != kind) {
-      source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind,
+  for (const SchemeKind& kind : scheme_kinds()) {
+    if (scheme.name == kind.name && scheme.kind != kind.name) {
+      source.fail("$.scheme", "a scheme of kind " + scheme.kind + " is named " + kind.name,
                   "choose a \"name\" that is not another kind's");
     }
   }
@@ -148,17 +138,29 @@ void add_scheme(const Scheme& scheme, const ExperimentSource& source,
 std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
   const json scheme = part(source.document(), "scheme", "none");
   std::vector<Scheme> schemes;
-  for (const json& entry : scheme.is_array() ? scheme : json::array({scheme})) {
-    for (const Scheme& each : expand_scheme(entry)) add_scheme(each, source, schemes);
+  if (!scheme.is_array()) {
+    for (const Scheme& each : expand_scheme(scheme, "$.scheme", source)) {
+      add_scheme(each, source, schemes);
+    }
+    return schemes;
+  }
+  for (std::size_t i = 0; i < scheme.size(); ++i) {
+    for (const Scheme& each : expand_scheme(scheme[i], json_place("$.scheme", i), source)) {
+      add_scheme(each, source, schemes);
+    }
   }
   return schemes;
 }
 
 struct FaultLists {
-  std::vector<json> sites, population, upsets, model, trials, seed, list;
+  std::string level;
+  std::vector<json> rate, values, sites, population, upsets, model, trials, seed, list;
 
   explicit FaultLists(const json& fault) {
     const FaultPlan usual;
+    level = values_of(fault, "level", usual.level).front().get<std::string>();
+    rate = values_of(fault, "rate", usual.rate);
+    values = values_of(fault, "values", usual.values);
     sites = values_of(fault, "sites", usual.sites);
     population = values_of(fault, "population", usual.population);
     upsets = values_of(fault, "upsets", usual.upsets);
@@ -166,23 +168,25 @@ struct FaultLists {
     trials = values_of(fault, "trials", usual.trials);
     seed = values_of(fault, "seed", usual.seed);
     list = values_of(fault, "list", usual.list);
+    if (level != "register") population = {"common"};  // drawn over what all machines share
   }
 
   // A double: the product of user-written lists has no bound.
   double count() const {
     double product = 1;
-    for (const auto* values : {&sites, &population, &upsets, &model, &trials, &seed, &list}) {
-      product *= static_cast<double>(values->size());
+    for (const auto* key :
+         {&rate, &values, &sites, &population, &upsets, &model, &trials, &seed, &list}) {
+      product *= static_cast<double>(key->size());
     }
     return product;
   }
 
   // The lists read as the digits of a number, the last one changing fastest.
   FaultPlan plan(std::size_t number) const {
-    const auto digit = [&number](const std::vector<json>& values) -> const json& {
-      const std::size_t index = number % values.size();
-      number /= values.size();
-      return values[index];
+    const auto digit = [&number](const std::vector<json>& key) -> const json& {
+      const std::size_t index = number % key.size();
+      number /= key.size();
+      return key[index];
     };
     FaultPlan plan;
     plan.list = digit(list).get<std::string>();
@@ -192,12 +196,23 @@ struct FaultLists {
     plan.upsets = digit(upsets).get<int>();
     plan.population = digit(population).get<std::string>();
     plan.sites = digit(sites).get<std::string>();
+    plan.values = digit(values).get<std::string>();
+    plan.rate = digit(rate).get<double>();
+    plan.level = level;
     return plan;
   }
 
   ordered_json resolved() const {
     ordered_json fault;
+    fault["level"] = level;
     fault["model"] = unless_single(model);
+    if (level != "register") {
+      fault["rate"] = unless_single(rate);
+      if (level == "neuron") fault["values"] = unless_single(values);
+      fault["trials"] = unless_single(trials);
+      fault["seed"] = unless_single(seed);
+      return fault;
+    }
     fault["upsets"] = unless_single(upsets);
     fault["trials"] = unless_single(trials);
     fault["seed"] = unless_single(seed);
@@ -209,6 +224,19 @@ struct FaultLists {
   }
 };
 
+// Hits of neurons and weights are drawn over the network, which all machines share.
+void check_population(const json& fault, const std::string& place, const ExperimentSource& source) {
+  if (values_of(fault, "level", "register").front() == "register") return;
+  for (const json& population : values_of(fault, "population", "common")) {
+    if (population == "common") continue;
+    source.fail(json_place(place, "population"),
+                show_json(population) +
+                    " does not apply here: every scheme faces the same neurons "
+                    "and weights",
+                "remove it, or write \"common\"");
+  }
+}
+
 ordered_json resolved(const PlacedArray& place) {
   const ArrayShape& array = place.array;
   return {{"rows", array.rows},
@@ -218,16 +246,7 @@ ordered_json resolved(const PlacedArray& place) {
 }
 
 ordered_json resolved(const Scheme& scheme) {
-  ordered_json object = {{"kind", scheme.kind}, {"name", scheme.name}};
-  if (scheme.needs_thresholds()) {
-    object["granularity"] = scheme.granularity == Granularity::layer ? "layer" : "channel";
-  }
-  if (scheme.kind == "gradient") {
-    object["gate"] = scheme.gate == Gate::row ? "row" : "always";
-    object["k_convolution"] = scheme.k_convolution;
-    object["k_dense"] = scheme.k_dense;
-  }
-  return object;
+  return scheme_json(scheme);
 }
 
 template <typename Entry>
@@ -245,6 +264,8 @@ Expansion expand(const ExperimentSource& source) {
   const json fault = part(source.document(), "fault", json::object());
   std::vector<FaultLists> faults;
   for (const json& plan : fault.is_array() ? fault : json::array({fault})) {
+    check_population(plan, fault.is_array() ? json_place("$.fault", faults.size()) : "$.fault",
+                     source);
     faults.emplace_back(plan);
   }
   double count = 0;

@@ -1,6 +1,7 @@
 #include "campaign/experiment_source.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <functional>
 #include <system_error>
@@ -8,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/nearest.h"
 #include "campaign/json_schema.h"
 #include "campaign/json_text.h"
 
@@ -195,7 +197,35 @@ std::string without_indices(const std::string& where) {
 
 }  // namespace
 
-ExperimentSource::ExperimentSource(std::string file, const std::vector<std::string>& overrides)
+std::vector<std::string> experiment_parts(const std::string& path) {
+  const std::string text = read_file(path);
+  parse_json(text, path);                                     // for its messages
+  const auto document = nlohmann::ordered_json::parse(text);  // in the file's order
+  std::vector<std::string> names;
+  if (!document.is_object() || !document.contains("parts")) return names;
+  if (!document["parts"].is_object() || document["parts"].empty()) {
+    throw InputError(path, "$.parts", "this is no object that holds a part or more",
+                     "write \"parts\": {\"name\": {\"scheme\": ..., \"fault\": ...}, ...}");
+  }
+  for (const auto& [name, part] : document["parts"].items()) {
+    names.push_back(name);
+    const std::string where = json_place("$.parts", name);
+    const auto usual = [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+    };
+    if (name.empty() || name[0] == '.' || !std::all_of(name.begin(), name.end(), usual)) {
+      throw InputError(path, where, "results of a part go to a folder of its name",
+                       "use letters, digits, - and _ in it");
+    }
+    if (part.is_object()) continue;
+    throw InputError(path, where, show_json(part) + " is no part of an experiment",
+                     "write the keys that this part has of its own");
+  }
+  return names;
+}
+
+ExperimentSource::ExperimentSource(std::string file, const std::vector<std::string>& overrides,
+                                   const std::string& part)
     : file_(std::move(file)) {
   folder_ = fs::absolute(file_).lexically_normal().parent_path().string();
   document_ = parse_json(read_file(file_), file_);
@@ -203,7 +233,27 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
     throw InputError(file_, "$", show_json(document_) + " is not an experiment",
                      "write { \"network\": ... }");
   }
-  origins_ = include_files(document_, folder_, file_);
+  const std::vector<std::string> parts = experiment_parts(file_);
+  if (parts.empty() != part.empty()) {
+    throw InputError(file_, "$.parts",
+                     part.empty() ? "this command takes one part of the experiment"
+                                  : "this experiment has no parts, and so none called " + part,
+                     part.empty() ? "choose one: --part " + parts.front() : "leave --part out");
+  }
+  if (!part.empty()) {
+    if (std::find(parts.begin(), parts.end(), part) == parts.end()) {
+      throw InputError(file_, "$.parts", "there is no part " + part,
+                       suggest(part, parts, "the parts are"));
+    }
+    const json own = document_["parts"][part];
+    document_.erase("parts");
+    document_.update(own);
+    for (const auto& [key, value] : own.items()) {
+      origins_.push_back({json_place("$", key), file_ + ", part " + part});
+    }
+  }
+  const auto included = include_files(document_, folder_, file_);
+  origins_.insert(origins_.end(), included.begin(), included.end());
   make_paths_absolute(document_, folder_);
   for (const std::string& text : overrides) {
     const Override change = parse_override(text);

@@ -24,8 +24,10 @@ struct Override {
 
 class ExperimentSource {
  public:
-  // Throws InputError.
-  ExperimentSource(std::string file, const std::vector<std::string>& overrides);
+  // `part`: of a file with "parts", whose keys then stand beside the file's others; "": the file
+  // has none. Throws InputError.
+  ExperimentSource(std::string file, const std::vector<std::string>& overrides,
+                   const std::string& part = "");
 
   const nlohmann::json& document() const { return document_; }
   const std::string& file() const { return file_; }

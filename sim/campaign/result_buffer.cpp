@@ -29,12 +29,16 @@ void each_field(TrialResult& t, Visit&& visit) {
   visit(t.reference_correct);
   visit(t.correct);
   visit(t.cycles);
+  visit(t.layer);
   visit(t.mismatches);
   visit(t.recomputed_tiles);
   visit(t.recompute_cycles);
   visit(t.suppressed_right);
   visit(t.suppressed_wrong);
+  visit(t.faults_drawn);
+  visit(t.faults_fired);
   visit(t.faults);
+  visit(t.weights);
 }
 
 struct Putter {

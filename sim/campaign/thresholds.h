@@ -1,7 +1,5 @@
-// Thresholds fitted to a trained network on calibration images, and the file that carries them.
-//
-// Statistics describe the int32 sums on the drain path. Gradients run over the lanes of a column
-// tile, circularly, as the hardware sees them, so a fit belongs to a number of columns.
+// The file that carries what is fitted on calibration images: bounds of checkers and orders of
+// channels (campaign/fit.h).
 #pragma once
 
 #include <string>
@@ -10,58 +8,49 @@
 #include <nlohmann/json.hpp>
 
 #include "campaign/experiment.h"
+#include "campaign/fit.h"
 #include "network/dataset.h"
 #include "schedule/protection.h"
 
 namespace sagitta {
-
-struct LayerFit {
-  std::string layer;
-  Dataflow dataflow = Dataflow::os;
-  std::int64_t samples = 0;  // values seen, all channels
-  std::vector<double> mean;  // one entry (layer) or one a channel
-  std::vector<double> deviation;
-  std::vector<Bounds> bounds;
-};
-
-// One scheme's fit for one array width and the layers' dataflows.
-struct ThresholdFit {
-  std::string kind;
-  Granularity granularity = Granularity::layer;
-  double k_convolution = 0;  // gradient only
-  double k_dense = 0;
-  int columns = 0;
-  std::vector<LayerFit> layers;
-};
 
 struct ThresholdFile {
   std::string network;
   std::string network_digest;
   std::string data_digest;  // of the calibration images file
   int images = 0;
+  std::vector<OrderFit> orders;
   std::vector<ThresholdFit> fits;
+  std::vector<NeighbourTable> neighbours;  // a report: nothing depends on it
+  bool empty() const { return fits.empty() && orders.empty(); }
 };
 
-// Fits one scheme. `sums` are computed with the integer reference executor, which the machine
-// equals bit for bit.
-ThresholdFit fit_thresholds(const Network& network, const ImageSet& calibration,
-                            const Scheme& scheme, const ArrayShape& array);
-
-// Every scheme of the experiment that needs thresholds, once for each array width.
+// What the experiment's schemes need to have fitted, each once.
+std::vector<FitRequest> fit_requests(const Experiment& experiment);
 ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folder);
+// How tight thresholds are, for each of the experiment's arrays.
+void add_neighbours(ThresholdFile& file, const Experiment& experiment, const NetworkFolder& folder,
+                    double false_positives);
+
+// Of the calibration images as the network sees them: the file, and what is done to its pixels.
+std::string calibration_digest(const NetworkFolder& folder);
 
 nlohmann::ordered_json to_json(const ThresholdFile& file);  // ends with a digest over the rest
 void write_thresholds(const ThresholdFile& file, const std::string& path);
 // Throws InputError when the file was changed by hand or does not belong to the network.
 ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& folder);
 
-// The machine's view of a scheme without bounds: which blocks there are.
-Protection blocks_of(const Scheme& scheme);
-// The machine's view of a scheme. Throws InputError when the file holds no fit for it.
+// The machine's view of a scheme on an array, bounds included. Throws InputError when the file
+// holds no fit for it.
 Protection protection_of(const Scheme& scheme, const ArrayShape& array,
                          const ThresholdFile& thresholds, const std::string& thresholds_path);
+// The order of channels that the scheme asks for, by channel_groups(network); empty: the network's
+// own. Throws likewise.
+std::vector<ChannelOrder> orders_of(const Scheme& scheme, const ArrayShape& array,
+                                    const ThresholdFile& thresholds,
+                                    const std::string& thresholds_path);
 
-const char* to_string(Granularity granularity);
-const char* to_string(Gate gate);
+// "gradient along lines, spikes (channel, 0.001 false positives)": a checker and its bounds.
+std::string describe(const FitKey& key);
 
 }  // namespace sagitta

@@ -59,8 +59,9 @@ void TimingRun::load() {
 }
 
 void TimingRun::compile_real(TimedMachine& machine) const {
-  machine.program = compile(network_, machine.array, experiment_.memory, blocks_of(machine.scheme),
-                            experiment_.file, file_.workload.batch);
+  machine.program = compile(network_, machine.array, experiment_.memory,
+                            for_array(machine.scheme, machine.array).blocks, experiment_.file,
+                            file_.workload.batch);
   machine.registers = Machine(machine.program).layout().classes();
 }
 

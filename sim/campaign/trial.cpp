@@ -46,9 +46,12 @@ std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upset
 // Keeps the values of a fault-free run: what trials on the same machine are compared with.
 class TrialEngine::Recorder : public MachineObserver {
  public:
-  explicit Recorder(std::vector<LayerValues>& values) : values_(values) {}
+  Recorder(std::vector<LayerValues>& values, NeuronStrikes& neurons, WeightFlips& weights)
+      : values_(values), neurons_(neurons), weights_(weights) {}
 
   void observe(const Machine& machine) override {
+    neurons_.note(machine);
+    weights_.note(machine);
     const auto layer = static_cast<std::size_t>(machine.layer());
     if (layer >= values_.size()) return;
     const std::byte* now = machine.state().now();
@@ -72,6 +75,8 @@ class TrialEngine::Recorder : public MachineObserver {
   }
 
   std::vector<LayerValues>& values_;
+  NeuronStrikes& neurons_;
+  WeightFlips& weights_;
 };
 
 // Follows a run and notes how far towards the output a difference from the fault-free values came.
@@ -134,7 +139,13 @@ class TrialEngine::Differences : public MachineObserver {
 };
 
 TrialEngine::TrialEngine(const Program& program, const Network& network)
-    : network_(&network), machine_(program), sites_(machine_.layout()), activity_(sites_, program) {
+    : network_(&network),
+      program_(program),
+      machine_(program_),
+      sites_(machine_.layout()),
+      activity_(sites_, program_),
+      neurons_(sites_, network),
+      weights_(program_, network) {
   for (const Layer& layer : network.layers) {
     const auto elements = static_cast<std::size_t>(layer.output.elements());
     reference_.push_back({std::vector<std::int32_t>(layer.kind == LayerKind::gemm ? elements : 0),
@@ -159,7 +170,9 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   machine_.reset(pixels_.data());
   checkpoint_count_ = 0;
   progress_.clear();
-  Recorder recorder(reference_);
+  neurons_.forget();
+  weights_.forget();
+  Recorder recorder(reference_, neurons_, weights_);
   machine_.set_observer(&recorder);
   while (!machine_.done()) {
     if (machine_.cycle() % kCheckpointInterval == 0) {
@@ -173,6 +186,10 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   check_conservation(machine_.program(), machine_.counters(), machine_.cycle());
   clean_cycles_ = machine_.cycle();
   clean_suppressions_ = machine_.suppressions();
+  clean_chain_.clear();
+  for (const SuppressionRecord& r : clean_suppressions_) {
+    clean_chain_[{r.layer, r.address}].push_back(r);
+  }
   clean_ = {};
   clean_.image = image;
   clean_.logits = machine_.logits();
@@ -207,26 +224,39 @@ const Machine::Snapshot* TrialEngine::converged_to(bool recomputed, std::size_t&
   return i < checkpoint_count_ && machine_.equals(checkpoints_[i]) ? &checkpoints_[i] : nullptr;
 }
 
-TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& faults,
-                             bool from_reset) {
+// The last checkpoint before anything that the trial's faults change; nullptr: none strikes.
+const Machine::Snapshot* TrialEngine::start(std::int64_t first_register) const {
+  std::int64_t first = first_register;
+  for (const std::int64_t cycle : {neurons_.first_cycle(), weights_.first_cycle()}) {
+    if (cycle >= 0 && (first < 0 || cycle < first)) first = cycle;
+  }
+  if (first < 0) return nullptr;
+  const auto i = static_cast<std::size_t>(first / kCheckpointInterval);
+  return &checkpoints_[std::min(i, checkpoint_count_ - 1)];
+}
+
+TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
   TrialResult result;
   result.trial = trial;
   result.image = image_;
   result.reference_class = top1(clean_.logits);
   result.reference_correct = clean_.correct;
 
-  Injector injector(sites_, faults);
-  const std::int64_t first = injector.next_cycle();
-  if (from_reset || first < 0) {
+  Injector injector(sites_, faults.registers);
+  neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
+  weights_.apply(faults.weights);
+  const Machine::Snapshot* from = from_reset ? nullptr : start(injector.next_cycle());
+  if (from == nullptr) {
     machine_.reset(pixels_.data());
   } else {
-    const auto i = std::min<std::size_t>(static_cast<std::size_t>(first / kCheckpointInterval),
-                                         checkpoint_count_ - 1);
-    machine_.restore(checkpoints_[i]);
+    machine_.restore(*from);
   }
   Differences differences(*network_, reference_);
   machine_.set_observer(&differences);
-  bool in_use = false;
+  bool in_use = !faults.weights.empty() || !faults.neurons.empty();
+  const auto all_struck = [&] {
+    return injector.next_cycle() < 0 && !neurons_.pending() && weights_.delivered(machine_);
+  };
   const Machine::Snapshot* converged = nullptr;  // the checkpoint that the run has come back to
   bool stands_still = false;
   int unchanged = 0;
@@ -235,9 +265,13 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   const std::int64_t limit = budget(clean_cycles_, machine_.program().protection.retries);
   while (!machine_.done() && machine_.cycle() < limit) {
     const std::int64_t cycle = machine_.cycle();
-    if (cycle == injector.next_cycle()) strike(injector, in_use);
+    if (cycle == injector.next_cycle()) {
+      if (result.layer < 0) result.layer = machine_.layer();
+      strike(injector, in_use);
+    }
+    if (neurons_.pending()) neurons_.strike(machine_);
     // Once every fault has struck and all state is as in the fault-free run, so is the rest.
-    if (!from_reset && injector.next_cycle() < 0) {
+    if (!from_reset && all_struck()) {
       converged = converged_to(recomputed, next_checkpoint);
       if (converged != nullptr) break;
     }
@@ -259,6 +293,16 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   const std::vector<std::int8_t>& logits = converged != nullptr ? clean_.logits : machine_.logits();
   std::vector<SuppressionRecord> suppressions = machine_.suppressions();
   result.faults = injector.records();
+  result.faults_fired = std::count_if(result.faults.begin(), result.faults.end(),
+                                      [](const FaultRecord& r) { return r.fired; }) +
+                        neurons_.fired() + weights_.fired(machine_);
+  result.faults_drawn = static_cast<std::int64_t>(faults.registers.size() + faults.neurons.size() +
+                                                  faults.weights.size());
+  if (keep_records_) {
+    result.faults.insert(result.faults.end(), neurons_.records().begin(), neurons_.records().end());
+    result.weights = weights_.records(machine_);
+  }
+  weights_.undo();
   result.cycles = converged != nullptr ? clean_cycles_ + machine_.cycle() - converged->cycle
                   : stands_still       ? limit
                                        : machine_.cycle();
@@ -275,16 +319,15 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
         clean_suppressions_.end());
   }
   judge_suppressions(suppressions, result);
-  const bool fired = std::any_of(result.faults.begin(), result.faults.end(),
-                                 [](const FaultRecord& r) { return r.fired; });
+  result.suppressed_right += neurons_.zeroed();
   if (!finished) {
     result.outcome = Outcome::hang;
-  } else if (!fired) {
+  } else if (result.faults_fired == 0) {
     result.outcome = Outcome::not_fired;
   } else if (machine_.uncorrected()) {
     result.outcome = Outcome::detected_uncorrected;
   } else if (logits == clean_.logits) {
-    const bool acted = result.mismatches > clean_.mismatches ||
+    const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
                        static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed;
     using Reach = Differences::Reach;
     if (acted) {
@@ -308,15 +351,26 @@ TrialResult TrialEngine::run(std::int64_t trial, const std::vector<Fault>& fault
   return result;
 }
 
+// What stands at this place, before this checker, in the fault-free run.
+std::optional<std::int32_t> TrialEngine::fault_free(const SuppressionRecord& s) const {
+  const auto layer = static_cast<std::size_t>(s.layer);
+  const auto at = static_cast<std::size_t>(s.address);
+  if (s.address < 0 || layer >= reference_.size() || at >= reference_[layer].sums.size()) {
+    return std::nullopt;
+  }
+  std::int32_t value = reference_[layer].sums[at];
+  const auto replaced = clean_chain_.find({s.layer, s.address});
+  if (replaced == clean_chain_.end()) return value;
+  for (const SuppressionRecord& earlier : replaced->second) {
+    if (earlier.checker < s.checker) value = earlier.replacement;
+  }
+  return value;
+}
+
 void TrialEngine::judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                                      TrialResult& result) const {
   for (const SuppressionRecord& s : suppressions) {
-    const auto layer = static_cast<std::size_t>(s.layer);
-    const auto at = static_cast<std::size_t>(s.address);
-    const bool as_it_should_be = s.address >= 0 && layer < reference_.size() &&
-                                 at < reference_[layer].sums.size() &&
-                                 reference_[layer].sums[at] == s.value;
-    ++(as_it_should_be ? result.suppressed_wrong : result.suppressed_right);
+    ++(fault_free(s) == s.value ? result.suppressed_wrong : result.suppressed_right);
   }
 }
 

@@ -8,10 +8,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "campaign/activity.h"
 #include "campaign/experiment.h"
+#include "campaign/fault_levels.h"
+#include "campaign/level_strikes.h"
 #include "campaign/outcome.h"
 #include "fault/injector.h"
 #include "fault/site.h"
@@ -29,12 +34,16 @@ struct TrialResult {
   bool reference_correct = false;
   bool correct = false;
   std::int64_t cycles = 0;
+  int layer = -1;  // at work when the first register was struck; as many as there are: none
   std::int64_t mismatches = 0;        // rows flagged by the detector
   std::int64_t recomputed_tiles = 0;  // that ran again
   std::int64_t recompute_cycles = 0;  // ... and what their judged runs took
   std::int64_t suppressed_right = 0;  // suppressed values that a fault had changed
-  std::int64_t suppressed_wrong = 0;  // suppressed values that were as they should be
-  std::vector<FaultRecord> faults;
+  std::int64_t suppressed_wrong = 0;  // suppressed values that were as in the fault-free run
+  std::int64_t faults_drawn = 0;
+  std::int64_t faults_fired = 0;
+  std::vector<FaultRecord> faults;    // of registers, in the order given, then of neurons
+  std::vector<WeightRecord> weights;  // in the order given
 };
 
 // What a fault-free run of an image gives.
@@ -67,7 +76,16 @@ class TrialEngine {
   CleanResult prepare(int image, const std::vector<std::int8_t>& pixels, int label);
 
   // One trial on the prepared image. `from_reset`: a whole run, without shortcuts.
-  TrialResult run(std::int64_t trial, const std::vector<Fault>& faults, bool from_reset = false);
+  TrialResult run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset = false);
+  TrialResult run(std::int64_t trial, const std::vector<Fault>& registers,
+                  bool from_reset = false) {
+    return run_trial(trial, {.registers = registers}, from_reset);
+  }
+
+  // Whether results name the neurons and weights that were hit; their numbers are always told.
+  void keep_records(bool keep) { keep_records_ = keep; }
+  // Whether somebody knows which neurons are struck, and makes them zero: a bound, no hardware.
+  void set_oracle(bool oracle) { oracle_ = oracle; }
 
   static constexpr std::int64_t kCheckpointInterval = 512;
   // A run that takes longer than this is a hang. All of its tiles may run again.
@@ -82,13 +100,20 @@ class TrialEngine {
   // The checkpoint that the machine has come back to, or nullptr. `from`: the first one that may be
   // as far on in the program as a run in which tiles ran again.
   const Machine::Snapshot* converged_to(bool recomputed, std::size_t& from) const;
+  const Machine::Snapshot* start(std::int64_t first_register) const;
   void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                           TrialResult& result) const;
+  std::optional<std::int32_t> fault_free(const SuppressionRecord& suppression) const;
 
   const Network* network_;
+  Program program_;  // of its own: weights are flipped in it
   Machine machine_;
   SiteMap sites_;
   Activity activity_;
+  NeuronStrikes neurons_;
+  WeightFlips weights_;
+  bool keep_records_ = true;
+  bool oracle_ = false;
   std::int64_t clean_cycles_ = 0;
 
   int image_ = -1;
@@ -97,6 +122,8 @@ class TrialEngine {
   CleanResult clean_;
   std::vector<LayerValues> reference_;  // sums before the resilience unit, and outputs, of clean_
   std::vector<SuppressionRecord> clean_suppressions_;
+  // ... by layer and address, in the chain's order.
+  std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> clean_chain_;
   std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * kCheckpointInterval
   std::vector<std::int64_t> progress_;          // of each: cycles of work
   std::size_t checkpoint_count_ = 0;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <regex>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -23,6 +24,9 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   app.add_flag("--json", json, "Print one JSON document on standard output and nothing else there");
+  app.add_option("--part", part, "One part of an experiment that has parts (its key \"parts\")")
+      ->type_name("NAME")
+      ->check(not_empty);
   if (!runs) return;
   app.add_option("-o,--output", output,
                  "Folder for results.json, results.csv, experiment.json and thresholds.json")
@@ -31,6 +35,45 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
   app.add_option("-j,--workers", workers, "Worker processes (default: one for each processor)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("-q,--quiet", quiet, "No progress on standard error");
+}
+
+std::vector<ExperimentOptions> ExperimentOptions::each() const {
+  std::vector<std::string> parts = {part};
+  if (part.empty()) {
+    if (const auto all = experiment_parts(file); !all.empty()) parts = all;
+  }
+  std::vector<ExperimentOptions> all;
+  const auto into = [](std::string& folder, const std::string& name) {
+    if (!folder.empty()) folder += "/" + name;
+  };
+  for (const std::string& name : parts) {
+    ExperimentOptions of_part = *this;
+    of_part.part = name;
+    if (parts.size() > 1) {
+      into(of_part.output, name);
+      of_part.title = "Part " + name;
+    }
+    const std::vector<std::string> networks = experiment_networks(file, set, name);
+    if (networks.size() < 2) all.push_back(of_part);
+    std::set<std::string> names;
+    for (const std::string& network : networks) {
+      if (networks.size() < 2) break;
+      ExperimentOptions& one = all.emplace_back(of_part);
+      one.set.push_back("network=" + network);
+      const std::string called = open_network(network).network.name;
+      into(one.output, called);
+      one.title += (one.title.empty() ? "Network " : ", network ") + called;
+      if (names.insert(called).second) continue;
+      throw InputError(file, "$.network", "two of the networks are called " + called,
+                       "give each a \"name\" of its own: results go to a folder of that name");
+    }
+  }
+  if (json && all.size() > 1) {
+    throw InputError(file, "$", "--json prints one document, and this is several experiments",
+                     "choose one with --part and --set network=..., or read results.json of each "
+                     "in -o DIR");
+  }
+  return all;
 }
 
 ProgressLine::ProgressLine(std::string what, std::int64_t total, bool quiet)
@@ -121,7 +164,7 @@ void write_results(const std::string& folder, const Campaign& campaign,
   if (folder.empty()) return;
   make_output(folder);
   write_file(folder + "/experiment.json", document(campaign.experiment().resolved));
-  if (!campaign.thresholds().fits.empty()) {
+  if (!campaign.thresholds().empty()) {
     write_thresholds(campaign.thresholds(), folder + "/thresholds.json");
   }
   write_file(folder + "/results.csv", results_csv(results));

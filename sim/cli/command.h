@@ -23,7 +23,13 @@ struct ExperimentOptions {
   bool counters = false;  // run: print them, layer by layer
 
   void add_to(CLI::App& app, bool runs = true);
-  Experiment load() const { return load_experiment(file, set); }
+  std::string part;        // of an experiment that has parts; empty: none chosen
+  std::string title = {};  // of several: what results belong to
+
+  Experiment load() const { return load_experiment(file, set, part); }
+  // One for each part of the experiment, unless one is chosen, and each network that it names, with
+  // an output folder of its own where there are several.
+  std::vector<ExperimentOptions> each() const;
   int worker_count() const { return workers > 0 ? workers : default_workers(); }
 };
 

@@ -22,6 +22,11 @@ namespace {
 
 using Options = std::shared_ptr<ExperimentOptions>;
 
+// Of several experiments: which one's results follow.
+void announce(const ExperimentOptions& options) {
+  if (!options.title.empty()) print(options.title + "\n");
+}
+
 // Adds a command that loads an experiment, works for a while and may leave a folder of results.
 void add_experiment_command(CLI::App& app, const std::string& name, const std::string& description,
                             const std::string& footer,
@@ -31,13 +36,18 @@ void add_experiment_command(CLI::App& app, const std::string& name, const std::s
   command->footer(footer);
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command);
-  command->callback([options, work, set] {
+  command->callback([options, work, set, name] {
     check_output(options->output);
-    if (!set.empty()) require_network(options->load());  // before keys that only networks take
-    options->set.insert(options->set.end(), set.begin(), set.end());
-    Campaign campaign(options->load());
-    check_overwrite(*options, document(campaign.experiment().resolved));
-    work(options, campaign);
+    const auto all = name == "inject" ? std::vector{*options} : options->each();
+    for (const ExperimentOptions& each : all) {
+      const auto one = std::make_shared<ExperimentOptions>(each);
+      if (!set.empty()) require_network(one->load());  // before keys that only networks take
+      one->set.insert(one->set.end(), set.begin(), set.end());
+      Campaign campaign(one->load());
+      check_overwrite(*one, document(campaign.experiment().resolved));
+      announce(*one);
+      work(one, campaign);
+    }
   });
 }
 
@@ -48,7 +58,7 @@ void finish(const Options& options, const Campaign& campaign, const nlohmann::or
   print(options->json ? document(results) : text);
   if (options->output.empty()) return;
   std::vector<std::string> files = {"results.json", "results.csv", "experiment.json"};
-  if (!campaign.thresholds().fits.empty()) files.emplace_back("thresholds.json");
+  if (!campaign.thresholds().empty()) files.emplace_back("thresholds.json");
   files.insert(files.end(), more.begin(), more.end());
   if (const auto old = left_over(options->output, files); !old.empty()) {
     fmt::print(stderr, "sagitta: note: {} also holds files of an earlier run: {}\n",
@@ -84,6 +94,13 @@ std::string faults_csv(const Campaign& campaign) {
   std::string text =
       "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
       "class,predicted_class\n";
+  const auto add = [&](const Configuration& c, const TrialResult& t, const std::string& site,
+                       std::int64_t cycle, bool fired, std::int64_t before, std::int64_t after) {
+    text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
+                        c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
+                        t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle, fired ? 1 : 0,
+                        before, after, to_string(t.outcome), t.reference_class, t.predicted_class);
+  };
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
@@ -92,10 +109,10 @@ std::string faults_csv(const Campaign& campaign) {
     const SiteMap sites(machine.layout());
     for (const TrialResult& t : campaign.faults(index).trials) {
       for (const FaultRecord& f : t.faults) {
-        text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
-                            c.fault.sites, t.faults.size(), c.fault.seed, t.trial, t.image,
-                            sites.path(f.site), f.cycle, f.fired ? 1 : 0, f.before, f.after,
-                            to_string(t.outcome), t.reference_class, t.predicted_class);
+        add(c, t, sites.path(f.site), f.cycle, f.fired, f.before, f.after);
+      }
+      for (const WeightRecord& w : t.weights) {  // in DRAM before the run
+        add(c, t, weight_path(campaign.network(), w.fault), 0, w.fired, w.before, w.after);
       }
     }
   }
@@ -128,6 +145,25 @@ std::vector<std::string> write_faults(const std::string& folder, const Campaign&
     write_fault_list(campaign.fault_list(static_cast<int>(i)), folder + "/" + names.back());
   }
   return names;
+}
+
+void run_one(const ExperimentOptions& options) {
+  Experiment experiment = options.load();
+  if (!experiment.workload_path.empty()) {
+    run_workload(options, std::move(experiment));
+    return;
+  }
+  Campaign campaign(std::move(experiment));
+  check_overwrite(options, document(campaign.experiment().resolved));
+  announce(options);
+  {
+    ProgressLine line("inferences", campaign.clean_units(), options.quiet);
+    campaign.run_clean(options.worker_count(), line.callback());
+  }
+  const auto results = clean_results(campaign);
+  std::string text = clean_table(results, colour_wanted());
+  if (options.counters) text += counters_of_machines(campaign);
+  finish(std::make_shared<ExperimentOptions>(options), campaign, results, text);
 }
 
 }  // namespace
@@ -198,29 +234,66 @@ void add_run(CLI::App& app) {
       "Print what was counted, layer by layer; `sagitta counters` says what each count means");
   command->callback([options] {
     check_output(options->output);
-    Experiment experiment = options->load();
-    if (!experiment.workload_path.empty()) {
-      run_workload(*options, std::move(experiment));
-      return;
-    }
-    Campaign campaign(std::move(experiment));
-    check_overwrite(*options, document(campaign.experiment().resolved));
-    {
-      ProgressLine line("inferences", campaign.clean_units(), options->quiet);
-      campaign.run_clean(options->worker_count(), line.callback());
-    }
-    const auto results = clean_results(campaign);
-    std::string text = clean_table(results, colour_wanted());
-    if (options->counters) text += counters_of_machines(campaign);
-    finish(options, campaign, results, text);
+    const std::vector<ExperimentOptions> all = options->each();
+    for (const ExperimentOptions& each : all) run_one(each);
   });
+}
+
+std::string bounds_table(const ThresholdFile& file) {
+  Table table({"checker", "columns", "layer", "dataflow", "judged", "mean", "deviation", "k", "low",
+               "high", "blamed"},
+              {true, false, true, true, false, false, false, false, false, false, false});
+  for (const ThresholdFit& fit : file.fits) {
+    for (const LayerFit& l : fit.layers) {
+      const auto [low, high] = std::accumulate(
+          l.bounds.begin(), l.bounds.end(),
+          std::pair<std::int32_t, std::int32_t>{INT32_MAX, INT32_MIN},
+          [](auto so_far, const Bounds& b) {
+            return std::pair{std::min(so_far.first, b.low), std::max(so_far.second, b.high)};
+          });
+      const bool one = l.mean.size() == 1;
+      const auto statistic = [one](const std::vector<double>& values) {
+        return one ? fmt::format("{:.1f}", values[0]) : "by channel";
+      };
+      const bool none = l.samples == 0;  // no bounds for this layer, or too few neighbours
+      table.add({describe(fit.key), std::to_string(fit.key.columns), l.layer, to_string(l.dataflow),
+                 std::to_string(l.samples), none ? "-" : statistic(l.mean),
+                 none ? "-" : statistic(l.deviation), l.k > 0 ? fmt::format("{:.2f}", l.k) : "-",
+                 none ? "-" : std::to_string(low), none ? "-" : std::to_string(high),
+                 std::to_string(l.blamed)});
+    }
+  }
+  return table.text(colour_wanted()) +
+         "judged: fault-free neurons; blamed: those that the checker would act on with its gate "
+         "open.\n\n";
+}
+
+std::string neighbours_tables(const ThresholdFile& file) {
+  std::string text;
+  for (const NeighbourTable& t : file.neighbours) {
+    Table table({"array", "layer", "neighbours", "rule", "judged", "sigma_G/sigma_Y", "k",
+                 "threshold in sigma_Y"},
+                {true, true, true, true, false, false, false, false});
+    for (const NeighbourFit& f : t.fits) {
+      table.add({array_name(t.array), f.layer, f.neighbours, f.rule, std::to_string(f.samples),
+                 fmt::format("{:.2f}", f.sigma_ratio), fmt::format("{:.2f}", f.k),
+                 fmt::format("{:.2f}", f.threshold)});
+    }
+    text += table.text(colour_wanted()) +
+            fmt::format(
+                "k: the smallest with at most {} of the fault-free neurons of a layer "
+                "blamed, over whole layers.\n\n",
+                t.false_positives);
+  }
+  return text;
 }
 
 void add_calibrate(CLI::App& app) {
   auto* command = app.add_subcommand(
       "calibrate", "Fit the thresholds of every scheme of an experiment on the calibration images");
   command->footer(
-      "Example: sagitta calibrate configs/lenet5.json -o thresholds.json\n"
+      "Examples: sagitta calibrate configs/lenet5.json -o thresholds.json\n"
+      "          sagitta calibrate configs/lenet5.json --neighbours 0.001 -o thresholds.json\n"
       "then name the file in the experiment: \"thresholds\": \"thresholds.json\"");
   auto options = std::make_shared<ExperimentOptions>();
   options->add_to(*command, false);
@@ -228,7 +301,14 @@ void add_calibrate(CLI::App& app) {
       ->type_name("FILE")
       ->check(not_empty)
       ->required();
-  command->callback([options] {
+  auto neighbours = std::make_shared<double>(0);
+  command
+      ->add_option("--neighbours", *neighbours,
+                   "Also how tight thresholds are for every choice of neighbours, at this share of "
+                   "false positives")
+      ->type_name("SHARE")
+      ->check(CLI::Range(1e-6, 0.5));
+  command->callback([options, neighbours] {
     if (std::filesystem::is_directory(options->output)) {
       throw InputError(options->output, "", "is a folder", "name a file, e.g. thresholds.json");
     }
@@ -244,35 +324,18 @@ void add_calibrate(CLI::App& app) {
     require_network(experiment);
     const NetworkFolder folder = open_network(experiment.network_path);
     settle_dataflows(experiment, folder.network, "network " + folder.network.name);
-    const ThresholdFile file = calibrate(experiment, folder);
-    if (file.fits.empty()) {
+    ThresholdFile file = calibrate(experiment, folder);
+    if (file.empty()) {
       throw InputError(experiment.file, "$.scheme", "no scheme of this experiment has thresholds",
-                       "add range-zero or gradient");
+                       "add range-zero or gradient, for example");
     }
+    if (*neighbours > 0) add_neighbours(file, experiment, folder, *neighbours);
     write_thresholds(file, options->output);
     if (options->json) {
       print(document(to_json(file)));
       return;
     }
-    Table table({"scheme", "columns", "layer", "samples", "mean", "deviation", "low", "high"},
-                {true, false, true, false, false, false, false, false});
-    for (const ThresholdFit& fit : file.fits) {
-      for (const LayerFit& l : fit.layers) {
-        const auto [low, high] = std::accumulate(
-            l.bounds.begin(), l.bounds.end(),
-            std::pair<std::int32_t, std::int32_t>{INT32_MAX, INT32_MIN},
-            [](auto so_far, const Bounds& b) {
-              return std::pair{std::min(so_far.first, b.low), std::max(so_far.second, b.high)};
-            });
-        const bool one = l.mean.size() == 1;
-        table.add({fmt::format("{} ({})", fit.kind, to_string(fit.granularity)),
-                   std::to_string(fit.columns), l.layer, std::to_string(l.samples),
-                   one ? fmt::format("{:.1f}", l.mean[0]) : "by channel",
-                   one ? fmt::format("{:.1f}", l.deviation[0]) : "by channel", std::to_string(low),
-                   std::to_string(high)});
-      }
-    }
-    print(table.text(colour_wanted()) +
+    print(bounds_table(file) + neighbours_tables(file) +
           fmt::format("Fitted on {} calibration images of {}. Written: {}\n", file.images,
                       file.network, options->output));
   });
@@ -285,8 +348,12 @@ void add_inject(CLI::App& app) {
       "Examples: sagitta inject configs/lenet5.json --set scheme=none --set "
       "fault.sites='array.pe**.acc' -o out\n"
       "          sagitta inject configs/lenet5.json --set scheme=none --set "
-      "fault.list=out/faults.json",
+      "fault.list=out/faults.json\n"
+      "With fault.level=neuron or weight and a fault.rate, neurons or weights are hit in place of "
+      "the\n"
+      "machine's bits (docs/faults.md).",
       [](const Options& options, Campaign& campaign) {
+        if (!options->output.empty()) campaign.keep_faults();
         run_trials(options, campaign);
         const auto results = fault_results(campaign);
         std::vector<std::string> lists;
@@ -299,10 +366,12 @@ void add_sweep(CLI::App& app) {
   add_experiment_command(
       app, "sweep",
       "Every configuration of an experiment under faults: accuracy, SDC, and what it costs",
-      "Example: sagitta sweep configs/sweeps/demo.json -o out/demo",
+      "Examples: sagitta sweep configs/sweeps/demo.json -o out/demo\n"
+      "          sagitta sweep configs/lenet5.json --set 'fault={\"level\": \"neuron\", \"rate\": "
+      "[1e-4, 1e-3]}'",
       [](const Options& options, Campaign& campaign) {
         run_trials(options, campaign);
-        const auto results = fault_results(campaign);
+        const auto results = sweep_results(campaign);
         finish(options, campaign, results,
                fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
       });
@@ -315,6 +384,7 @@ void add_compare(CLI::App& app) {
       "Faults are drawn over the unprotected machine and carried over to every scheme by layer, "
       "tile\n"
       "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
+      "Neurons and weights (fault.level) are the same for every scheme.\n"
       "Example: sagitta compare configs/lenet5.json --set fault.upsets=64",
       [](const Options& options, Campaign& campaign) {
         for (const Configuration& c : campaign.experiment().configurations) {

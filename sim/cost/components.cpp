@@ -24,20 +24,7 @@ std::vector<Component> Composer::compose() {
   if (program_.array.mixed()) sharing();
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
-  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
-    const Checker& checker = p.checkers[i];
-    const std::string name = checker_name(p, i);
-    switch (checker.kind) {
-      case CheckerKind::range:
-        range(checker, name);
-        break;
-      case CheckerKind::gradient:
-        gradient(checker, name);
-        break;
-      case CheckerKind::median:
-        median(name);
-    }
-  }
+  checkers();
   if (p.reruns()) recompute();
   if (p.passes > 1) vote();
   return std::move(list_);

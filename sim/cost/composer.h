@@ -8,6 +8,7 @@
 
 #include "cost/components.h"
 #include "cost/operators.h"
+#include "machine/resilience/checker_type.h"
 
 namespace sagitta {
 
@@ -77,12 +78,10 @@ class Composer {
   void sharing();
   // The resilience unit: resilience_components.cpp.
   void checksum();
-  // `name` of the block.
-  void range(const Checker& checker, const std::string& name);
-  void gradient(const Checker& checker, const std::string& name);
-  void median(const std::string& name);
+  void checkers();
   void recompute();
   void vote();
+  Operator operator_of(const OperatorUse& use) const;
 
   const Program& program_;
   Dataflow member_;

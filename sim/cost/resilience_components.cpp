@@ -1,4 +1,6 @@
 // What the resilience unit adds: checksum detector and checkers.
+#include <stdexcept>
+
 #include "cost/composer.h"
 
 namespace sagitta {
@@ -67,62 +69,32 @@ void Composer::vote() {
   v.add("row in memory", lib_.comparator(kCounter), 2, Event::leaving, 2);
 }
 
-void Composer::range(const Checker& checker, const std::string& name) {
-  Unit r(list_, member_, "resilience", name);
-  r.add("bounds", lib_.comparator(kWord), 2.0 * columns_, Event::lane, 2);
-  r.add("out and gate", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
-  if (checker.suppress == Suppress::clamp) {
-    r.add("clamp", lib_.mux2(kWord), 2.0 * columns_, Event::lane, 2);
-  } else {
-    r.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
+void Composer::checkers() {
+  const Protection& p = program_.protection;
+  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+    Unit unit(list_, member_, "resilience", checker_name(p, i));
+    for (const OperatorUse& use :
+         checker_type(p.checkers[i].kind).operators(p.checkers[i], columns_)) {
+      unit.add(use.purpose, operator_of(use), use.instances,
+               use.each_lane ? Event::lane : Event::vector, use.evaluations);
+    }
   }
 }
 
-void Composer::gradient(const Checker& checker, const std::string& name) {
-  Unit g(list_, member_, "resilience", name);
-  const int bits = width("resilience." + name + ".difference.gradient[]");
-  const int sides = width("resilience." + name + ".compare.out[]");
-  g.add("difference", lib_.adder(bits), columns_, Event::lane);
-  g.add("bounds", lib_.comparator(bits), 2.0 * columns_, Event::lane, 2);
-  g.add("blame and gate", lib_.and_mask(1), 3.0 * columns_, Event::lane, 3);
-  if (checker.spike) g.add("opposite signs", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
-  const bool ring = checker.axis == Axis::lanes;
-  if (ring) {
-    // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
-    // neighbour is lane 0.
-    g.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
-    g.add("wrap to lane 0", lib_.mux2(sides), columns_, Event::lane);
-  } else {
-    g.add("position in the line", lib_.adder(kCounter), 1, Event::vector);
-    g.add("end of the line", lib_.comparator(kCounter), 1, Event::vector);
-    g.add("first of a line", lib_.and_mask(sides), columns_, Event::lane);
+Operator Composer::operator_of(const OperatorUse& use) const {
+  switch (use.kind) {
+    case OperatorUse::Kind::adder:
+      return lib_.adder(use.bits);
+    case OperatorUse::Kind::comparator:
+      return lib_.comparator(use.bits);
+    case OperatorUse::Kind::equality:
+      return lib_.equality(use.bits);
+    case OperatorUse::Kind::mux2:
+      return lib_.mux2(use.bits);
+    case OperatorUse::Kind::and_mask:
+      return lib_.and_mask(use.bits);
   }
-  if (checker.suppress == Suppress::zero) {
-    g.add("suppress", lib_.and_mask(kWord), columns_, Event::lane);
-    return;
-  }
-  // The neighbours once more, two stages later.
-  if (ring) {
-    g.add("neighbour before lane 0", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
-  }
-  g.add("suppress", lib_.mux2(kWord), columns_, Event::lane);
-  if (checker.suppress == Suppress::mean) {
-    if (ring) g.add("neighbour after the last lane", lib_.mux2(kWord), columns_, Event::lane);
-    g.add("mean", lib_.adder(kWord + 1), columns_, Event::lane);
-  } else if (checker.suppress == Suppress::clamp) {
-    g.add("bound passed", lib_.mux2(kWord), columns_, Event::lane);
-    g.add("neighbour and bound", lib_.adder(kWord + 1), columns_, Event::lane);
-    g.add("saturate", lib_.mux2(kWord), columns_, Event::lane);
-  }
-}
-
-void Composer::median(const std::string& name) {
-  Unit m(list_, member_, "resilience", name);
-  m.add("wrap to the last lane", lib_.mux2(kWord), columns_ - 1, Event::vector, columns_ - 1);
-  m.add("wrap to lane 0", lib_.mux2(kWord), columns_, Event::lane);
-  m.add("order", lib_.comparator(kWord), 3.0 * columns_, Event::lane, 3);
-  m.add("least, most and median", lib_.mux2(kWord), 4.0 * columns_, Event::lane, 4);
-  m.add("gate", lib_.mux2(kWord), columns_, Event::lane);
+  throw std::logic_error("the cost model has no such operator");
 }
 
 }  // namespace sagitta

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "machine/resilience/checker_type.h"
+
 namespace sagitta {
 namespace {
 
@@ -34,7 +36,7 @@ int Machine::detector_latency(const Program& program) {
 int Machine::unit_latency(const Program& program) {
   const Protection& p = program.protection;
   int cycles = detector_latency(program);
-  for (const Checker& c : p.checkers) cycles += latency(c);
+  for (const Checker& c : p.checkers) cycles += checker_type(c.kind).latency;
   return cycles;
 }
 
@@ -47,9 +49,10 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
   if (p.checksum) waits.insert(waits.end(), 2, 0);  // compared sums start where biases are added
   for (const Checker& c : p.checkers) {
     if (c.has_bounds() && c.granularity == Granularity::channel) {
-      waits.insert(waits.end(), 2, before + 1 + bounds_stage(c));  // behind the bias adder
+      waits.insert(waits.end(), 2,
+                   before + 1 + checker_type(c.kind).bounds_stage);  // behind the bias adder
     }
-    before += latency(c);
+    before += checker_type(c.kind).latency;
   }
   return waits;
 }
@@ -85,7 +88,8 @@ Machine::Machine(const Program& program, DataPath data_path)
         for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
           const bool lanes = protection.checkers[i].granularity == Granularity::channel;
           int& word = lanes ? lane_word : tile_word;
-          checkers.push_back(make_checker(layout_, program, sequencer_, i, word));
+          const CheckerType& type = checker_type(protection.checkers[i].kind);
+          checkers.push_back(type.make({layout_, program, sequencer_, i, word}));
           if (protection.checkers[i].has_bounds()) word += 2;
         }
         return checkers;
@@ -382,9 +386,14 @@ void Machine::step_drain_path(const Cycle& cycle) {
 void Machine::commit() {
   if (observer_ != nullptr) observer_->observe(*this);
   count();
-  for (const auto& checker : checkers_) {
-    for (const Suppression& sup : checker->suppressed()) {
-      suppressions_.push_back({layer(), sup.address, sup.value});
+  for (std::size_t i = 0; i < checkers_.size(); ++i) {
+    for (const Suppression& sup : checkers_[i]->suppressed()) {
+      // A corrupt address wraps, as its register does.
+      const auto step = static_cast<std::uint32_t>(sequencer_.lane_step(control()));
+      const auto address =
+          static_cast<std::uint32_t>(sup.address) + static_cast<std::uint32_t>(sup.lane) * step;
+      suppressions_.push_back({layer(), static_cast<int>(i), static_cast<std::int32_t>(address),
+                               sup.value, sup.replacement});
       ++counters_[static_cast<std::size_t>(layer())].suppressed;
     }
   }

@@ -43,8 +43,10 @@ struct TileRecord {
 
 struct SuppressionRecord {
   int layer;
-  std::int32_t address;
+  int checker;           // its place in the chain
+  std::int32_t address;  // element of the layer's result
   std::int32_t value;
+  std::int32_t replacement;
 };
 
 // Called once a cycle with the state of that cycle, faults included. For measurement only.

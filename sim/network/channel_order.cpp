@@ -59,14 +59,24 @@ ChannelOrder input_order(const Network& network, std::size_t layer,
   return all;
 }
 
-void permute_weights(Layer& layer, const ChannelOrder& input, const ChannelOrder& output) {
-  const Layer old = layer;
-  const auto columns = static_cast<std::size_t>(layer.columns());
+// Where each row of weights of the reordered layer comes from.
+std::vector<int> depth_order(const Layer& layer, const ChannelOrder& input) {
   // Depthwise a column has one input channel, its own, and follows the output alone.
   const std::size_t channels = is_depthwise(layer) || layer.groups > 1 ? 1 : input.size();
-  for (std::size_t k = 0; k < static_cast<std::size_t>(layer.depth()); ++k) {
+  std::vector<int> order(static_cast<std::size_t>(layer.depth()));
+  for (std::size_t k = 0; k < order.size(); ++k) {
     const std::size_t from =
         channels == 1 ? k : k / channels * channels + static_cast<std::size_t>(input[k % channels]);
+    order[k] = static_cast<int>(from);
+  }
+  return order;
+}
+
+void permute_weights(Layer& layer, const std::vector<int>& depths, const ChannelOrder& output) {
+  const Layer old = layer;
+  const auto columns = static_cast<std::size_t>(layer.columns());
+  for (std::size_t k = 0; k < depths.size(); ++k) {
+    const auto from = static_cast<std::size_t>(depths[k]);
     for (std::size_t n = 0; n < columns; ++n) {
       layer.weights[k * columns + n] =
           old.weights[from * columns + static_cast<std::size_t>(output[n])];
@@ -76,6 +86,11 @@ void permute_weights(Layer& layer, const ChannelOrder& input, const ChannelOrder
     layer.bias[n] = old.bias[static_cast<std::size_t>(output[n])];
     layer.scale[n] = old.scale[static_cast<std::size_t>(output[n])];
   }
+}
+
+int place_of(const std::vector<int>& order, int original) {
+  if (order.empty()) return original;
+  return static_cast<int>(std::find(order.begin(), order.end(), original) - order.begin());
 }
 
 bool is_permutation(const ChannelOrder& order, int channels) {
@@ -123,7 +138,15 @@ std::vector<ChannelGroup> channel_groups(const Network& network) {
   return list;
 }
 
-Network reordered(const Network& network, const std::vector<ChannelOrder>& orders) {
+int LayerOrder::channel_place(int channel) const {
+  return place_of(channels, channel);
+}
+int LayerOrder::depth_place(int k) const {
+  return place_of(depths, k);
+}
+
+std::vector<LayerOrder> layer_orders(const Network& network,
+                                     const std::vector<ChannelOrder>& orders) {
   const std::vector<ChannelGroup> groups = channel_groups(network);
   if (orders.size() != groups.size()) {
     throw std::invalid_argument("as many orders are needed as there are channel groups");
@@ -136,16 +159,30 @@ Network reordered(const Network& network, const std::vector<ChannelOrder>& order
     }
     for (const int layer : groups[g].members) by_layer[static_cast<std::size_t>(layer)] = orders[g];
   }
+  std::vector<LayerOrder> result;
+  for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    const Layer& layer = network.layers[l];
+    LayerOrder& order = result.emplace_back();
+    order.channels = by_layer[l];
+    if (layer.kind == LayerKind::gemm) {
+      order.depths = depth_order(layer, input_order(network, l, by_layer));
+    }
+  }
+  return result;
+}
+
+Network reordered(const Network& network, const std::vector<ChannelOrder>& orders) {
+  const std::vector<LayerOrder> order_of = layer_orders(network, orders);
   Network result = network;
   for (std::size_t l = 0; l < network.layers.size(); ++l) {
     Layer& layer = result.layers[l];
     if (layer.kind != LayerKind::gemm || !layer.has_values()) continue;
-    ChannelOrder output = by_layer[l];
+    ChannelOrder output = order_of[l].channels;
     if (output.empty()) {
       output.resize(static_cast<std::size_t>(layer.columns()));
       std::iota(output.begin(), output.end(), 0);
     }
-    permute_weights(layer, input_order(network, l, by_layer), output);
+    permute_weights(layer, order_of[l].depths, output);
   }
   return result;
 }

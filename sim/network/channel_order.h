@@ -32,6 +32,18 @@ std::vector<ChannelGroup> channel_groups(const Network& network);
 // Throws std::invalid_argument for an order that is no permutation of its group's channels.
 Network reordered(const Network& network, const std::vector<ChannelOrder>& orders);
 
+// Which of the original's output channels and rows of weights stand where in a layer of the
+// reordered network: original[new place]. Empty: all are where they were.
+struct LayerOrder {
+  ChannelOrder channels;    // [N]
+  std::vector<int> depths;  // [K]; of layers with a product
+  // The new places of the original's.
+  int channel_place(int channel) const;
+  int depth_place(int k) const;
+};
+std::vector<LayerOrder> layer_orders(const Network& network,
+                                     const std::vector<ChannelOrder>& orders);
+
 // How little the channels of each group resemble each other: for channels i and j, the variance of
 // y_i - y_j over all pixels and images, in units of the mean variance of a channel, summed over the
 // group's layers with a product. Sums before requantisation are what the checkers see.

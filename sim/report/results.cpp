@@ -6,6 +6,7 @@
 
 #include "base/version.h"
 #include "campaign/dataflows.h"
+#include "report/breakdown.h"
 #include "report/counter_report.h"
 #include "report/memory_report.h"
 
@@ -57,6 +58,19 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
   return layers;
 }
 
+// Bounds that are kept for the network: those of the layers that a checker has any for, two words
+// of four bytes each.
+std::int64_t threshold_bytes(const MachinePlan& plan) {
+  std::int64_t bounds = 0;
+  for (const Checker& c : plan.program.protection.checkers) {
+    for (const LayerBounds& layer : c.layers) {
+      bounds += std::count_if(layer.bounds.begin(), layer.bounds.end(),
+                              [](const Bounds& b) { return b != Bounds{}; });
+    }
+  }
+  return 8 * bounds;
+}
+
 // What holds for a machine whatever strikes it.
 ordered_json machine_json(const Campaign& campaign, int machine, const std::string& name) {
   const MachinePlan& plan = campaign.machines()[static_cast<std::size_t>(machine)];
@@ -95,6 +109,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["counters"] = counters_json(total, pes);
   j["memory"] = memory_json(campaign.experiment().memory, plan.program.memory, r.area);
   j["state_bits"] = bits;
+  j["threshold_bytes"] = threshold_bytes(plan);
   j["area_um2"] = r.area.total_um2;
   j["area_blocks_um2"] = r.area.block_um2;
   j["energy_pj_per_image"] = r.energy.total_pj / batch;
@@ -113,6 +128,45 @@ std::int64_t count_if(const OutcomeCounts& counts, bool (*which)(Outcome)) {
     if (which(static_cast<Outcome>(i))) n += counts[static_cast<std::size_t>(i)];
   }
   return n;
+}
+
+template <typename Value>
+ordered_json null_unless(bool applies, const Value& value) {
+  return applies ? ordered_json(value) : ordered_json(nullptr);
+}
+
+// The fault plan, and what was drawn over. What says nothing to a plan is null.
+ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
+  const bool registers = plan.of_registers();
+  const bool drawn = registers && plan.list.empty();  // a list decides these, not the plan
+  return {{"level", plan.level},
+          {"model", plan.model},
+          {"rate", null_unless(!registers, plan.rate)},
+          {"values", null_unless(plan.level == "neuron", plan.values)},
+          {"upsets", null_unless(drawn, plan.upsets)},
+          {"sites", null_unless(drawn, plan.sites)},
+          {"population", null_unless(drawn || !registers, plan.population)},
+          {"seed", plan.seed},
+          {"list", plan.list},
+          {"bits", null_unless(drawn, r.sites)},
+          {"cycles", null_unless(registers, r.cycles)},
+          {"bits_x_cycles",
+           null_unless(drawn, static_cast<double>(r.sites) * static_cast<double>(r.cycles))},
+          {"elements", null_unless(!registers, r.elements)}};
+}
+
+// N x p: the bits and cycles that an upset may hit, times the share of single upsets that end so.
+ordered_json failures_json(const FaultResult& r, std::int64_t trials) {
+  const double targets = static_cast<double>(r.sites) * static_cast<double>(r.cycles);
+  const auto times = [&](std::int64_t count) {
+    const Proportion p = wilson(count, trials);
+    return ordered_json{
+        {"value", targets * p.value}, {"low", targets * p.low}, {"high", targets * p.high}};
+  };
+  const auto of = [&r](Outcome o) { return r.outcomes[static_cast<std::size_t>(o)]; };
+  return {{"sdc", times(count_if(r.outcomes, is_sdc))},
+          {"hang", times(of(Outcome::hang))},
+          {"detected_uncorrected", times(of(Outcome::detected_uncorrected))}};
 }
 
 std::string csv_cell(const ordered_json& value) {
@@ -143,20 +197,7 @@ ordered_json fault_results(const Campaign& campaign) {
     const FaultResult& r = campaign.faults(static_cast<int>(i));
     const auto trials = static_cast<std::int64_t>(r.trials.size());
     ordered_json e = machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
-    e["fault"] = {{"model", c.fault.model},
-                  {"upsets", c.fault.upsets},
-                  {"sites", c.fault.sites},
-                  {"population", c.fault.population},
-                  {"seed", c.fault.seed},
-                  {"list", c.fault.list},
-                  {"bits", r.sites},
-                  {"cycles", r.cycles},
-                  {"bits_x_cycles", static_cast<double>(r.sites) * static_cast<double>(r.cycles)}};
-    if (!c.fault.list.empty()) {  // the list decides these, not the plan
-      for (const char* key : {"upsets", "sites", "population", "bits", "bits_x_cycles"}) {
-        e["fault"][key] = nullptr;
-      }
-    }
+    e["fault"] = plan_json(c.fault, r);
     e["trials"] = trials;
     ordered_json outcomes;
     for (int o = 0; o < kOutcomes; ++o) {
@@ -173,42 +214,86 @@ ordered_json fault_results(const Campaign& campaign) {
     e["hang_rate"] = proportion(of(Outcome::hang), trials);
     e["tolerable_rate"] = proportion(of(Outcome::tolerable), trials);
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};
+    e["faults_drawn"] = r.drawn;
     e["faults_fired"] = r.fired;
+    if (c.fault.of_registers() && c.fault.list.empty() && c.fault.upsets == 1) {
+      if (c.fault.population == "own") e["absolute_failures"] = failures_json(r, trials);
+      e["breakdown"] = breakdown(
+          campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))],
+          r);
+    }
     j["configurations"].push_back(e);
   }
   return j;
 }
 
+namespace {
+
+// Two configurations whose trials k meet the same faults on the same image.
+ordered_json pair_json(const Campaign& campaign, std::size_t x, std::size_t y) {
+  const auto& configurations = campaign.experiment().configurations;
+  const auto& a = campaign.faults(static_cast<int>(x)).trials;
+  const auto& b = campaign.faults(static_cast<int>(y)).trials;
+  std::int64_t only_a = 0;
+  std::int64_t only_b = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    only_a += a[k].correct && !b[k].correct ? 1 : 0;
+    only_b += b[k].correct && !a[k].correct ? 1 : 0;
+  }
+  const auto n = static_cast<double>(a.size());
+  const FaultPlan& plan = configurations[x].fault;
+  const bool of_registers = plan.of_registers();
+  return {{"first", configurations[x].name},
+          {"second", configurations[y].name},
+          {"level", plan.level},
+          {"rate", null_unless(!of_registers, plan.rate)},
+          {"values", null_unless(plan.level == "neuron", plan.values)},
+          {"sites", null_unless(of_registers, plan.sites)},
+          {"upsets", null_unless(of_registers, plan.upsets)},
+          {"seed", plan.seed},
+          {"trials", a.size()},
+          {"only_first_correct", only_a},
+          {"only_second_correct", only_b},
+          {"accuracy_difference", static_cast<double>(only_b - only_a) / n},
+          {"mcnemar_p", mcnemar_exact(only_a, only_b)}};
+}
+
+bool same_faults(const Configuration& a, const Configuration& b) {
+  return a.array == b.array && a.fault == b.fault;
+}
+
+}  // namespace
+
 ordered_json compare_results(const Campaign& campaign) {
   ordered_json j = fault_results(campaign);
   j["pairs"] = ordered_json::array();
   const auto& configurations = campaign.experiment().configurations;
-  const auto alike = [](const Configuration& a, const Configuration& b) {
-    return a.array == b.array && a.fault == b.fault;
-  };
   for (std::size_t x = 0; x < configurations.size(); ++x) {
     for (std::size_t y = x + 1; y < configurations.size(); ++y) {
-      if (!alike(configurations[x], configurations[y])) continue;
-      const auto& a = campaign.faults(static_cast<int>(x)).trials;
-      const auto& b = campaign.faults(static_cast<int>(y)).trials;
-      std::int64_t only_a = 0;
-      std::int64_t only_b = 0;
-      for (std::size_t k = 0; k < a.size(); ++k) {
-        only_a += a[k].correct && !b[k].correct ? 1 : 0;
-        only_b += b[k].correct && !a[k].correct ? 1 : 0;
+      if (same_faults(configurations[x], configurations[y])) {
+        j["pairs"].push_back(pair_json(campaign, x, y));
       }
-      const auto n = static_cast<double>(a.size());
-      const FaultPlan& plan = configurations[x].fault;
-      j["pairs"].push_back({{"first", configurations[x].name},
-                            {"second", configurations[y].name},
-                            {"sites", plan.sites},
-                            {"upsets", plan.upsets},
-                            {"seed", plan.seed},
-                            {"trials", a.size()},
-                            {"only_first_correct", only_a},
-                            {"only_second_correct", only_b},
-                            {"accuracy_difference", static_cast<double>(only_b - only_a) / n},
-                            {"mcnemar_p", mcnemar_exact(only_a, only_b)}});
+    }
+  }
+  return j;
+}
+
+ordered_json sweep_results(const Campaign& campaign) {
+  ordered_json j = fault_results(campaign);
+  j["pairs"] = ordered_json::array();
+  const auto& configurations = campaign.experiment().configurations;
+  const auto is_reference = [](const Configuration& c) {
+    return c.scheme.kind == "none" || c.scheme.kind.starts_with("tmr");
+  };
+  for (std::size_t x = 0; x < configurations.size(); ++x) {
+    const FaultPlan& plan = configurations[x].fault;
+    const bool common = !plan.of_registers() || plan.population == "common";
+    if (!common || !plan.list.empty() || !is_reference(configurations[x])) continue;
+    for (std::size_t y = 0; y < configurations.size(); ++y) {
+      const bool once = y > x || !is_reference(configurations[y]);
+      if (y != x && once && same_faults(configurations[x], configurations[y])) {
+        j["pairs"].push_back(pair_json(campaign, x, y));
+      }
     }
   }
   return j;

@@ -12,8 +12,11 @@ namespace sagitta {
 
 // `run`: one entry a machine, fault-free.
 nlohmann::ordered_json clean_results(const Campaign& campaign);
-// `inject`, `sweep`: one entry a configuration, with its faults.
+// `inject`: one entry a configuration, with its faults.
 nlohmann::ordered_json fault_results(const Campaign& campaign);
+// `sweep`: the same, and `pairs` with the unprotected and the triplicated machines, where they
+// met the same faults.
+nlohmann::ordered_json sweep_results(const Campaign& campaign);
 // One row a configuration; the same numbers, flattened.
 std::string results_csv(const nlohmann::ordered_json& results);
 

@@ -54,9 +54,25 @@ bool is_replay(const ordered_json& c) {
   return !c.at("fault").at("list").get<std::string>().empty();
 }
 
-// The plan in a few words: "logic", "logic (common)", or the list's file name.
+bool of_registers(const ordered_json& fault) {
+  return fault.at("level") == "register";
+}
+
+// Of a plan or a pair: "int8 neurons", "weights".
+std::string elements_of(const ordered_json& fault) {
+  const std::string elements = fault.at("level").get<std::string>() + "s";
+  return fault.at("level") == "neuron" ? fault.at("values").get<std::string>() + " " + elements
+                                       : elements;
+}
+
+std::string rate_of(const ordered_json& fault) {
+  return fmt::format("{:g}", fault.at("rate").get<double>());
+}
+
+// The plan in a few words: "logic", "logic (common)", "int8 neurons", or the list's file name.
 std::string sites_of(const ordered_json& c) {
   const auto& f = c.at("fault");
+  if (!of_registers(f)) return elements_of(f);
   if (is_replay(c)) {
     const std::string list = f.at("list").get<std::string>();
     return list.substr(list.rfind('/') + 1);
@@ -132,9 +148,22 @@ std::string clean_table(const ordered_json& results, bool colour) {
   return table.text(colour) + memory_notes(results.at("configurations"));
 }
 
+// "upsets", or what the column holds where plans have rates.
+template <typename FaultOf>
+std::string upsets_heading(const ordered_json& rows, const FaultOf& fault_of) {
+  const auto by_rate = std::count_if(rows.begin(), rows.end(), [&](const ordered_json& row) {
+    return !of_registers(fault_of(row));
+  });
+  if (by_rate == 0) return "upsets";
+  return by_rate == static_cast<std::ptrdiff_t>(rows.size()) ? "rate" : "upsets, rate";
+}
+
 std::string fault_table(const ordered_json& results, bool colour) {
+  const std::string upsets =
+      upsets_heading(results.at("configurations"),
+                     [](const ordered_json& c) -> const ordered_json& { return c.at("fault"); });
   Table table(
-      {"array", "sites", "upsets", "scheme", "clean", "under faults [95 %]", "SDC [95 %]", "masked",
+      {"array", "sites", upsets, "scheme", "clean", "under faults [95 %]", "SDC [95 %]", "masked",
        "corrected", "tolerable", "hang", "alarms", "bits x cycles", "area", "energy", "cycles"},
       {true, true, false, true, false, false, false, false, false, false, false, false, false,
        false, false, false});
@@ -161,19 +190,22 @@ std::string fault_table(const ordered_json& results, bool colour) {
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
     const bool replay = is_replay(c);
-    table.add({array_name(c.at("array")), sites_of(c),
-               replay ? "-" : std::to_string(f.at("upsets").get<int>()),
-               c.at("scheme").get<std::string>(),
-               percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
-               with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
-               percent(c.at("masked_rate").at("value").get<double>()),
-               percent(c.at("detected_rate").at("value").get<double>()),
-               percent(c.at("tolerable_rate").at("value").get<double>()),
-               percent(c.at("hang_rate").at("value").get<double>()),
-               percent(c.at("false_alarms").at("images").at("value").get<double>()),
-               replay ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
-               overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
-               overhead(o.at("cycles").get<double>())});
+    table.add(
+        {array_name(c.at("array")), sites_of(c),
+         !of_registers(f) ? rate_of(f)
+         : replay         ? "-"
+                          : std::to_string(f.at("upsets").get<int>()),
+         c.at("scheme").get<std::string>(),
+         percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
+         with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
+         percent(c.at("masked_rate").at("value").get<double>()),
+         percent(c.at("detected_rate").at("value").get<double>()),
+         percent(c.at("tolerable_rate").at("value").get<double>()),
+         percent(c.at("hang_rate").at("value").get<double>()),
+         percent(c.at("false_alarms").at("images").at("value").get<double>()),
+         f.at("bits_x_cycles").is_null() ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
+         overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
+         overhead(o.at("cycles").get<double>())});
   }
   return table.text(colour) +
          "In %. clean and under faults: accuracy without and with faults, on the same draws. "
@@ -186,12 +218,15 @@ std::string fault_table(const ordered_json& results, bool colour) {
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {
-  Table table({"first", "second", "sites", "upsets", "trials", "only first right",
+  const std::string upsets = upsets_heading(
+      results.at("pairs"), [](const ordered_json& p) -> const ordered_json& { return p; });
+  Table table({"first", "second", "sites", upsets, "trials", "only first right",
                "only second right", "accuracy difference, points", "McNemar p"},
               {true, true, true, false, false, false, false, false, false});
   for (const auto& p : results.at("pairs")) {
     table.add({p.at("first").get<std::string>(), p.at("second").get<std::string>(),
-               p.at("sites").get<std::string>(), p.at("upsets").dump(), p.at("trials").dump(),
+               of_registers(p) ? p.at("sites").get<std::string>() : elements_of(p),
+               of_registers(p) ? p.at("upsets").dump() : rate_of(p), p.at("trials").dump(),
                p.at("only_first_correct").dump(), p.at("only_second_correct").dump(),
                fmt::format("{:+.2f}", 100 * p.at("accuracy_difference").get<double>()),
                fmt::format("{:.2g}", p.at("mcnemar_p").get<double>())});
@@ -237,11 +272,15 @@ std::string finding(const ordered_json& results) {
   if (worst == nullptr) return "No unprotected configuration to compare with.";
   if (loss <= 0) return "None of these faults cost the unprotected machine any accuracy.";
   const auto& f = worst->at("fault");
-  const std::string what =
-      is_replay(*worst)
-          ? fmt::format("the faults of {} on", sites_of(*worst))
-          : fmt::format("{} upset{} an inference in {} sites of", f.at("upsets").get<int>(),
-                        f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
+  std::string what;
+  if (!of_registers(f)) {
+    what = fmt::format("{} hit at a rate of {} on", sites_of(*worst), rate_of(f));
+  } else if (is_replay(*worst)) {
+    what = fmt::format("the faults of {} on", sites_of(*worst));
+  } else {
+    what = fmt::format("{} upset{} an inference in {} sites of", f.at("upsets").get<int>(),
+                       f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
+  }
   std::string text =
       fmt::format("With {} the {} machine, accuracy falls unprotected from {:.1f} % to {:.1f} %",
                   what, array_name(worst->at("array")),

@@ -158,4 +158,16 @@ Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
   return image.finish();
 }
 
+std::size_t weight_byte(const Layer& layer, const ColumnTile& tile, const Transfer& transfer,
+                        const Program& program, int k, int n) {
+  const int rows = program.array.rows;
+  const bool is = program.array.dataflow_of(layer.name) == Dataflow::is;
+  // The row of the scratchpad and the place in it: see column_tile.
+  const int row = is ? k / rows * tile.lanes + n - tile.first : k;
+  const int lane = is ? k % rows : n - tile.first;
+  return static_cast<std::size_t>(transfer.header) +
+         static_cast<std::size_t>(row) * static_cast<std::size_t>(program.weight_stride()) +
+         static_cast<std::size_t>(lane);
+}
+
 }  // namespace sagitta

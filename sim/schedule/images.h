@@ -1,6 +1,8 @@
 // What the compiler's parts share about the DRAM images of column tiles (Transfer, program.h).
 #pragma once
 
+#include <cstddef>
+
 #include "network/network.h"
 #include "schedule/program.h"
 
@@ -24,5 +26,10 @@ WeightRows weight_rows(const Layer& layer, const Program& program);
 // The DRAM image of one column tile; see Transfer. The layer has values.
 Transfer column_tile(const Layer& layer, int gemm_index, const ColumnTile& tile,
                      const Program& program);
+
+// The byte of the column tile's image that holds weights[k][n] of the layer, n one of the tile's
+// channels. Every weight lies in exactly one byte of one column tile.
+std::size_t weight_byte(const Layer& layer, const ColumnTile& tile, const Transfer& transfer,
+                        const Program& program, int k, int n);
 
 }  // namespace sagitta

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sagitta {
@@ -29,9 +30,30 @@ struct LayerBounds {
   bool operator==(const LayerBounds&) const = default;
 };
 
-// What a checker holds against its bounds: a sum (range), or its differences to its neighbours, of
-// which both must be outside (gradient). A median filter has no bounds: it acts on every sum.
-enum class CheckerKind : std::uint8_t { range, gradient, median };
+// The kind of a checker, by the name of its block. The machine says which kinds there are and what
+// they do (machine/resilience/checker_type.h).
+class CheckerKind {
+ public:
+  // `name` must outlive the kind.
+  constexpr explicit CheckerKind(std::string_view name, bool has_bounds = true)
+      : name_(name), has_bounds_(has_bounds) {}
+  constexpr std::string_view name() const { return name_; }
+  // Without bounds it acts on every sum that its gate lets it act on.
+  constexpr bool has_bounds() const { return has_bounds_; }
+  constexpr bool operator==(const CheckerKind& other) const { return name_ == other.name_; }
+
+  // A sum against its bounds; its differences to its neighbours, of which both must be outside; the
+  // median of a sum and its neighbours.
+  static const CheckerKind range, gradient, median;
+
+ private:
+  std::string_view name_;
+  bool has_bounds_;
+};
+inline constexpr CheckerKind CheckerKind::range{"range"};
+inline constexpr CheckerKind CheckerKind::gradient{"gradient"};
+inline constexpr CheckerKind CheckerKind::median{"median", false};
+
 // Whose neighbours: the other lanes of the vector, in a ring (channels of a pixel; input stationary
 // pixels of a channel), or the vectors before and after it in a line of the output map (pixels of a
 // row), whose first and last have a neighbour on one side only and pass. Lines are a gradient
@@ -51,7 +73,7 @@ struct Checker {
   Suppress suppress = Suppress::zero;
   std::vector<LayerBounds> layers{};  // of each gemm layer, in order; a missing one passes all
 
-  bool has_bounds() const { return kind != CheckerKind::median; }
+  bool has_bounds() const { return kind.has_bounds(); }
   bool operator==(const Checker&) const = default;
 };
 
@@ -92,9 +114,7 @@ inline std::string checker_name(const Protection& protection, std::size_t index)
   const Checker& checker = protection.checkers[index];
   const auto before = std::count_if(begin, begin + static_cast<std::ptrdiff_t>(index),
                                     [&](const Checker& c) { return c.kind == checker.kind; });
-  const std::string kind = checker.kind == CheckerKind::range      ? "range"
-                           : checker.kind == CheckerKind::gradient ? "gradient"
-                                                                   : "median";
+  const std::string kind(checker.kind.name());
   return before == 0 ? kind : kind + "_" + std::to_string(before + 1);
 }
 

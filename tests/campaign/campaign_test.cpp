@@ -8,6 +8,7 @@
 
 #include "report/results.h"
 #include "report/table.h"
+#include "support/machine_cases.h"
 #include "support/random_network.h"
 
 namespace sagitta {
@@ -102,13 +103,10 @@ TEST(Campaign, ThresholdsComeFromTheCalibrationSet) {
   const Campaign campaign = small_campaign({"fault.trials=1"});
   const ImageSet calibration = campaign.folder().load_calibration(30);
   for (const ThresholdFit& fit : campaign.thresholds().fits) {
-    Scheme scheme;
-    scheme.kind = fit.kind;
-    scheme.gate = Gate::row;
-    const ThresholdFit again =
-        fit_thresholds(campaign.network(), calibration, scheme, {1, fit.columns});
+    const FitRequest request{fit.key, {1, fit.key.columns}};
+    const ThresholdFit again = fit_bounds(campaign.network(), calibration, {request}, {}).at(0);
     const ThresholdFit test =
-        fit_thresholds(campaign.network(), campaign.images(), scheme, {1, fit.columns});
+        fit_bounds(campaign.network(), campaign.images(), {request}, {}).at(0);
     ASSERT_EQ(fit.layers.size(), again.layers.size());
     for (std::size_t l = 0; l < fit.layers.size(); ++l) {
       EXPECT_EQ(fit.layers[l].bounds, again.layers[l].bounds);
@@ -148,6 +146,56 @@ TEST(Campaign, SuppressionsAreJudged) {
   EXPECT_EQ(t.suppressed_wrong, network.layers[0].columns());
 }
 
+// A network whose channels stand in another order is the same network: the same neurons and weights
+// are hit, and the same becomes of them.
+TEST(Campaign, FaultsOfNeuronsAndWeightsDoNotDependOnTheOrderOfChannels) {
+  for (const char* level : {R"({"level": "neuron", "values": "int32", "rate": 0.01, "trials": 30})",
+                            R"({"level": "neuron", "values": "int8", "rate": 0.05, "trials": 30})",
+                            R"({"level": "weight", "rate": 0.003, "trials": 30})"}) {
+    const Campaign campaign = small_campaign(
+        {R"(scheme=["range-zero", {"kind": "chain", "order": "near", "checkers": [{"kind": "range"}]}])",
+         "fault=" + std::string(level)});
+    ASSERT_EQ(campaign.machines().size(), 2U);
+    EXPECT_TRUE(campaign.machines()[0].orders.empty());
+    EXPECT_FALSE(campaign.machines()[1].orders.empty());
+    const FaultResult& natural = campaign.faults(0);
+    const FaultResult& near = campaign.faults(1);
+    EXPECT_EQ(natural.outcomes, near.outcomes) << level;
+    EXPECT_EQ(natural.suppressed_right, near.suppressed_right);
+    EXPECT_EQ(natural.suppressed_wrong, near.suppressed_wrong);
+    for (std::size_t k = 0; k < natural.trials.size(); ++k) {
+      EXPECT_EQ(natural.trials[k].outcome, near.trials[k].outcome) << level << k;
+      EXPECT_EQ(natural.trials[k].predicted_class, near.trials[k].predicted_class);
+      EXPECT_EQ(natural.trials[k].faults_drawn, near.trials[k].faults_drawn);
+    }
+    EXPECT_GT(natural.drawn, 100) << level;
+  }
+}
+
+// Without faults nothing that a chain suppresses differs from the fault-free run, whatever the
+// checkers before made of it.
+TEST(Campaign, LaterSuppressionsOfAChainAreJudgedByWhatReachesThem) {
+  std::int64_t suppressed = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    test::Random random(900 + seed);
+    const Network network = test::random_network(random);
+    Protection p;
+    p.checksum = true;
+    for (int i = 0; i < 3; ++i) {
+      const CheckerKind kinds[] = {CheckerKind::range, CheckerKind::gradient, CheckerKind::median};
+      p.checkers.push_back(
+          test::random_checker(random, network, kinds[random.between(0, 2)], false));
+    }
+    const Program program = compile(network, {2, 5}, {}, p, "test");
+    TrialEngine engine(program, network);
+    engine.prepare(0, random.int8s(network.input.elements()), 0);
+    const TrialResult t = engine.run(0, {});
+    EXPECT_EQ(t.suppressed_right, 0) << seed;
+    suppressed += t.suppressed_wrong;
+  }
+  EXPECT_GT(suppressed, 1000);
+}
+
 TEST(Outcomes, GroupsHoldTheClassesThatTheContractNames) {
   for (int i = 0; i < kOutcomes; ++i) {
     const auto outcome = static_cast<Outcome>(i);
@@ -168,7 +216,8 @@ nlohmann::ordered_json row(const std::string& scheme, const std::string& kind, i
           {"scheme_kind", kind},
           {"trials", 100},
           {"fault",
-           {{"sites", "logic"},
+           {{"level", "register"},
+            {"sites", "logic"},
             {"upsets", upsets},
             {"bits_x_cycles", kind == "none" ? 4e6 : 9e6},
             {"population", population},

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
+#include <stdexcept>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "machine/machine.h"
 #include "network/reference.h"
 #include "support/random_network.h"
 #include "support/temporary_folder.h"
@@ -17,11 +21,21 @@ namespace {
 
 const std::string kLenet = std::string(SAGITTA_SOURCE_DIR) + "/models/lenet5-mnist";
 
+Scheme scheme(const nlohmann::json& object) {
+  return scheme_from(object, [](const std::string& key, const std::string& problem,
+                                const std::string&) { throw std::runtime_error(key + problem); });
+}
 Scheme gradient() {
-  Scheme s;
-  s.kind = s.name = "gradient";
-  s.gate = Gate::row;
-  return s;
+  return scheme({{"kind", "gradient"}});
+}
+ThresholdFit fit_of(const Network& network, const ImageSet& images, const Scheme& scheme,
+                    const ArrayShape& array, std::size_t checker = 0) {
+  const Scheme here = for_array(scheme, array);
+  const FitKey key{here.blocks.checkers.at(checker), here.bounds.at(checker), here.near_order,
+                   array.columns};
+  std::vector<OrderFit> orders;
+  if (here.near_order) orders = fit_orders(network, images, {array.columns});
+  return fit_bounds(network, images, {{key, array}}, orders).at(0);
 }
 
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
@@ -36,7 +50,7 @@ TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   images.pixels = random.int8s(20 * network.input.elements());
   images.labels.assign(20, 0);
   const int columns = 4;
-  const ThresholdFit fit = fit_thresholds(network, images, gradient(), {1, columns});
+  const ThresholdFit fit = fit_of(network, images, gradient(), {1, columns});
 
   // Two-pass double arithmetic over the same differences, circular within each column tile.
   std::vector<double> values;
@@ -87,9 +101,8 @@ TEST(Thresholds, GradientLeavesTilesOfTwoLanesOut) {
     images.shape = network.input;
     images.pixels = {1};
     images.labels = {0};
-    Scheme scheme = gradient();
-    scheme.granularity = Granularity::channel;
-    return fit_thresholds(network, images, scheme, {1, 4}).layers.at(0);
+    const Scheme by_channel = scheme({{"kind", "gradient"}, {"granularity", "channel"}});
+    return fit_of(network, images, by_channel, {1, 4}).layers.at(0);
   };
   const LayerFit seven = fit(7);
   EXPECT_EQ(seven.samples, 7);
@@ -157,8 +170,7 @@ TEST_F(ThresholdFiles, OtherDataIsRefused) {
 
 TEST_F(ThresholdFiles, OtherSchemeOrWidthIsRefused) {
   const ThresholdFile file = calibrate(experiment_, folder_);
-  Scheme other = gradient();
-  other.k_dense = 5;
+  const Scheme other = scheme({{"kind", "gradient"}, {"k_dense", 5}});
   EXPECT_THROW(protection_of(other, ArrayShape{16, 16}, file, path_), InputError);
   EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 8}, file, path_), InputError);
   EXPECT_THROW(protection_of(gradient(), ArrayShape{16, 16, Dataflow::ws}, file, path_),
@@ -173,7 +185,7 @@ TEST_F(ThresholdFiles, AMixtureIsFittedLayerByLayer) {
   const ImageSet images = folder_.load_calibration(experiment_.calibration_images);
   ASSERT_EQ(file.fits.size(), 1U);
   const auto fit = [&](Dataflow dataflow) {
-    return fit_thresholds(folder_.network, images, gradient(), ArrayShape{16, 16, dataflow});
+    return fit_of(folder_.network, images, gradient(), ArrayShape{16, 16, dataflow});
   };
   const ThresholdFit os = fit(Dataflow::os);
   const ThresholdFit is = fit(Dataflow::is);
@@ -207,21 +219,227 @@ TEST_F(ThresholdFiles, AMixtureIsFittedLayerByLayer) {
 
 TEST_F(ThresholdFiles, GarbageIsRefused) {
   for (const char* text :
-       {"", "{", "[]", "{\"format\": 3}", "{\"format\": \"sagitta-thresholds/1\"}"}) {
+       {"", "{", "[]", "{\"format\": 3}", "{\"format\": \"sagitta-thresholds/2\"}"}) {
     write_file(path_, text);
     EXPECT_NE(error_of_reading(), "") << text;
   }
 }
 
 TEST(Data, CalibrationAndTestImagesAreDisjoint) {
-  const NetworkFolder folder = open_network(kLenet);
-  const ImageSet test = folder.load_test();
-  const ImageSet calibration = folder.load_calibration();
-  std::set<std::vector<std::int8_t>> seen;
-  for (int i = 0; i < test.count(); ++i) seen.insert(test.image(i));
-  for (int i = 0; i < calibration.count(); ++i) {
-    EXPECT_EQ(seen.count(calibration.image(i)), 0U) << "calibration image " << i;
+  for (const char* name : {"lenet5-mnist", "resnet8-fashion", "mlp-mnist"}) {
+    const NetworkFolder folder = open_network(std::string(SAGITTA_SOURCE_DIR) + "/models/" + name);
+    const ImageSet test = folder.load_test();
+    const ImageSet calibration = folder.load_calibration();
+    std::set<std::vector<std::int8_t>> seen;
+    for (int i = 0; i < test.count(); ++i) seen.insert(test.image(i));
+    EXPECT_GE(calibration.count(), 500) << name;
+    for (int i = 0; i < calibration.count(); ++i) {
+      EXPECT_EQ(seen.count(calibration.image(i)), 0U) << name << ", calibration image " << i;
+    }
   }
+}
+
+// Random networks, and what the fits must be by formula.
+class Fits : public testing::Test {
+ protected:
+  Fits() {
+    test::Random random(7);
+    network_.input = {5, 6, 3};
+    do {
+      network_.layers = {test::random_gemm(random, network_.input, false)};
+    } while (network_.layers[0].columns() < 6 || network_.layers[0].output.width < 4 ||
+             network_.layers[0].groups != 1);
+    images_.shape = network_.input;
+    images_.pixels = random.int8s(30 * network_.input.elements());
+    images_.labels.assign(30, 0);
+  }
+  const Layer& layer() const { return network_.layers[0]; }
+  // sums[image][pixel][channel]
+  std::vector<std::int32_t> sums(int image) const {
+    return run_network(network_, images_.image(image))[0].sums;
+  }
+  Network network_;
+  ImageSet images_;
+};
+
+TEST_F(Fits, ExtremesAreTheLeastAndTheLargest) {
+  for (const char* granularity : {"layer", "channel"}) {
+    const Scheme range = scheme({{"kind", "range-zero"}, {"granularity", granularity}});
+    const LayerFit fit = fit_of(network_, images_, range, {4, 4}).layers.at(0);
+    const int n = layer().columns();
+    std::vector<Bounds> expected(fit.bounds.size(), {INT32_MAX, INT32_MIN});
+    for (int i = 0; i < images_.count(); ++i) {
+      const auto y = sums(i);
+      for (std::size_t at = 0; at < y.size(); ++at) {
+        Bounds& b = expected[expected.size() == 1 ? 0 : at % static_cast<std::size_t>(n)];
+        b = {std::min(b.low, y[at]), std::max(b.high, y[at])};
+      }
+    }
+    EXPECT_EQ(fit.bounds, expected);
+    EXPECT_EQ(fit.blamed, 0);
+    EXPECT_EQ(fit.k, 0);
+  }
+}
+
+// Along lines with the spike rule: a neuron between two others is blamed when it lies further from
+// both than k deviations, on the same side.
+TEST_F(Fits, AQuantileBlamesNoMoreThanItsShareAndIsTheLeastThatDoes) {
+  const int n = layer().columns();
+  const int width = layer().output.width;
+  for (const double share : {0.3, 0.05, 1e-6}) {
+    const Scheme chain = scheme({{"kind", "chain"},
+                                 {"checkers",
+                                  {{{"kind", "gradient"},
+                                    {"axis", "line"},
+                                    {"rule", "spike"},
+                                    {"bounds", "quantile"},
+                                    {"false_positives", share}}}}});
+    const LayerFit fit = fit_of(network_, images_, chain, {4, 4}).layers.at(0);
+    std::vector<double> peaks;  // how far out a neuron stands, 0: no spike
+    std::int64_t judged = 0;
+    for (int i = 0; i < images_.count(); ++i) {
+      const auto y = sums(i);
+      const int pixels = static_cast<int>(y.size()) / n;
+      for (int m = 0; m < pixels; ++m) {
+        if (m % width == 0 || m % width == width - 1) continue;
+        for (int c = 0; c < n; ++c) {
+          ++judged;
+          const auto at = static_cast<std::size_t>(m * n + c);
+          const double in = y[at] - static_cast<double>(y[at - static_cast<std::size_t>(n)]);
+          const double out = y[at + static_cast<std::size_t>(n)] - static_cast<double>(y[at]);
+          const double a = (in - fit.mean[0]) / fit.deviation[0];
+          const double b = (out - fit.mean[0]) / fit.deviation[0];
+          if (a * b < 0) peaks.push_back(std::min(std::abs(a), std::abs(b)));
+        }
+      }
+    }
+    std::sort(peaks.rbegin(), peaks.rend());
+    const auto allowed = static_cast<std::size_t>(share * static_cast<double>(judged));
+    ASSERT_LT(allowed, peaks.size());
+    EXPECT_EQ(fit.samples, judged);
+    EXPECT_NEAR(fit.k, peaks[allowed], 1e-9);
+    EXPECT_LE(fit.blamed, static_cast<std::int64_t>(allowed));
+    EXPECT_GE(fit.blamed, static_cast<std::int64_t>(allowed) - 3) << "bounds are whole numbers";
+  }
+}
+
+// sigma_G^2 = 2 sigma_Y^2 (1 - rho) for neighbours with the same deviation; here, straight from
+// both definitions.
+TEST_F(Fits, TheTableOfNeighboursHasTheRatiosOfItsDeviations) {
+  const ArrayShape array{4, 4};
+  const auto orders = fit_orders(network_, images_, {4});
+  const NeighbourTable table = fit_neighbours(network_, images_, array, 0.01, orders);
+  ASSERT_EQ(table.fits.size(), 7U);
+  const int n = layer().columns();
+  double sum = 0, squares = 0, steps = 0, step_squares = 0;
+  std::int64_t values = 0, pairs = 0;
+  for (int i = 0; i < images_.count(); ++i) {
+    const auto y = sums(i);
+    for (const std::int32_t v : y) {
+      sum += v;
+      squares += static_cast<double>(v) * v;
+      ++values;
+    }
+    for (int m = 0; m < static_cast<int>(y.size()) / n; ++m) {
+      if (m % layer().output.width == 0 || m % layer().output.width == layer().output.width - 1) {
+        continue;
+      }
+      for (int c = 0; c < n; ++c) {
+        const auto at = static_cast<std::size_t>(m * n + c);
+        const double step = y[at] - static_cast<double>(y[at - static_cast<std::size_t>(n)]);
+        steps += step;
+        step_squares += step * step;
+        ++pairs;
+      }
+    }
+  }
+  const auto deviation = [](double s, double q, std::int64_t count) {
+    const auto k = static_cast<double>(count);
+    return std::sqrt(q / k - s / k * (s / k));
+  };
+  const double ratio = deviation(steps, step_squares, pairs) / deviation(sum, squares, values);
+  for (const NeighbourFit& f : table.fits) {
+    if (f.neighbours == "none") {
+      EXPECT_DOUBLE_EQ(f.sigma_ratio, 1);
+    } else if (f.neighbours == "line") {
+      EXPECT_NEAR(f.sigma_ratio, ratio, 1e-9);
+    }
+    EXPECT_DOUBLE_EQ(f.threshold, f.k * f.sigma_ratio);
+  }
+  const auto of = [&](const std::string& neighbours, const std::string& rule) {
+    for (const NeighbourFit& f : table.fits) {
+      if (f.neighbours == neighbours && f.rule == rule) return f;
+    }
+    throw std::runtime_error("missing");
+  };
+  EXPECT_LE(of("lanes in near order", "both").sigma_ratio, of("lanes", "both").sigma_ratio);
+  for (const char* neighbours : {"lanes", "line", "lanes in near order"}) {
+    EXPECT_LE(of(neighbours, "spike").k, of(neighbours, "both").k) << "fewer are blamed";
+  }
+}
+
+// The machine's checker acts on as many fault-free neurons as the fit says that it does.
+TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+    const ArrayShape array{3, 4, dataflow};
+    for (const char* order : {"natural", "near"}) {
+      const Scheme chain = for_array(scheme({{"kind", "chain"},
+                                             {"order", order},
+                                             {"checkers",
+                                              {{{"kind", "gradient"},
+                                                {"granularity", "channel"},
+                                                {"rule", "spike"},
+                                                {"bounds", "quantile"},
+                                                {"false_positives", 0.2}}}}}),
+                                     array);
+      ThresholdFile file;
+      if (chain.near_order) file.orders = fit_orders(network_, images_, {array.columns});
+      file.fits.push_back(fit_of(network_, images_, chain, array));
+      const auto orders = orders_of(chain, array, file, "");
+      const Network network = orders.empty() ? network_ : reordered(network_, orders);
+      const Program program =
+          compile(network, array, {}, protection_of(chain, array, file, ""), "");
+      Machine machine(program);
+      std::int64_t suppressed = 0;
+      for (int i = 0; i < images_.count(); ++i) {
+        const auto pixels = images_.image(i);
+        machine.reset(pixels.data());
+        ASSERT_TRUE(machine.run(1'000'000));
+        suppressed += static_cast<std::int64_t>(machine.suppressions().size());
+      }
+      EXPECT_GT(suppressed, 20);
+      EXPECT_EQ(suppressed, file.fits[0].layers[0].blamed) << to_string(dataflow) << order;
+    }
+  }
+}
+
+TEST_F(ThresholdFiles, TheTunedUnitHasItsOrderAndEveryBound) {
+  experiment_.configurations[0].scheme = scheme({{"kind", "gradient-tuned"}});
+  const ThresholdFile file = calibrate(experiment_, folder_);
+  ASSERT_EQ(file.orders.size(), 1U);
+  ASSERT_EQ(file.fits.size(), 3U);
+  // Convolutions have spikes along lines, dense layers among channels.
+  for (const auto& [fit, convolution, dense] :
+       {std::tuple{0, true, true}, std::tuple{1, true, false}, std::tuple{2, false, true}}) {
+    for (const LayerFit& l : file.fits[static_cast<std::size_t>(fit)].layers) {
+      const bool fitted = l.layer.starts_with("conv") ? convolution : dense;
+      EXPECT_EQ(l.samples > 0, fitted) << fit << " " << l.layer;
+      EXPECT_EQ(std::count(l.bounds.begin(), l.bounds.end(), Bounds{}) == 0, fitted);
+    }
+  }
+  write_thresholds(file, path_);
+  const ThresholdFile again = read_thresholds(path_, folder_);
+  EXPECT_EQ(to_json(again), to_json(file));
+  const Scheme& tuned = experiment_.configurations[0].scheme;
+  const Protection p = protection_of(tuned, ArrayShape{}, again, path_);
+  ASSERT_EQ(p.checkers.size(), 3U);
+  EXPECT_EQ(p.checkers[1].axis, Axis::line);
+  const Network network = reordered(folder_.network, orders_of(tuned, ArrayShape{}, again, path_));
+  const auto image = folder_.load_test(1).image(0);
+  EXPECT_EQ(run_network(network, image).back().output,
+            run_network(folder_.network, image).back().output);
+  EXPECT_NE(network.layers[0].weights, folder_.network.layers[0].weights);
+  EXPECT_THROW(orders_of(tuned, ArrayShape{16, 8}, again, path_), InputError);
 }
 
 }  // namespace

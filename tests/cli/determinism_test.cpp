@@ -87,6 +87,66 @@ TEST_F(CliDeterminism, FaultListReplays) {
   }
 }
 
+// Of neurons a list names the registers in which they stood, of weights the weights.
+TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
+  const std::map<std::string, std::string> plans = {
+      {"sums", R"("level":"neuron","rate":0.002,"values":"int32")"},
+      {"outputs", R"("level":"neuron","rate":0.002)"},
+      {"weights", R"("level":"weight","rate":1e-4)"}};
+  for (const auto& [name, plan] : plans) {
+    SCOPED_TRACE(name);
+    const Arguments inject{"inject", "experiment.json", "--set", "scheme=gradient"};
+    const auto drawn =
+        files(name, inject + Arguments{"--set", "fault={\"trials\":30,\"seed\":5," + plan + "}"});
+    const auto replayed =
+        files(name + "-again",
+              inject + Arguments{"--set", "fault={\"list\":\"" + name + "/faults.json\"}"});
+    EXPECT_EQ(drawn.at("faults.json"), replayed.at("faults.json"));
+    const auto figures = [](const auto& all, const char* key) {
+      return nlohmann::json::parse(all.at("results.json")).at("configurations").at(0).at(key);
+    };
+    for (const char* key : {"outcomes", "accuracy_under_faults", "faults_drawn", "faults_fired"}) {
+      EXPECT_EQ(figures(drawn, key), figures(replayed, key)) << key;
+    }
+    // A row for each fault; on average 30 trials x rate x elements.
+    const std::string csv = drawn.at("faults.csv");
+    EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n') - 1, figures(drawn, "faults_drawn"));
+    const auto fault = figures(drawn, "fault");
+    const double mean =
+        30 * fault.at("rate").template get<double>() * fault.at("elements").template get<double>();
+    EXPECT_NEAR(figures(drawn, "faults_drawn").template get<double>(), mean, 5 * std::sqrt(mean));
+    EXPECT_NE(csv.find(name == "sums"      ? ",vector.bias_add.sum["
+                       : name == "outputs" ? ",vector.output.value["
+                                           : ",weights."),
+              std::string::npos);
+  }
+}
+
+// Neurons and weights are the same for every scheme: pairs are of the same lists.
+TEST_F(CliDeterminism, CompareTakesFaultLevels) {
+  const auto json =
+      document({"compare", "experiment.json", "-q", "--set", R"(scheme=["none","tmr-pe"])", "--set",
+                R"(fault=[{"level":"neuron","rate":[0.001,0.05],"trials":40},)"
+                R"({"level":"weight","rate":0.01,"trials":40},{"upsets":2,"trials":5}])"});
+  ASSERT_EQ(json.at("pairs").size(), 4U);
+  for (std::size_t i = 0; i < 3; ++i) {  // TMR of the PEs sees none of these
+    const auto& pair = json.at("pairs")[i];
+    EXPECT_EQ(pair.at("level"), i < 2 ? "neuron" : "weight");
+    EXPECT_EQ(pair.at("rate"), std::vector<double>({0.001, 0.05, 0.01})[i]);
+    EXPECT_EQ(pair.at("only_first_correct"), 0);
+    EXPECT_EQ(pair.at("only_second_correct"), 0);
+    EXPECT_TRUE(pair.at("sites").is_null());
+  }
+  EXPECT_EQ(json.at("pairs")[3].at("level"), "register");
+  EXPECT_EQ(json.at("pairs")[3].at("upsets"), 2);
+  const auto& rows = json.at("configurations");
+  EXPECT_EQ(rows[0].at("outcomes"), rows[4].at("outcomes"));
+  EXPECT_EQ(rows[1].at("outcomes"), rows[5].at("outcomes"));
+  EXPECT_EQ(rows[0].at("faults_drawn"), rows[4].at("faults_drawn"));
+  EXPECT_GT(rows[1].at("faults_drawn"), rows[0].at("faults_drawn"));
+  EXPECT_LT(rows[1].at("accuracy_under_faults").at("count"), 40);
+}
+
 // The list's length, not the experiment's number of trials, is what there is to do.
 TEST_F(CliDeterminism, ProgressOfAReplay) {
   files("out",

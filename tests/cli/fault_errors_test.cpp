@@ -100,6 +100,24 @@ TEST_F(CliFaults, ListWithABadSite) {
   bad_site("array.pe[0][0].a:8@3", {where, "bits 0..7"});
 }
 
+TEST_F(CliFaults, ListWithABadWeight) {
+  const std::string where = "faults.json: $.trials[0].faults[0]: ";
+  const auto bad_weight = [&](const std::string& weight, const std::vector<std::string>& parts) {
+    bad_list("/trials/0/faults/0", weight, parts);
+  };
+  bad_weight("weights.x", {where + "'weights.x' is not a weight's bit", "weights.conv1[24][3]:7"});
+  bad_weight("weights./conv1/Cnv[0][0]:1", {where + "'/conv1/Cnv' is no layer with weights"});
+}
+
+// A list of every hit must be one that somebody can read; a sweep only counts.
+TEST_F(CliFaults, MoreHitsThanAListCanName) {
+  const std::string plan = R"(fault={"level":"neuron","rate":1,"trials":1000000})";
+  refuses({"inject", "experiment.json", "--set", plan, "-o", "out"},
+          {"fault={", "$.fault.rate: at 1 the 1000000 trials hit about ", "sweep only counts"});
+  done({"sweep", "experiment.json", "--set",
+        R"(fault={"level":"neuron","rate":1,"values":"int32","trials":3})"});
+}
+
 // A list from a machine with protection, on one without.
 TEST_F(CliFaults, ListOfAnotherMachine) {
   bad_list("/trials/0/faults/0", "array.pe[0][0].acc.copy[1]:3@7",

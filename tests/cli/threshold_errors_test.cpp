@@ -72,10 +72,44 @@ TEST_F(CliThresholds, ContentThatNoCalibrationWrites) {
   refuse("/fits/0/granularity", "row", {at + ".granularity: \"row\" is not known"});
   refuse("/fits/0/granularity", "channel", {at + ".layers[0].low: has 1 bounds where layer "});
   refuse("/fits/0/dataflow", "rs", {at + ".dataflow: \"rs\" is not known"});
-  refuse("/fits/0/scheme", "tmr-pe", {at + ".scheme: \"tmr-pe\" is not known"});
+  refuse("/fits/0/checker", "tmr-pe", {at + ".checker: \"tmr-pe\" is not known"});
+  refuse("/fits/0/bounds", "best", {at + ".bounds: \"best\" is not known"});
+  refuse("/fits/0/fitted_layers", "some", {at + ".fitted_layers: \"some\" is not known"});
   auto longer = original["fits"][0]["layers"];
   longer.push_back(longer[0]);
   refuse("/fits/0/layers", longer, {at + ".layers[", "has no such layer"});
+}
+
+// An order of channels has to be one.
+TEST_F(CliThresholds, OrdersThatAreNone) {
+  experiment_["scheme"] = {{"kind", "gradient"}, {"order", "near"}};
+  experiment_.erase("thresholds");
+  write_json("experiment.json", experiment_);
+  done({"calibrate", "experiment.json", "-o", "t.json"});
+  experiment_["thresholds"] = "t.json";
+  write_json("experiment.json", experiment_);
+  done({"check", "experiment.json"});
+  const auto original = file();
+  const auto refuse = [&](const nlohmann::ordered_json& groups,
+                          const std::vector<std::string>& parts) {
+    auto changed = original;
+    changed["orders"][0]["groups"] = groups;
+    changed.erase("digest");
+    changed["digest"] = sha256(changed.dump());
+    bad(changed.dump(1), parts);
+  };
+  auto groups = original["orders"][0]["groups"];
+  groups.erase(0);
+  refuse(groups, {"t.json: $.orders[0].groups: has "});
+  groups = original["orders"][0]["groups"];
+  groups[0][0] = groups[0][1];
+  refuse(groups, {"t.json: $.orders[0].groups[0]: is no order of "});
+  groups[0] = {0};
+  refuse(groups, {"t.json: $.orders[0].groups[0]: is no order of "});
+  refuse({{"x"}}, {"t.json: is not a threshold file: "});
+  write("t.json", original.dump(1));
+  machines_refuse({"--set", "array.cols=8"},
+                  {"t.json: $.orders: holds no order of channels for 8"});
 }
 
 TEST_F(CliThresholds, WithoutAFitForTheScheme) {

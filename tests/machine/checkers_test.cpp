@@ -241,11 +241,11 @@ TEST(Checkers, RangeThenGradientSuppressWhatTheFormulaSays) {
   EXPECT_GT(compare_networks(30'000, {CheckerKind::range, CheckerKind::gradient}), 5000U);
 }
 TEST(Checkers, AChainOfAnyLengthSuppressesWhatTheFormulaSays) {
-  using enum CheckerKind;
+  const auto range = CheckerKind::range, gradient = CheckerKind::gradient;
   EXPECT_GT(compare_networks(35'000, {gradient, range, gradient, range}), 5000U);
 }
 TEST(Checkers, GradientAlongLinesSuppressesWhatTheFormulaSays) {
-  using enum CheckerKind;
+  const auto gradient = CheckerKind::gradient, median = CheckerKind::median;
   EXPECT_GT(compare_networks(50'000, {gradient}, true), 300U);
   EXPECT_GT(compare_networks(60'000, {gradient, median, gradient}, true), 2000U);
 }
@@ -313,7 +313,8 @@ TEST(Checkers, ReplacementsByHand) {
     return Checker{.kind = kind, .suppress = suppress};
   };
   const Bounds b{-10, 20};
-  using enum CheckerKind;
+  const auto range = CheckerKind::range, gradient = CheckerKind::gradient,
+             median = CheckerKind::median;
   EXPECT_EQ(through(with(range, Suppress::zero), y, b), (Sums{6, 0, 3, 3}));
   EXPECT_EQ(through(with(range, Suppress::clamp), y, b), (Sums{6, 20, 3, 3}));
   EXPECT_EQ(through(with(gradient, Suppress::zero), y, b), (Sums{6, 0, 3, 3}));

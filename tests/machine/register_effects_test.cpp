@@ -323,7 +323,8 @@ TEST(RegisterEffects, RangeThenGradientBehindTheRowGate) {
 
 // Every gate, both axes, and each way of taking a sum's place that has registers of its own.
 TEST(RegisterEffects, ChainsOfCheckers) {
-  using enum CheckerKind;
+  const auto range = CheckerKind::range, gradient = CheckerKind::gradient,
+             median = CheckerKind::median;
   Protection p;
   p.checksum = true;
   p.checkers = {checker(gradient, Granularity::channel, Gate::always, 12'000),

@@ -22,7 +22,7 @@ MAY_INCLUDE = {
     "schedule": {"base", "network"},
     "machine": {"base", "network", "schedule"},
     "fault": {"base"},
-    "cost": {"base", "schedule"},  # counts and programs, no simulation
+    "cost": {"base", "schedule", "machine"},  # what blocks are made of: no simulation
     "campaign": {"base", "network", "workload", "schedule", "machine", "fault", "cost"},
     "report": {"base", "campaign"},  # a campaign's records
     "trace": {"base", "schedule", "machine", "fault"},  # a run that is watched

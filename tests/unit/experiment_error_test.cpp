@@ -171,11 +171,82 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          {"\"own\""});
 }
 
+// A key of one level of faults at another one.
+TEST_F(ExperimentError, OptionOfAnotherFaultLevel) {
+  const auto with = [](const std::string& fault) {
+    return R"({"network": "net", "fault": )" + fault + "}";
+  };
+  for (const std::string level : {"neuron", "weight"}) {
+    const std::string start = R"({"level": ")" + level + R"(", "rate": 0.1, )";
+    expect(with(start + R"("upsets": 3})"), "$.fault.upsets", {"does not apply here", "register"});
+    expect(with(start + R"("sites": "all"})"), "$.fault.sites", {"does not apply here"});
+    expect(with(start + R"("list": "x"})"), "$.fault.list", {"does not apply here"});
+    expect(with("[" + start + R"("population": "own"}])"), "$.fault[0].population",
+           {"\"own\" does not apply here", "same neurons and weights"});
+    expect(with(R"({"level": ")" + level + R"("})"), "$.fault.rate",
+           {"this key is missing", "probability"});
+    expect(with(R"({"level": ")" + level + R"(", "rate": 0})"), "$.fault.rate",
+           {"0 is not above 0"});
+    expect(with(R"({"level": ")" + level + R"(", "rate": [0.5, 1.5]})"), "$.fault.rate[1]",
+           {"1.5 is above the maximum 1"});
+  }
+  expect(with(R"({"rate": 0.1})"), "$.fault.rate", {"does not apply here", "neuron and weight"});
+  expect(with(R"({"level": "register", "values": "int8"})"), "$.fault.values",
+         {"does not apply here", "neuron"});
+  expect(with(R"({"level": "weight", "rate": 0.1, "values": "int8"})"), "$.fault.values",
+         {"does not apply here"});
+  expect(with(R"({"level": "neuron", "rate": 0.1, "values": "int16"})"), "$.fault.values",
+         {"\"int16\" is not known here", "int32"});
+  expect(with(R"({"level": "neurons", "rate": 0.1})"), "$.fault.level",
+         {"\"neurons\" is not known here", "did you mean \"neuron\"?"});
+  expect_override("fault.rate=0.1", "$.fault.rate", {"does not apply here"});
+}
+
 TEST_F(ExperimentError, OptionOfAnotherScheme) {
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "k_dense": 3}})",
-         "$.scheme.k_dense", {"does not apply here", "gradient: "});
+         "$.scheme.k_dense", {"does not apply here", "\"bounds\": \"deviations\""});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
-         "$.scheme[1].granularity", {"does not apply here", "range-zero and gradient"});
+         "$.scheme[1].granularity", {"does not apply here", "tmr-pe has no options"});
+  expect(R"({"network": "net", "scheme": {"kind": "range-zero", "rule": "spike"}})",
+         "$.scheme.rule", {"does not apply here", "granularity, gate, bounds"});
+  expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
+         "$.scheme.false_positives", {"does not apply here", "quantile"});
+}
+
+TEST_F(ExperimentError, Parts) {
+  expect(R"({"network": "net", "parts": {"a": {}, "b": {}}})", "$.parts",
+         {"takes one part", "--part a"});
+  expect(R"({"network": "net", "parts": {}})", "$.parts", {"holds a part or more"});
+  expect(R"({"network": "net", "parts": [1]})", "$.parts", {"holds a part or more"});
+  expect(R"({"network": "net", "parts": {"a": 3}})", "$.parts.a", {"3 is no part"});
+  expect(R"({"network": "net", "parts": {"../a": {}}})", "$.parts[\"../a\"]", {"folder"});
+  expect(R"({"network": ["net", "net/network.json"]})", "$.network",
+         {"takes one network, not 2", "--set network="});
+}
+
+TEST_F(ExperimentError, Checkers) {
+  const auto chain = [](const std::string& checker) {
+    return R"({"network": "net", "scheme": ["none", {"kind": "chain", "checkers": [)" + checker +
+           "]}]}";
+  };
+  expect(chain(R"({"kind": "rnge"})"), "$.scheme[1].checkers[0].kind",
+         {"no checker \"rnge\"", "\"range\"?"});
+  expect(chain(R"({"kind": "range"}, {"kind": "median", "bounds": "extremes"})"),
+         "$.scheme[1].checkers[1].bounds", {"does not apply here", "no bounds"});
+  expect(chain(R"({"kind": "range", "axis": "line"})"), "$.scheme[1].checkers[0].axis",
+         {"does not apply here"});
+  expect(chain(R"({"kind": "range", "suppress": "hold"})"), "$.scheme[1].checkers[0].suppress",
+         {"cannot do \"hold\"", "\"zero\", \"clamp\""});
+  expect(chain(R"({"kind": "gradient", "k_dense": 3})"), "$.scheme[1].checkers[0].k_dense",
+         {"does not apply here", "deviations"});
+  expect(chain(R"({"kind": "range", "gate": "column"})"), "$.scheme[1].checkers[0].gate",
+         {"\"row\""});
+  expect(chain(R"({"kind": "range", "bounds": "quantile", "false_positives": 1})"),
+         "$.scheme[1].checkers[0].false_positives", {"1"});
+  expect(chain(""), "$.scheme[1].checkers", {"empty"});
+  expect(R"({"network": "net", "scheme": "chain"})", "$.scheme.checkers", {"is missing"});
+  expect(R"({"network": "net", "scheme": {"kind": "median", "checkers": [{"kind": "range"}]}})",
+         "$.scheme.checkers", {"does not apply here"});
 }
 
 TEST_F(ExperimentError, EmptyListsAndStrings) {

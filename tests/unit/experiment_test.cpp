@@ -70,7 +70,7 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
   folder.write("w.json", "{}");
   const json timed = folder.load(R"({"workload": "w.json"})").resolved;
   EXPECT_EQ(timed["timing"], schema["properties"]["timing"]["default"]);
-  const std::set<std::string> others = {"$schema", "network",    "workload",
+  const std::set<std::string> others = {"$schema", "network",    "workload", "parts",
                                         "timing",  "technology", "scheme"};
   for (const auto& [key, property] : schema["properties"].items()) {
     if (others.count(key) > 0) continue;
@@ -80,11 +80,20 @@ TEST(Experiment, DefaultsAreThoseOfTheSchema) {
       EXPECT_EQ(resolved[key][name], part["default"]) << key << "." << name;
     }
   }
-  const json gradient = folder.load(R"({"network": "net", "scheme": "gradient"})").resolved;
-  for (const auto& [name, part] : schema["definitions"]["scheme_object"]["properties"].items()) {
-    if (!part.contains("default")) continue;
-    EXPECT_EQ(gradient["scheme"][name], part["default"]) << name;
+  std::size_t seen = 0;
+  for (const char* bounds : {"deviations", "quantile"}) {
+    const json gradient =
+        folder
+            .load(R"({"network": "net", "scheme": {"kind": "gradient", "bounds": ")" +
+                  std::string(bounds) + "\"}}")
+            .resolved["scheme"];
+    for (const auto& [name, part] : schema["definitions"]["scheme_object"]["properties"].items()) {
+      if (!part.contains("default") || !gradient.contains(name)) continue;
+      EXPECT_EQ(gradient[name], part["default"]) << name;
+      ++seen;
+    }
   }
+  EXPECT_EQ(seen, 6U + 2 + 6 + 1) << "options of the checker, k or share";
   EXPECT_EQ(names(experiment), std::vector<std::string>{"16x16 os none"});
   EXPECT_EQ(experiment.network_path, folder.path("net"));
   EXPECT_EQ(experiment.technology_path, configs + "/tech/45nm.json");
@@ -100,14 +109,39 @@ TEST(Experiment, SchemesHaveTheirOwnDefaults) {
   const ExperimentFolder folder;
   const Experiment experiment =
       folder.load(R"({"network": "net", "scheme": ["range-zero", {"kind": "gradient"}]})");
-  const Scheme& range = experiment.configurations[0].scheme;
-  EXPECT_EQ(range.gate, Gate::always);
-  EXPECT_EQ(range.granularity, Granularity::layer);
+  const Checker& range = experiment.configurations[0].scheme.blocks.checkers.at(0);
+  EXPECT_EQ(range, Checker{});
+  EXPECT_EQ(experiment.configurations[0].scheme.bounds.at(0).fit, BoundsFit::extremes);
   const Scheme& gradient = experiment.configurations[1].scheme;
-  EXPECT_EQ(gradient.gate, Gate::row);
-  EXPECT_EQ(gradient.k_convolution, 6);
-  EXPECT_EQ(gradient.k_dense, 4);
+  EXPECT_EQ(gradient.blocks.checkers.at(0), (Checker{CheckerKind::gradient, Gate::row}));
+  EXPECT_TRUE(gradient.blocks.checksum);
+  EXPECT_EQ(gradient.bounds.at(0).fit, BoundsFit::deviations);
+  EXPECT_EQ(gradient.bounds.at(0).k_convolution, 6);
+  EXPECT_EQ(gradient.bounds.at(0).k_dense, 4);
   EXPECT_EQ(gradient.name, "gradient");
+}
+
+TEST(Experiment, AChainIsWhatItLists) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({"network": "net", "scheme": {"kind": "chain",
+      "name": "two", "order": "near", "checkers": [
+        {"kind": "range", "suppress": "clamp", "granularity": "channel", "gate": "layer"},
+        {"kind": "gradient", "axis": "line", "rule": "spike", "suppress": "mean",
+         "bounds": "quantile", "false_positives": 0.01, "layers": "convolution"}]}})");
+  const Scheme& scheme = experiment.configurations[0].scheme;
+  EXPECT_TRUE(scheme.near_order);
+  EXPECT_TRUE(scheme.blocks.checksum) << "a gate needs it";
+  ASSERT_EQ(scheme.blocks.checkers.size(), 2U);
+  EXPECT_EQ(scheme.blocks.checkers[0], (Checker{.gate = Gate::layer,
+                                                .granularity = Granularity::channel,
+                                                .suppress = Suppress::clamp}));
+  EXPECT_EQ(scheme.blocks.checkers[1], (Checker{.kind = CheckerKind::gradient,
+                                                .axis = Axis::line,
+                                                .spike = true,
+                                                .suppress = Suppress::mean}));
+  EXPECT_EQ(scheme.bounds[1].fit, BoundsFit::quantile);
+  EXPECT_EQ(scheme.bounds[1].false_positives, 0.01);
+  EXPECT_EQ(scheme.bounds[1].layers, LayerChoice::convolution);
 }
 
 TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
@@ -130,6 +164,29 @@ TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
   EXPECT_EQ(fault(4), plan(6, 3, 1, "logic", "common"));
   EXPECT_EQ(fault(8), plan(5, 3, 1, "logic", "own"));
   EXPECT_EQ(fault(16), plan(5, 3, 1, "all", "common"));
+}
+
+TEST(Experiment, FaultLevelsSweepRatesAndValues) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({
+    "network": "net", "fault": [
+      {"level": "neuron", "rate": [0.01, 1e-4], "values": ["int32", "int8"], "trials": 7},
+      {"level": "weight", "rate": 1, "population": "common"},
+      {"upsets": 2}]})");
+  ASSERT_EQ(experiment.configurations.size(), 6U);
+  const auto fault = [&](std::size_t index) { return experiment.configurations[index].fault; };
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(fault(i).level, "neuron");
+    EXPECT_EQ(fault(i).rate, i < 2 ? 0.01 : 1e-4);
+    EXPECT_EQ(fault(i).values, i % 2 == 0 ? "int32" : "int8");
+    EXPECT_EQ(fault(i).trials, 7);
+    EXPECT_EQ(fault(i).population, "common");
+  }
+  EXPECT_EQ(fault(4).level, "weight");
+  EXPECT_EQ(fault(4).rate, 1);
+  EXPECT_EQ(fault(5), plan(2, 2000, 1, "all"));
+  const std::string again = folder.write("again.json", experiment.resolved.dump());
+  expect_equal(load_experiment(again, {}), experiment);
 }
 
 TEST(Experiment, RowsWithoutColumnsMeanSquare) {
@@ -185,9 +242,30 @@ TEST(Experiment, ListsOfSchemeOptionsGetNames) {
                                       "16x16 os gradient layer k_dense=4.5",
                                       "16x16 os gradient channel k_dense=3",
                                       "16x16 os gradient channel k_dense=4.5", "16x16 os open"}));
-  EXPECT_EQ(experiment.configurations[3].scheme.k_dense, 4.5);
-  EXPECT_EQ(experiment.configurations[3].scheme.granularity, Granularity::channel);
-  EXPECT_EQ(experiment.configurations[4].scheme.gate, Gate::always);
+  EXPECT_EQ(experiment.configurations[3].scheme.bounds.at(0).k_dense, 4.5);
+  EXPECT_EQ(experiment.configurations[3].scheme.blocks.checkers.at(0).granularity,
+            Granularity::channel);
+  EXPECT_EQ(experiment.configurations[4].scheme.blocks.checkers.at(0).gate, Gate::always);
+}
+
+TEST(Experiment, APartHasItsOwnKeysAndTheFilesOthers) {
+  const ExperimentFolder folder;
+  const std::string file = folder.write(
+      "e.json", R"({"network": ["net", "net/network.json"], "images": 7, "scheme": "none",
+                    "parts": {"second": {"scheme": ["range-zero", "median"]},
+                              "first": {"images": 3, "fault": {"seed": 5}}}})");
+  EXPECT_EQ(experiment_parts(file), (std::vector<std::string>{"second", "first"}));
+  EXPECT_EQ(experiment_networks(file, {}, "first"),
+            (std::vector<std::string>{folder.path("net"), folder.path("net/network.json")}));
+  const Experiment first = load_experiment(file, {"network=" + folder.path("net")}, "first");
+  EXPECT_EQ(names(first), std::vector<std::string>{"16x16 os none"});
+  EXPECT_EQ(first.images, 3);
+  EXPECT_EQ(first.configurations[0].fault.seed, 5U);
+  const Experiment second =
+      load_experiment(file, {"network=" + folder.path("net"), "images=9"}, "second");
+  EXPECT_EQ(names(second), (std::vector<std::string>{"16x16 os range-zero", "16x16 os median"}));
+  EXPECT_EQ(second.images, 9);
+  EXPECT_TRUE(experiment_parts(folder.write("plain.json", R"({"network": "net"})")).empty());
 }
 
 TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
@@ -198,7 +276,7 @@ TEST(Experiment, IncludedFilesStandForWhatTheyHold) {
                                                 "scheme": ["none", "parts/loud.json"]})");
   EXPECT_EQ(names(experiment),
             (std::vector<std::string>{"2x4 os none", "2x4 os loud", "2x8 os none", "2x8 os loud"}));
-  EXPECT_EQ(experiment.configurations[1].scheme.k_dense, 1);
+  EXPECT_EQ(experiment.configurations[1].scheme.bounds.at(0).k_dense, 1);
 }
 
 TEST(Experiment, OverridesReplaceAndAddValues) {
@@ -238,8 +316,11 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
   const std::vector<std::string> experiments = {
       R"({"network": "net"})",
       R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
-          "scheme": ["none", "range-zero", "tmr-pe",
-                     {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]}],
+          "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median",
+                     {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
+                     {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
+                     {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},
+                                                    {"kind": "range", "bounds": "deviations"}]}],
           "fault": {"upsets": [1, 64], "seed": 9007199254740991, "sites": ["logic", "all"],
                     "list": ["faults.csv"]},
           "memory": {"activation_bytes": 4096, "weight_rows": 12, "dram_latency": 0,
@@ -263,7 +344,7 @@ TEST(Experiment, ResolvedHasEveryKey) {
   for (const auto& [key, property] : schema["properties"].items()) {
     const bool written =
         key == "workload" || key == "timing" ? timed.contains(key) : resolved.contains(key);
-    EXPECT_TRUE(written || key == "$schema") << key;
+    EXPECT_TRUE(written || key == "$schema" || key == "parts") << key;
   }
   for (const char* key : {"network", "images", "fault", "thresholds", "calibration_images"}) {
     EXPECT_FALSE(timed.contains(key)) << key;

@@ -1,19 +1,11 @@
 // The checkers of the resilience unit: they look at a row of sums on the drain path and replace
 // suspicious ones, by zero, the value that means zero before requantisation, or as their scheme
-// says (schedule/protection.h).
-//
-//   RangeChecker     a sum outside its bounds                                       2 stages
-//   GradientChecker  a sum whose two differences to its neighbouring lanes are both
-//                    outside their bounds (Amarnath et al., IOLTS 2022)              4 stages
-//   LineChecker      the same where the neighbours are the vectors before and after in a
-//                    line of the output map                      4 stages, the third until
-//                                                                the neighbour after is there
-//   MedianFilter     every sum, by the median of itself and its neighbouring lanes   2 stages
+// says (schedule/protection.h). Here is what they have in common; each kind is a file in checkers/,
+// which tells the others about it through its CheckerType (checker_type.h).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,17 +20,34 @@ namespace sagitta {
 
 // One suppressed value, for telemetry: not part of the hardware.
 struct Suppression {
-  std::int32_t address;  // element of the layer's result
-  std::int32_t value;    // what was suppressed
+  std::int32_t address;  // of the vector's first lane in the result
+  int lane;
+  std::int32_t value;        // what was suppressed
+  std::int32_t replacement;  // what took its place
+};
+
+// Where a checker is built into a machine: it is number `index` of the program's chain.
+struct CheckerPlace {
+  RegisterLayout& layout;
+  const Program& program;
+  const Sequencer& sequencer;
+  std::size_t index;
+  int word;  // index of its lower bound within the lane's or the tile's parameter words
+
+  const Checker& checker() const { return program.protection.checkers[index]; }
+  std::string name() const { return checker_name(program.protection, index); }
+  std::string path() const { return "resilience." + name(); }
+  int lanes() const { return program.array.columns; }
+  // Whether the checksum's flag comes with the sums, and whether a later checker reads it.
+  bool flag() const { return program.protection.gated_from(index); }
+  bool flag_behind() const { return program.protection.gated_from(index + 1); }
 };
 
 // The bounds registers of a checker: one pair, or one a lane (only is: one for the channel at
 // hand). Only their own checker reads them.
 class BoundsRegisters {
  public:
-  // `word`: index of `low` within the lane's or the tile's parameter words.
-  BoundsRegisters(RegisterLayout& layout, const std::string& path, const Program& program,
-                  const Sequencer& sequencer, Granularity granularity, int word);
+  explicit BoundsRegisters(const CheckerPlace& place);
   Bounds of(const Cycle& cycle, int lane) const {
     const int i = low_.count > 1 ? lane : 0;
     return {low_.at(cycle)[i], high_.at(cycle)[i]};
@@ -56,7 +65,7 @@ class BoundsRegisters {
 // next layer clears.
 class CheckerGate {
  public:
-  CheckerGate(RegisterLayout& layout, const std::string& path, Gate gate);
+  explicit CheckerGate(const CheckerPlace& place);
   bool open(const Cycle& cycle, const SumVector& sums) const {
     return gate_ == Gate::always || sums.flagged ||
            (gate_ == Gate::layer && *open_.now(cycle) != 0);
@@ -68,11 +77,6 @@ class CheckerGate {
   Gate gate_;
   Pipe<std::uint8_t> open_;
 };
-
-// Cycles from a sum at a checker's input to its output, and the stage, counted from 1, in which it
-// meets its bounds.
-int latency(const Checker& checker);
-int bounds_stage(const Checker& checker);
 
 class SumChecker {
  public:
@@ -87,10 +91,12 @@ class SumChecker {
   const std::vector<Suppression>& suppressed() const { return suppressed_; }
 
  protected:
-  explicit SumChecker(std::string name) : name_(std::move(name)) {}
-  // Notes that `lane` of `sums` is replaced.
-  void suppress(const SumVector& sums, int lane, std::int32_t lane_step);
+  explicit SumChecker(const CheckerPlace& place)
+      : sequencer_(&place.sequencer), name_(place.name()) {}
+  // Puts `value` into `lane` of `result` and notes that this one of `sums` is replaced.
+  void replace(std::int32_t* result, const SumVector& sums, int lane, std::int32_t value);
 
+  const Sequencer* sequencer_;
   IdleSkip idle_;
   std::vector<Suppression> suppressed_;
 
@@ -98,112 +104,14 @@ class SumChecker {
   std::string name_;
 };
 
-// Checker `index` of the program's scheme. `word`: see BoundsRegisters.
-std::unique_ptr<SumChecker> make_checker(RegisterLayout& layout, const Program& program,
-                                         const Sequencer& sequencer, std::size_t index, int word);
-
-class RangeChecker : public SumChecker {
- public:
-  RangeChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-               std::size_t index, int word);
-  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
-  SumVector output(const std::byte* now) const override { return result_.view(now); }
-
- private:
-  const Sequencer* sequencer_;
-  bool clamps_;
-  CheckerGate gate_;
-  BoundsRegisters bounds_;
-  SumStage latch_, result_;
-};
-
-// What a gradient checker does with two differences, whichever axis they lie on.
-class GradientRule {
- public:
-  explicit GradientRule(const Checker& scheme)
-      : spike_(scheme.spike),
-        suppress_(scheme.suppress),
-        directed_(scheme.spike || scheme.suppress == Suppress::clamp) {}
-  // A difference is out of bounds: one bit, or below (bit 0) and above (bit 1).
-  int out_bits() const { return directed_ ? 2 : 1; }
-  std::uint8_t out(std::int64_t difference, const Bounds& bounds) const;
-  // `out` of the difference to the neighbour before, and of that from it to the neighbour after.
-  bool blamed(std::uint8_t out, std::uint8_t out_after) const;
-  std::int32_t replacement(std::int32_t before, std::int32_t after, std::uint8_t out,
-                           const Bounds& bounds) const;
-
- private:
-  bool spike_;
-  Suppress suppress_;
-  bool directed_;
-};
-
-class GradientChecker : public SumChecker {
- public:
-  GradientChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-                  std::size_t index, int word);
-  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
-  SumVector output(const std::byte* now) const override { return result_.view(now); }
-
- private:
-  void step_result(const Cycle& cycle, const SumVector& compared, int lanes,
-                   std::int32_t lane_step);
-
-  const Sequencer* sequencer_;
-  int columns_;
-  GradientRule rule_;
-  CheckerGate gate_;
-  BoundsRegisters bounds_;
-  SumStage latch_;
-  SumStage difference_;
-  Pipe<std::int64_t> gradient_;  // 33 bits: lane minus the lane before, circular over valid lanes
-  SumStage compare_;
-  Pipe<std::uint8_t> out_of_bounds_;
-  SumStage result_;
-};
-
-class LineChecker : public SumChecker {
- public:
-  LineChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-              std::size_t index, int word);
-  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
-  SumVector output(const std::byte* now) const override { return result_.view(now); }
-
- private:
-  void step_position(const Cycle& cycle, const SequencerState& s, bool enters) const;
-  void step_stages(const Cycle& cycle, const SequencerState& s, const SumVector& input,
-                   const SumVector& leaving);
-  void step_result(const Cycle& cycle, const SumVector& leaving, int lanes, std::int32_t lane_step);
-
-  const Sequencer* sequencer_;
-  GradientRule rule_;
-  CheckerGate gate_;
-  BoundsRegisters bounds_;
-  Pipe<std::uint32_t> position_;  // in its line, of the next vector
-  // Each with: is it the line's first (bit 0), its last (bit 1).
-  SumStage latch_;
-  Pipe<std::uint8_t> latch_edge_;
-  SumStage difference_;
-  Pipe<std::int64_t> gradient_;  // 33 bits: to the vector before, which stands here until then
-  Pipe<std::uint8_t> difference_edge_;
-  SumStage compare_;
-  Pipe<std::uint8_t> out_of_bounds_;  // of a line's first: 0
-  Pipe<std::uint8_t> compare_last_;
-  Pipe<std::int32_t> previous_;  // the vector before; where it may take the place of this one
-  SumStage result_;
-};
-
-class MedianFilter : public SumChecker {
- public:
-  MedianFilter(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-               std::size_t index);
-  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
-  SumVector output(const std::byte* now) const override { return result_.view(now); }
-
- private:
-  const Sequencer* sequencer_;
-  CheckerGate gate_;
-  SumStage latch_, result_;
-};
+// The neighbours of a lane in the ring of the valid ones.
+inline int lane_before(int lane, int lanes) {
+  return lane > 0 ? lane - 1 : lanes - 1;
+}
+inline int lane_after(int lane, int lanes) {
+  return lane + 1 < lanes ? lane + 1 : 0;
+}
+// Two lanes are each other's neighbours on both sides, and one its own.
+inline constexpr int kFewestLanes = 3;
 
 }  // namespace sagitta

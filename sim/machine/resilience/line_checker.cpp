@@ -2,50 +2,67 @@
 // vector waits in `compare` until the one after it has its difference, or leaves at once where it
 // is its line's last. A line's last vector is also the last of its column tile's, so that nothing
 // waits when the tile's parameters are replaced or the layer ends.
-#include <cstring>
-#include <string>
+#include "machine/resilience/line_checker.h"
 
-#include "machine/resilience/checker.h"
+#include <cstring>
+
+#include "machine/resilience/gradient_rule.h"
 
 namespace sagitta {
 namespace {
 
 constexpr std::uint8_t kFirst = 1, kLast = 2;
 
-std::string path_of(const SumChecker& checker) {
-  return "resilience." + checker.name();
-}
+class LineChecker : public SumChecker {
+ public:
+  explicit LineChecker(const CheckerPlace& place);
+  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
+  SumVector output(const std::byte* now) const override { return result_.view(now); }
 
-}  // namespace
+ private:
+  void step_position(const Cycle& cycle, const SequencerState& s, bool enters) const;
+  void step_stages(const Cycle& cycle, const SequencerState& s, const SumVector& input,
+                   const SumVector& leaving);
+  void step_result(const Cycle& cycle, const SumVector& leaving, int lanes);
 
-LineChecker::LineChecker(RegisterLayout& layout, const Program& program, const Sequencer& sequencer,
-                         std::size_t index, int word)
-    : SumChecker(checker_name(program.protection, index)),
-      sequencer_(&sequencer),
-      rule_(program.protection.checkers[index]),
-      gate_(layout, path_of(*this), program.protection.checkers[index].gate),
-      bounds_(layout, path_of(*this), program, sequencer,
-              program.protection.checkers[index].granularity, word),
-      position_(layout.pipe<std::uint32_t>(path_of(*this) + ".position", {}, 24)),
-      latch_(layout, path_of(*this) + ".latch", program.array.columns,
-             program.protection.gated_from(index)),
-      latch_edge_(layout.pipe<std::uint8_t>(path_of(*this) + ".latch.edge", {}, 2)),
-      difference_(layout, path_of(*this) + ".difference", program.array.columns,
-                  program.protection.gated_from(index)),
-      gradient_(layout.pipe<std::int64_t>(path_of(*this) + ".difference.gradient[]",
-                                          {program.array.columns}, 33)),
-      difference_edge_(layout.pipe<std::uint8_t>(path_of(*this) + ".difference.edge", {}, 2)),
-      compare_(layout, path_of(*this) + ".compare", program.array.columns,
-               program.protection.gated_from(index)),
-      out_of_bounds_(layout.pipe<std::uint8_t>(path_of(*this) + ".compare.out[]",
-                                               {program.array.columns}, rule_.out_bits())),
-      compare_last_(layout.pipe<std::uint8_t>(path_of(*this) + ".compare.last", {}, 1)),
-      previous_(program.protection.checkers[index].suppress != Suppress::zero
-                    ? layout.pipe<std::int32_t>(path_of(*this) + ".compare.previous[]",
-                                                {program.array.columns}, 32)
+  GradientRule rule_;
+  CheckerGate gate_;
+  BoundsRegisters bounds_;
+  Pipe<std::uint32_t> position_;  // in its line, of the next vector
+  // Each with: is it the line's first (bit 0), its last (bit 1).
+  SumStage latch_;
+  Pipe<std::uint8_t> latch_edge_;
+  SumStage difference_;
+  Pipe<std::int64_t> gradient_;  // 33 bits: to the vector before, which stands here until then
+  Pipe<std::uint8_t> difference_edge_;
+  SumStage compare_;
+  Pipe<std::uint8_t> out_of_bounds_;  // of a line's first: 0
+  Pipe<std::uint8_t> compare_last_;
+  Pipe<std::int32_t> previous_;  // the vector before; where it may take the place of this one
+  SumStage result_;
+};
+
+LineChecker::LineChecker(const CheckerPlace& place)
+    : SumChecker(place),
+      rule_(place.checker()),
+      gate_(place),
+      bounds_(place),
+      position_(place.layout.pipe<std::uint32_t>(place.path() + ".position", {}, 24)),
+      latch_(place.layout, place.path() + ".latch", place.lanes(), place.flag()),
+      latch_edge_(place.layout.pipe<std::uint8_t>(place.path() + ".latch.edge", {}, 2)),
+      difference_(place.layout, place.path() + ".difference", place.lanes(), place.flag()),
+      gradient_(place.layout.pipe<std::int64_t>(place.path() + ".difference.gradient[]",
+                                                {place.lanes()}, 33)),
+      difference_edge_(place.layout.pipe<std::uint8_t>(place.path() + ".difference.edge", {}, 2)),
+      compare_(place.layout, place.path() + ".compare", place.lanes(), place.flag()),
+      out_of_bounds_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.out[]",
+                                                     {place.lanes()}, rule_.out_bits())),
+      compare_last_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.last", {}, 1)),
+      previous_(place.checker().suppress != Suppress::zero
+                    ? place.layout.pipe<std::int32_t>(place.path() + ".compare.previous[]",
+                                                      {place.lanes()}, 32)
                     : Pipe<std::int32_t>{}),
-      result_(layout, path_of(*this) + ".result", program.array.columns,
-              program.protection.gated_from(index + 1)) {}
+      result_(place.layout, place.path() + ".result", place.lanes(), place.flag_behind()) {}
 
 void LineChecker::step(const Cycle& cycle, const SumVector& input,
                        const WeightScratchpad& weights) {
@@ -114,22 +131,45 @@ void LineChecker::step_stages(const Cycle& cycle, const SequencerState& s, const
 
   result_.load(cycle, leaving);
   if (leaving.valid && *compare_last_.now(cycle) == 0 && gate_.open(cycle, leaving)) {
-    step_result(cycle, leaving, lanes, sequencer_->lane_step(s));
+    step_result(cycle, leaving, lanes);
   }
 }
 
 // The vector after stands in `difference`.
-void LineChecker::step_result(const Cycle& cycle, const SumVector& leaving, int lanes,
-                              std::int32_t lane_step) {
+void LineChecker::step_result(const Cycle& cycle, const SumVector& leaving, int lanes) {
   const std::uint8_t* out = out_of_bounds_.now(cycle);
   const std::int32_t* after = difference_.view(cycle.now).value;
   std::int32_t* result = result_.next_values(cycle);
   for (int c = 0; c < lanes; ++c) {
     const Bounds b = bounds_.of(cycle, c);
     if (!rule_.blamed(out[c], rule_.out(gradient_.now(cycle)[c], b))) continue;
-    suppress(leaving, c, lane_step);
     const std::int32_t before = previous_.count > 0 ? previous_.now(cycle)[c] : 0;
-    result[c] = rule_.replacement(before, after[c], out[c], b);
+    replace(result, leaving, c, rule_.replacement(before, after[c], out[c], b));
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<SumChecker> make_line_checker(const CheckerPlace& place) {
+  return std::make_unique<LineChecker>(place);
+}
+
+void judge_lines(const Layer& layer, const std::vector<std::int32_t>& sums,
+                 std::vector<Judged>& all) {
+  const auto channels = static_cast<std::size_t>(layer.columns());
+  const auto width = static_cast<std::size_t>(layer.output.width);
+  const std::size_t lines = sums.size() / channels / width;
+  for (std::size_t line = 0; line < lines; ++line) {
+    for (std::size_t x = 1; x + 1 < width; ++x) {
+      const std::int32_t* pixel = sums.data() + (line * width + x) * channels;
+      for (std::size_t c = 0; c < channels; ++c) {
+        const std::int64_t value = pixel[c];
+        all.push_back({.first = value - pixel[static_cast<std::ptrdiff_t>(c - channels)],
+                       .second = pixel[c + channels] - value,
+                       .channel = static_cast<int>(c),
+                       .second_channel = static_cast<int>(c)});
+      }
+    }
   }
 }
 

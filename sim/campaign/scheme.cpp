@@ -1,0 +1,315 @@
+#include "campaign/scheme.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "base/nearest.h"
+#include "machine/resilience/checker_type.h"
+
+namespace sagitta {
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+constexpr std::array kGranularities{Granularity::layer, Granularity::channel};
+constexpr std::array kGates{Gate::always, Gate::row, Gate::layer};
+constexpr std::array kAxes{Axis::lanes, Axis::line};
+constexpr std::array kReplacements{Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
+constexpr std::array kFits{BoundsFit::extremes, BoundsFit::deviations, BoundsFit::quantile};
+constexpr std::array kLayers{LayerChoice::all, LayerChoice::convolution, LayerChoice::dense};
+
+// The value of a key by its name; the schema has refused other names.
+template <typename Value, std::size_t n>
+void take(const ordered_json& object, const char* key, const std::array<Value, n>& values,
+          Value& value) {
+  if (!object.contains(key)) return;
+  const auto name = object[key].get<std::string>();
+  for (const Value v : values) {
+    if (to_string(v) == name) value = v;
+  }
+}
+
+std::string list_of(const std::vector<Suppress>& values) {
+  std::string list;
+  for (const Suppress s : values) {
+    list += (list.empty() ? "\"" : ", \"") + std::string(to_string(s)) + "\"";
+  }
+  return list;
+}
+
+// One checker of a chain. `key`: where it stands in the scheme, for messages.
+void add_checker(const ordered_json& object, const std::string& key, const SchemeFailure& fail,
+                 Scheme& scheme) {
+  const auto wanted = object["kind"].get<std::string>();
+  const auto& types = checker_types();
+  const auto type = std::find_if(types.begin(), types.end(),
+                                 [&](const CheckerType& t) { return t.kind.name() == wanted; });
+  if (type == types.end()) {
+    std::vector<std::string> names;
+    for (const CheckerType& t : types) names.emplace_back(t.kind.name());
+    fail(key + ".kind", "there is no checker \"" + wanted + "\"",
+         suggest(wanted, names, "the checkers are"));
+    return;
+  }
+  const auto only_if = [&](bool applies, const char* option, const char* why) {
+    if (applies || !object.contains(option)) return;
+    fail(key.empty() ? option : key + "." + option, "this key does not apply here",
+         std::string("remove it: ") + why);
+  };
+
+  Checker& c = scheme.blocks.checkers.emplace_back();
+  BoundsPlan& b = scheme.bounds.emplace_back();
+  c.kind = type->kind;
+  take(object, "gate", kGates, c.gate);
+  c.suppress = type->suppress.front();
+  take(object, "suppress", kReplacements, c.suppress);
+  if (std::find(type->suppress.begin(), type->suppress.end(), c.suppress) == type->suppress.end()) {
+    fail(key.empty() ? "suppress" : key + ".suppress",
+         "a " + wanted + " checker cannot do \"" + to_string(c.suppress) + "\"",
+         "choose from " + list_of(type->suppress));
+  }
+  only_if(type->line, "axis", "this checker has no neighbours in lines");
+  take(object, "axis", kAxes, c.axis);
+  only_if(type->spike, "rule", "this checker compares no two differences");
+  c.spike = object.value("rule", "both") == "spike";
+  const bool bounded = type->kind.has_bounds();
+  for (const char* option : {"granularity", "bounds", "layers"}) {
+    only_if(bounded, option, "this checker has no bounds");
+  }
+  take(object, "granularity", kGranularities, c.granularity);
+  take(object, "bounds", kFits, b.fit);
+  take(object, "layers", kLayers, b.layers);
+  for (const char* option : {"k_convolution", "k_dense"}) {
+    only_if(bounded && b.fit == BoundsFit::deviations, option,
+            "it goes with \"bounds\": \"deviations\"");
+  }
+  only_if(bounded && b.fit == BoundsFit::quantile, "false_positives",
+          "it goes with \"bounds\": \"quantile\"");
+  b.k_convolution = object.value("k_convolution", b.k_convolution);
+  b.k_dense = object.value("k_dense", b.k_dense);
+  b.false_positives = object.value("false_positives", b.false_positives);
+  scheme.blocks.checksum = scheme.blocks.checksum || c.gate != Gate::always;
+}
+
+// What the options of a kind mean as a chain: {"checkers": [...], "order": ...}.
+using Chain = ordered_json (*)(const ordered_json& options);
+using Blocks = void (*)(Protection& protection);
+
+struct Kind {
+  SchemeKind kind;
+  ordered_json defaults;  // of its options
+  Chain chain = nullptr;
+  Blocks blocks = nullptr;  // beside the chain
+};
+
+// The options of a scheme as those of its one checker.
+ordered_json one_checker(const char* kind, const ordered_json& options) {
+  ordered_json checker = {{"kind", kind}};
+  ordered_json chain;
+  for (const auto& [key, value] : options.items()) (key == "order" ? chain : checker)[key] = value;
+  chain["checkers"] = ordered_json::array({checker});
+  return chain;
+}
+
+ordered_json range_zero(const ordered_json& options) {
+  return one_checker("range", options);
+}
+ordered_json range_clamp(const ordered_json& options) {
+  ordered_json chain = one_checker("range", options);
+  chain["checkers"][0]["suppress"] = "clamp";
+  return chain;
+}
+ordered_json gradient(const ordered_json& options) {
+  return one_checker("gradient", options);
+}
+ordered_json median(const ordered_json& options) {
+  return one_checker("median", options);
+}
+ordered_json tuned(const ordered_json& options) {
+  ordered_json range = {{"kind", "range"}};
+  ordered_json spike = {{"kind", "gradient"}, {"rule", "spike"}, {"bounds", "quantile"}};
+  for (const char* key : {"granularity", "gate"}) range[key] = spike[key] = options[key];
+  spike["false_positives"] = options["false_positives"];
+  ordered_json along = spike;
+  along["axis"] = "line";
+  along["layers"] = "convolution";
+  spike["layers"] = "dense";
+  return {{"order", options["order"]}, {"checkers", {range, along, spike}}};
+}
+ordered_json as_written(const ordered_json& options) {
+  return options;
+}
+
+// Adding a scheme: docs/add-a-scheme.md.
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all = {
+      {{"none", "no protection: what overheads are measured against"}, {}},
+      {{"range-zero", "sums outside the range seen in calibration become zero"},
+       {{"granularity", "layer"}, {"gate", "always"}, {"bounds", "extremes"}},
+       range_zero},
+      {{"range-clamp", "... become the bound that they passed (Ranger)"},
+       {{"granularity", "layer"}, {"gate", "always"}, {"bounds", "extremes"}},
+       range_clamp},
+      {{"gradient",
+        "sums whose differences to both neighbours are out of bounds become zero, in "
+        "rows whose checksum failed (Amarnath et al., IOLTS 2022)"},
+       {{"granularity", "layer"},
+        {"gate", "row"},
+        {"axis", "lanes"},
+        {"rule", "both"},
+        {"bounds", "deviations"},
+        {"suppress", "zero"},
+        {"order", "natural"}},
+       gradient},
+      {{"gradient-tuned",
+        "ours: range, then spikes along lines of the map (convolutions) and among "
+        "channels put in order (dense layers)"},
+       {{"granularity", "channel"}, {"gate", "row"}, {"false_positives", 1e-3}, {"order", "near"}},
+       tuned},
+      {{"median", "every sum becomes the median of itself and its neighbouring lanes"},
+       {{"gate", "always"}},
+       median},
+      {{"oracle",
+        "no hardware: struck neurons become zero, the bound that no suppression can pass"},
+       {}},
+      {{"chain", "the checkers listed, one behind the other"}, {{"order", "natural"}}, as_written},
+      {{"tmr-pe", "three copies of each processing element with voters"},
+       {},
+       nullptr,
+       [](Protection& p) { p.tmr_pe = true; }},
+  };
+  return all;
+}
+
+}  // namespace
+
+const std::vector<SchemeKind>& scheme_kinds() {
+  static const std::vector<SchemeKind> all = [] {
+    std::vector<SchemeKind> list;
+    for (const Kind& k : kinds()) list.push_back(k.kind);
+    return list;
+  }();
+  return all;
+}
+
+bool Scheme::needs_calibration() const {
+  return near_order || std::any_of(blocks.checkers.begin(), blocks.checkers.end(),
+                                   [](const Checker& c) { return c.has_bounds(); });
+}
+
+Scheme for_array(Scheme scheme, const ArrayShape& array) {
+  if (!array.has(Dataflow::is)) return scheme;
+  for (Checker& checker : scheme.blocks.checkers) checker.axis = Axis::lanes;
+  return scheme;
+}
+
+const std::vector<std::string>& swept_options() {
+  static const std::vector<std::string> all = {
+      "granularity",     "gate", "axis", "rule", "suppress", "bounds", "k_convolution", "k_dense",
+      "false_positives", "order"};
+  return all;
+}
+
+Scheme scheme_from(const json& object, const SchemeFailure& fail) {
+  Scheme scheme;
+  scheme.kind = object["kind"].get<std::string>();
+  scheme.name = object.value("name", scheme.kind);
+  const auto kind = std::find_if(kinds().begin(), kinds().end(),
+                                 [&](const Kind& k) { return k.kind.name == scheme.kind; });
+  if (!kind->defaults.is_null()) scheme.options = kind->defaults;
+  for (const auto& [key, value] : object.items()) {
+    if (key == "kind" || key == "name" || key == "$schema") continue;
+    // Those which depend on others are looked at with the checker that they belong to.
+    const bool bound_option =
+        key == "k_convolution" || key == "k_dense" || key == "false_positives";
+    const bool listed = key == "checkers" && scheme.kind == "chain";
+    const bool with_bounds = bound_option && kind->defaults.contains("bounds");
+    if (!kind->defaults.contains(key) && !listed && !with_bounds) {
+      std::string options;
+      for (const auto& [option, otherwise] : kind->defaults.items()) {
+        options += (options.empty() ? "" : ", ") + option;
+      }
+      fail(key, "this key does not apply here",
+           "remove it; " + (options.empty() ? scheme.kind + " has no options"
+                                            : "the options of " + scheme.kind + " are " + options));
+    }
+    scheme.options[key] = value;
+  }
+  if (scheme.options.value("bounds", "") == "deviations") {
+    const BoundsPlan usual;
+    if (!scheme.options.contains("k_convolution"))
+      scheme.options["k_convolution"] = usual.k_convolution;
+    if (!scheme.options.contains("k_dense")) scheme.options["k_dense"] = usual.k_dense;
+  }
+  if (scheme.options.value("bounds", "") == "quantile" &&
+      !scheme.options.contains("false_positives")) {
+    scheme.options["false_positives"] = BoundsPlan{}.false_positives;
+  }
+  // In one order, however they were written.
+  ordered_json in_order = ordered_json::object();
+  for (const auto& [key, otherwise] : kind->defaults.items()) in_order[key] = scheme.options[key];
+  for (const char* key : {"k_convolution", "k_dense", "false_positives", "checkers"}) {
+    if (scheme.options.contains(key)) in_order[key] = scheme.options[key];
+  }
+  scheme.options = std::move(in_order);
+  if (scheme.kind == "chain" && !scheme.options.contains("checkers")) {
+    fail("checkers", "this key is missing",
+         "add \"checkers\": the checkers in the order in which sums pass them");
+  }
+  scheme.blocks.name = scheme.name;
+  scheme.oracle = scheme.kind == "oracle";
+  if (kind->blocks != nullptr) kind->blocks(scheme.blocks);
+  if (kind->chain == nullptr) return scheme;
+  const ordered_json chain = kind->chain(scheme.options);
+  for (std::size_t i = 0; i < chain["checkers"].size(); ++i) {
+    const std::string key = scheme.kind == "chain" ? "checkers[" + std::to_string(i) + "]" : "";
+    add_checker(chain["checkers"][i], key, fail, scheme);
+  }
+  scheme.near_order = chain.value("order", "natural") == "near";
+  return scheme;
+}
+
+ordered_json scheme_json(const Scheme& scheme) {
+  ordered_json object = {{"kind", scheme.kind}, {"name", scheme.name}};
+  for (const auto& [key, value] : scheme.options.items()) object[key] = value;
+  return object;
+}
+
+const char* to_string(Granularity granularity) {
+  return granularity == Granularity::channel ? "channel" : "layer";
+}
+
+const char* to_string(Gate gate) {
+  switch (gate) {
+    case Gate::row:
+      return "row";
+    case Gate::layer:
+      return "layer";
+    default:
+      return "always";
+  }
+}
+
+const char* to_string(Suppress suppress) {
+  constexpr const char* kNames[] = {"zero", "clamp", "mean", "hold"};
+  return kNames[static_cast<std::size_t>(suppress)];
+}
+
+const char* to_string(Axis axis) {
+  return axis == Axis::line ? "line" : "lanes";
+}
+
+const char* to_string(BoundsFit fit) {
+  constexpr const char* kNames[] = {"extremes", "deviations", "quantile"};
+  return kNames[static_cast<std::size_t>(fit)];
+}
+
+const char* to_string(LayerChoice layers) {
+  constexpr const char* kNames[] = {"all", "convolution", "dense"};
+  return kNames[static_cast<std::size_t>(layers)];
+}
+
+}  // namespace sagitta

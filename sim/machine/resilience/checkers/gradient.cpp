@@ -1,0 +1,194 @@
+// A sum whose two differences to its neighbours are both outside their bounds (Amarnath et al.,
+// IOLTS 2022). Here the neighbours are the other lanes of the vector, in a ring; along the lines of
+// the output map: line_checker.h. Four stages: latch, difference, compare, blame and replace.
+#include <algorithm>
+#include <cstring>
+
+#include "machine/resilience/checker_type.h"
+#include "machine/resilience/gradient_rule.h"
+#include "machine/resilience/line_checker.h"
+
+namespace sagitta {
+namespace {
+
+constexpr int kGradientBits = 33;
+
+class GradientChecker : public SumChecker {
+ public:
+  explicit GradientChecker(const CheckerPlace& place)
+      : SumChecker(place),
+        rule_(place.checker()),
+        gate_(place),
+        bounds_(place),
+        latch_(place.layout, place.path() + ".latch", place.lanes(), place.flag()),
+        difference_(place.layout, place.path() + ".difference", place.lanes(), place.flag()),
+        gradient_(place.layout.pipe<std::int64_t>(place.path() + ".difference.gradient[]",
+                                                  {place.lanes()}, kGradientBits)),
+        compare_(place.layout, place.path() + ".compare", place.lanes(), place.flag()),
+        out_of_bounds_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.out[]",
+                                                       {place.lanes()}, rule_.out_bits())),
+        result_(place.layout, place.path() + ".result", place.lanes(), place.flag_behind()) {}
+
+  void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
+  SumVector output(const std::byte* now) const override { return result_.view(now); }
+
+ private:
+  void step_result(const Cycle& cycle, const SumVector& compared, int lanes);
+
+  GradientRule rule_;
+  CheckerGate gate_;
+  BoundsRegisters bounds_;
+  SumStage latch_;
+  SumStage difference_;
+  Pipe<std::int64_t> gradient_;  // lane minus the lane before, circular over valid lanes
+  SumStage compare_;
+  Pipe<std::uint8_t> out_of_bounds_;
+  SumStage result_;
+};
+
+void GradientChecker::step(const Cycle& cycle, const SumVector& input,
+                           const WeightScratchpad& weights) {
+  suppressed_.clear();
+  const SequencerState& s = sequencer_->state(cycle.now);
+  const SumVector latched = latch_.view(cycle.now);
+  const SumVector differed = difference_.view(cycle.now);
+  const SumVector compared = compare_.view(cycle.now);
+  const bool busy = input.valid || latched.valid || differed.valid || compared.valid ||
+                    result_.view(cycle.now).valid;
+  if (!idle_.skip(busy)) {
+    const int lanes = sequencer_->lanes(s);
+    latch_.load(cycle, input);
+
+    difference_.load(cycle, latched);
+    std::memcpy(gradient_.next(cycle), gradient_.now(cycle),
+                sizeof(std::int64_t) * gradient_.count);
+    if (latched.valid) {
+      for (int c = 0; c < lanes; ++c) {
+        gradient_.next(cycle)[c] =
+            std::int64_t{latched.value[c]} - latched.value[lane_before(c, lanes)];
+      }
+    }
+
+    compare_.load(cycle, differed);
+    std::memcpy(out_of_bounds_.next(cycle), out_of_bounds_.now(cycle), out_of_bounds_.count);
+    if (differed.valid) {
+      for (int c = 0; c < lanes; ++c) {
+        out_of_bounds_.next(cycle)[c] = rule_.out(gradient_.now(cycle)[c], bounds_.of(cycle, c));
+      }
+    }
+
+    result_.load(cycle, compared);
+    if (compared.valid && lanes >= kFewestLanes && gate_.open(cycle, compared)) {
+      step_result(cycle, compared, lanes);
+    }
+  }
+  gate_.step(cycle, s, compared);
+  bounds_.load(cycle, s, weights);
+}
+
+void GradientChecker::step_result(const Cycle& cycle, const SumVector& compared, int lanes) {
+  const std::uint8_t* out = out_of_bounds_.now(cycle);
+  std::int32_t* result = result_.next_values(cycle);
+  for (int c = 0; c < lanes; ++c) {
+    const int next = lane_after(c, lanes);
+    if (!rule_.blamed(out[c], out[next])) continue;
+    replace(result, compared, c,
+            rule_.replacement(compared.value[lane_before(c, lanes)], compared.value[next], out[c],
+                              bounds_.of(cycle, c)));
+  }
+}
+
+std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
+  using enum OperatorUse::Kind;
+  const double n = lanes;
+  const int sides = GradientRule(checker).out_bits();
+  const bool ring = checker.axis == Axis::lanes;
+  std::vector<OperatorUse> list{{"difference", adder, kGradientBits, n},
+                                {"bounds", comparator, kGradientBits, 2 * n, true, 2},
+                                {"blame and gate", and_mask, 1, 3 * n, true, 3}};
+  if (checker.spike) list.push_back({"opposite signs", and_mask, 1, 2 * n, true, 2});
+  if (ring) {
+    // Lane 0's neighbour is the tile's last valid lane, wherever that is; the last valid lane's
+    // neighbour is lane 0.
+    list.push_back({"wrap to the last lane", mux2, 32, n - 1, false, n - 1});
+    list.push_back({"wrap to lane 0", mux2, sides, n});
+  } else {
+    list.push_back({"position in the line", adder, 24, 1, false});
+    list.push_back({"end of the line", comparator, 24, 1, false});
+    list.push_back({"first of a line", and_mask, sides, n});
+  }
+  if (checker.suppress == Suppress::zero) {
+    list.push_back({"suppress", and_mask, 32, n});
+    return list;
+  }
+  // The neighbours once more, two stages later.
+  if (ring) list.push_back({"neighbour before lane 0", mux2, 32, n - 1, false, n - 1});
+  list.push_back({"suppress", mux2, 32, n});
+  if (checker.suppress == Suppress::mean) {
+    if (ring) list.push_back({"neighbour after the last lane", mux2, 32, n});
+    list.push_back({"mean", adder, 33, n});
+  } else if (checker.suppress == Suppress::clamp) {
+    list.push_back({"bound passed", mux2, 32, n});
+    list.push_back({"neighbour and bound", adder, 33, n});
+    list.push_back({"saturate", mux2, 32, n});
+  }
+  return list;
+}
+
+// Neurons in a ring, `step` sums apart: lane 0's neighbour before is the last one.
+void judge_ring(const std::int32_t* first, int lanes, std::ptrdiff_t step, int channel,
+                int channel_step, std::vector<Judged>& all) {
+  if (lanes < kFewestLanes) return;  // the checker passes such tiles
+  const auto difference = [&](int lane) {
+    return std::int64_t{first[lane * step]} - first[lane_before(lane, lanes) * step];
+  };
+  for (int c = 0; c < lanes; ++c) {
+    const int next = lane_after(c, lanes);
+    all.push_back({.first = difference(c),
+                   .second = difference(next),
+                   .channel = channel + c * channel_step,
+                   .second_channel = channel + next * channel_step});
+  }
+}
+
+void judged(const Checker& checker, const Layer& layer, const ArrayShape& array,
+            const std::vector<std::int32_t>& sums, std::vector<Judged>& all) {
+  const int channels = layer.columns();
+  const int pixels = static_cast<int>(sums.size()) / channels;
+  const auto at = [&](int m, int c) {
+    return sums.data() + static_cast<std::ptrdiff_t>(m) * channels + c;
+  };
+  if (checker.axis == Axis::line) {
+    judge_lines(layer, sums, all);
+  } else if (array.dataflow_of(layer.name) == Dataflow::is) {  // lanes are pixels of one channel
+    for (int first = 0; first < pixels; first += array.columns) {
+      const int lanes = std::min(array.columns, pixels - first);
+      for (int c = 0; c < channels; ++c) judge_ring(at(first, c), lanes, channels, c, 0, all);
+    }
+  } else {
+    const auto tiles = column_tiles(channels, channels / layer.groups, array.columns);
+    for (int m = 0; m < pixels; ++m) {
+      for (const auto& [first, lanes] : tiles) judge_ring(at(m, first), lanes, 1, first, 1, all);
+    }
+  }
+}
+
+}  // namespace
+
+CheckerType gradient_checker() {
+  return {.kind = CheckerKind::gradient,
+          .summary = "sums whose differences to both neighbours are out of bounds are replaced",
+          .suppress = {Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold},
+          .spike = true,
+          .line = true,
+          .latency = 4,
+          .bounds_stage = 2,
+          .make = [](const CheckerPlace& place) -> std::unique_ptr<SumChecker> {
+            if (place.checker().axis == Axis::line) return make_line_checker(place);
+            return std::make_unique<GradientChecker>(place);
+          },
+          .operators = operators,
+          .judged = judged};
+}
+
+}  // namespace sagitta
