@@ -77,9 +77,9 @@ TEST_P(PassesOf, TheSameBitInTwoPassesCorrupts) {
       const auto& result = x.runs.machine().raw_output();
       const std::size_t struck = x.gemm().at(t.row, t.column);
       ASSERT_EQ(std::abs(result[struck] - x.runs.clean_raw()[struck]), 1 << 20);
-      // Two different bits: each is outvoted.
+      // Two sums: each is outvoted.
       ASSERT_TRUE(x.runs.run(
-          {x.sum_flip(t, 0, 0, 20, one * x.cost(t)), x.sum_flip(t, 0, 0, 31, other * x.cost(t))}));
+          {x.sum_flip(t, 0, 0, 20, one * x.cost(t)), x.sum_flip(t, 0, 1, 20, other * x.cost(t))}));
       ASSERT_FALSE(x.runs.visible());
     }
   }
@@ -168,12 +168,11 @@ TEST_P(PassesNetworks, EveryFlipOfTheArrayIsOutvoted) {
     ASSERT_TRUE(machine.run(10'000'000));
     ASSERT_EQ(machine.logits(), expected);
     const std::int64_t clean = machine.cycle();
-    const SiteSelection struck = sites.select(
-        array.folds() ? "array.pe**,array.skew_a**,array.skew_b**,memory.weight.read**,"
-                        "memory.activation.read**,memory.partial.row**,memory.partial.read[*]"
-                      : "array.pe**,array.skew_a**,array.skew_b**,memory.weight.read**,"
-                        "memory.activation.read**",
-        "", "");
+    const SiteSelection struck =
+        sites.select(array.folds() ? "array.**,memory.weight.read**,memory.activation.read**,"
+                                     "memory.partial.row**,memory.partial.read[*]"
+                                   : "array.**,memory.weight.read**,memory.activation.read**",
+                     "", "");
     for (int k = 0; k < 40; ++k) {
       const Fault fault{struck.at(static_cast<std::int64_t>(
                             random.bits() % static_cast<std::uint64_t>(struck.bits()))),
