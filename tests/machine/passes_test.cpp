@@ -168,11 +168,11 @@ TEST_P(PassesNetworks, EveryFlipOfTheArrayIsOutvoted) {
     ASSERT_TRUE(machine.run(10'000'000));
     ASSERT_EQ(machine.logits(), expected);
     const std::int64_t clean = machine.cycle();
-    const SiteSelection struck =
-        sites.select(array.folds() ? "array.**,memory.weight.read**,memory.activation.read**,"
-                                     "memory.partial.row**,memory.partial.read[*]"
-                                   : "array.**,memory.weight.read**,memory.activation.read**",
-                     "", "");
+    const SiteSelection struck = sites.select(
+        program.array.folds() ? "array.**,memory.weight.read**,memory.activation.read**,"
+                                "memory.partial.row**,memory.partial.read[*]"
+                              : "array.**,memory.weight.read**,memory.activation.read**",
+        "", "");
     for (int k = 0; k < 40; ++k) {
       const Fault fault{struck.at(static_cast<std::int64_t>(
                             random.bits() % static_cast<std::uint64_t>(struck.bits()))),
