@@ -11,7 +11,9 @@ module sagitta #(
     parameter int OVERLAP = 0,  // 1: drain or preload behind the products
     parameter int ROWS = 4,
     parameter int COLUMNS = 4,
-    parameter int COPIES = 1,  // 3: triplicated PEs
+    parameter int COPIES = 1,  // 3: triplicated registers of PEs, with voters
+    parameter int MACS = COPIES,  // of a PE: as many, or 1
+    parameter int ARRAYS = 1,  // whole arrays: 2 are compared, 3 voted
     parameter int DRAM_BYTES = 16,  // a beat
     parameter int DMA_QUEUE = 2,  // requests at a time
     parameter int MAPS = 2,  // as many feature maps as live at once
@@ -62,7 +64,7 @@ module sagitta #(
     output logic                           result_valid,
     output logic [COLUMNS*RESULT_BITS-1:0] result,
     output logic                           done,
-    output logic                           uncorrected  // a tile failed in its last try
+    output logic                           uncorrected  // status: the result may be wrong
 );
   localparam int SUM_BITS = COLUMNS * 32;
   localparam int CHECKSUM_BITS = 8 + $clog2(COLUMNS);
@@ -182,6 +184,7 @@ module sagitta #(
   logic [1:0] pass;
   logic [31:0] bias_add_address, checksum_address, checked_address;
   logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, checked_sum;
+  logic copies_differ, copies_status, tiles_status;
   logic write_valid;
   logic [31:0] write_address;
   logic [COLUMNS*8-1:0] write_value;
@@ -292,13 +295,32 @@ module sagitta #(
     end
   end
 
+  // What each copy of the array lets out.
+  logic [ARRAYS*SUM_BITS-1:0] leaving_of, aligned_of;
   array #(
-      .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .OVERLAP(OVERLAP),
-      .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
+      .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .MACS(MACS),
+      .OVERLAP(OVERLAP), .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
   ) array (
       .clk, .reset, .os, .is, .activations, .weights, .mode, .load, .swap_in(swap),
-      .shift(row_leaves), .leaving(leaving_sums), .aligned(aligned_sums)
+      .shift(row_leaves), .leaving(leaving_of[SUM_BITS-1:0]), .aligned(aligned_of[SUM_BITS-1:0])
   );
+  for (genvar i = 1; i < ARRAYS; i = i + 1) begin : further
+    (* keep *) array #(
+        .FLOWS(FLOWS), .ROWS(ROWS), .COLUMNS(COLUMNS), .COPIES(COPIES), .MACS(MACS),
+        .OVERLAP(OVERLAP), .ACTIVATION_LANES(POSITIONS), .WEIGHT_LANES(WEIGHTS)
+    ) array (
+        .clk, .reset, .os, .is, .activations, .weights, .mode, .load, .swap_in(swap),
+        .shift(row_leaves), .leaving(leaving_of[SUM_BITS*i+:SUM_BITS]),
+        .aligned(aligned_of[SUM_BITS*i+:SUM_BITS])
+    );
+  end
+  if (ARRAYS == 3) begin : voted
+    voter #(.WIDTH(SUM_BITS), .COPIES(3)) leaving (.copies(leaving_of), .voted(leaving_sums));
+    voter #(.WIDTH(SUM_BITS), .COPIES(3)) aligned (.copies(aligned_of), .voted(aligned_sums));
+  end else begin : first
+    assign leaving_sums = leaving_of[SUM_BITS-1:0];
+    assign aligned_sums = aligned_of[SUM_BITS-1:0];
+  end
 
   vector_unit #(
       .FLOWS(FLOWS), .COLUMNS(COLUMNS)
@@ -339,15 +361,27 @@ module sagitta #(
       assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
       assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
     end
+    assign uncorrected = copies_status || tiles_status;
+    if (ARRAYS == 2) begin : copies
+      array_comparator #(
+          .COLUMNS(COLUMNS), .STATUS(RETRIES == 0 ? 1 : 0)
+      ) comparator (
+          .clk, .reset, .os, .row_leaves, .sums_aligned(tag[0]), .lanes, .leaving(leaving_of),
+          .aligned(aligned_of), .mismatch(copies_differ), .uncorrected(copies_status)
+      );
+    end else begin : no_copies
+      assign {copies_differ, copies_status} = '0;
+    end
     if (RERUNS != 0) begin : tiles
       recompute #(
           .RETRIES(RETRIES), .PASSES(PASSES)
       ) recompute (
-          .clk, .reset, .ends(run_ends), .mismatch(checksum_valid && checksum_flag), .again, .pass,
-          .uncorrected
+          .clk, .reset, .ends(run_ends),
+          .mismatch((checksum_valid && checksum_flag) || copies_differ), .again, .pass,
+          .uncorrected(tiles_status)
       );
     end else begin : no_tiles
-      assign {again, pass, uncorrected} = '0;
+      assign {again, pass, tiles_status} = '0;
     end
     for (genvar i = 0; i < STAGES; i = i + 1) begin : stage
       localparam int KIND = 32'(CHECKERS[32*i+:2]);

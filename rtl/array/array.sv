@@ -17,6 +17,7 @@ module array #(
     parameter int ROWS = 1,
     parameter int COLUMNS = 1,
     parameter int COPIES = 1,
+    parameter int MACS = 1,
     parameter int OVERLAP = 0,
     parameter int ACTIVATION_LANES = 1,
     parameter int WEIGHT_LANES = 1
@@ -124,19 +125,19 @@ module array #(
     end
 
     if (MIXED) begin : flows
-      union_pe #(.FLOWS(FLOWS), .COPIES(COPIES), .OVERLAP(OVERLAP)) unit (
+      union_pe #(.FLOWS(FLOWS), .COPIES(COPIES), .MACS(MACS), .OVERLAP(OVERLAP)) unit (
           .clk, .reset, .os, .is, .mode, .shift, .load(downwards.load[COLUMN].now), .left, .above,
           .below, .sum_above, .sum_below, .swap_left, .to_right, .down, .up, .acc_out(sum_down),
           .leaving(sum_up), .swap_out);
     end else if (OS) begin : flows
-      output_pe #(.COPIES(COPIES), .OVERLAP(OVERLAP)) unit (
+      output_pe #(.COPIES(COPIES), .MACS(MACS), .OVERLAP(OVERLAP)) unit (
           .clk, .reset, .mode, .shift, .left, .above, .below(sum_below), .swap_left,
           .a_out(to_right), .b_out(down), .sum_out(sum_up), .swap_out);
       assign up = '0;
       assign sum_down = '0;
     end else begin : flows
       wire [7:0] onwards;
-      stationary_pe #(.COPIES(COPIES), .INPUTS(IS ? 1 : 0), .OVERLAP(OVERLAP)) unit (
+      stationary_pe #(.COPIES(COPIES), .MACS(MACS), .INPUTS(IS ? 1 : 0), .OVERLAP(OVERLAP)) unit (
           .clk, .reset, .load(downwards.load[COLUMN].now), .left,
           .from_column(IS ? below : above), .sum_above, .swap_left, .to_right, .onwards,
           .acc_out(sum_down), .swap_out);

@@ -5,11 +5,12 @@
 // next tile at once. A swap bit, which passes to the right beside the next tile's product 0, says
 // when.
 //
-// With COPIES = 3 there are three copies of each register and of the multiply-adder. Voters stand
-// between registers and logic, so that voted values feed the next state of all copies and the
-// neighbours.
+// With COPIES = 3 there are three copies of each register, and MACS of the multiply-adder: one for
+// each copy, or one for all. Voters stand between registers and logic, so that voted values feed the
+// next state of all copies and the neighbours.
 module output_pe #(
     parameter int COPIES = 1,
+    parameter int MACS = 1,
     parameter int OVERLAP = 0
 ) (
     input  wire clk,
@@ -39,10 +40,19 @@ module output_pe #(
   voter #(.WIDTH(8), .COPIES(COPIES)) vote_b (.copies(b), .voted(b_out));
   voter #(.WIDTH(32), .COPIES(COPIES)) vote_acc (.copies(acc), .voted(acc_now));
 
-  for (genvar copy = 0; copy < COPIES; copy = copy + 1) begin : copies
+  wire [MACS*32-1:0] acc_next;
+  for (genvar mac = 0; mac < MACS; mac = mac + 1) begin : macs
     wire signed [15:0] product;
     (* keep *) multiply times (.a(a_out), .b(b_out), .product(product));
+    if (OVERLAP != 0) begin : starts_at_swap
+      assign acc_next[32*mac+:32] = (swap_out ? '0 : acc_now) + 32'(product);
+    end else begin : by_mode
+      assign acc_next[32*mac+:32] = mode == ACCUMULATE ? acc_now + 32'(product) :
+          mode == SHIFT ? below : '0;
+    end
+  end
 
+  for (genvar copy = 0; copy < COPIES; copy = copy + 1) begin : copies
     always_ff @(posedge clk) begin
       if (reset) begin
         a[8*copy+:8] <= '0;
@@ -51,10 +61,7 @@ module output_pe #(
       end else begin
         a[8*copy+:8] <= left;
         b[8*copy+:8] <= above;
-        if (OVERLAP != 0) acc[32*copy+:32] <= (swap_out ? '0 : acc_now) + 32'(product);
-        else if (mode == ACCUMULATE) acc[32*copy+:32] <= acc_now + 32'(product);
-        else if (mode == SHIFT) acc[32*copy+:32] <= below;
-        else acc[32*copy+:32] <= '0;
+        acc[32*copy+:32] <= acc_next[32*(copy%MACS)+:32];
       end
     end
   end

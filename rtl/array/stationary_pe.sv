@@ -5,10 +5,10 @@
 // With OVERLAP operands move through the column in `next`, behind the products. A swap bit, which
 // passes to the right a cycle in front of the fold's product 0, says when they come to use.
 //
-// With COPIES = 3 there are three copies of each register and of the multiply-adder, as in
-// output_pe.
+// COPIES and MACS are as in output_pe.
 module stationary_pe #(
     parameter int COPIES = 1,
+    parameter int MACS = 1,
     parameter int INPUTS = 0,
     parameter int OVERLAP = 0
 ) (
@@ -39,10 +39,14 @@ module stationary_pe #(
   assign to_right = INPUTS != 0 ? b_now : a_now;
   wire [7:0] stays_next;
 
-  for (genvar copy = 0; copy < COPIES; copy = copy + 1) begin : copies
+  wire [MACS*32-1:0] acc_next;
+  for (genvar mac = 0; mac < MACS; mac = mac + 1) begin : macs
     wire signed [15:0] product;
     (* keep *) multiply times (.a(a_now), .b(b_now), .product(product));
+    assign acc_next[32*mac+:32] = sum_above + 32'(product);
+  end
 
+  for (genvar copy = 0; copy < COPIES; copy = copy + 1) begin : copies
     always_ff @(posedge clk) begin
       if (reset) begin
         a[8*copy+:8] <= '0;
@@ -51,7 +55,7 @@ module stationary_pe #(
       end else begin
         a[8*copy+:8] <= INPUTS != 0 ? stays_next : left;
         b[8*copy+:8] <= INPUTS != 0 ? left : stays_next;
-        acc[32*copy+:32] <= sum_above + 32'(product);
+        acc[32*copy+:32] <= acc_next[32*(copy%MACS)+:32];
       end
     end
   end

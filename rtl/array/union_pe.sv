@@ -2,10 +2,11 @@
 // the layer's says in every cycle where each takes its next value from (docs/machine.md, "A
 // dataflow a layer"). What only other layers use rests.
 //
-// OVERLAP and COPIES are as in output_pe and stationary_pe.
+// OVERLAP, COPIES and MACS are as in output_pe and stationary_pe.
 module union_pe #(
     parameter int FLOWS = 3,
     parameter int COPIES = 1,
+    parameter int MACS = 1,
     parameter int OVERLAP = 0
 ) (
     input  wire clk,
@@ -52,10 +53,14 @@ module union_pe #(
   wire [31:0] so_far;
   wire adds;
 
-  for (genvar copy = 0; copy < COPIES; copy = copy + 1) begin : copies
+  wire [MACS*32-1:0] acc_next;
+  for (genvar mac = 0; mac < MACS; mac = mac + 1) begin : macs
     wire signed [15:0] product;
     (* keep *) multiply times (.a(a_now), .b(b_now), .product(product));
+    assign acc_next[32*mac+:32] = so_far + (adds ? 32'(product) : '0);
+  end
 
+  for (genvar copy = 0; copy < COPIES; copy = copy + 1) begin : copies
     always_ff @(posedge clk) begin
       if (reset) begin
         a[8*copy+:8] <= '0;
@@ -64,7 +69,7 @@ module union_pe #(
       end else begin
         a[8*copy+:8] <= is ? stays_next : left;
         b[8*copy+:8] <= is ? left : os ? above : stays_next;
-        acc[32*copy+:32] <= so_far + (adds ? 32'(product) : '0);
+        acc[32*copy+:32] <= acc_next[32*(copy%MACS)+:32];
       end
     end
   end

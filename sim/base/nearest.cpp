@@ -25,9 +25,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// One begins with the other.
+bool begins_alike(std::string_view word, std::string_view known) {
+  return known.starts_with(word) || word.starts_with(known);
+}
+
 bool near(std::string_view word, std::string_view known, std::size_t distance) {
-  return 3 * distance <= std::max(word.size(), known.size()) || known.starts_with(word) ||
-         word.starts_with(known);
+  return 3 * distance <= std::max(word.size(), known.size()) || begins_alike(word, known);
 }
 
 std::string quoted(const std::string& name) {
@@ -38,13 +42,14 @@ std::string quoted(const std::string& name) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
-  std::size_t least = 0;
+  std::pair<bool, std::size_t> least;  // other beginnings come behind those that are the same
   for (const std::string& name : known) {
     const std::size_t distance = edit_distance(word, name);
     if (word.empty() || name.empty() || !near(word, name, distance)) continue;
-    if (!best.empty() && distance >= least) continue;
+    const std::pair rank{!begins_alike(word, name), distance};
+    if (!best.empty() && rank >= least) continue;
     best = name;
-    least = distance;
+    least = rank;
   }
   return best;
 }

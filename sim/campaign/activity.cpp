@@ -10,7 +10,7 @@
 namespace sagitta {
 
 Activity::Place Activity::place_of(const RegisterClass& registers) {
-  const std::string& path = registers.path;
+  const std::string path = as_first_array(registers.path);
   const auto starts = [&path](const char* prefix) { return path.starts_with(prefix); };
   const auto fixed_lane = [&path] { return std::stoi(path.substr(path.find('[') + 1)); };
   const bool has_lanes = path.ends_with("[]");
@@ -80,7 +80,7 @@ bool waits_for_the_next(const std::string& path, const Protection& protection) {
 Activity::Activity(const SiteMap& sites, const Program& program)
     : sites_(&sites), program_(&program) {
   for (const RegisterClass& c : sites.classes()) {
-    if (c.path.starts_with("array.load")) loads_.push_back(&c);
+    if (as_first_array(c.path).starts_with("array.load")) loads_.push_back(&c);
     places_.push_back(place_of(c));
     Place& place = places_.back();
     if (waits_for_the_next(c.path, program.protection)) place.kind = Kind::control;

@@ -176,10 +176,36 @@ const std::vector<Kind>& kinds() {
         "no hardware: struck neurons become zero, the bound that no suppression can pass"},
        {}},
       {{"chain", "the checkers listed, one behind the other"}, {{"order", "natural"}}, as_written},
+      {{"checksum-recompute", "a tile in which a row's checksum failed runs once more"},
+       {},
+       nullptr,
+       [](Protection& p) {
+         p.checksum = true;
+         p.retries = 1;
+       }},
       {{"tmr-pe", "three copies of each processing element with voters"},
        {},
        nullptr,
-       [](Protection& p) { p.tmr_pe = true; }},
+       [](Protection& p) { p.pe_copies = PeCopies::all; }},
+      {{"tmr-reg", "three copies of their registers with voters, one multiply-adder"},
+       {},
+       nullptr,
+       [](Protection& p) { p.pe_copies = PeCopies::registers; }},
+      {{"tmr-array", "three whole arrays, whose sums are voted"},
+       {},
+       nullptr,
+       [](Protection& p) { p.arrays = 3; }},
+      {{"dmr", "two arrays, whose sums are compared: the host is told of a difference"},
+       {},
+       nullptr,
+       [](Protection& p) { p.arrays = 2; }},
+      {{"dmr-recompute", "two arrays; a tile in which they differ runs once more"},
+       {},
+       nullptr,
+       [](Protection& p) {
+         p.arrays = 2;
+         p.retries = 1;
+       }},
   };
   return all;
 }

@@ -210,6 +210,17 @@ void TrialEngine::strike(Injector& injector, bool& in_use) {
   machine_.touch();
 }
 
+// The last checkpoint before anything that the trial's faults change; nullptr: none strikes.
+const Machine::Snapshot* TrialEngine::start(std::int64_t first_register) const {
+  std::int64_t first = first_register;
+  for (const std::int64_t cycle : {neurons_.first_cycle(), weights_.first_cycle()}) {
+    if (cycle >= 0 && (first < 0 || cycle < first)) first = cycle;
+  }
+  if (first < 0) return nullptr;
+  const auto i = static_cast<std::size_t>(first / kCheckpointInterval);
+  return &checkpoints_[std::min(i, checkpoint_count_ - 1)];
+}
+
 const Machine::Snapshot* TrialEngine::converged_to(bool recomputed, std::size_t& from) const {
   const std::int64_t cycle = machine_.cycle();
   std::size_t i = static_cast<std::size_t>(cycle / kCheckpointInterval);
@@ -222,17 +233,6 @@ const Machine::Snapshot* TrialEngine::converged_to(bool recomputed, std::size_t&
     i = from;
   }
   return i < checkpoint_count_ && machine_.equals(checkpoints_[i]) ? &checkpoints_[i] : nullptr;
-}
-
-// The last checkpoint before anything that the trial's faults change; nullptr: none strikes.
-const Machine::Snapshot* TrialEngine::start(std::int64_t first_register) const {
-  std::int64_t first = first_register;
-  for (const std::int64_t cycle : {neurons_.first_cycle(), weights_.first_cycle()}) {
-    if (cycle >= 0 && (first < 0 || cycle < first)) first = cycle;
-  }
-  if (first < 0) return nullptr;
-  const auto i = static_cast<std::size_t>(first / kCheckpointInterval);
-  return &checkpoints_[std::min(i, checkpoint_count_ - 1)];
 }
 
 TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
@@ -271,7 +271,8 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
     }
     if (neurons_.pending()) neurons_.strike(machine_);
     // Once every fault has struck and all state is as in the fault-free run, so is the rest.
-    if (!from_reset && all_struck()) {
+    const bool comparable = recomputed || cycle % kCheckpointInterval == 0;
+    if (!from_reset && comparable && all_struck()) {
       converged = converged_to(recomputed, next_checkpoint);
       if (converged != nullptr) break;
     }

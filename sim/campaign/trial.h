@@ -97,10 +97,10 @@ class TrialEngine {
   class Recorder;
   class Differences;
   void strike(Injector& injector, bool& in_use);
+  const Machine::Snapshot* start(std::int64_t first_register) const;
   // The checkpoint that the machine has come back to, or nullptr. `from`: the first one that may be
   // as far on in the program as a run in which tiles ran again.
   const Machine::Snapshot* converged_to(bool recomputed, std::size_t& from) const;
-  const Machine::Snapshot* start(std::int64_t first_register) const;
   void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
                           TrialResult& result) const;
   std::optional<std::int32_t> fault_free(const SuppressionRecord& suppression) const;

@@ -143,6 +143,16 @@ std::string outputs(int row0, int row1, int column0, int column1) {
 std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
                     const GemmShape& shape, const ArrayShape& array) {
   const std::string path = sites.element_path(fault.site.register_class, fault.site.element);
+  const auto& classes = sites.classes();
+  const bool voted = std::any_of(classes.begin(), classes.end(), [](const RegisterClass& c) {
+    return c.path.starts_with(array_block(2) + ".");
+  });
+  if (voted && as_first_array(path).starts_with("array.")) {
+    return "in one of three arrays; the voter takes the other two's sums, no output depends on it";
+  }
+  if (path.starts_with(array_block(1) + ".")) {
+    return "in the array that the other one is compared with: no output depends on it";
+  }
   if (!path.starts_with("array.")) {
     return "a register outside the array; `--explain` knows the array's own (run it to see what it "
            "does)";

@@ -75,7 +75,11 @@ Matrix read_matrix(const std::string& path) {
 Protection parse_scheme(const std::string& name) {
   Protection p;
   p.name = name;
-  p.tmr_pe = name == "tmr-pe";
+  if (name == "tmr-pe") p.pe_copies = PeCopies::all;
+  if (name == "tmr-reg") p.pe_copies = PeCopies::registers;
+  if (name == "tmr-array") p.arrays = 3;
+  if (name == "dmr" || name == "dmr-recompute") p.arrays = 2;
+  if (name == "dmr-recompute") p.retries = 1;
   p.checksum = name == "checksum";
   return p;
 }
@@ -209,6 +213,7 @@ void run_gemm(const GemmOptions& o) {
   j["stall_cycles"] = total.stall_cycles();
   j["macs"] = total.macs;
   j["flagged_rows"] = bench.machine().mismatches();
+  j["uncorrected"] = bench.machine().uncorrected();
   j["counters"] = counters_json(total, static_cast<double>(array.rows) * array.columns);
   const auto changed =
       hang ? nlohmann::ordered_json::array() : touched(bench.clean(), c, product.n);
@@ -270,6 +275,7 @@ void run_gemm(const GemmOptions& o) {
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
   if (faults.size() > 1) text += fmt::format("all together: {}\n", list_outputs(changed));
+  if (bench.machine().uncorrected()) text += "The machine says that the result is wrong.\n";
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
   print(text);
 }
@@ -317,7 +323,8 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
   app.add_flag("--overlap", overlap,
                "A second register a PE: drain or preload behind the next products");
   app.add_option("--scheme", scheme, "Protection")
-      ->check(CLI::IsMember({"none", "tmr-pe", "checksum"}))
+      ->check(CLI::IsMember(
+          {"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute", "checksum"}))
       ->capture_default_str();
 }
 

@@ -17,6 +17,7 @@ int ceil_log2(int n) {
 
 std::vector<Component> Composer::compose() {
   pes();
+  array_copies();
   sequencer();
   positions();
   memory();
@@ -37,11 +38,11 @@ int Composer::width(const std::string& path) const {
   throw std::logic_error("the cost model finds no register " + path);
 }
 
-// acc <= acc + a * b, or the sum from below, or zero. Under TMR all three copies have all of
-// this, and one voter a register bit feeds them.
+// acc <= acc + a * b, or the sum from below, or zero. Under TMR of the PE all three copies have all
+// of this, under TMR of its registers there is one for all; one voter a register bit feeds them.
 void Composer::pes() {
-  Unit pe(list_, member_, "array", "pe");
-  const int copies = program_.protection.tmr_pe ? 3 : 1;
+  Unit pe(list_, member_, "array", "pe", program_.protection.arrays);
+  const int copies = program_.protection.mac_copies();
   const double n = static_cast<double>(rows_) * columns_ * copies;
   pe.add("product", lib_.multiplier(kElement, kElement), n, Event::mac, copies);
   pe.add("accumulate", lib_.adder(kWord), n, Event::mac, copies);
@@ -57,7 +58,7 @@ void Composer::pes() {
     // A draining sum passes the same two once more: area is counted above.
     pe.add("shift path", pass(lib_.mux2(kWord), lib_.and_mask(kWord)), n, Event::shift, copies);
   }
-  if (copies == 1) return;
+  if (program_.protection.register_copies() == 1) return;
   const double pes = n / copies;
   if (overlap()) {
     pe.add("vote swap", lib_.voter(1), pes, Event::feed, pes);
@@ -72,6 +73,25 @@ void Composer::pes() {
   if (!folds() && !overlap()) {
     pe.add("vote shifted acc", pass(lib_.voter(kWord)), pes, Event::shift);
   }
+}
+
+// Copies of the array: what stands between them and those that read their sums. A mixture has it at
+// the top and below the last row.
+void Composer::array_copies() {
+  const int arrays = program_.protection.arrays;
+  if (arrays == 1) return;
+  const Event sum = folds() ? Event::folded : Event::lane;
+  const char* vote = folds() ? "vote aligned sums" : "vote the row at the top";
+  if (arrays == 3) {
+    Unit v(list_, member_, "array", "voter");
+    v.add(vote, lib_.voter(kWord), columns_, sum);
+    return;
+  }
+  Unit c(list_, member_, "resilience", "comparator");
+  c.add(folds() ? "compare aligned sums" : "compare the row at the top", lib_.equality(kWord),
+        columns_, sum);
+  c.add("lane in use", lib_.and_mask(1), columns_, sum);
+  c.add("any lane", lib_.and_mask(1), columns_, sum);
 }
 
 void Composer::sequencer() {
@@ -253,9 +273,9 @@ void Composer::sharing() {
   const ArrayShape& array = program_.array;
   const bool os_and_folds = array.has(Dataflow::os) && array.folds();
   const bool is_and_others = array.has(Dataflow::is);
-  const int copies = program_.protection.tmr_pe ? 3 : 1;
+  const int copies = program_.protection.mac_copies();
   const double n = static_cast<double>(rows_) * columns_ * copies;
-  Unit pe(list_, member_, "array", "pe");
+  Unit pe(list_, member_, "array", "pe", program_.protection.arrays);
   if (os_and_folds) pe.add("own sum or sum above", lib_.mux2(kWord), n, Event::mac, copies);
   if (is_and_others) {
     pe.add("operand directions", lib_.mux2(kElement), 2 * n, Event::mac, 2 * copies);

@@ -16,11 +16,16 @@ inline constexpr int kWord = 32;     // sums, addresses
 inline constexpr int kElement = 8;   // activations, weights
 inline constexpr int kCounter = 24;  // the sequencer's counters
 
-// Collects the components of one unit.
+// Collects the components of one unit, of which there may be several copies that do the same.
 class Unit {
  public:
-  Unit(std::vector<Component>& list, Dataflow member, std::string block, std::string unit)
-      : list_(&list), member_(member), block_(std::move(block)), unit_(std::move(unit)) {}
+  Unit(std::vector<Component>& list, Dataflow member, std::string block, std::string unit,
+       int copies = 1)
+      : list_(&list),
+        member_(member),
+        block_(std::move(block)),
+        unit_(std::move(unit)),
+        copies_(copies) {}
 
   void add(const std::string& purpose, const Operator& op, double instances, Event event,
            double per_event = 1) {
@@ -29,7 +34,8 @@ class Unit {
   // The same where some instances, or all, are those of another purpose, and only energy remains.
   void use(const std::string& purpose, const Operator& op, double instances, Event event,
            double per_event) {
-    list_->push_back({block_, unit_, purpose, op, instances, event, per_event, member_});
+    list_->push_back(
+        {block_, unit_, purpose, op, instances * copies_, event, per_event * copies_, member_});
   }
 
  private:
@@ -37,6 +43,7 @@ class Unit {
   Dataflow member_;
   std::string block_;
   std::string unit_;
+  int copies_;
 };
 
 class Composer {
@@ -69,6 +76,7 @@ class Composer {
   }
 
   void pes();
+  void array_copies();
   void sequencer();
   void positions();
   void memory();

@@ -10,8 +10,9 @@
 namespace sagitta {
 namespace {
 
-// The path without indices: "array.pe.acc".
-std::string plain(const std::string& path) {
+// The path without indices: "array.pe.acc", whichever copy of the array it is in.
+std::string plain(const std::string& indexed) {
+  const std::string path = as_first_array(indexed);
   std::string text;
   int depth = 0;
   for (const char c : path) {
@@ -108,6 +109,7 @@ constexpr Rule kRules[] = {
     {"resilience.checksum.partial.read", Loads::feed, false},
     {"resilience.checksum.bias_sum", Loads::column_tile, true},
     {"resilience.checksum", Loads::vectors, true},
+    {"resilience.comparator", Loads::control, false},
     {"resilience.recompute", Loads::control, true},
 };
 
@@ -186,7 +188,8 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
 
 // Of a class that is as long as the widest dataflow of a mixture needs, the part that layers of
 // this one use: its share of the lanes, or all or nothing of the registers of one lane.
-double part_in_use(const std::string& path, const ArrayShape& array, Dataflow member) {
+double part_in_use(const std::string& register_path, const ArrayShape& array, Dataflow member) {
+  const std::string path = as_first_array(register_path);
   const auto part = [&path](int used, int built) {
     const std::size_t lane = path.find('[') + 1;
     if (path[lane] != ']') return std::stoi(path.substr(lane)) < used ? 1.0 : 0.0;
@@ -222,7 +225,8 @@ Weights delivered(const Program& program) {
 }  // namespace
 
 std::string block_of(const RegisterClass& registers) {
-  return registers.path.substr(0, registers.path.find('.'));
+  const std::string path = as_first_array(registers.path);
+  return path.substr(0, path.find('.'));
 }
 
 std::string unit_of(const RegisterClass& registers) {

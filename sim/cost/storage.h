@@ -12,7 +12,7 @@
 
 namespace sagitta {
 
-// "array" and "pe" of "array.pe[][].acc".
+// "array" and "pe" of "array.pe[][].acc", and of the same register in a copy of the array.
 std::string block_of(const RegisterClass& registers);
 std::string unit_of(const RegisterClass& registers);
 

@@ -16,7 +16,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
       dma_("dma", state_, machine_),
       activations_("activation_scratchpad", state_, machine_),
       weights_("weight_scratchpad", state_, machine_),
-      array_("array", state_, machine_),
+      array_("array", state_, machine_, machine_.array()),
       vector_("vector_unit", state_, machine_),
       injector_("injector") {
   for (Block* block : std::initializer_list<Block*>{&sequencer_, &dma_, &activations_, &weights_,
@@ -41,14 +41,15 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   array_.activations(activations_.rows);
   array_.weights(weights_.row);
   array_.control(sequencer_.control);
+  wire_further_arrays();
 
-  // The drain path: array [-> partial sums] [-> vote] -> bias -> [detector -> checkers] ->
-  // requantise -> scratchpad.
-  OutWire<SumVector>* row = &array_.row;
+  // The drain path: array [-> voter] [-> partial sums] [-> vote over passes] -> bias ->
+  // [detector -> checkers] -> requantise -> scratchpad.
+  OutWire<SumVector>* row = array_voter_ ? &array_voter_->row : &array_.row;
   if (machine_.partial_sums() != nullptr) {
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
     partial_sums_->clock(clock_);
-    partial_sums_->aligned(array_.sums);
+    partial_sums_->aligned(array_voter_ ? array_voter_->sums : array_.sums);
     partial_sums_->control(sequencer_.control);
     row = &partial_sums_->finished;
     if (program.array.has(Dataflow::is)) weights_.channel(partial_sums_->channel);
@@ -78,6 +79,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     recompute_->clock(clock_);
     recompute_->control(sequencer_.control);
     recompute_->checked(*sums);
+    if (comparator_) recompute_->copies_differ(comparator_->mismatch);
     sequencer_.again(recompute_->again);
     if (partial_sums_) partial_sums_->again(recompute_->again);
     if (votes_) votes_->pass(recompute_->pass);
@@ -99,6 +101,32 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     accumulators_->input(*sums);
   }
   activations_.write(vector_.output);
+}
+
+// Further copies of the array are fed like the first one.
+void Accelerator::wire_further_arrays() {
+  if (machine_.array_copies() == nullptr) return;
+  int number = 1;
+  for (Array& core : machine_.array_copies()->further()) {
+    auto copy =
+        std::make_unique<ArrayModule>(array_block(number++).c_str(), state_, machine_, core);
+    copy->clock(clock_);
+    copy->activations(activations_.rows);
+    copy->weights(weights_.row);
+    copy->control(sequencer_.control);
+    further_arrays_.push_back(std::move(copy));
+  }
+  ArrayCopyPorts* ports = nullptr;
+  if (machine_.array_copies()->voter() != nullptr) {
+    array_voter_ = std::make_unique<ArrayVoterModule>("array_voter", machine_);
+    ports = &array_voter_->copies;
+  } else {
+    comparator_ = std::make_unique<ArrayComparatorModule>("array_comparator", state_, machine_);
+    comparator_->clock(clock_);
+    ports = &comparator_->copies;
+  }
+  ports->bind(0, array_);
+  for (std::size_t i = 0; i < further_arrays_.size(); ++i) ports->bind(i + 1, *further_arrays_[i]);
 }
 
 bool Accelerator::run(std::int64_t budget, InjectorModule::Strike strike) {

@@ -27,6 +27,8 @@ class Accelerator : public sc_core::sc_module {
   bool run(std::int64_t budget, InjectorModule::Strike strike = nullptr);
 
  private:
+  void wire_further_arrays();
+
   Machine machine_;
   sc_core::sc_time period_;
   Clock clock_;
@@ -39,6 +41,9 @@ class Accelerator : public sc_core::sc_module {
   ArrayModule array_;
   VectorUnitModule vector_;
   InjectorModule injector_;
+  std::vector<std::unique_ptr<ArrayModule>> further_arrays_;
+  std::unique_ptr<ArrayVoterModule> array_voter_;
+  std::unique_ptr<ArrayComparatorModule> comparator_;
   std::unique_ptr<BankArbiterModule> arbiter_;
   std::unique_ptr<ChecksumModule> checksum_;
   std::vector<std::unique_ptr<CheckerModule>> checkers_;

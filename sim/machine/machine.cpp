@@ -70,7 +70,11 @@ Machine::Machine(const Program& program, DataPath data_path)
       accumulators_(program.raw_output ? std::optional<AccumulatorBuffer>(std::in_place, layout_,
                                                                           program, sequencer_)
                                        : std::nullopt),
-      array_(layout_, built_for().array, built_for().protection.tmr_pe ? 3 : 1),
+      array_(layout_, built_for().array, built_for().protection.register_copies()),
+      array_copies_(
+          built_for().protection.arrays > 1
+              ? std::optional<ArrayCopies>(std::in_place, layout_, built_for(), sequencer_)
+              : std::nullopt),
       partial_sums_(program.array.folds() ? std::optional<PartialSums>(std::in_place, layout_,
                                                                        built_for(), sequencer_)
                                           : std::nullopt),
@@ -125,6 +129,7 @@ void Machine::reset(const std::int8_t* image) {
 void Machine::touch() {
   if (arbiter_) arbiter_->touch();
   array_.touch();
+  if (array_copies_) array_copies_->touch();
   vector_.touch();
   if (checksum_) checksum_->touch();
   for (auto& c : checkers_) c->touch();
@@ -144,7 +149,10 @@ bool Machine::folding() const {
 
 SumVector Machine::leaving() {
   const SequencerState& s = control();
-  return {s.drain2 != 0, false, s.drain_address2, array_.top(state_.now())};
+  const std::byte* now = state_.now();
+  const std::int32_t* top =
+      array_copies_ ? array_copies_->output(now, array_).top : array_.top(now);
+  return {s.drain2 != 0, false, s.drain_address2, top};
 }
 
 SumVector Machine::finished() {
@@ -271,7 +279,7 @@ void Machine::count_recompute(const SequencerState& s, LayerCounters& c) {
   if (ends || phase == Phase::wait || phase == Phase::setup) tile_began_ = cycle_ + 1;
 }
 
-bool Machine::mismatch() const {
+bool Machine::flagged() const {
   if (!checksum_) return false;
   const SumVector v = checksum_->output(state_.now());
   return v.valid && v.flagged;
@@ -327,7 +335,8 @@ void Machine::count() {
     c.accumulator_writes += sequencer_.lanes(s);
   }
   if (s.store1 != 0) ++c.store_beats;
-  if (mismatch()) ++c.mismatches;
+  if (flagged()) ++c.mismatches;
+  if (copies_differ()) ++c.mismatches;
   if (recompute_) count_recompute(s, c);
   capture_store(s);
   if (record_tiles_) record_tile(s);
@@ -351,9 +360,17 @@ void Machine::step() {
   activations_.step(cycle, dma_, vector_.output(now), bank_grant());
   weights_.step(cycle, dma_, parameter_channel(), reads_wait());
   const SumVector row = drained();
-  if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now), judges(), repeats);
+  if (partial_sums_) {
+    const std::int32_t* aligned =
+        array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
+    partial_sums_->step(cycle, aligned, judges(), repeats);
+  }
   if (votes_) votes_->step(cycle, finished(), pass(), judges());
-  array_.step(cycle, activations_.read(now), weights_.read(now), sequencer_.array_control(s));
+  const ArrayControl array_control = sequencer_.array_control(s);
+  array_.step(cycle, activations_.read(now), weights_.read(now), array_control);
+  if (array_copies_) {
+    array_copies_->step(cycle, activations_.read(now), weights_.read(now), array_control, array_);
+  }
   const SumVector out = checked();
   vector_.step(cycle, row, out, activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, out);

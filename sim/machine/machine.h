@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/registers.h"
 #include "machine/array/array.h"
+#include "machine/array/array_copies.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
 #include "machine/memory/accumulator_buffer.h"
@@ -95,8 +96,12 @@ class Machine {
   void record_tiles(bool on) { record_tiles_ = on; }
   const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
   std::int64_t mismatches() const;
-  // What the host reads with the result: a tile failed in its last try, so that it may be wrong.
-  bool uncorrected() const { return recompute_ && recompute_->uncorrected(state_.now()); }
+  // What the host reads with the result: it may be wrong. Two arrays have differed, or where tiles
+  // run again one failed in its last try.
+  bool uncorrected() const {
+    return (array_copies_ && array_copies_->uncorrected(state_.now())) ||
+           (recompute_ && recompute_->uncorrected(state_.now()));
+  }
   void set_observer(MachineObserver* observer) { observer_ = observer; }
 
   // Everything that a later continuation needs, the host's side included.
@@ -143,6 +148,7 @@ class Machine {
   PartialSums* partial_sums() { return partial_sums_ ? &*partial_sums_ : nullptr; }
   AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
   Array& array() { return array_; }
+  ArrayCopies* array_copies() { return array_copies_ ? &*array_copies_ : nullptr; }
   VectorUnit& vector() { return vector_; }
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
@@ -150,9 +156,9 @@ class Machine {
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
   Recompute* recompute() { return recompute_ ? &*recompute_ : nullptr; }
   // A detector flags a row in this cycle; a tile's run ends, and it is to run again.
-  bool mismatch() const;
+  bool mismatch() { return flagged() || copies_differ(); }
   bool judges() const { return recompute_ && sequencer_.judges(control()); }
-  bool again() const { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
+  bool again() { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
   // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's;
   // and, with redundancy in time, what becomes of it there.
@@ -183,6 +189,9 @@ class Machine {
  private:
   bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
+  bool flagged() const;  // by the checksum
+  // Two arrays differ in a row that leaves them.
+  bool copies_differ() { return array_copies_ && array_copies_->differ(state_.now(), array_); }
   void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;
@@ -201,6 +210,7 @@ class Machine {
   WeightScratchpad weights_;
   std::optional<AccumulatorBuffer> accumulators_;
   Array array_;
+  std::optional<ArrayCopies> array_copies_;
   std::optional<PartialSums> partial_sums_;
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;

@@ -211,6 +211,7 @@ ordered_json fault_results(const Campaign& campaign) {
     e["masked_rate"] = proportion(count_if(r.outcomes, is_masked), trials);
     e["detected_rate"] =
         proportion(of(Outcome::detected_corrected) + of(Outcome::detected_uncorrected), trials);
+    e["uncorrected_rate"] = proportion(of(Outcome::detected_uncorrected), trials);
     e["hang_rate"] = proportion(of(Outcome::hang), trials);
     e["tolerable_rate"] = proportion(of(Outcome::tolerable), trials);
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};

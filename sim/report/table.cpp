@@ -162,11 +162,25 @@ std::string fault_table(const ordered_json& results, bool colour) {
   const std::string upsets =
       upsets_heading(results.at("configurations"),
                      [](const ordered_json& c) -> const ordered_json& { return c.at("fault"); });
-  Table table(
-      {"array", "sites", upsets, "scheme", "clean", "under faults [95 %]", "SDC [95 %]", "masked",
-       "corrected", "tolerable", "hang", "alarms", "bits x cycles", "area", "energy", "cycles"},
-      {true, true, false, true, false, false, false, false, false, false, false, false, false,
-       false, false, false});
+  const auto value = [](const ordered_json& c, const char* key) {
+    return c.at(key).at("value").get<double>();
+  };
+  // A column of its own where a machine has told that its result is wrong.
+  const auto& configurations = results.at("configurations");
+  const bool told = std::any_of(configurations.begin(), configurations.end(),
+                                [&](const auto& c) { return value(c, "uncorrected_rate") > 0; });
+  std::vector<std::string> header = {
+      "array",         "sites",  upsets,      "scheme",    "clean", "under faults [95 %]",
+      "SDC [95 %]",    "masked", "corrected", "tolerable", "hang",  "alarms",
+      "bits x cycles", "area",   "energy",    "cycles"};
+  std::vector<bool> left = {true,  true,  false, true,  false, false, false, false,
+                            false, false, false, false, false, false, false, false};
+  constexpr std::ptrdiff_t kTold = 9;  // behind "corrected"
+  if (told) {
+    header.insert(header.begin() + kTold, "uncorrected");
+    left.insert(left.begin() + kTold, false);
+  }
+  Table table(header, left);
   // Schemes that face the same faults stand together, whatever the order of the experiment.
   std::vector<std::pair<std::string, std::vector<const ordered_json*>>> groups;
   for (const auto& c : results.at("configurations")) {
@@ -190,22 +204,27 @@ std::string fault_table(const ordered_json& results, bool colour) {
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
     const bool replay = is_replay(c);
-    table.add(
-        {array_name(c.at("array")), sites_of(c),
-         !of_registers(f) ? rate_of(f)
-         : replay         ? "-"
-                          : std::to_string(f.at("upsets").get<int>()),
-         c.at("scheme").get<std::string>(),
-         percent(c.at("accuracy_fault_free_same_draws").at("value").get<double>()),
-         with_interval(c.at("accuracy_under_faults")), with_interval(c.at("sdc_rate")),
-         percent(c.at("masked_rate").at("value").get<double>()),
-         percent(c.at("detected_rate").at("value").get<double>()),
-         percent(c.at("tolerable_rate").at("value").get<double>()),
-         percent(c.at("hang_rate").at("value").get<double>()),
-         percent(c.at("false_alarms").at("images").at("value").get<double>()),
-         f.at("bits_x_cycles").is_null() ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
-         overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
-         overhead(o.at("cycles").get<double>())});
+    std::vector<std::string> cells{
+        array_name(c.at("array")),
+        sites_of(c),
+        !of_registers(f) ? rate_of(f)
+        : replay         ? "-"
+                         : std::to_string(f.at("upsets").get<int>()),
+        c.at("scheme").get<std::string>(),
+        percent(value(c, "accuracy_fault_free_same_draws")),
+        with_interval(c.at("accuracy_under_faults")),
+        with_interval(c.at("sdc_rate")),
+        percent(value(c, "masked_rate")),
+        percent(value(c, "detected_rate") - value(c, "uncorrected_rate")),
+        percent(value(c, "tolerable_rate")),
+        percent(value(c, "hang_rate")),
+        percent(c.at("false_alarms").at("images").at("value").get<double>()),
+        f.at("bits_x_cycles").is_null() ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
+        overhead(o.at("area").get<double>()),
+        overhead(o.at("energy").get<double>()),
+        overhead(o.at("cycles").get<double>())};
+    if (told) cells.insert(cells.begin() + kTold, percent(value(c, "uncorrected_rate")));
+    table.add(cells);
   }
   return table.text(colour) +
          "In %. clean and under faults: accuracy without and with faults, on the same draws. "
@@ -214,7 +233,8 @@ std::string fault_table(const ordered_json& results, bool colour) {
          "checker acted),\n"
          "tolerable (other logits, same class) or hang. alarms: images with a false alarm, "
          "fault-free. area,\n"
-         "energy, cycles: overhead against none.\n";
+         "energy, cycles: overhead against none.\n" +
+         (told ? "uncorrected: the machine told that the result is wrong.\n" : "");
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {

@@ -268,7 +268,8 @@ void check_recompute(const Protection& protection, const ArrayShape& array,
            "run it once, or three times and vote");
   }
   if (protection.retries > 0 && !protection.detects()) {
-    refuse("runs tiles again, but nothing tells which", "add a checksum, or use 0 retries");
+    refuse("runs tiles again, but nothing tells which",
+           "add a checksum or a second array, or use 0 retries");
   }
   if (protection.retries > 0 && protection.has_lines()) {
     refuse("runs tiles again, whose vectors a checker along lines would take for the next ones",

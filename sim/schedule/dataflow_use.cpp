@@ -5,7 +5,8 @@
 
 namespace sagitta {
 
-bool used_in(const std::string& path, Dataflow dataflow) {
+bool used_in(const std::string& register_path, Dataflow dataflow) {
+  const std::string path = as_first_array(register_path);
   const auto starts = [&path](std::initializer_list<const char*> prefixes) {
     return std::any_of(prefixes.begin(), prefixes.end(),
                        [&path](const char* prefix) { return path.starts_with(prefix); });

@@ -77,12 +77,18 @@ struct Checker {
   bool operator==(const Checker&) const = default;
 };
 
+// What a PE has three times, with a voter a register: nothing, its registers, or its registers and
+// its MAC. Voted values feed all copies, so the last two differ in what they cost only.
+enum class PeCopies : std::uint8_t { none, registers, all };
 inline constexpr int kMostRetries = 7;
 
 struct Protection {
-  std::string name = "none";  // the scheme's name in results
-  bool tmr_pe = false;        // three copies of a PE's registers and MAC, with voters
-  bool checksum = false;      // the checksum column and its comparator
+  std::string name = "none";            // the scheme's name in results
+  PeCopies pe_copies = PeCopies::none;  // triple modular redundancy within each PE
+  // Complete copies of the array, skew and deskew registers included, fed alike: 1; 2, whose sums
+  // are compared as they leave (dual modular redundancy); or 3, whose sums are voted.
+  int arrays = 1;
+  bool checksum = false;  // the checksum column and its comparator
   // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;
@@ -93,8 +99,10 @@ struct Protection {
 
   // Whether a tile may run more than once.
   bool reruns() const { return retries > 0 || passes > 1; }
+  int register_copies() const { return pe_copies == PeCopies::none ? 1 : 3; }
+  int mac_copies() const { return pe_copies == PeCopies::all ? 3 : 1; }
   // Whether something compares the sums of a GEMM row and flags it.
-  bool detects() const { return checksum; }
+  bool detects() const { return checksum || arrays == 2; }
   // Whether a checker needs to know where a line of the output map begins and ends.
   bool has_lines() const {
     return std::any_of(checkers.begin(), checkers.end(),
@@ -116,6 +124,18 @@ inline std::string checker_name(const Protection& protection, std::size_t index)
                                     [&](const Checker& c) { return c.kind == checker.kind; });
   const std::string kind(checker.kind.name());
   return before == 0 ? kind : kind + "_" + std::to_string(before + 1);
+}
+
+// The name of a copy of the array, counted from 0: "array", "array_2", "array_3".
+inline std::string array_block(int copy) {
+  return copy == 0 ? "array" : "array_" + std::to_string(copy + 1);
+}
+// The path of a copy's register as that of the first one's: "array.pe[][].a" for
+// "array_3.pe[][].a".
+inline std::string as_first_array(const std::string& path) {
+  const std::size_t dot = path.find('.');
+  if (!path.starts_with("array_") || dot == std::string::npos) return path;
+  return "array" + path.substr(dot);
 }
 
 }  // namespace sagitta

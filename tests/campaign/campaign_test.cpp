@@ -27,19 +27,23 @@ Campaign small_campaign(const std::vector<std::string>& more = {}) {
 }
 
 TEST(Campaign, RatesAreThoseOfTheTrials) {
-  const Campaign campaign = small_campaign();
+  const Campaign campaign = small_campaign(
+      {R"(scheme=["none","range-zero","gradient","tmr-array","dmr","dmr-recompute"])"});
   const auto results = fault_results(campaign);
-  ASSERT_EQ(results.at("configurations").size(), 8U);
+  ASSERT_EQ(results.at("configurations").size(), 12U);
   int hangs = 0;
-  for (std::size_t i = 0; i < 8; ++i) {
+  std::map<std::string, std::int64_t> told_by;
+  for (std::size_t i = 0; i < 12; ++i) {
     const auto& c = results.at("configurations")[i];
     SCOPED_TRACE(c.at("name").get<std::string>());
     std::int64_t correct = 0, reference = 0, sdc = 0, masked = 0, detected = 0, hang = 0, right = 0,
-                 wrong = 0;
+                 wrong = 0, uncorrected = 0;
     for (const TrialResult& t : campaign.faults(static_cast<int>(i)).trials) {
       const std::string name = to_string(t.outcome);
       const int label = campaign.images().labels[static_cast<std::size_t>(t.image)];
-      correct += t.predicted_class == label ? 1 : 0;
+      const bool told = name == "detected_uncorrected";
+      correct += t.predicted_class == label && !told ? 1 : 0;
+      uncorrected += told ? 1 : 0;
       reference += t.reference_class == label ? 1 : 0;
       sdc += name == "critical" || name == "sdc5" || name == "sdc1" ? 1 : 0;
       masked += name.starts_with("masked_") ? 1 : 0;
@@ -47,7 +51,7 @@ TEST(Campaign, RatesAreThoseOfTheTrials) {
       hang += name == "hang" ? 1 : 0;
       right += t.suppressed_right;
       wrong += t.suppressed_wrong;
-      if (name == "hang") {
+      if (name == "hang" || told) {
         EXPECT_FALSE(t.correct);
         EXPECT_EQ(t.predicted_class, -1);
       }
@@ -60,11 +64,16 @@ TEST(Campaign, RatesAreThoseOfTheTrials) {
     EXPECT_EQ(count("masked_rate"), masked);
     EXPECT_EQ(count("detected_rate"), detected);
     EXPECT_EQ(count("hang_rate"), hang);
+    EXPECT_EQ(count("uncorrected_rate"), uncorrected);
+    told_by[c.at("scheme")] += uncorrected;
     EXPECT_EQ(c.at("suppressions").at("right"), right);
     EXPECT_EQ(c.at("suppressions").at("wrong"), wrong);
     EXPECT_EQ(c.at("sdc_rate").at("n"), 60);
   }
   EXPECT_GT(hangs, 0);
+  EXPECT_GT(told_by.at("dmr"), 0);
+  EXPECT_LT(told_by.at("dmr-recompute"), told_by.at("dmr"));
+  EXPECT_EQ(told_by.at("none") + told_by.at("gradient") + told_by.at("tmr-array"), 0);
 }
 
 // Bounds fitted on two images only, so that many clean images fall outside them.

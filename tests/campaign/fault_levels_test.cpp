@@ -199,6 +199,40 @@ std::vector<LayerValues> flipped(Network network, const std::vector<std::int8_t>
   return values;
 }
 
+// A scheme may have channels in another order: the same neurons and weights lie elsewhere there.
+TEST(LevelDraws, FollowTheOrderOfChannels) {
+  int moved_layers = 0, changed = 0;
+  for (int seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(900 + seed));
+    const Network network = test::random_network(random, 6);
+    std::vector<ChannelOrder> orders;
+    for (const ChannelGroup& group : channel_groups(network)) {
+      ChannelOrder& order = orders.emplace_back();
+      for (int c = 0; c < group.channels; ++c) {
+        order.insert(order.begin() + random.between(0, static_cast<int>(order.size())), c);
+      }
+      moved_layers += static_cast<int>(group.members.size());
+    }
+    const Network other = reordered(network, orders);
+    const std::vector<LayerOrder> places = layer_orders(network, orders);
+    const auto image = random.int8s(network.input.elements());
+    const auto clean = run_network(network, image).back().output;
+    for (int k = 0; k < 6; ++k) {
+      TrialFaults faults;
+      faults.values = k % 2 == 0 ? NeuronValues::int32 : NeuronValues::int8;
+      faults.neurons = draw_neuron_faults(1, k, 0.1, faults.values, network);
+      faults.weights = draw_weight_faults(1, k, 0.1, network);
+      const auto expected = flipped(network, image, faults).back().output;
+      move(places, network, faults);
+      EXPECT_EQ(flipped(other, image, faults).back().output, expected);
+      changed += expected != clean ? 1 : 0;
+    }
+  }
+  EXPECT_GT(moved_layers, 20);
+  EXPECT_GT(changed, 100);
+}
+
 // The values that pass through the machine.
 class Seen : public MachineObserver {
  public:

@@ -140,7 +140,7 @@ TEST(MaskClasses, APeIsInUseUntilItsTileHasDrained) {
   Random random(35);
   const Network network = dense_layer(random);
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   const Program program = compile(network, {2, 5}, {}, p, "test");
   TrialEngine engine(program, network);
   const auto image = random.int8s(6);

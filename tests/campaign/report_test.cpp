@@ -190,6 +190,7 @@ ordered_json configuration() {
           {"detected_rate", proportion(0.13)},
           {"tolerable_rate", proportion(0.14)},
           {"hang_rate", proportion(0.05)},
+          {"uncorrected_rate", proportion(0)},
           {"false_alarms", {{"images", proportion(0.06)}}},
           {"overhead", {{"area", 0.21}, {"energy", 0.32}, {"cycles", 0.043}}}};
 }
@@ -288,6 +289,62 @@ TEST(ReportTable, FaultFiguresStandUnderTheirNames) {
                                                        {"energy", "+32.0"},
                                                        {"cycles", "+4.3"}};
   EXPECT_EQ(first_row(fault_table(results, false)), expected);
+}
+
+// Of what was detected, the part that the machine could not put right has a column where there is
+// any.
+TEST(ReportTable, UncorrectedTrialsStandApart) {
+  ordered_json results;
+  results["configurations"] = {configuration(), configuration()};
+  results["configurations"][0]["uncorrected_rate"] = proportion(0.04);
+  const auto row = first_row(fault_table(results, false));
+  EXPECT_EQ(row.at("corrected"), "9.0");
+  EXPECT_EQ(row.at("uncorrected"), "4.0");
+  EXPECT_EQ(row.at("tolerable"), "14.0");
+}
+
+// A plan of neurons or weights: what is hit, and the rate in place of a number of upsets.
+TEST(ReportTable, OtherFaultLevelsStandUnderTheirNames) {
+  ordered_json c = configuration();
+  c["fault"] = {{"level", "neuron"},      {"values", "int32"},       {"rate", 2.5e-4},
+                {"sites", nullptr},       {"upsets", nullptr},       {"list", ""},
+                {"population", "common"}, {"bits_x_cycles", nullptr}};
+  ordered_json results;
+  results["configurations"] = {c};
+  auto row = first_row(fault_table(results, false));
+  EXPECT_EQ(row.at("sites"), "int32 neurons");
+  EXPECT_EQ(row.at("rate"), "0.00025");
+  EXPECT_EQ(row.at("bits x cycles"), "-");
+  results["configurations"][0]["scheme_kind"] = "none";
+  EXPECT_EQ(
+      finding(results).find("With int32 neurons hit at a rate of 0.00025 on the 8x4 os machine, "
+                            "accuracy falls unprotected from 92.0 % to 81.0 %"),
+      0U)
+      << finding(results);
+  results["configurations"].push_back(configuration());
+  c["fault"]["level"] = "weight";
+  c["fault"]["values"] = nullptr;
+  results["configurations"][0] = c;
+  row = first_row(fault_table(results, false));
+  EXPECT_EQ(row.at("sites"), "weights");
+  EXPECT_EQ(row.at("upsets, rate"), "0.00025");
+
+  results["pairs"] = {{{"first", "a"},
+                       {"second", "b"},
+                       {"level", "weight"},
+                       {"rate", 0.5},
+                       {"values", nullptr},
+                       {"sites", nullptr},
+                       {"upsets", nullptr},
+                       {"trials", 9},
+                       {"only_first_correct", 1},
+                       {"only_second_correct", 2},
+                       {"accuracy_difference", 0.125},
+                       {"mcnemar_p", 1.0}}};
+  row = first_row(pairs_table(results, false));
+  EXPECT_EQ(row.at("sites"), "weights");
+  EXPECT_EQ(row.at("rate"), "0.5");
+  EXPECT_EQ(row.at("trials"), "9");
 }
 
 }  // namespace

@@ -38,6 +38,27 @@ ThresholdFit fit_of(const Network& network, const ImageSet& images, const Scheme
   return fit_bounds(network, images, {{key, array}}, orders).at(0);
 }
 
+TEST(Schemes, OfCopiesAreBlocks) {
+  const auto of = [](const std::string& kind) {
+    return scheme({{"kind", kind}, {"name", "mine"}}).blocks;
+  };
+  const auto copies = [](PeCopies pe, int arrays) {
+    Protection p;
+    p.name = "mine";
+    p.pe_copies = pe;
+    p.arrays = arrays;
+    return p;
+  };
+  EXPECT_EQ(of("none"), copies(PeCopies::none, 1));
+  EXPECT_EQ(of("tmr-pe"), copies(PeCopies::all, 1));
+  EXPECT_EQ(of("tmr-reg"), copies(PeCopies::registers, 1));
+  EXPECT_EQ(of("tmr-array"), copies(PeCopies::none, 3));
+  EXPECT_EQ(of("dmr"), copies(PeCopies::none, 2));
+  Protection again = copies(PeCopies::none, 2);
+  again.retries = 1;
+  EXPECT_EQ(of("dmr-recompute"), again);
+}
+
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {
   test::Random random(1);
   Network network;

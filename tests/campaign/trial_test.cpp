@@ -14,14 +14,16 @@ namespace {
 
 using test::Random;
 
-// The fourth runs tiles again, the fifth runs each three times, where the array can.
+// The fourth runs tiles again, the eighth runs each three times, where the array can.
 Protection protection(int which, const ArrayShape& array) {
   Protection p;
-  p.tmr_pe = which == 1;
+  if (which == 1) p.pe_copies = PeCopies::all;
   p.checksum = which == 2 || which == 4;
-  const bool reruns = !(array.overlap && array.has(Dataflow::os));
-  if (which == 4 && reruns) p.retries = 1;
-  if (which == 5 && reruns) p.passes = 3;
+  if (which == 5 || which == 6) p.arrays = 2;
+  if (which == 7) p.arrays = 3;
+  const bool can = !(array.overlap && array.has(Dataflow::os));
+  if ((which == 4 || which == 6) && can) p.retries = 1;
+  if (which == 8 && can) p.passes = 3;
   if (which == 2) {
     Checker& gradient = p.checkers.emplace_back(CheckerKind::gradient, Gate::row);
     gradient.layers.assign(8, {"", {{-20000, 20000}}});
@@ -31,6 +33,8 @@ Protection protection(int which, const ArrayShape& array) {
     range.granularity = Granularity::channel;
     range.layers.assign(8, {"", std::vector<Bounds>(64, {-300000, 300000})});
   }
+  if (which == 4) p.arrays = 2;
+  if (which == 5) p.arrays = 3;
   return p;
 }
 
@@ -69,6 +73,7 @@ INSTANTIATE_TEST_SUITE_P(Dataflows, TrialEngineOf, testing::ValuesIn(test::kVari
 TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   std::map<Outcome, int> seen;
   int with_conflicts = 0;
+  int told_and_right = 0;
   for (int seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(static_cast<std::uint64_t>(1000 + seed));
@@ -83,9 +88,9 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       shape.activation_banks = random.between(1, 2);
       shape.activation_port_bytes = 1 << random.between(0, 2);
     }
-    const Program program = compile(network, array, shape, protection(seed % 6, array), "test");
+    const Program program = compile(network, array, shape, protection(seed % 9, array), "test");
     TrialEngine engine(program, network);
-    const SiteSelection sites = engine.sites().select(seed % 3 == 0 ? "all" : "logic", "test", "");
+    const SiteSelection sites = engine.sites().select(seed % 5 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
     const CleanResult clean = engine.prepare(0, image, 0);
     with_conflicts += std::any_of(clean.counters.begin(), clean.counters.end(),
@@ -99,15 +104,18 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       const TrialResult fast = engine.run(k, faults);
       expect_equal(fast, engine.run(k, faults, true));
       ++seen[fast.outcome];
+      told_and_right += fast.outcome == Outcome::detected_uncorrected && fast.correct ? 1 : 0;
     }
   }
   // The comparison must not have been between runs in which nothing ever happened.
   EXPECT_GT(with_conflicts, 10);
+  EXPECT_EQ(told_and_right, 0) << "a result that the machine says is wrong counts as wrong";
   EXPECT_GT(seen[Outcome::masked_idle], 100);
   EXPECT_GT(seen[Outcome::masked_logical], 100);
   EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
   EXPECT_GT(seen[Outcome::hang], 10);
   EXPECT_GT(seen[Outcome::detected_corrected], 10);
+  EXPECT_GT(seen[Outcome::detected_uncorrected], 10);
 }
 
 // A checkpoint may fall into the store phase, when part of the result has left the machine.
@@ -272,7 +280,7 @@ TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
   const Program base = compile(network, GetParam().shape(3, 3), {}, {}, "test");
-  for (int which = 1; which < 6; ++which) {
+  for (int which = 1; which < 9; ++which) {
     const ArrayShape array = GetParam().shape(3, 3);
     const Program target = compile(network, array, {}, protection(which, array), "test");
     TrialEngine base_engine(base, network);

@@ -45,7 +45,8 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
   for (const Shape& s : shapes) {
     make(s.m, s.k, s.n, static_cast<std::uint64_t>(s.m * s.n));
     for (const std::string array : {"1x1", "4x4", "3x7", "16x16", "32x2"}) {
-      for (const std::string scheme : {"none", "tmr-pe", "checksum"}) {
+      for (const std::string scheme :
+           {"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute", "checksum"}) {
         for (const std::string dataflow : {"os", "ws", "is"}) {
           const auto json = document(
               gemm({"--array", array, "--scheme", scheme, "--dataflow", dataflow, "-o", "C.npy"}));
@@ -53,6 +54,7 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
               << s.m << "x" << s.k << "x" << s.n << " on " << array << " " << dataflow;
           EXPECT_EQ(json.at("macs"), s.m * s.k * s.n);
           EXPECT_EQ(json.at("flagged_rows"), 0);
+          EXPECT_FALSE(json.at("uncorrected").get<bool>());
         }
       }
     }
@@ -241,6 +243,38 @@ TEST_F(CliGemm, VoterMasksOneCopy) {
   EXPECT_EQ(outputs(json.at("faults").at(0)), Outputs{});
   EXPECT_EQ(explained(json.at("faults").at(0).at("explanation").get<std::string>()), Outputs{});
   EXPECT_EQ(result(), product_);
+}
+
+TEST_F(CliGemm, VoterMasksOneArray) {
+  make(4, 6, 4);
+  for (const std::string array : {"array", "array_2", "array_3"}) {
+    const auto json = document(gemm({"--array", "4x4", "--scheme", "tmr-array", "--explain", "-o",
+                                     "C.npy", "--fault", array + ".pe[1][1].acc:7@150"}));
+    EXPECT_EQ(json.at("faults").at(0).at("fired"), true);
+    EXPECT_EQ(outputs(json.at("faults").at(0)), Outputs{});
+    EXPECT_NE(json.at("faults").at(0).at("explanation").get<std::string>().find("three arrays"),
+              std::string::npos);
+    EXPECT_EQ(result(), product_);
+  }
+}
+
+// The first array's product goes on, and the machine says that the two differ.
+TEST_F(CliGemm, ComparedArraysTell) {
+  make(4, 6, 4);
+  const auto start = document(gemm({"--array", "4x4", "--scheme", "dmr"}))
+                         .at("tiles")
+                         .at(0)
+                         .at("start_cycle")
+                         .get<int>();
+  for (const std::string array : {"array", "array_2"}) {
+    const std::string fault = array + ".pe[2][1].acc:7@" + std::to_string(start + 6);
+    const auto json = document(gemm({"--array", "4x4", "--scheme", "dmr", "--fault", fault}));
+    EXPECT_EQ(outputs(json.at("faults").at(0)), array == "array" ? (Outputs{{2, 1}}) : Outputs{});
+    EXPECT_EQ(json.at("flagged_rows"), 1);
+    EXPECT_TRUE(json.at("uncorrected").get<bool>());
+    const std::string text = done(gemm({"--array", "4x4", "--scheme", "dmr", "--fault", fault}));
+    EXPECT_NE(text.find("The machine says that the result is wrong."), std::string::npos);
+  }
 }
 
 TEST_F(CliGemm, DetectorFlagsTheRow) {

@@ -78,6 +78,7 @@ class VerilatedModel : public RtlModel {
     add_port("results", top_->results);
     add_port("result_valid", top_->result_valid);
     add_port("result", top_->result);
+    add_port("uncorrected", top_->uncorrected);
     add_port("done", top_->done);
     add_port("uncorrected", top_->uncorrected);
   }

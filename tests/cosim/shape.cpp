@@ -119,6 +119,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"COLUMNS", 0},
                                     {"MAPS", 2},
                                     {"COPIES", 1},
+                                    {"MACS", 0},
+                                    {"ARRAYS", 1},
                                     {"DMA_QUEUE", 0},
                                     {"DRAM_BYTES", 0},
                                     {"ACTIVATION_BYTES", 0},
@@ -157,7 +159,10 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.memory.partial_rows = values.at("PARTIAL_ROWS");
   s.memory.dram_bytes_per_cycle = values.at("DRAM_BYTES");
   s.memory.dma_queue = values.at("DMA_QUEUE");
-  s.protection.tmr_pe = values.at("COPIES") == 3;
+  if (values.at("COPIES") == 3) {
+    s.protection.pe_copies = values.at("MACS") == 1 ? PeCopies::registers : PeCopies::all;
+  }
+  s.protection.arrays = values.at("ARRAYS");
   s.protection.checksum = values.at("CHECKSUM") != 0;
   s.protection.retries = values.at("RETRIES");
   s.protection.passes = values.at("PASSES");

@@ -6,7 +6,7 @@ Usage: yosys_counts.py RTL LOCKSTEP [--sagitta SAGITTA] PARAMETER=VALUE...
 RTL is the folder of the sources, LOCKSTEP the shape's lockstep program, whose --registers lists
 every site class with the name of its register. After `proc; flatten` every bit of these registers
 must be the output of exactly one flip-flop cell or a bit of a memory, and there must be no other
-flip-flop, latch or memory.
+flip-flop, latch or memory. The array has as many multipliers as the parameters say.
 
 With --sagitta, the sites are what the command `sagitta sites` prints for an experiment that
 describes the same machine, path by path. Without, they are those that LOCKSTEP lists: of machines
@@ -50,7 +50,10 @@ def scheme_of(parameters):
     on = {name: int(value) for name, value in parameters.items() if int(value)}
     found = []
     if on.get("COPIES", 1) == 3:
-        found.append({"kind": "tmr-pe"})
+        found.append({"kind": "tmr-reg" if on.get("MACS") == 1 else "tmr-pe"})
+    if on.get("ARRAYS", 1) > 1:
+        two = "dmr-recompute" if on.get("RETRIES") == 1 else "dmr"
+        found.append({"kind": two if on["ARRAYS"] == 2 else "tmr-array"})
     for code in (on.get(f"CHECKER{i}", 0) for i in range(4)):  # as rtl/sagitta.sv says
         if not code & 3:
             continue
@@ -141,7 +144,15 @@ def without_indices(path):
 def block_of(path):
     """The block of a site: control.sequencer, memory.dma, array, ..."""
     parts = path.replace("[]", "").split(".")
-    return parts[0] if parts[0] in ("array", "vector") else ".".join(parts[:2])
+    whole = parts[0].startswith("array") or parts[0] == "vector"
+    return parts[0] if whole else ".".join(parts[:2])
+
+
+def multipliers(parameters):
+    """Of all PEs."""
+    number = {"COPIES": 1, "ARRAYS": 1} | {name: int(value) for name, value in parameters.items()}
+    macs = number.get("MACS", number["COPIES"])
+    return number["ROWS"] * number["COLUMNS"] * macs * number["ARRAYS"]
 
 
 def main():
@@ -168,6 +179,12 @@ def main():
     }
 
     errors = []
+    products = sum(
+        cell["type"] == "$mul" and "array." in name and "macs[" in name
+        for name, cell in module["cells"].items()
+    )
+    if products != multipliers(parameters):
+        errors.append(f"the array has {products} multipliers, not {multipliers(parameters)}")
     found = collections.Counter()  # by path and storage
     sites = collections.Counter()
     claimed = set()

@@ -68,7 +68,7 @@ TEST_P(Shortcuts, UnvotedCopiesAreExactUnderManyFlips) {
     c.network = test::random_network(random);
     c.image = random.int8s(c.network.input.elements());
     Protection p;
-    p.tmr_pe = true;
+    p.pe_copies = PeCopies::all;
     const ArrayShape array = random_shape(random, GetParam());
     c.program = compile(c.network, array, test::random_memory(random, array), p, "test");
     const std::int64_t clean = clean_cycles(c);

@@ -382,7 +382,7 @@ TEST(Checkers, AnIdleSchemeChangesNothing) {
     idle.checkers = {test::random_checker(random, network, CheckerKind::range, true)};
     idle.checkers[0].gate = Gate::row;
     idle.checkers.emplace_back(CheckerKind::gradient);
-    idle.tmr_pe = random.chance(50);
+    test::random_copies(random, idle);
     const Program plain_program = compile(network, array, {}, {}, "test");
     const Program idle_program = compile(network, array, {}, idle, "test");
     Machine plain(plain_program);

@@ -21,7 +21,7 @@ constexpr std::int64_t kBudget = 10'000'000;
 // nothing.
 Protection random_protection(Random& random) {
   Protection p;
-  p.tmr_pe = random.chance(30);
+  test::random_copies(random, p);
   p.checksum = random.chance(50);
   const auto granularity = [&] {
     return random.chance(50) ? Granularity::layer : Granularity::channel;

@@ -114,7 +114,7 @@ TEST(Mixture, SiteTotalsByHand) {
 
 TEST(Mixture, SiteTotalsWithOverlapTmrAndChecksum) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   p.checksum = true;
   Totals t = union_by_hand();
   t["array.pe"] = 3 * 6 * (8 + 8 + 32 + 1 + 32 + 8);  // swap, drain, next

@@ -116,6 +116,7 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
           static_cast<std::int64_t>(random.bits() % static_cast<std::uint64_t>(c.elements()));
       s.bit = random.between(0, c.width - 1);
       std::vector<Fault> faults{{s, random.between(0, static_cast<int>(runs.cycles()) - 1)}};
+      const bool voted_array = name.starts_with("array") && program.protection.arrays == 3;
       if (name.ends_with(".copy[]")) {
         faults.push_back(faults[0]);  // copies are the last index: the next one, circularly
         faults[1].site.element += s.element % 3 == 2 ? -2 : 1;
@@ -124,6 +125,14 @@ std::vector<std::string> without_effect(const std::string& title, const Program&
         const auto words = c.elements() / 2;  // of a pass; its other one, too
         faults.push_back(faults[0]);
         faults[1].site.element = (s.element + words) % c.elements();
+      }
+      if (voted_array) {  // two of three arrays are struck: this one and the next, circularly
+        for (std::size_t n = faults.size(), f = 0; f < n; ++f) {
+          const std::string path = runs.sites().path(faults[f].site);
+          const int copy = path[5] == '_' ? path[6] - '1' : 0;
+          faults.push_back({runs.site(array_block((copy + 1) % 3) + path.substr(path.find('.'))),
+                            faults[f].cycle});
+        }
       }
       const bool done = runs.run(faults);
       if (!done || runs.visible()) {
@@ -212,7 +221,7 @@ TEST(RegisterEffects, Unprotected) {
 TEST(RegisterEffects, WeightStationary) {
   EXPECT_EQ(without_effect("none, ws", Protection{}, Dataflow::ws), Names{});
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   EXPECT_EQ(without_effect("tmr-pe, ws", p, Dataflow::ws), Names{});
 }
 
@@ -226,7 +235,7 @@ TEST(RegisterEffects, WeightStationaryGradientBehindTheRowGate) {
 TEST(RegisterEffects, InputStationary) {
   EXPECT_EQ(without_effect("none, is", Protection{}, Dataflow::is), Names{});
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   EXPECT_EQ(without_effect("tmr-pe, is", p, Dataflow::is), Names{});
 }
 
@@ -240,7 +249,7 @@ TEST(RegisterEffects, InputStationaryRangeThenGradientBehindTheRowGate) {
 
 TEST(RegisterEffects, Overlap) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   p.checksum = true;
   for (const Dataflow dataflow : test::kDataflows) {
     const std::string name = std::string("overlap, ") + to_string(dataflow);
@@ -259,7 +268,7 @@ ArrayShape mixture(bool with_is, bool overlap) {
 
 TEST(RegisterEffects, Mixtures) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   p.checksum = true;
   for (const bool with_is : {false, true}) {
     for (const bool overlap : {false, true}) {
@@ -348,6 +357,22 @@ TEST(RegisterEffects, ChecksumAlone) {
   EXPECT_EQ(without_effect("checksum", p), Names{});
 }
 
+// Of three arrays, two are struck alike; of two, either.
+TEST(RegisterEffects, CopiesOfTheArray) {
+  for (const test::ArrayVariant& v : test::kVariants) {
+    if (!v.overlap) continue;  // which has all registers and more
+    const bool small = !v.mixed_ws && !v.mixed_is;
+    const ArrayShape array = small ? v.shape(3, 3) : mixture(v.mixed_is, v.overlap);
+    for (const int arrays : {2, 3}) {
+      Protection p;
+      p.arrays = arrays;
+      if (arrays == 2) p.pe_copies = PeCopies::registers;
+      const std::string name = std::to_string(arrays) + " arrays, " + v.name();
+      EXPECT_EQ(without_effect(name, p, array), Names{});
+    }
+  }
+}
+
 // Opened, every tile fails in every try, so that addresses to go back to are used.
 TEST(RegisterEffects, TilesThatRunAgain) {
   Protection p;
@@ -375,7 +400,7 @@ TEST(RegisterEffects, ThreePasses) {
 
 TEST(RegisterEffects, TriplicatedPesWithTwoCopiesStruck) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   EXPECT_EQ(without_effect("tmr-pe", p), Names{});
 }
 

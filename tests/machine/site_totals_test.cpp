@@ -261,7 +261,7 @@ TEST(SiteTotals, Overlap) {
 
 TEST(SiteTotals, OverlapTmr) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   for (const auto& [dataflow, totals] :
        {std::pair{Dataflow::os, output_overlap(by_hand())},
         {Dataflow::ws, weight_stationary_overlap()},
@@ -291,10 +291,38 @@ TEST(SiteTotals, OverlapChecksum) {
 
 TEST(SiteTotals, TmrTriplesThePeRegistersOnly) {
   Protection p;
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   Totals t = by_hand();
   t["array.pe"] *= 3;
   compare(t, count(p));
+}
+
+TEST(SiteTotals, RegistersOfPesAloneAreAsMany) {
+  Protection p;
+  p.pe_copies = PeCopies::registers;
+  Totals t = by_hand();
+  t["array.pe"] *= 3;
+  compare(t, count(p));
+}
+
+TEST(SiteTotals, CopiesOfTheArrayHaveAllOfIt) {
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+    for (const bool overlap : {false, true}) {
+      const Totals one = count_stationary(dataflow, {}, overlap);
+      for (const int arrays : {2, 3}) {
+        Protection p;
+        p.arrays = arrays;
+        Totals t = one;
+        t.erase("flip_flop");
+        for (const auto& [path, bits] : one) {
+          if (!path.starts_with("array.")) continue;
+          for (int copy = 1; copy < arrays; ++copy) t[array_block(copy) + path.substr(5)] = bits;
+        }
+        if (arrays == 2) t["resilience.comparator"] = 1;  // the status
+        compare(t, count_stationary(dataflow, p, overlap));
+      }
+    }
+  }
 }
 
 TEST(SiteTotals, RangeChecker) {

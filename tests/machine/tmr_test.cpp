@@ -15,7 +15,7 @@ using test::GemmCase;
 Protection tmr() {
   Protection p;
   p.name = "tmr-pe";
-  p.tmr_pe = true;
+  p.pe_copies = PeCopies::all;
   return p;
 }
 

@@ -26,7 +26,7 @@ inline Protection with(bool checksum, bool range, bool gradient, bool tmr = fals
   p.checksum = checksum;
   if (range) p.checkers.push_back({.kind = CheckerKind::range});
   if (gradient) p.checkers.push_back({.kind = CheckerKind::gradient});
-  p.tmr_pe = tmr;
+  if (tmr) p.pe_copies = PeCopies::all;
   return p;
 }
 

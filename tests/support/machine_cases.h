@@ -44,18 +44,25 @@ inline Checker random_checker(Random& random, const Network& network, CheckerKin
   return c;
 }
 
+// Now and then copies within PEs, of the whole array, or both.
+inline void random_copies(Random& random, Protection& protection) {
+  constexpr PeCopies kPe[] = {PeCopies::registers, PeCopies::all};
+  if (random.chance(30)) protection.pe_copies = kPe[random.between(0, 1)];
+  if (random.chance(30)) protection.arrays = random.between(2, 3);
+}
+
 // Sometimes a detector, and then often tiles that run again, where the array can do that.
 inline void random_detector(Random& random, const ArrayShape& array, Protection& p) {
+  random_copies(random, p);
   p.checksum = random.chance(50);
   const int retries = random.chance(50) ? 0 : random.between(1, 3);
   if (array.overlap && array.has(Dataflow::os)) return;
-  if (p.checksum) p.retries = retries;
+  if (p.detects()) p.retries = retries;
   if (random.chance(15)) p.passes = 3;
 }
 
 inline Protection random_scheme(Random& random, const Network& network, const ArrayShape& array) {
   Protection p;
-  p.tmr_pe = random.chance(30);
   random_detector(random, array, p);
   const int checkers = random.chance(40) ? 0 : random.between(1, 3);
   for (int i = 0; i < checkers; ++i) {
@@ -158,7 +165,6 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     const int k = random.between(1, 12);
     const int n = random.between(1, 20);
     Protection p;
-    p.tmr_pe = random.chance(30);
     random_detector(random, array, p);
     c.image = random.int8s(m * k);
     c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random, array), p);
@@ -234,7 +240,7 @@ inline std::string difference(const Machine& x, const Machine& y) {
   if (x.cycle() != y.cycle()) return "cycle";
   if (x.logits() != y.logits()) return "logits";
   if (x.raw_output() != y.raw_output()) return "raw output";
-  if (x.uncorrected() != y.uncorrected()) return "status";
+  if (x.uncorrected() != y.uncorrected()) return "uncorrected";
   const auto& a = x.counters();
   const auto& b = y.counters();
   if (!std::equal(a.begin(), a.end(), b.begin(), b.end(), same_counters)) return "counters";

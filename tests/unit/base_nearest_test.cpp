@@ -26,6 +26,7 @@ TEST(Nearest, AThirdOfTheLettersMayDiffer) {
 
 TEST(Nearest, OrOneBeginsWithTheOther) {
   EXPECT_EQ(nearest("tmr", {"gradient", "tmr-register"}), "tmr-register");
+  EXPECT_EQ(nearest("tmr", {"dmr", "tmr-reg", "tmr-pe"}), "tmr-pe") << "rather than one letter";
   EXPECT_EQ(nearest("conv1_quantized", {"fc1", "conv1"}), "conv1");
   EXPECT_EQ(nearest("conv", {"conv12", "conv1"}), "conv1") << "fewer letters are missing";
 }

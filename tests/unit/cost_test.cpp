@@ -152,6 +152,48 @@ TEST(CostArea, TriplicatedPeIsALittleMoreThanThreeTimes) {
   EXPECT_NEAR(tmr.area.total_um2 - none.area.total_um2, three - one, 1e-6);
 }
 
+Protection copies(PeCopies pe, int arrays) {
+  Protection p;
+  p.pe_copies = pe;
+  p.arrays = arrays;
+  return p;
+}
+
+TEST(CostArea, TriplicatedRegistersHaveOneMac) {
+  const Costed none = two_by_two({});
+  const Costed registers = two_by_two(copies(PeCopies::registers, 1));
+  EXPECT_NEAR(registers.area.total_um2 - none.area.total_um2,
+              4 * (2 * 48 * kFlipFlop + 48 * kVoter), 0.05);
+  EXPECT_EQ(count_of(registers.area, "array", "pe", "product: 8 x 8 multiplier"), 4);
+}
+
+TEST(CostArea, CopiesOfTheArrayByHand) {
+  const Costed three = two_by_two(copies(PeCopies::none, 3));
+  const double pe = kMultiply8 + kAdd32 + 32 * kMux + 32 * kAnd;
+  const double array = (4 * 48 + 16) * kFlipFlop + 4 * pe;
+  EXPECT_NEAR(three.area.block_um2.at("array"), 3 * array + 2 * 32 * kVoter, 0.15);
+  EXPECT_EQ(count_of(three.area, "array", "skew_a", "flip-flop bit"), 3 * 8);
+  EXPECT_EQ(count_of(three.area, "array", "pe", "product: 8 x 8 multiplier"), 3 * 4);
+  const Costed none = two_by_two({});
+  EXPECT_NEAR(three.area.total_um2 - none.area.total_um2, 2 * array + 2 * 32 * kVoter, 0.15);
+
+  const Costed two = two_by_two(copies(PeCopies::none, 2));
+  EXPECT_NEAR(two.area.block_um2.at("array"), 2 * array, 0.1);
+  // Two lanes of 32 bits; lane in use, any lane; the status.
+  EXPECT_NEAR(two.area.block_um2.at("resilience"), 2 * (32 * kEqual + 2 * kAnd) + kFlipFlop, 0.05);
+  // A mixture has both: behind the top row, and below the last one.
+  const ArrayShape mixture{3, 4, Dataflow::os, false, {{"gemm1", Dataflow::ws}}};
+  test::Random random(8);
+  Network network = test::random_network(random, 4);
+  while (!compile(network, mixture, {}, {}, "test").array.mixed()) {
+    network = test::random_network(random, 4);
+  }
+  const Costed mixed(compile(network, mixture, {}, copies(PeCopies::none, 3), "test"));
+  const Costed alone(compile(network, mixture, {}, {}, "test"));
+  EXPECT_NEAR(mixed.area.block_um2.at("array"),
+              3 * alone.area.block_um2.at("array") + 2 * 4 * 32 * kVoter, 0.5);
+}
+
 TEST(CostArea, AnOverheadIsTheUnitAndWhatItAddsToTheMemories) {
   const Costed none(gemm(16, 16, 16, {16, 16}, {}));
   const Costed gradient(gemm(16, 16, 16, {16, 16}, with(false, false, true)));
@@ -221,6 +263,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     const ArrayShape array =
         variant.shape(rows, random.between(1, 9), static_cast<std::uint64_t>(seed));
     Protection p = with(random.chance(50), random.chance(50), random.chance(50), random.chance(30));
+    test::random_copies(random, p);
     for (Checker& checker : p.checkers) {
       if (random.chance(50)) checker.granularity = Granularity::channel;
     }
@@ -271,7 +314,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
     for (const auto& [block, pj] : c.energy.block_pj) total += pj;
     EXPECT_NEAR(total, c.energy.total_pj, 1e-6 * total);
     EXPECT_EQ(c.energy.block_pj.contains("resilience"),
-              p.checksum || !p.checkers.empty() || p.passes > 1);
+              p.checksum || !p.checkers.empty() || p.arrays == 2 || p.passes > 1);
   }
 }
 
@@ -324,7 +367,23 @@ TEST(CostEnergy, ProtectionIsChargedWhatItDoes) {
       energy_item(gradient.energy, "resilience", "gradient", "bounds: 33-bit comparator").count, 8);
   EXPECT_EQ(energy_item(tmr.energy, "array", "pe", "product: 8 x 8 multiplier").count, 24);
   EXPECT_GT(energy_item(tmr.energy, "array", "pe", "vote acc: 32-bit voter").pj, 0);
-  for (const Costed* c : {&checksum, &gradient, &tmr}) {
+  const Costed registers = two_by_two(copies(PeCopies::registers, 1));
+  EXPECT_EQ(energy_item(registers.energy, "array", "pe", "product: 8 x 8 multiplier").count, 8);
+  EXPECT_EQ(energy_item(registers.energy, "array", "pe", "vote acc: 32-bit voter").count, 8);
+  // 2 rows of 2 sums leave each array.
+  const Costed three = two_by_two(copies(PeCopies::none, 3));
+  EXPECT_EQ(energy_item(three.energy, "array", "pe", "product: 8 x 8 multiplier").count, 24);
+  EXPECT_EQ(
+      energy_item(three.energy, "array", "voter", "vote the row at the top: 32-bit voter").count,
+      4);
+  EXPECT_NEAR(energy_item(three.energy, "array", "skew_a", "flip-flop toggle").pj,
+              3 * energy_item(none.energy, "array", "skew_a", "flip-flop toggle").pj, 1e-6);
+  const Costed two = two_by_two(copies(PeCopies::none, 2));
+  EXPECT_EQ(energy_item(two.energy, "resilience", "comparator",
+                        "compare the row at the top: 32-bit equality comparator")
+                .count,
+            4);
+  for (const Costed* c : {&checksum, &gradient, &tmr, &registers, &three, &two}) {
     EXPECT_GT(c->energy.total_pj, none.energy.total_pj);
   }
 }

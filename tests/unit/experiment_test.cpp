@@ -317,6 +317,7 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
       R"({"network": "net"})",
       R"({"network": "net/network.json", "images": 3, "array": {"rows": [2, 4], "cols": [3, 1]},
           "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median",
+                     "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
                      {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
                      {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},

@@ -15,12 +15,12 @@ namespace {
 
 // Places one register of every PE: planes of rows x columns, one plane a copy.
 template <typename T>
-Pipe<T> declare_pe_register(RegisterLayout& layout, const ArrayShape& shape, int copies,
-                            const char* name, int width) {
+Pipe<T> declare_pe_register(RegisterLayout& layout, const std::string& block,
+                            const ArrayShape& shape, int copies, const char* name, int width) {
   const auto pes = static_cast<std::size_t>(shape.rows) * shape.columns;
   const auto handle = layout.place_pipe<T>(pes * static_cast<std::size_t>(copies));
   RegisterClass c;
-  c.path = std::string("array.pe[][].") + name;
+  c.path = block + ".pe[][]." + name;
   c.extents = {shape.rows, shape.columns};
   c.strides = {shape.columns, 1};
   if (copies > 1) {
@@ -37,11 +37,11 @@ Pipe<T> declare_pe_register(RegisterLayout& layout, const ArrayShape& shape, int
 }
 
 // Load enables of columns 1 and up, under their columns' numbers.
-Pipe<std::uint8_t> declare_loads(RegisterLayout& layout, int columns) {
+Pipe<std::uint8_t> declare_loads(RegisterLayout& layout, const std::string& block, int columns) {
   const auto handle = layout.place_pipe<std::uint8_t>(static_cast<std::size_t>(columns) - 1);
   for (int column = 1; column < columns; ++column) {
     RegisterClass c;
-    c.path = fmt::format("array.load[{}]", column);
+    c.path = fmt::format("{}.load[{}]", block, column);
     c.offset = handle.offset + static_cast<std::size_t>(column) - 1;
     layout.declare(std::move(c));
   }
@@ -65,34 +65,34 @@ bool all_zero(const std::int8_t* values, int n) {
 
 }  // namespace
 
-Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies)
+Array::Array(RegisterLayout& layout, const ArrayShape& shape, int copies, const std::string& block)
     : rows_(shape.rows),
       columns_(shape.columns),
       copies_(copies),
       activation_lanes_(shape.activation_lanes()),
       weight_lanes_(shape.weight_lanes()),
-      skew_a_(layout, "array.skew_a", shape.activation_lanes(), 8),
-      skew_b_(layout, "array.skew_b", shape.weight_lanes(), 8),
-      a_(declare_pe_register<std::int8_t>(layout, shape, copies, "a", 8)),
-      b_(declare_pe_register<std::int8_t>(layout, shape, copies, "b", 8)),
-      acc_(declare_pe_register<std::int32_t>(layout, shape, copies, "acc", 32)),
+      skew_a_(layout, block + ".skew_a", shape.activation_lanes(), 8),
+      skew_b_(layout, block + ".skew_b", shape.weight_lanes(), 8),
+      a_(declare_pe_register<std::int8_t>(layout, block, shape, copies, "a", 8)),
+      b_(declare_pe_register<std::int8_t>(layout, block, shape, copies, "b", 8)),
+      acc_(declare_pe_register<std::int32_t>(layout, block, shape, copies, "acc", 32)),
       overlap_(shape.overlap),
       dataflow_(shape.first()),
       leaving_(static_cast<std::size_t>(columns_)) {
   if (overlap_) {
-    skew_swap_.emplace(layout, "array.skew_swap", rows_, 1);
-    swap_ = declare_pe_register<std::uint8_t>(layout, shape, copies, "swap", 1);
+    skew_swap_.emplace(layout, block + ".skew_swap", rows_, 1);
+    swap_ = declare_pe_register<std::uint8_t>(layout, block, shape, copies, "swap", 1);
     if (shape.has(Dataflow::os)) {
-      drain_ = declare_pe_register<std::int32_t>(layout, shape, copies, "drain", 32);
+      drain_ = declare_pe_register<std::int32_t>(layout, block, shape, copies, "drain", 32);
       kept_.resize(pes());
     }
     if (shape.folds()) {
-      next_ = declare_pe_register<std::int8_t>(layout, shape, copies, "next", 8);
+      next_ = declare_pe_register<std::int8_t>(layout, block, shape, copies, "next", 8);
     }
   }
   if (shape.folds()) {
-    load_ = declare_loads(layout, columns_);
-    deskew_.emplace(layout, "array.deskew", columns_, 32, true);
+    load_ = declare_loads(layout, block, columns_);
+    deskew_.emplace(layout, block + ".deskew", columns_, 32, true);
     aligned_.resize(static_cast<std::size_t>(columns_));
     zeros_.resize(static_cast<std::size_t>(columns_));
     entering_.resize(static_cast<std::size_t>(columns_));

@@ -17,13 +17,14 @@
 // it has the registers of all. Load enables, swap bits, skew and deskew registers move on in every
 // layer; `next` rests while outputs are stationary, and `drain` while they are not.
 //
-// With `copies` = 3 every PE has three copies of its registers and of its MAC, and a voter a
-// register: the voted values feed the next state of all copies, so that a single upset lasts one
-// cycle and is never seen.
+// With `copies` = 3 every PE has three copies of its registers and a voter a register: the voted
+// values feed the next state of all copies, so that a single upset lasts one cycle and is never
+// seen. Whether it has one MAC or three makes no difference to the registers.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/registers.h"
@@ -35,7 +36,9 @@ namespace sagitta {
 
 class Array {
  public:
-  Array(RegisterLayout& layout, const ArrayShape& shape, int copies);
+  // `block`: the first component of the registers' paths, "array" or that of a further copy.
+  Array(RegisterLayout& layout, const ArrayShape& shape, int copies,
+        const std::string& block = "array");
 
   // `activations` and `weights` come from the scratchpads' read registers: one a row of what moves
   // right, one a column of the other. The skew registers are part of the array.
