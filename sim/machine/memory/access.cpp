@@ -194,6 +194,7 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
   activations_.accesses(now, held, dma_, written(), bank_grant(), visit);
   weights_.accesses(now, held, dma_, parameter_channel(), reads_wait(), visit);
   if (partial_sums_) partial_sums_->accesses(now, held, array_.aligned(now), visit);
+  if (votes_) votes_->accesses(now, held, finished(), pass(), judges(), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }
