@@ -42,11 +42,11 @@ std::string quoted(const std::string& name) {
 
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
-  std::pair<bool, std::size_t> least;  // other beginnings come behind those that are the same
+  std::pair<bool, std::size_t> least;  // what a word is the beginning of comes first
   for (const std::string& name : known) {
     const std::size_t distance = edit_distance(word, name);
     if (word.empty() || name.empty() || !near(word, name, distance)) continue;
-    const std::pair rank{!begins_alike(word, name), distance};
+    const std::pair rank{!name.starts_with(word), distance};
     if (!best.empty() && rank >= least) continue;
     best = name;
     least = rank;

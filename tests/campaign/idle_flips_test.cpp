@@ -68,7 +68,8 @@ class Twins {
     const std::byte* clean = clean_.state().now();
     const std::byte* struck = struck_.state().now();
     if (!same(clean_.vector().sums(clean), struck_.vector().sums(struck))) return "sums";
-    if (!same(clean_.vector().output(clean), struck_.vector().output(struck))) return "results";
+    if (!same(clean_.vector().output(clean), struck_.vector().output(struck))) return "outputs";
+    if (!same(clean_.written(), struck_.written())) return "results";
     return "";
   }
 

@@ -116,7 +116,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
   EXPECT_GT(seen[Outcome::hang], 10);
   EXPECT_GT(seen[Outcome::detected_corrected], 10);
-  EXPECT_GT(seen[Outcome::detected_uncorrected], 3);
+  EXPECT_GT(seen[Outcome::detected_uncorrected], 0);
 }
 
 // A checkpoint may fall into the store phase, when part of the result has left the machine.

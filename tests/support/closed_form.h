@@ -289,7 +289,8 @@ class DmaTiming {
     int tile_words = row_sums ? 1 : 0;
     for (const Checker& c : p.checkers) {
       if (c.kind == CheckerKind::median) continue;
-      (c.granularity == Granularity::channel ? lane_words : tile_words) += 2;
+      (c.granularity == Granularity::channel ? lane_words : tile_words) +=
+          c.position == Position::output ? 1 : 2;  // bounds of outputs share a word
     }
     // A row of weights is as long as any member's.
     const std::int64_t row =

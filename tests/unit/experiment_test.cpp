@@ -390,10 +390,17 @@ TEST(Experiment, EveryShippedFileLoads) {
       EXPECT_EQ(entry.path().stem().string(),
                 kind == "arrays" ? only.name.substr(0, only.name.find(' ')) : only.scheme.name);
     } else {
-      expect_equal(
-          load_experiment(file, {}),
-          load_experiment(folder.write("resolved.json", load_experiment(file, {}).resolved.dump()),
-                          {}));
+      std::vector<std::string> parts = experiment_parts(file);
+      if (parts.empty()) parts.emplace_back();
+      for (const std::string& part : parts) {
+        std::vector<std::string> set;
+        const auto networks = experiment_networks(file, {}, part);
+        if (!networks.empty()) set.push_back("network=" + networks.back());
+        const Experiment experiment = load_experiment(file, set, part);
+        expect_equal(
+            experiment,
+            load_experiment(folder.write("resolved.json", experiment.resolved.dump()), {}));
+      }
     }
     ++files;
   }
