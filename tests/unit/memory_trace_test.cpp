@@ -334,9 +334,9 @@ TEST(Trace, MemoryAccessesReplayEveryMemory) {
     }
     // Partial sums where an operand is stationary; checksum weights where activations are not.
     const ArrayShape array = flow.shape(2, 2);
-    EXPECT_EQ(kinds.size(), !array.folds()             ? 10U
-                            : array.only(Dataflow::is) ? 12U
-                                                       : 14U)
+    EXPECT_EQ(kinds.size(), !array.folds()             ? 12U
+                            : array.only(Dataflow::is) ? 14U
+                                                       : 16U)
         << flow.name() << ": every memory is read and written";
     EXPECT_GT(batches, 0) << flow.name();
     EXPECT_GT(third_maps, 0) << flow.name();
