@@ -26,6 +26,7 @@ module sagitta #(
     parameter int CHECKSUM = 0,
     // How often a tile may run again of which the checksum failed in a row.
     parameter int RETRIES = 0,
+    parameter int PASSES = 1,  // 3: each tile runs three times, and its sums are voted on
     // The checkers of the resilience unit, in the order in which sums, and behind them outputs, pass
     // them. Bits 1..0: 0 none,
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
@@ -101,6 +102,8 @@ module sagitta #(
       if (has_bounds(i) && CHECKERS[32*i+2] == of_lane)
         words_of = words_of + (of_outputs(i) ? 1 : 2);
   endfunction
+  localparam int RERUNS = RETRIES > 0 || PASSES > 1 ? 1 : 0;
+  localparam int TILE_ROWS = FLOWS == 1 || ((FLOWS & 1) != 0 && ROWS > PARTIAL_ROWS) ? ROWS : PARTIAL_ROWS;
   // Cycles that the checksum and the first `count` checkers take.
   localparam int DETECTOR_LATENCY = CHECKSUM != 0 ? $clog2(COLUMNS) + 1 : 0;
   function automatic int latency_of(input int count);
@@ -197,7 +200,8 @@ module sagitta #(
   // Along the resilience unit.
   logic bias_add_valid, checksum_valid, checked_valid;
   logic checksum_flag;
-  logic judges, again;
+  logic run_ends, again;
+  logic [1:0] pass;
   logic [31:0] bias_add_address, checksum_address, checked_address;
   logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, checked_sum;
   logic output_valid, output_flag;
@@ -215,7 +219,7 @@ module sagitta #(
         .PARTIAL_ROWS(PARTIAL_ROWS), .DRAIN_PATH(5 + UNIT_LATENCY), .TILE_WORDS(TILE_WORDS),
         .POSITIONS(POSITIONS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .MAP_BITS(MAP_BITS), .RETRIES(RETRIES), .VERIFY_CYCLES(3 + DETECTOR_LATENCY), .LINES(LINES),
+        .MAP_BITS(MAP_BITS), .RERUNS(RERUNS), .VERIFY_CYCLES(3 + DETECTOR_LATENCY), .LINES(LINES),
         .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
@@ -226,7 +230,7 @@ module sagitta #(
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
         .output_map(results_map), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
-        .reads_parameters, .parameter_lane, .reads_wait, .judges, .again, .reads_pool,
+        .reads_parameters, .parameter_lane, .reads_wait, .run_ends, .again, .reads_pool,
         .pool_operand_inside, .pool_operand_address, .reads_results, .array_mode(mode), .array_load(load),
         .array_swap(swap), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
@@ -285,10 +289,10 @@ module sagitta #(
     if (FLOWS != 1) begin : sums
       partial_sums #(
           .COLUMNS(COLUMNS), .PARTIAL_ROWS(PARTIAL_ROWS),
-          .RETRIES((FLOWS & 2) != 0 ? RETRIES : 0), .CODE(MEMORY_CODE)
+          .RERUNS((FLOWS & 2) != 0 ? RERUNS : 0), .CODE(MEMORY_CODE)
       ) partial (
           .clk, .reset, .tag, .next_tag, .aligned(aligned_sums), .is, .first_row, .output_address,
-          .columns(result_columns), .judges, .again, .read_row, .write_row, .finished_valid,
+          .columns(result_columns), .run_ends, .again, .read_row, .write_row, .finished_valid,
           .finished_address, .finished_sum, .lanes, .uncorrected(sums_wrong)
       );
     end else begin : no_sums
@@ -297,9 +301,19 @@ module sagitta #(
       assign {finished_valid, finished_address, finished_sum} = '0;
     end
     // Finished rows come from the top of the array, or from the partial sums.
-    assign row_valid = os ? row_leaves : finished_valid;
+    wire finishes = os ? row_leaves : finished_valid;
+    wire [SUM_BITS-1:0] finished = os ? leaving_sums : finished_sum;
     assign row_address = os ? row_leaves_address : finished_address;
-    assign row_sum = os ? leaving_sums : finished_sum;
+    if (PASSES > 1) begin : votes
+      vote_buffer #(
+          .COLUMNS(COLUMNS), .ROWS(TILE_ROWS)
+      ) vote (
+          .clk, .reset, .pass, .ends(run_ends), .row_valid(finishes), .row_sum(finished),
+          .voted_valid(row_valid), .voted_sum(row_sum)
+      );
+    end else begin : no_votes
+      assign {row_valid, row_sum} = {finishes, finished};
+    end
     if (RAW_WORDS > 0) begin : raw_results
       accumulator_buffer #(
           .COLUMNS(COLUMNS), .WORDS(RAW_WORDS), .CODE(MEMORY_CODE)
@@ -394,15 +408,16 @@ module sagitta #(
     end else begin : no_copies
       assign {copies_differ, copies_status} = '0;
     end
-    if (RETRIES != 0) begin : tiles
+    if (RERUNS != 0) begin : tiles
       recompute #(
-          .RETRIES(RETRIES)
+          .RETRIES(RETRIES), .PASSES(PASSES)
       ) recompute (
-          .clk, .reset, .judges, .mismatch((checksum_valid && checksum_flag) || copies_differ),
-          .again, .uncorrected(tiles_status)
+          .clk, .reset, .ends(run_ends),
+          .mismatch((checksum_valid && checksum_flag) || copies_differ), .again, .pass,
+          .uncorrected(tiles_status)
       );
     end else begin : no_tiles
-      assign {again, tiles_status} = '0;
+      assign {again, pass, tiles_status} = '0;
     end
     for (genvar i = 0; i < STAGES; i = i + 1) begin : stage
       localparam int KIND = 32'(CHECKERS[32*i+:2]);

@@ -10,7 +10,7 @@ module sequencer #(
     parameter int STORE_BEAT_CYCLES = 1,
     parameter int TILE_WORDS = 0,
     parameter int MAP_BITS = 1,  // of the number of a feature map
-    parameter int RETRIES = 0,  // how often a tile may run again
+    parameter int RERUNS = 0,  // tiles may run more than once
     parameter int VERIFY_CYCLES = 1,  // from the issue of its last row until that has been judged
     parameter int LINES = 0,  // a checker follows the lines of a map
     parameter int DESCRIPTOR_BITS = 1,
@@ -82,8 +82,8 @@ module sequencer #(
     // waits, and nothing else.
     input logic reads_wait,
 
-    // Where tiles may run again: this cycle decides about the present one, and it does.
-    output logic judges,
+    // Where tiles may run again: the present one's run ends in this cycle, and it does.
+    output logic run_ends,
     input  logic again,
 
     // The wide port of the activation scratchpad, or the accumulator buffer.
@@ -185,8 +185,8 @@ module sequencer #(
   wire setup_ends = phase == SETUP && !ws && counted >= {16'b0, os ? most_used : lanes};
   wire flush_ends =
       phase == FLUSH && counted >= 25'(os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS);
-  wire verify_ends = RETRIES != 0 && phase == VERIFY && os && counted >= 25'(VERIFY_CYCLES);
-  assign judges = RETRIES != 0 && gemm && (verify_ends || flush_ends);
+  wire verify_ends = RERUNS != 0 && phase == VERIFY && os && counted >= 25'(VERIFY_CYCLES);
+  assign run_ends = RERUNS != 0 && gemm && (verify_ends || flush_ends);
   wire stored = $signed(output_address) >= $signed(results);
 
   // The next row tile, part or tile of pixels, if there is one.
@@ -212,7 +212,7 @@ module sequencer #(
   logic [1:0] mode;
   if (OS) begin : outputs
     output_phases #(
-        .ROWS(ROWS), .OVERLAP(OVERLAP), .RETRIES(RETRIES)
+        .ROWS(ROWS), .OVERLAP(OVERLAP), .RERUNS(RERUNS)
     ) phases (
         .clk, .reset, .rests(!os), .sequencer_phase(phase), .count,
         .clears(os && (setup_ends || again)), .verify_ends, .again,
@@ -367,7 +367,7 @@ module sequencer #(
   end
 
   // Where the results of the present row tile begin.
-  if (OS && RETRIES != 0) begin : retries
+  if (OS && RERUNS != 0) begin : retries
     always_ff @(posedge clk) begin
       if (reset) retry_address <= '0;
       else if (tile_starts) retry_address <= {8'b0, first_column};

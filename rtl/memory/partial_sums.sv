@@ -6,7 +6,7 @@ module partial_sums #(
     parameter int COLUMNS = 1,
     parameter int PARTIAL_ROWS = 1,
     parameter int CODE = 0,  // of a word's check bits: 0 none, 1 parity, 2 SECDED
-    parameter int RETRIES = 0  // weight-stationary parts may run again
+    parameter int RERUNS = 0  // weight-stationary parts may run again
 ) (
     input  wire clk,
     input  wire reset,
@@ -19,8 +19,8 @@ module partial_sums #(
     input  wire [23:0] first_row,  // of the part
     input  wire [31:0] output_address,
     input  wire [23:0] columns,  // of the layer: N, from one pixel's results to the next one's
-    input  wire judges,  // this cycle decides about the present part ...
-    input  wire again,   // ... which runs once more
+    input  wire run_ends,  // the present part's run ends in this cycle ...
+    input  wire again,   // ... and it runs once more
     output logic [23:0] read_row,
     output logic [23:0] write_row,
     output wire finished_valid,
@@ -64,7 +64,7 @@ module partial_sums #(
         write_row <= read_row;
         read_row <= next_tag[3] ? '0 : read_row + 24'd1;
       end
-      if (judges && again && RETRIES != 0) address <= retry_address;
+      if (run_ends && again && RERUNS != 0) address <= retry_address;
       else if (valid && last) address <= address_now + (is ? 32'd1 : 32'(columns));
     end
   end
@@ -104,14 +104,14 @@ module partial_sums #(
 
   // Parts lie one behind the other, so that one that runs again starts where it did.
   logic [31:0] retry_address;
-  if (RETRIES != 0) begin : retries
+  if (RERUNS != 0) begin : retries
     always_ff @(posedge clk) begin
       if (reset) retry_address <= '0;
-      else if (judges && !again) retry_address <= address;
+      else if (run_ends && !again) retry_address <= address;
     end
   end else begin : no_retries
     assign retry_address = '0;
-    wire unused_verdict = &{1'b0, judges, again};
+    wire unused_verdict = &{1'b0, run_ends, again};
   end
 
   wire unused_flag;

@@ -32,6 +32,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("array.deskew")) return {Kind::array_lane, fixed_lane()};
   if (starts("memory.partial.row[]")) return {Kind::partial_row, -1};
   if (starts("memory.partial.read[]")) return {Kind::lane_read, -1};
+  if (starts("memory.vote.bank")) return {Kind::vote_row, -1};
+  if (starts("memory.vote.read")) return {Kind::vote_read, -1};
   if (starts("memory.partial.finished.sum")) return {Kind::stage_lane, -1};
   if (starts("memory.partial.finished.address")) return {Kind::stage, -1};
   if (starts("resilience.checksum.partial.finished")) return {Kind::stage, -1};
@@ -210,7 +212,7 @@ int Activity::rows_at_work(const Machine& machine, const SequencerState& s) cons
     return height;
   }
   // Where tiles may run again, `first_row` stays until the tile has been judged.
-  const bool stays = program_->protection.retries > 0;
+  const bool stays = program_->protection.reruns();
   if (!stays && phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
     return std::clamp(s.config.rows - (s.first_row - height), 0, height);
   }
@@ -266,6 +268,14 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::partial_row:
       return array && last < lanes &&
              index[0] < (is ? c.columns - s.first_column : c.rows - s.first_row);
+    case Kind::vote_row: {  // written, and not yet voted on
+      const int pass = machine.pass();
+      const auto row = static_cast<int>(machine.votes()->row(machine.state().now()));
+      const bool kept = pass > index[0] || (pass == index[0] && index[1] < row);
+      return last < lanes && kept && (pass < 2 || index[1] >= row);
+    }
+    case Kind::vote_read:  // of the last pass, from the end of the one before on
+      return last < lanes && machine.pass() > 0;
     case Kind::array_any:
       return array;
     case Kind::channel_parameter:

@@ -32,6 +32,8 @@ class Activity {
     parameter_bank,
     accumulator,
     partial_row,
+    vote_row,
+    vote_read,
     array_any,
     channel_parameter,
     dma,

@@ -17,9 +17,12 @@ std::vector<PhaseSpan> phases_of(const Program& program) {
   std::int64_t begin = 0;
   while (!machine.done()) {
     const Phase phase = machine.phase();
+    const bool first = machine.pass() == 0;
+    const bool again = machine.again();
     machine.step();
     if (machine.phase() == phase) continue;
-    if (phase != Phase::verify) phases.push_back({begin, machine.cycle()});
+    const bool counts = phase == Phase::flush ? !again : phase != Phase::verify && first;
+    if (counts) phases.push_back({begin, machine.cycle()});
     begin = machine.cycle();
   }
   return phases;

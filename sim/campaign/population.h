@@ -22,7 +22,8 @@ struct PhaseSpan {
   std::int64_t end = 0;
 };
 
-// The phases of a fault-free run, but for those that only a protected machine has (verify).
+// The phases of a fault-free run, but for those that only a protected machine has (verify). Of a
+// tile that runs three times, those of its first run, with the flush of the last.
 std::vector<PhaseSpan> phases_of(const Program& program);
 
 class CommonPopulation {

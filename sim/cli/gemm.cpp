@@ -78,6 +78,7 @@ Protection parse_scheme(const std::string& name) {
   if (name == "tmr-pe") p.pe_copies = PeCopies::all;
   if (name == "tmr-reg") p.pe_copies = PeCopies::registers;
   if (name == "tmr-array") p.arrays = 3;
+  if (name == "tmr-time") p.passes = 3;
   if (name == "dmr" || name == "dmr-recompute") p.arrays = 2;
   if (name == "dmr-recompute") p.retries = 1;
   p.checksum = name == "checksum";
@@ -327,8 +328,8 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
   app.add_flag("--overlap", overlap,
                "A second register a PE: drain or preload behind the next products");
   app.add_option("--scheme", scheme, "Protection")
-      ->check(CLI::IsMember({"none", "tmr-pe", "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
-                             "checksum", "parity", "secded"}))
+      ->check(CLI::IsMember({"none", "tmr-pe", "tmr-reg", "tmr-array", "tmr-time", "dmr",
+                             "dmr-recompute", "checksum", "parity", "secded"}))
       ->capture_default_str();
 }
 

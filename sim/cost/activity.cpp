@@ -19,6 +19,7 @@ Activity::Activity(const Program& program, const std::vector<LayerCounters>& cou
   if (counters.size() != program.layers.size() + 1) {
     throw std::invalid_argument("energy needs one counter set a layer and one for the rest");
   }
+  passes_ = program.protection.passes;
   const Dataflow first = program.array.first();
   at(Event::cycle, first) = static_cast<double>(cycles);
   for (std::size_t i = 0; i < counters.size(); ++i) {
@@ -71,6 +72,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerD
   const auto reads = static_cast<double>(c.activation_reads);
   const auto macs = static_cast<double>(c.macs);
   const auto vectors = static_cast<double>(c.vectors);
+  const double leaving = vectors * passes_;
   dma_bytes_ += static_cast<double>(c.dma_bytes);
   count(Event::active_cycle) += static_cast<double>(c.cycles - c.stall_cycles());
   count(Event::word) += static_cast<double>(c.activation_words);
@@ -89,6 +91,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerD
   count(Event::feed) += static_cast<double>(c.feed_cycles);
   count(Event::row_feed) += row_feeds;
   count(Event::mac) += macs;
+  count(Event::leaving) += leaving;
   count(Event::vector) += vectors;
   count(Event::lane) += vectors * lanes;
   count(raw ? Event::raw : Event::requantised) += vectors * lanes;
@@ -97,7 +100,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerD
     // Every fold of a column tile streams its channels.
     const double channels = ratio(macs, reads);
     count(Event::lane_feed) += reads;
-    count(Event::row_tile) += ratio(vectors, channels);
+    count(Event::row_tile) += ratio(leaving, channels);
     count(Event::fold) += ratio(static_cast<double>(c.feed_cycles), channels);
   }
   if (dataflow == Dataflow::ws) {
@@ -114,10 +117,10 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerD
     return;
   }
   count(Event::lane_feed) += ratio(macs, rows);
-  count(Event::row_tile) += ratio(vectors, rows);
+  count(Event::row_tile) += ratio(leaving, rows);
   // A tile of m rows drains in m cycles, with m, m - 1, .. 1 rows left.
-  count(Event::row_shift) += vectors * (rows + 1) / 2;
-  count(Event::shift) += vectors * (rows + 1) / 2 * lanes;
+  count(Event::row_shift) += leaving * (rows + 1) / 2;
+  count(Event::shift) += leaving * (rows + 1) / 2 * lanes;
 }
 
 }  // namespace sagitta

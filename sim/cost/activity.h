@@ -28,6 +28,7 @@ enum class Event : std::uint8_t {
   folded,         // a valid lane of a fold's sums below the array (ws, is)
   partial_read,   // ... that is added to an earlier fold's
   partial_write,  // ... that waits for the next fold
+  leaving,        // a row of sums leaves the array or the partial sums, in whichever pass
   vector,         // a row of sums on the drain path
   lane,           // a valid lane of such a row
   requantised,    // ... that is multiplied by its scale
@@ -67,6 +68,7 @@ class Activity {
                  double lanes);
 
   std::array<std::array<double, kEvents>, 3> counts_{};  // by dataflow
+  double passes_ = 1;                                    // of each tile
   double dma_bytes_ = 0;
   double inferences_ = 0;
 };

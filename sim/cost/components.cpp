@@ -28,7 +28,8 @@ std::vector<Component> Composer::compose() {
   if (p.checksum) checksum();
   checkers();
   if (p.checks_outputs()) output_check();
-  if (p.retries > 0) recompute();
+  if (p.reruns()) recompute();
+  if (p.passes > 1) vote();
   return std::move(list_);
 }
 

@@ -95,8 +95,9 @@ class Composer {
   void checksum();
   void checkers();
   void output_check();
-  Operator operator_of(const OperatorUse& use) const;
   void recompute();
+  void vote();
+  Operator operator_of(const OperatorUse& use) const;
 
   const Program& program_;
   Dataflow member_;

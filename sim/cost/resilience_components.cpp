@@ -45,14 +45,28 @@ void Composer::checksum() {
 // with the sequencer's state where it lies there.
 void Composer::recompute() {
   Unit r(list_, member_, "resilience", "recompute");
-  const int bits = width("resilience.recompute.attempt");
-  r.add("tries", lib_.adder(bits), 1, Event::row_tile);
-  r.add("tries left", lib_.comparator(bits), 1, Event::row_tile);
-  r.add("failed", lib_.and_mask(1), 3, Event::active_cycle, 3);
+  if (program_.protection.retries > 0) {
+    const int bits = width("resilience.recompute.attempt");
+    r.add("tries", lib_.adder(bits), 1, Event::row_tile);
+    r.add("tries left", lib_.comparator(bits), 1, Event::row_tile);
+    r.add("failed", lib_.and_mask(1), 3, Event::active_cycle, 3);
+  }
+  if (program_.protection.passes > 1) {
+    r.add("passes", lib_.adder(2), 1, Event::row_tile);
+    r.add("last pass", lib_.and_mask(1), 2, Event::active_cycle, 2);
+  }
   if (member_ == Dataflow::os) {
     r.add("judged", lib_.comparator(kCounter), 1, Event::active_cycle);
   }
   if (ws()) r.add("part's address", lib_.mux2(kWord), 2, Event::row_tile, 2);
+}
+
+// Redundancy in time: a voter a lane, and the row that comes next.
+void Composer::vote() {
+  Unit v(list_, member_, "memory", "vote");
+  v.add("vote", lib_.voter(kWord), columns_, Event::lane);
+  v.add("next row", lib_.adder(kCounter), 1, Event::leaving);
+  v.add("row in memory", lib_.comparator(kCounter), 2, Event::leaving, 2);
 }
 
 void Composer::checkers() {

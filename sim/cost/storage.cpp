@@ -34,6 +34,7 @@ enum class Loads : std::uint8_t {
   column_sums,  // the checksum column's accumulators
   folded,       // valid lanes of a fold's sums
   vectors,      // valid lanes of a vector on the drain path
+  leaving,      // rows of sums that leave the array, in whichever pass
   products,     // ... and of the taps that an accumulating layer adds up
   outputs,
   pool,
@@ -84,6 +85,8 @@ constexpr Rule kRules[] = {
     {"memory.partial.read_row", Loads::control, true},
     {"memory.partial.read", Loads::folded, false},
     {"memory.partial", Loads::control, true},
+    {"memory.vote.read", Loads::leaving, true},
+    {"memory.vote", Loads::control, true},
     {"memory.dma.data", Loads::beat, true},
     {"memory.dma", Loads::control, true},
     {"vector.bias_add", Loads::vectors, true},
@@ -153,6 +156,8 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
       return of(Event::folded) / columns;
     case Loads::vectors:
       return of(Event::lane) / columns;
+    case Loads::leaving:
+      return of(Event::leaving);
     case Loads::products:
       return (of(Event::requantised) + of(Event::tap_lane)) / columns;
     case Loads::outputs:
@@ -176,7 +181,7 @@ double count_loads(Loads loads, const Program& program, const Activity& activity
     case Loads::store_beat:
       return of(Event::store_beat);
     case Loads::channel:
-      return of(Event::vector);
+      return of(Event::leaving);
     case Loads::control:
       return of(Event::active_cycle) / 8;
   }
@@ -346,7 +351,7 @@ std::vector<SramAccess> word_accesses(const std::string& path, int bits, const P
     const ParameterFormat& format = program.parameters;
     const bool lanes = path.ends_with("lane.word");
     const int width = bits * (lanes ? format.lane_words : format.tile_words);
-    const double read = lanes ? of_others(Event::setup_lane) + in(Event::vector, Dataflow::is)
+    const double read = lanes ? of_others(Event::setup_lane) + in(Event::leaving, Dataflow::is)
                               : of(Event::column_tile);
     const double tile_bytes =
         4.0 * format.tile_words * static_cast<double>(program.transfers.size() - 1);
@@ -358,6 +363,11 @@ std::vector<SramAccess> word_accesses(const std::string& path, int bits, const P
   if (path == "memory.partial.row.lane") {
     return {{false, of(Event::partial_read) * bits, all_lanes},
             {true, of(Event::partial_write) * bits, all_lanes}};
+  }
+  if (path == "memory.vote.bank.row.lane") {
+    // Of three passes two write, and each reads both rows for the vote of the last one.
+    const double rows = of(Event::leaving) * all_lanes;
+    return {{false, 2 * rows, all_lanes}, {true, rows * 2 / 3, all_lanes}};
   }
   if (path == "memory.accumulator.word") {
     return {{false, stored(true), all_lanes}, {true, of(Event::raw) * bits, all_lanes}};

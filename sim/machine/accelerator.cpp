@@ -43,8 +43,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
   array_.control(sequencer_.control);
   wire_further_arrays();
 
-  // The drain path: array [-> voter] [-> partial sums] -> bias -> [detector -> checkers] ->
-  // requantise -> [checkers ->] scratchpad.
+  // The drain path: array [-> voter] [-> partial sums] [-> vote over passes] -> bias ->
+  // [detector -> checkers] -> requantise -> [checkers ->] scratchpad.
   OutWire<SumVector>* row = array_voter_ ? &array_voter_->row : &array_.row;
   if (machine_.partial_sums() != nullptr) {
     partial_sums_ = std::make_unique<PartialSumsModule>("partial_sums", state_, machine_);
@@ -53,6 +53,13 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     partial_sums_->control(sequencer_.control);
     row = &partial_sums_->finished;
     if (program.array.has(Dataflow::is)) weights_.channel(partial_sums_->channel);
+  }
+  if (machine_.votes() != nullptr) {
+    votes_ = std::make_unique<VoteBufferModule>("vote_buffer", state_, machine_);
+    votes_->clock(clock_);
+    votes_->row(*row);
+    votes_->control(sequencer_.control);
+    row = &votes_->voted;
   }
   vector_.row(*row);
   vector_.parameters(weights_.parameters);
@@ -75,6 +82,7 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     if (comparator_) recompute_->copies_differ(comparator_->mismatch);
     sequencer_.again(recompute_->again);
     if (partial_sums_) partial_sums_->again(recompute_->again);
+    if (votes_) votes_->pass(recompute_->pass);
   }
   OutWire<SumVector>* outputs = &vector_.outputs;
   OutWire<WriteBack>* written = &vector_.output;

@@ -48,6 +48,7 @@ class Accelerator : public sc_core::sc_module {
   std::unique_ptr<ChecksumModule> checksum_;
   std::vector<std::unique_ptr<CheckerModule>> checkers_;
   std::unique_ptr<RecomputeModule> recompute_;
+  std::unique_ptr<VoteBufferModule> votes_;
   std::unique_ptr<PartialSumsModule> partial_sums_;
   std::unique_ptr<AccumulatorBufferModule> accumulators_;
 };

@@ -93,12 +93,12 @@ void Machine::count_phase(const SequencerState& s, LayerCounters& c) const {
   }
 }
 
-// A tile's run ends where it is judged, and where none is at work the next one begins a cycle
+// A try ends where the tile is judged, and where none is at work the next one begins a cycle
 // later.
 void Machine::count_recompute(const SequencerState& s, LayerCounters& c) {
   const auto phase = static_cast<Phase>(s.phase);
-  const bool ends = sequencer_.judges(s);
-  if (again()) {
+  const bool ends = sequencer_.judges(s) && goes_on();
+  if (recompute_->fails(state_.now(), sequencer_.judges(s), mismatch())) {
     ++c.recomputed_tiles;
     c.recompute_cycles += cycle_ + 1 - tile_began_;
   }
@@ -148,7 +148,8 @@ void Machine::count() {
     if ((tag & kTagFirstFold) == 0) c.partial_reads += lanes;
     if ((tag & kTagLastFold) == 0) c.partial_writes += lanes;
   }
-  if (folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0) ++c.vectors;
+  const bool row = folds ? partial_sums_->output(state_.now()).valid : s.drain2 != 0;
+  if (row && goes_on()) ++c.vectors;
   if (written().valid) c.activation_writes += sequencer_.lanes(s);
   if (accumulators_ && checked().valid && s.config.raw != 0) {
     c.accumulator_writes += sequencer_.lanes(s);

@@ -114,9 +114,12 @@ Machine::Machine(const Program& program, DataPath data_path)
         return checkers;
       }()),
       sum_checkers_(built_for().protection.sum_checkers()),
-      recompute_(program.protection.retries > 0
+      recompute_(program.protection.reruns()
                      ? std::optional<Recompute>(std::in_place, layout_, program)
                      : std::nullopt),
+      votes_(program.protection.passes > 1 && !narrow_
+                 ? std::optional<VoteBuffer>(std::in_place, layout_, program)
+                 : std::nullopt),
       unit_delay_(delay_stages(layout_, "delay", narrow_ ? sum_latency(program) : 0)),
       output_delay_(delay_stages(layout_, "output_delay",
                                  narrow_ ? unit_latency(program) - sum_latency(program) : 0)),
@@ -170,8 +173,15 @@ SumVector Machine::leaving() {
   return {s.drain2 != 0, false, s.drain_address2, top};
 }
 
-SumVector Machine::drained() {
+SumVector Machine::finished() {
   return folding() ? partial_sums_->output(state_.now()) : leaving();
+}
+
+SumVector Machine::drained() {
+  SumVector row = finished();
+  if (votes_) return votes_->output(state_.now(), row, pass());
+  row.valid = row.valid && goes_on();
+  return row;
 }
 
 std::int32_t Machine::parameter_channel() const {
@@ -249,14 +259,15 @@ void Machine::step() {
         array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
     partial_sums_->step(cycle, aligned, judges(), repeats);
   }
+  if (votes_) votes_->step(cycle, finished(), pass(), judges());
   const ArrayControl array_control = sequencer_.array_control(s);
   array_.step(cycle, activations_.read(now), weights_.read(now), array_control);
   if (array_copies_) {
     array_copies_->step(cycle, activations_.read(now), weights_.read(now), array_control, array_);
   }
-  const SumVector finished = checked();
-  vector_.step(cycle, row, finished, activations_.vector(now), weights_);
-  if (accumulators_) accumulators_->step(cycle, finished);
+  const SumVector out = checked();
+  vector_.step(cycle, row, out, activations_.vector(now), weights_);
+  if (accumulators_) accumulators_->step(cycle, out);
   SumVector sums = vector_.sums(now);
   if (checksum_) {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);

@@ -22,6 +22,7 @@
 #include "machine/memory/bank_arbiter.h"
 #include "machine/memory/dma.h"
 #include "machine/memory/partial_sums.h"
+#include "machine/memory/vote_buffer.h"
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/resilience/checker.h"
 #include "machine/resilience/checksum.h"
@@ -140,6 +141,8 @@ class Machine {
   ActivationScratchpad& activations() { return activations_; }
   const ActivationScratchpad& activations() const { return activations_; }
   WeightScratchpad& weights() { return weights_; }
+  VoteBuffer* votes() { return votes_ ? &*votes_ : nullptr; }
+  const VoteBuffer* votes() const { return votes_ ? &*votes_ : nullptr; }
   PartialSums* partial_sums() { return partial_sums_ ? &*partial_sums_ : nullptr; }
   AccumulatorBuffer* accumulators() { return accumulators_ ? &*accumulators_ : nullptr; }
   Array& array() { return array_; }
@@ -151,14 +154,19 @@ class Machine {
   // Of sums and, behind them, of outputs.
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
   Recompute* recompute() { return recompute_ ? &*recompute_ : nullptr; }
-  // A detector flags a row in this cycle; tiles are judged, and this one is to run again.
+  // A detector flags a row in this cycle; a tile's run ends, and it is to run again.
   bool mismatch() { return flagged() || copies_differ(); }
   bool judges() const { return recompute_ && sequencer_.judges(control()); }
   bool again() { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
-  // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's.
+  // to the bias adder: that one, or in a layer with a stationary operand the partial-sum memory's;
+  // and, with redundancy in time, what becomes of it there.
   SumVector leaving();
+  SumVector finished();
   SumVector drained();
+  // With redundancy in time: which of a tile's runs is at work, and a row of it that goes on.
+  int pass() const { return recompute_ ? recompute_->pass(state_.now()) : 0; }
+  bool goes_on() const { return !recompute_ || recompute_->last_pass(state_.now()); }
   // Input stationary: the channel whose parameters are being read, or -1.
   std::int32_t parameter_channel() const;
   // What leaves the resilience unit (or the bias adder, where there is none).
@@ -215,6 +223,7 @@ class Machine {
   std::vector<std::unique_ptr<SumChecker>> checkers_;
   std::size_t sum_checkers_;  // how many of them look at sums
   std::optional<Recompute> recompute_;
+  std::optional<VoteBuffer> votes_;
   // Without a data path: in place of the resilience unit, and of its checkers of outputs.
   std::vector<SumStage> unit_delay_, output_delay_;
   MachineState state_;
@@ -229,7 +238,7 @@ class Machine {
   std::vector<std::int32_t> raw_output_;
   std::size_t host_beats_ = 0;
   mutable std::vector<std::int8_t> written_;  // by a checker of outputs, a byte each
-  std::int64_t tile_began_ = 0;               // its present run: the first cycle
+  std::int64_t tile_began_ = 0;               // its present try: the first cycle
 };
 
 }  // namespace sagitta

@@ -254,7 +254,7 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
 
 void check_recompute(const Protection& protection, const ArrayShape& array,
                      const std::string& where) {
-  if (protection.retries == 0) return;
+  if (protection.retries == 0 && protection.passes == 1) return;
   const auto refuse = [&](const std::string& problem, const char* remedy) {
     throw InputError(where, "$.scheme", fmt::format("scheme {} {}", protection.name, problem),
                      remedy);
@@ -262,19 +262,27 @@ void check_recompute(const Protection& protection, const ArrayShape& array,
   if (protection.retries < 0 || protection.retries > kMostRetries) {
     refuse(fmt::format("runs tiles again {} times", protection.retries), "use 0 to 7 retries");
   }
-  if (!protection.detects()) {
+  if (protection.passes != 1 && protection.passes != 3) {
+    refuse(fmt::format("runs each tile {} times", protection.passes),
+           "run it once, or three times and vote");
+  }
+  if (protection.passes > 1 && protection.memory_code != MemoryCode::none) {
+    refuse("runs each tile three times, and the memory of the vote has no check bits",
+           "leave out the memories' code, or run each tile once");
+  }
+  if (protection.retries > 0 && !protection.detects()) {
     refuse("runs tiles again, but nothing tells which",
            "add a checksum or a second array, or use 0 retries");
   }
-  if (protection.has_lines()) {
+  if (protection.retries > 0 && protection.has_lines()) {
     refuse("runs tiles again, whose vectors a checker along lines would take for the next ones",
            "take a checker of lanes, or use 0 retries");
   }
   if (array.overlap && array.has(Dataflow::os)) {
     refuse(
         "runs tiles again, but with overlap the next output-stationary tile has begun before "
-        "one is judged",
-        "take another dataflow, leave out array.overlap, or use 0 retries");
+        "one has ended",
+        "take another dataflow, leave out array.overlap, or use 0 retries and one pass");
   }
 }
 

@@ -48,10 +48,12 @@ void check_layer(const Program& program, const std::string& place, const LayerDe
   check_banks(program, place, c);
   const bool gemm = layer.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
   const std::int64_t outputs = std::int64_t{layer.rows} * layer.columns;
-  require(place, gemm ? "MACs = M N K" : "MACs = 0", c.macs, gemm ? outputs * layer.depth : 0);
+  const std::int64_t passes = program.protection.passes;  // of every tile
+  require(place, gemm ? "MACs = M N K" : "MACs = 0", c.macs,
+          gemm ? passes * outputs * layer.depth : 0);
   require(place, "elements written = M N", c.activation_writes + c.accumulator_writes, outputs);
   require(place, "partial sums written = M N (folds - 1)", c.partial_writes,
-          gemm ? kept_sums(program, layer) : 0);
+          gemm ? passes * kept_sums(program, layer) : 0);
   require(place, "partial sums read = written", c.partial_reads, c.partial_writes);
 }
 

@@ -21,8 +21,8 @@ class ConservationError : public std::logic_error {
 // both figures:
 //   each layer   busy + stalls + idle = cycles; the four states of DMA = cycles;
 //                bank stalls <= words read from banks <= banks x cycles;
-//                MACs = M N K; elements written = M N; partial sums written = read = M N (folds -
-//                1)
+//                MACs = passes M N K; elements written = M N;
+//                partial sums written = read = passes M N (folds - 1)
 //   the run      cycles of all entries = cycles; bytes read from DRAM = sent by DMA = taken by the
 //                scratchpads = sizes of all transfers; beats to the host = ceil(results / columns)
 // Under faults a run need not keep them.

@@ -108,6 +108,8 @@ struct Protection {
   // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;
+  // How often each tile runs: once, or three times, and then the sums of all three are voted on.
+  int passes = 1;
   // In the order in which sums and then outputs pass them: those at the output position are last.
   std::vector<Checker> checkers{};
   MemoryCode memory_code = MemoryCode::none;  // check bits beside the words of every memory
@@ -116,6 +118,8 @@ struct Protection {
   std::map<std::string, std::int64_t> hardened_bits{};
   bool operator==(const Protection&) const = default;
 
+  // Whether a tile may run more than once.
+  bool reruns() const { return retries > 0 || passes > 1; }
   int register_copies() const { return pe_copies == PeCopies::none ? 1 : 3; }
   int mac_copies() const { return pe_copies == PeCopies::all ? 3 : 1; }
   // Whether something compares the sums of a GEMM row and flags it.

@@ -61,6 +61,9 @@ double MemoryTrace::estimate(const std::vector<LayerCounters>& counters, const P
     add(of(c.activation_writes + c.accumulator_writes) / neighbours, neighbours,
         c.accumulator_writes > 0 ? kSum : kElement);
     add(of(c.partial_reads + c.partial_writes) / columns, columns, kSum);
+    if (program.protection.passes > 1) {  // two rows read in each pass, one kept in two of three
+      add(of(c.vectors) * (2.0 * program.protection.passes + 2), columns, kSum);
+    }
     add(of(c.dma_burst_cycles), program.memory.dram_bytes_per_cycle, kElement);
   }
   return bytes;

@@ -57,6 +57,9 @@ TEST(Schemes, OfCopiesAreBlocks) {
   Protection again = copies(PeCopies::none, 2);
   again.retries = 1;
   EXPECT_EQ(of("dmr-recompute"), again);
+  Protection thrice = copies(PeCopies::none, 1);
+  thrice.passes = 3;
+  EXPECT_EQ(of("tmr-time"), thrice);
 }
 
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {

@@ -15,7 +15,7 @@ namespace {
 
 using test::Random;
 
-// The fourth runs tiles again, where the array can.
+// The fourth runs tiles again, the eighth runs each three times, where the array can.
 Protection protection(int which, const ArrayShape& array) {
   Protection p;
   if (which == 1) p.pe_copies = PeCopies::all;
@@ -24,6 +24,7 @@ Protection protection(int which, const ArrayShape& array) {
   if (which == 7) p.arrays = 3;
   const bool can = !(array.overlap && array.has(Dataflow::os));
   if ((which == 4 || which == 6) && can) p.retries = 1;
+  if (which == 8 && can) p.passes = 3;
   if (which == 2) {
     Checker& gradient = p.checkers.emplace_back(CheckerKind::gradient, Gate::row);
     gradient.layers.assign(8, {"", {{-20000, 20000}}});
@@ -88,7 +89,7 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
       shape.activation_banks = random.between(1, 2);
       shape.activation_port_bytes = 1 << random.between(0, 2);
     }
-    const Program program = compile(network, array, shape, protection(seed % 8, array), "test");
+    const Program program = compile(network, array, shape, protection(seed % 9, array), "test");
     TrialEngine engine(program, network);
     const SiteSelection sites = engine.sites().select(seed % 5 == 0 ? "all" : "logic", "test", "");
     const auto image = random.int8s(network.input.elements());
@@ -323,7 +324,7 @@ TEST_P(CommonPopulationOf, CarriesFaultsToTheSamePhaseAndCopyZero) {
   Random random(11);
   const Network network = test::random_network(random, 5);
   const Program base = compile(network, GetParam().shape(3, 3), {}, {}, "test");
-  for (int which = 1; which < 8; ++which) {
+  for (int which = 1; which < 9; ++which) {
     const ArrayShape array = GetParam().shape(3, 3);
     const Program target = compile(network, array, {}, protection(which, array), "test");
     TrialEngine base_engine(base, network);

@@ -40,6 +40,7 @@ const Alias kAliases[] = {
     {R"(^memory\.parameter\.wait\[(\d+)\]\[\])",
      "memory.weight.parameter_.wait_[$1].waits.line.stage[]"},
     {R"(^memory\.partial\.)", "memory.sums.partial."},
+    {R"(^memory\.vote\.)", "memory.votes.vote."},
     {R"(^memory\.accumulator\.)", "memory.raw_results.accumulator."},
     {R"(^(array\w*)\.pe\[\]\[\]\.)", "$1.pe[].flows.unit."},
     {R"(^(array\w*)\.load\[(\d+)\])", "$1.downwards.load[$2].delayed.enable"},
@@ -64,6 +65,7 @@ const Alias kAliases[] = {
     {R"(^(resilience\.(?:range|gradient|median)\w*)\.open)", "$1.gate.sticky.open"},
     {R"(^resilience\.checksum)", "resilience.detector.checksum"},
     {R"(^vector\.output\.check$)", "vector.output.checked.check"},
+    {R"(^resilience\.recompute\.(failed|attempt)$)", "resilience.recompute.retries.$1"},
     {R"(^resilience\.recompute)", "resilience.tiles.recompute"},
     {R"(^vector\.requantise\.shift$)", "vector.requantise.shift_moves.shift"},
     // Delay lines, one a lane.

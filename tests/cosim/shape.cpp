@@ -134,6 +134,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"RAW_WORDS", 0},
                                     {"CHECKSUM", 0},
                                     {"RETRIES", 0},
+                                    {"PASSES", 1},
                                     {"CHECKER0", 0},
                                     {"CHECKER1", 0},
                                     {"CHECKER2", 0},
@@ -170,6 +171,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   s.protection.arrays = values.at("ARRAYS");
   s.protection.checksum = values.at("CHECKSUM") != 0;
   s.protection.retries = values.at("RETRIES");
+  s.protection.passes = values.at("PASSES");
   for (const char* stage : {"CHECKER0", "CHECKER1", "CHECKER2", "CHECKER3"}) {
     if (const auto checker = checker_from(values.at(stage)))
       s.protection.checkers.push_back(*checker);

@@ -54,6 +54,8 @@ def scheme_of(parameters):
     if on.get("ARRAYS", 1) > 1:
         two = "dmr-recompute" if on.get("RETRIES") == 1 else "dmr"
         found.append({"kind": two if on["ARRAYS"] == 2 else "tmr-array"})
+    if on.get("PASSES", 1) == 3:
+        found.append({"kind": "tmr-time"})
     if "MEMORY_CODE" in on:
         found.append({"kind": "parity" if on["MEMORY_CODE"] == 1 else "secded"})
     for code in (on.get(f"CHECKER{i}", 0) for i in range(4)):  # as rtl/sagitta.sv says

@@ -11,14 +11,14 @@
 #include "base/error.h"
 #include "network/reference.h"
 #include "support/closed_form.h"
-#include "support/gemm_case.h"
+#include "support/rerun_product.h"
 
 namespace sagitta {
 namespace {
 
-using test::FaultyRuns;
-using test::GemmCase;
 using test::Random;
+using test::total;
+using Product = test::RerunProduct;
 
 Protection recompute(int retries) {
   Protection p;
@@ -28,102 +28,13 @@ Protection recompute(int retries) {
   return p;
 }
 
-bool possible(const ArrayShape& array) {
-  return !(array.overlap && array.has(Dataflow::os));
-}
-
-std::int64_t total(const Machine& machine, std::int64_t LayerCounters::*member) {
-  std::int64_t n = 0;
-  for (const LayerCounters& c : machine.counters()) n += c.*member;
-  return n;
-}
-
-// A product with several tiles either way, and what a tile's run costs.
-class Product {
- public:
-  Product(const test::ArrayVariant& variant, int retries)
-      : array_(variant.shape(kRows, kColumns)),
-        gemm_(random_, 10, 7, 6, array_, recompute(retries), array_.folds() ? kPartialRows : 0),
-        runs(gemm_.program, gemm_.a) {}
-
-  static constexpr int kRows = 3, kColumns = 4, kPartialRows = 4;
-
-  // A tile as it is judged: its first output pixel and channel, and its extent.
-  struct Tile {
-    int row, column, pixels, channels;
-    std::int64_t start;  // of its first product in the array
-  };
-  std::vector<Tile> tiles() const {
-    const Dataflow flow = array_.dataflow;
-    const int pixels = flow == Dataflow::os   ? kRows
-                       : flow == Dataflow::ws ? kPartialRows
-                                              : kColumns;
-    const int channels = flow == Dataflow::is ? kPartialRows : kColumns;
-    std::vector<Tile> all;
-    for (const TileRecord& t : runs.tiles()) {
-      if (t.fold > 0) continue;
-      all.push_back({t.row, t.column, std::min(pixels, gemm_.m - t.row),
-                     std::min(channels, gemm_.n - t.column), t.start_cycle});
-    }
-    return all;
-  }
-
-  // From the tables of docs/machine.md.
-  std::int64_t cost(const Tile& t) const {
-    const std::int64_t unit = test::ceil_log2(kColumns) + 1;
-    const std::int64_t flush = 5 + unit;
-    if (array_.dataflow == Dataflow::os) {
-      const bool last = t.row + kRows >= gemm_.m;
-      return gemm_.k + 2 * t.pixels + t.channels - 2 + (last ? flush : 3 + unit);
-    }
-    const bool ws = array_.dataflow == Dataflow::ws;
-    const std::int64_t folds = test::ceil_div(gemm_.k, kRows);
-    const std::int64_t stream = ws ? t.pixels : t.channels;
-    // The first part's lanes take their parameters once more.
-    const std::int64_t parameters = ws && t.row == 0 ? std::max(0, t.channels - kRows) : 0;
-    std::int64_t run = folds * (kRows + stream) + (folds - 1) * (kRows - 1);
-    if (array_.overlap) {
-      run = kRows + (folds - 1) * std::max<std::int64_t>({stream, 2 * kRows - 1, 2}) + stream;
-    }
-    return parameters + run + flush + kRows + kColumns;
-  }
-
-  // A flip of a sum of the tile, `later` cycles later than possible in its first run. It changes
-  // the output of (pixel, channel) only.
-  Fault sum_flip(const Tile& t, int pixel, int channel, int bit, std::int64_t later = 0) const {
-    const Dataflow flow = array_.dataflow;
-    const int row = flow == Dataflow::os ? pixel : kRows - 1;
-    const int column = flow == Dataflow::is ? pixel : channel;
-    // Output stationary the sum stays, and has its first product; otherwise it passes row 2.
-    const int moves = flow == Dataflow::os ? 0 : flow == Dataflow::ws ? pixel : channel;
-    return {runs.site(fmt::format("array.pe[{}][{}].acc:{}", row, column, bit)),
-            t.start + moves + row + column + 1 + later};
-  }
-
-  const GemmCase& gemm() const { return gemm_; }
-
- private:
-  Random random_{77};
-  ArrayShape array_;
-  GemmCase gemm_;
-
- public:
-  FaultyRuns runs;
-};
-
 class RecomputeOf : public testing::TestWithParam<test::ArrayVariant> {};
 
-constexpr test::ArrayVariant kSingle[] = {{Dataflow::os, false},
-                                          {Dataflow::ws, false},
-                                          {Dataflow::is, false},
-                                          {Dataflow::ws, true},
-                                          {Dataflow::is, true}};
-
-INSTANTIATE_TEST_SUITE_P(Dataflows, RecomputeOf, testing::ValuesIn(kSingle),
+INSTANTIATE_TEST_SUITE_P(Dataflows, RecomputeOf, testing::ValuesIn(test::kRerunFlows),
                          [](const auto& variant) { return variant.param.name(); });
 
 TEST_P(RecomputeOf, ASumThatWasStruckIsRightAfterOneMoreRunOfItsTile) {
-  Product x(GetParam(), 1);
+  Product x(GetParam(), recompute(1));
   ASSERT_EQ(x.runs.clean_raw(), x.gemm().product());
   const auto tiles = x.tiles();
   ASSERT_GE(tiles.size(), 4U);
@@ -148,7 +59,7 @@ TEST_P(RecomputeOf, ASumThatWasStruckIsRightAfterOneMoreRunOfItsTile) {
 // The same sum once more in the second run: with one retry that was the last one.
 TEST_P(RecomputeOf, AFlipInEachTryExhaustsTheRetries) {
   for (const int retries : {1, 2}) {
-    Product x(GetParam(), retries);
+    Product x(GetParam(), recompute(retries));
     for (const Product::Tile& t : x.tiles()) {
       SCOPED_TRACE(fmt::format("{} retries, tile {} {}", retries, t.row, t.column));
       const Fault first = x.sum_flip(t, 0, 0, 9), second = x.sum_flip(t, 0, 0, 12, x.cost(t));
@@ -171,7 +82,7 @@ TEST_P(RecomputeOf, AFlipInEachTryExhaustsTheRetries) {
 // detector takes its weights from the same read registers, so that there a bias is struck.
 TEST_P(RecomputeOf, AWordOfTheScratchpadThatStaysWrongDefeatsIt) {
   for (const int retries : {1, 3}) {
-    Product x(GetParam(), retries);
+    Product x(GetParam(), recompute(retries));
     const auto tiles = x.tiles();
     const bool is = GetParam().dataflow == Dataflow::is;
     // The last column tile's bank, once it is there: lane 0 is its first channel.
@@ -210,7 +121,7 @@ TEST_P(RecomputeOf, AWordOfTheScratchpadThatStaysWrongDefeatsIt) {
 
 // A flip of the detector or of the flag itself costs a run and nothing else.
 TEST_P(RecomputeOf, AFalseAlarmCostsARun) {
-  Product x(GetParam(), 1);
+  Product x(GetParam(), recompute(1));
   const Product::Tile& t = x.tiles()[1];
   ASSERT_TRUE(x.runs.run({{x.runs.site("resilience.recompute.failed:0"), t.start}}));
   EXPECT_EQ(x.runs.machine().cycle(), x.runs.cycles() + x.cost(t));
@@ -229,15 +140,7 @@ TEST_P(RecomputeOf, AFalseAlarmCostsARun) {
 
 class RecomputeNetworks : public testing::TestWithParam<test::ArrayVariant> {};
 
-std::vector<test::ArrayVariant> possible_variants() {
-  std::vector<test::ArrayVariant> all;
-  for (const test::ArrayVariant& v : test::kVariants) {
-    if (possible(v.shape(2, 2))) all.push_back(v);
-  }
-  return all;
-}
-
-INSTANTIATE_TEST_SUITE_P(Dataflows, RecomputeNetworks, testing::ValuesIn(possible_variants()),
+INSTANTIATE_TEST_SUITE_P(Dataflows, RecomputeNetworks, testing::ValuesIn(test::rerun_variants()),
                          [](const auto& variant) { return variant.param.name(); });
 
 // Groups, batches, banks, several schemes at once; and no run under faults ends with a wrong sum
@@ -301,8 +204,8 @@ TEST_P(RecomputeNetworks, EveryFlipOfASumIsRepaired) {
 
 // Where an operand is stationary a tile is judged at the end of a flush that is there anyway.
 TEST(Recompute, CostsAFaultFreeRunNothingButTheOutputStationaryWait) {
-  for (const test::ArrayVariant& variant : kSingle) {
-    const Product without(variant, 0), with(variant, 1);
+  for (const test::ArrayVariant& variant : test::kRerunFlows) {
+    const Product without(variant, recompute(0)), with(variant, recompute(1));
     std::int64_t waits = 0;  // in the clean run
     for (const LayerCounters& c : with.runs.clean().counters) waits += c.verify_cycles;
     EXPECT_EQ(with.runs.cycles() - without.runs.cycles(), waits) << variant.name();

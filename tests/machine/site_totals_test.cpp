@@ -398,6 +398,23 @@ TEST(SiteTotals, TilesThatRunAgain) {
   }
 }
 
+// Two passes' sums of as many rows as a tile has, what is read of them, which row; and the pass.
+TEST(SiteTotals, ThreePasses) {
+  Protection p;
+  p.passes = 3;
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+    Totals t = count_stationary(dataflow, {});
+    t.erase("flip_flop");
+    const int rows = dataflow == Dataflow::os ? 2 : kPartialRows;
+    t["memory.vote"] = 2 * rows * 2 * 32 + 2 * 2 * 32 + 24;
+    t["sram"] += 2 * rows * 2 * 32;
+    t["resilience.recompute"] = 2;
+    if (dataflow == Dataflow::os) t["control.sequencer"] += 32;
+    if (dataflow == Dataflow::ws) t["memory.partial"] += 32;
+    compare(t, count_stationary(dataflow, p));
+  }
+}
+
 TEST(SiteTotals, GradientCheckerWithRowGate) {
   Protection p;
   p.checksum = true;

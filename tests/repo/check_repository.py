@@ -32,7 +32,7 @@ MAY_INCLUDE = {
 # Where SystemC may be seen, included directly or through other headers.
 SYSTEMC = re.compile(r"machine/|cli/|campaign/campaign\.cpp$")
 # The cores of the machine, which the campaigns step without SystemC.
-SYSTEMC_SHELLS = re.compile(r"machine/(accelerator|modules|wire|array/(pe_array|pe_registers|union_pe))\.(h|cpp)$")
+SYSTEMC_SHELLS = re.compile(r"machine/(accelerator|modules|block|array_modules|wire|array/(pe_array|pe_registers|union_pe))\.(h|cpp)$")
 MAX_LINES = 450
 
 

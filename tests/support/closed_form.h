@@ -30,9 +30,11 @@ inline int unit_latency(const Protection& p, int columns) {
   return cycles;
 }
 
-// Output stationary, where tiles may run again: from the last row's issue to the detector's flag.
+// Output stationary, where tiles may run again: from the last row's issue to the detector's flag,
+// or until it has left the array.
 inline std::int64_t verify(const Protection& p, int columns) {
-  return p.retries == 0 ? 0 : 3 + (p.checksum ? ceil_log2(columns) + 1 : 0);
+  if (p.retries == 0 && p.passes == 1) return 0;
+  return 3 + (p.checksum ? ceil_log2(columns) + 1 : 0);
 }
 
 // What a mixture is made of: the dataflows of its layers with a product.
@@ -105,8 +107,11 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
   // Setup: the columns take their pixels' positions. Weight stationary the lanes take their
   // parameters beside the first preload.
   std::int64_t now = ws ? std::max(0, channels - array.rows) : std::min(most, m);
-  for (int row = 0; row < m; row += most) {
+  for (int run = 0; run / p.passes * most < m; ++run) {
+    const int row = run / p.passes * most;
     const int pixels = std::min(most, m - row);
+    // A part's parameters come with each of its runs.
+    if (ws && row == 0 && run > 0) now += std::max(0, channels - array.rows);
     for (int fold = 0; fold < count; ++fold) {
       const int k = fold * array.rows;
       const bool last = fold + 1 == count;
@@ -151,7 +156,8 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
   std::int64_t feed = std::max(std::min(array.rows, m), lanes_used);  // setup
   std::int64_t leaves = 0;  // overlap: when the last row of the tile before leaves
   int before = 0;           // ... and its rows
-  for (int row = 0; row < m; row += array.rows) {
+  for (int run = 0; run / p.passes * array.rows < m; ++run) {
+    const int row = run / p.passes * array.rows;
     const int rows = std::min(array.rows, m - row);
     std::int64_t feed_cycles = 0;
     std::int64_t first_access = 0;
@@ -164,7 +170,12 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
       const std::int64_t cycles = tile_cycles(feed_cycles, rows, lanes_used);
       tiles.push_back({0, row, 0, 0, start + 2, feed + 2 + cycles - 1});
       feed += cycles;
-      if (row + rows < m) feed += verify(p, array.columns);
+      // The last tile ends with a flush, in each of its runs.
+      const bool more = run % p.passes + 1 < p.passes;
+      if (row + rows < m)
+        feed += verify(p, array.columns);
+      else if (more)
+        feed += flush(p, array);
       continue;
     }
     // The tile before is handed over as this one starts, the last one when the drain is free.

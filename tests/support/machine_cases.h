@@ -66,7 +66,9 @@ inline void random_detector(Random& random, const ArrayShape& array, Protection&
   random_copies(random, p);
   p.checksum = random.chance(50);
   const int retries = random.chance(50) ? 0 : random.between(1, 3);
-  if (p.detects() && !(array.overlap && array.has(Dataflow::os))) p.retries = retries;
+  if (array.overlap && array.has(Dataflow::os)) return;
+  if (p.detects()) p.retries = retries;
+  if (random.chance(15)) p.passes = 3;
 }
 
 inline Protection random_scheme(Random& random, const Network& network, const ArrayShape& array) {
@@ -91,9 +93,10 @@ inline Protection random_scheme(Random& random, const Network& network, const Ar
   return p;
 }
 
-// Now and then check bits in the memories. Draws nothing: the same seed goes on to the same
-// machine.
-inline MemoryCode random_code(Random random) {
+// Now and then check bits in the memories, but for the vote buffer's, which has none. Draws
+// nothing: the same seed goes on to the same machine.
+inline MemoryCode random_code(Random random, const Protection& p) {
+  if (p.passes > 1) return MemoryCode::none;
   return random.chance(60)   ? MemoryCode::none
          : random.chance(50) ? MemoryCode::parity
                              : MemoryCode::secded;
@@ -191,7 +194,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     const int n = random.between(1, 20);
     Protection p;
     random_detector(random, array, p);
-    p.memory_code = random_code(random);
+    p.memory_code = random_code(random, p);
     c.image = random.int8s(m * k);
     c.program = compile_gemm(m, k, n, random.int8s(k * n), array, random_memory(random, array), p);
     return c;
@@ -206,7 +209,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     checker.axis = Axis::line;
     p.retries = 0;  // lines take one vector after the other
   }
-  p.memory_code = random_code(random);
+  p.memory_code = random_code(random, p);
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
 }

@@ -207,7 +207,7 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
          "$.scheme.k_dense", {"does not apply here", "\"bounds\": \"deviations\""});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
          "$.scheme[1].granularity", {"does not apply here", "tmr-pe has no options"});
-  for (const std::string kind : {"tmr-reg", "tmr-array", "dmr", "dmr-recompute"}) {
+  for (const std::string kind : {"tmr-reg", "tmr-array", "tmr-time", "dmr", "dmr-recompute"}) {
     expect(R"({"network": "net", "scheme": {"kind": ")" + kind + R"(", "gate": "row"}})",
            "$.scheme.gate", {"does not apply here", kind + " has no options"});
   }

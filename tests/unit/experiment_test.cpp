@@ -325,7 +325,7 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
           "scheme": ["none", "range-zero", "tmr-pe", "gradient-tuned", "median", "secded",
                      {"kind": "hardened", "hardened": ["array.**", "control.**"],
                       "hardened_factor": [0, 2e-4]},
-                     "tmr-reg", "tmr-array", "dmr", "dmr-recompute",
+                     "tmr-reg", "tmr-array", "tmr-time", "dmr", "dmr-recompute",
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
                      {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
                      {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},

@@ -98,6 +98,9 @@ std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
   if (r.path == "memory.partial.row[].lane[]") {
     return replay.take("partial", 0, std::int64_t{index[0]} * columns + index[1]);
   }
+  if (r.path == "memory.vote.bank[].row[].lane[]") {
+    return replay.take("vote", index[0], std::int64_t{index[1]} * columns + index[2]);
+  }
   if (r.path == "resilience.checksum.partial.row[]") {
     return replay.take("checksum-partial", 0, index[0]);
   }
@@ -134,6 +137,7 @@ std::vector<ReadPort> read_ports(const SiteMap& sites) {
                               {"parameter", "memory.parameter.lane_read[]", 4},
                               {"parameter, tile", "memory.parameter.tile_read[]", 4},
                               {"partial", "memory.partial.read[]", 0},
+                              {"vote", "memory.vote.read[][]", 0},
                               {"checksum-partial", "resilience.checksum.partial.read", 0},
                               {"accumulator", "memory.accumulator.vector[]", 0}};
   for (ReadPort& port : ports) {
@@ -330,9 +334,9 @@ TEST(Trace, MemoryAccessesReplayEveryMemory) {
     }
     // Partial sums where an operand is stationary; checksum weights where activations are not.
     const ArrayShape array = flow.shape(2, 2);
-    EXPECT_EQ(kinds.size(), !array.folds()             ? 10U
-                            : array.only(Dataflow::is) ? 12U
-                                                       : 14U)
+    EXPECT_EQ(kinds.size(), !array.folds()             ? 12U
+                            : array.only(Dataflow::is) ? 14U
+                                                       : 16U)
         << flow.name() << ": every memory is read and written";
     EXPECT_GT(batches, 0) << flow.name();
     EXPECT_GT(third_maps, 0) << flow.name();

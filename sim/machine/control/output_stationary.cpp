@@ -92,7 +92,7 @@ void Sequencer::step_drain(const SequencerState& now, SequencerState& s, const C
   s.count = (now.count + 1) & 0xFFFFFF;
   if (!last) return;
   s.count = 0;
-  if (!retries_) {
+  if (!reruns_) {
     next_row_tile(now, s, cycle);
     return;
   }

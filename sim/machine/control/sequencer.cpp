@@ -12,7 +12,7 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
     : program_(&program),
       mixed_(program.array.mixed()),
       overlap_(program.array.overlap),
-      retries_(program.protection.retries > 0),
+      reruns_(program.protection.reruns()),
       first_(program.array.first()),
       members_{program.array.has(Dataflow::os), program.array.has(Dataflow::ws),
                program.array.has(Dataflow::is)},
@@ -76,7 +76,7 @@ void Sequencer::start_column_tile(SequencerState& s) const {
   s.pixel = 0;
   s.count = 0;
   s.output_address = s.first_column;
-  if (retries_ && members_[static_cast<std::size_t>(Dataflow::os)]) {
+  if (reruns_ && members_[static_cast<std::size_t>(Dataflow::os)]) {
     s.retry_address = s.first_column;
   }
   s.walk_y = c.origin_y;
@@ -117,7 +117,7 @@ void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cyc
 
 bool Sequencer::judges(const SequencerState& s) const {
   const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
-  if (!retries_ || !gemm) return false;
+  if (!reruns_ || !gemm) return false;
   switch (static_cast<Phase>(s.phase)) {
     case Phase::verify:
       return dataflow(s) == Dataflow::os && s.count + 1 >= verify_;
@@ -244,7 +244,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool read
       if (os) overlap() ? step_last_drain(now, s) : step_drain(now, s, cycle);
       break;
     case Phase::verify:
-      if (os && retries_) step_verify(now, s, cycle, again);
+      if (os && reruns_) step_verify(now, s, cycle, again);
       break;
     case Phase::pool:
       step_pool(now, s);

@@ -323,7 +323,7 @@ class Sequencer {
 
   const Program* program_;
   bool mixed_, overlap_;
-  bool retries_;  // tiles may run again
+  bool reruns_;  // tiles may run again
   Dataflow first_;
   std::array<bool, 3> members_;  // by dataflow
   int rows_;

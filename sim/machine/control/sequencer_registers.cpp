@@ -124,7 +124,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_FIELD_OF(os && overlap(), drain_wait, 9, false);
   SAGITTA_FIELD_OF(os && overlap(), drain_left, 9, false);
   SAGITTA_FIELD_OF((ws || is) && overlap(), ahead, 9, false);
-  SAGITTA_FIELD_OF(os && retries_, retry_address, kAddressBits, true);
+  SAGITTA_FIELD_OF(os && reruns_, retry_address, kAddressBits, true);
   // NOLINTEND(bugprone-sizeof-expression)
 #undef SAGITTA_FIELD_OF
 #undef SAGITTA_CONFIG_OF

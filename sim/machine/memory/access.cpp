@@ -198,6 +198,7 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
         array_copies_ ? array_copies_->output(now, array_).aligned : array_.aligned(now);
     partial_sums_->accesses(now, held, aligned, visit);
   }
+  if (votes_) votes_->accesses(now, held, finished(), pass(), judges(), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }

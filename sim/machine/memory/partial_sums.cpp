@@ -27,7 +27,7 @@ PartialSums::PartialSums(RegisterLayout& layout, const Program& program, const S
       row_(layout.pipe<std::uint32_t>("memory.partial.write_row", {}, kRowBits)),
       address_(layout.pipe<std::int32_t>("memory.partial.address", {}, 32)),
       finished_(layout, "memory.partial.finished", columns_, false) {
-  if (program.protection.retries > 0 && program.array.has(Dataflow::ws)) {
+  if (program.protection.reruns() && program.array.has(Dataflow::ws)) {
     retry_address_ = layout.pipe<std::int32_t>("memory.partial.retry_address", {}, 32);
   }
 }
