@@ -48,6 +48,7 @@ FloatChecker::FloatChecker(const Checker& checker, const ChannelLanes& lanes,
 
 bool FloatChecker::knows(const Checker& checker) {
   return checker.position == Position::sum &&
+         (checker.axis == Axis::lanes || checker.axis == Axis::line) &&
          (checker.kind == CheckerKind::range || checker.kind == CheckerKind::gradient ||
           checker.kind == CheckerKind::median);
 }

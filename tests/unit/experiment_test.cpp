@@ -195,6 +195,22 @@ TEST(Experiment, FaultLevelsSweepRatesAndValues) {
   expect_equal(load_experiment(again, {}), experiment);
 }
 
+TEST(Experiment, ValuesMayBeRealNumbers) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({
+    "network": "net", "fault": [{"upsets": 1},
+      {"level": "neuron", "rate": 0.1, "values": ["int8", "fp32", "int32"]}]})");
+  ASSERT_EQ(experiment.configurations.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Configuration& c = experiment.configurations[i];
+    EXPECT_EQ(c.fault.of_floats(), i == 2) << i;
+    EXPECT_EQ(c.fault_place, i == 0 ? "$.fault[0]" : "$.fault[1]");
+  }
+  const std::string again = folder.write("again.json", experiment.resolved.dump());
+  expect_equal(load_experiment(again, {}), experiment);
+  EXPECT_EQ(folder.load(R"({"network": "net"})").configurations[0].fault_place, "$.fault");
+}
+
 TEST(Experiment, RowsWithoutColumnsMeanSquare) {
   const ExperimentFolder folder;
   EXPECT_EQ(names(folder.load(R"({"network": "net", "array": {"rows": [8, 32]}})")),
