@@ -46,9 +46,9 @@ void Campaign::plan_study(int configuration) {
     plan.scheme = c.scheme;
     plan.network = float_network_;
     orders_of(c.scheme, c.array, thresholds_, fitted);  // throws where there are none
-    plan.channels =
-        layer_channels(network(), c.scheme.near_order ? thresholds_.orders : std::vector<OrderFit>{},
-                       c.array.columns);
+    plan.channels = layer_channels(
+        network(), c.scheme.near_order ? thresholds_.orders : std::vector<OrderFit>{},
+        c.array.columns);
     plan.checkers = float_checkers_of(c.scheme, c.array, network(), thresholds_, fitted);
     plan.digest = study_digest(plan, network());
     studies_.push_back(std::move(plan));

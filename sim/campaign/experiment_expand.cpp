@@ -286,9 +286,8 @@ Expansion expand(const ExperimentSource& source) {
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back(
-              {name + scheme.name, machine, scheme, lists.plan(number), place, dataflow,
-               lists.place});
+          result.configurations.push_back({name + scheme.name, machine, scheme, lists.plan(number),
+                                           place, dataflow, lists.place});
         }
       }
     }

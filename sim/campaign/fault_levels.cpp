@@ -134,15 +134,16 @@ ElementPath parse_element(const Network& network, const std::string& text,
     path.layer = static_cast<int>(l);
     return path;
   }
-  throw InputError(file, where, fmt::format("'{}' is no layer with {}", name,
-                                            prefix.substr(0, prefix.size() - 1)),
-                   suggest(name, names, "layers"));
+  throw InputError(
+      file, where,
+      fmt::format("'{}' is no layer with {}", name, prefix.substr(0, prefix.size() - 1)),
+      suggest(name, names, "layers"));
 }
 
 }  // namespace
 
 NeuronValues neuron_values(const std::string& name) {
-  return name == "int8" ? NeuronValues::int8
+  return name == "int8"    ? NeuronValues::int8
          : name == "int32" ? NeuronValues::int32
                            : NeuronValues::fp32;
 }
@@ -226,8 +227,8 @@ NeuronFault parse_neuron_path(const Network& network, const std::string& text,
       "write it as in neurons.conv1[3][14][5]:31: layer, row, column, channel and bit");
   const Layer& layer = network.layers[static_cast<std::size_t>(path.layer)];
   const int y = path.indices[0], x = path.indices[1], c = path.indices[2];
-  if (y >= layer.output.height || x >= layer.output.width || c >= layer.columns() ||
-      path.bit < 0 || path.bit >= 32) {
+  if (y >= layer.output.height || x >= layer.output.width || c >= layer.columns() || path.bit < 0 ||
+      path.bit >= 32) {
     throw InputError(file, where,
                      fmt::format("'{}' is not one of {} x {} x {} neurons of 32 bits", text,
                                  layer.output.height, layer.output.width, layer.columns()),

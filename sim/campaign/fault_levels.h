@@ -15,8 +15,8 @@
 
 namespace sagitta {
 
-// Which value of a neuron is hit: the int32 sum after bias, or the int8 output; or, in software, the
-// same sum as a real number (campaign/float_study.h).
+// Which value of a neuron is hit: the int32 sum after bias, or the int8 output; or, in software,
+// the same sum as a real number (campaign/float_study.h).
 enum class NeuronValues : std::uint8_t { int32, int8, fp32 };
 inline int bits_of(NeuronValues values) {
   return values == NeuronValues::int8 ? 8 : 32;
@@ -67,8 +67,8 @@ std::vector<std::int64_t> draw_hits(Stream stream, double rate, std::int64_t cou
 void move(const std::vector<LayerOrder>& orders, const Network& network, TrialFaults& faults);
 WeightFault original(const std::vector<LayerOrder>& orders, WeightFault fault);
 
-// "neurons.conv1[3][14][5]:31": a real sum at row, column and channel of a layer's result, bit 0 the
-// mantissa's least significant one, bit 31 the sign.
+// "neurons.conv1[3][14][5]:31": a real sum at row, column and channel of a layer's result, bit 0
+// the mantissa's least significant one, bit 31 the sign.
 std::string neuron_path(const Network& network, const NeuronFault& fault);
 bool is_neuron_path(const std::string& text);
 // Throws InputError.

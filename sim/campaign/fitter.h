@@ -1,5 +1,6 @@
-// Fits the bounds of one checker, layer by layer, in passes over what it judges on calibration images:
-// moments first, then what needs them. For integers (Judged) and for real numbers (FloatJudged).
+// Fits the bounds of one checker, layer by layer, in passes over what it judges on calibration
+// images: moments first, then what needs them. For integers (Judged) and for real numbers
+// (FloatJudged).
 #pragma once
 
 #include <algorithm>
@@ -40,8 +41,8 @@ struct ExactMoments {
   }
 };
 
-// Moments of real numbers in one pass (Welford, Technometrics 1962), which is stable; the images are
-// always taken in the same order.
+// Moments of real numbers in one pass (Welford, Technometrics 1962), which is stable; the images
+// are always taken in the same order.
 struct RealMoments {
   std::int64_t n = 0;
   double average = 0;

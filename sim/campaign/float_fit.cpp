@@ -24,13 +24,12 @@ std::vector<ThresholdFit> fit_float_bounds(const Network& network, const ImageSe
   std::vector<std::vector<std::vector<Neighbours>>> neurons;  // of each fitter, by layer
   for (const FitRequest& r : requests) {
     fitters.emplace_back(network, r);
-    const auto channels = layer_channels(
-        network, r.key.near_order ? orders : std::vector<OrderFit>{}, r.key.columns);
+    const auto channels =
+        layer_channels(network, r.key.near_order ? orders : std::vector<OrderFit>{}, r.key.columns);
     auto& by_layer = neurons.emplace_back(network.layers.size());
     for (std::size_t l = 0; l < network.layers.size(); ++l) {
       if (!fitters.back().sees(l)) continue;
-      by_layer[l] =
-          ChannelLanes(network.layers[l], r.array, channels[l]).neurons(r.key.checker);
+      by_layer[l] = ChannelLanes(network.layers[l], r.array, channels[l]).neurons(r.key.checker);
     }
   }
   std::vector<FloatJudged> judged;

@@ -39,7 +39,8 @@ void settle_float_plans(Experiment& experiment) {
     throw InputError(
         experiment.file, c.fault_place + (listed ? ".list" : ".values"),
         "fp32 is a study in software, in which scheme " + c.scheme.name + " has no place: " + why,
-        "leave the scheme out, or use int32 or int8; in fp32 there are none, oracle and checkers of "
+        "leave the scheme out, or use int32 or int8; in fp32 there are none, oracle and checkers "
+        "of "
         "sums");
   }
 }

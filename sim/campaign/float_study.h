@@ -12,8 +12,8 @@ namespace sagitta {
 // in no hardware anyway (none, the oracle).
 std::string no_float_study(const Scheme& scheme);
 
-// Makes plans with a list of faults in real numbers plans of such, as the list brings its trials and
-// seed. Throws InputError where such a plan meets a scheme that cannot be studied so.
+// Makes plans with a list of faults in real numbers plans of such, as the list brings its trials
+// and seed. Throws InputError where such a plan meets a scheme that cannot be studied so.
 void settle_float_plans(Experiment& experiment);
 
 }  // namespace sagitta

@@ -35,10 +35,10 @@ bool same_value(float a, float b) {
 struct FloatEngine::Run {
   enum class Reach { none, activation, output };
 
-  bool clean = false;                             // the fault-free one: fills reference_
-  bool whole = false;                             // without shortcuts
+  bool clean = false;                              // the fault-free one: fills reference_
+  bool whole = false;                              // without shortcuts
   std::vector<std::vector<NeuronFault>> faults{};  // by layer
-  Reach reach = Reach::none;                      // how far a difference came
+  Reach reach = Reach::none;                       // how far a difference came
   std::int64_t fired = 0, zeroed = 0, suppressed = 0, right = 0, wrong = 0;
   std::vector<FloatRecord> records{};
 };
@@ -102,13 +102,11 @@ bool FloatEngine::reached(std::size_t layer) const {
 
 void FloatEngine::run_layer(std::size_t layer, Run& run) {
   const bool adds = plan_.network->network().layers[layer].kind == LayerKind::add;
-  own_[layer] = plan_.network
-                    ->run_layer(layer, operand(layer, 0),
-                                adds ? operand(layer, 1) : std::vector<float>{},
-                                [&](std::size_t l, std::vector<float>& sums) {
-                                  change(l, sums, run);
-                                })
-                    .output;
+  own_[layer] =
+      plan_.network
+          ->run_layer(layer, operand(layer, 0), adds ? operand(layer, 1) : std::vector<float>{},
+                      [&](std::size_t l, std::vector<float>& sums) { change(l, sums, run); })
+          .output;
 }
 
 // Flips what is to be struck in a layer; returns the flagged rows.

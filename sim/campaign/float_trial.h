@@ -1,10 +1,10 @@
-// Trials on the network in real numbers (network/float_reference.h), with a scheme's checkers on the
-// sums of each layer: the literature's fault model in its floating-point form. A study in software
-// beside the hardware: nothing here has registers, cycles or an area.
+// Trials on the network in real numbers (network/float_reference.h), with a scheme's checkers on
+// the sums of each layer: the literature's fault model in its floating-point form. A study in
+// software beside the hardware: nothing here has registers, cycles or an area.
 //
 // A fault inverts one bit of a sum with its bias, before the checkers. The detector behind their
-// gates is exact and free: a row is flagged where a sum in it was struck (a checksum of real numbers
-// would need a tolerance, so this is a bound).
+// gates is exact and free: a row is flagged where a sum in it was struck (a checksum of real
+// numbers would need a tolerance, so this is a bound).
 #pragma once
 
 #include <cstdint>

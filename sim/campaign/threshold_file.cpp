@@ -201,8 +201,8 @@ class FitReader {
           float_from_json(low[i], open.low, path_, place),
           float_from_json(high[i], open.high, path_, fmt::format("{}.high[{}]", where, i))};
       if (b.low > b.high) {
-        throw InputError(path_, place,
-                         fmt::format("{} is above the upper bound {}", b.low, b.high), kRemedy);
+        throw InputError(path_, place, fmt::format("{} is above the upper bound {}", b.low, b.high),
+                         kRemedy);
       }
       bounds.push_back(b);
     }

@@ -156,9 +156,9 @@ Protection protection_of(const Scheme& asked, const ArrayShape& array,
 }
 
 std::vector<FloatCheckerPlan> float_checkers_of(const Scheme& asked, const ArrayShape& array,
-                                               const Network& network,
-                                               const ThresholdFile& thresholds,
-                                               const std::string& thresholds_path) {
+                                                const Network& network,
+                                                const ThresholdFile& thresholds,
+                                                const std::string& thresholds_path) {
   const Scheme scheme = for_array(asked, array);
   std::vector<FloatCheckerPlan> checkers;
   for (std::size_t i = 0; i < scheme.blocks.checkers.size(); ++i) {

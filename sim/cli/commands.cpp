@@ -203,8 +203,10 @@ void add_check(CLI::App& app) {
                     counted(campaign.machines().size(), "machine"));
     for (const FloatPlan& study : campaign.studies()) {
       const auto first = static_cast<std::size_t>(study.configurations.front());
-      text += fmt::format("  {}: fp32, a study in software\n",
-                          campaign.experiment().configurations[first].name);
+      const std::string& name = campaign.experiment().configurations[first].name;
+      j["studies"].push_back(
+          {{"name", name}, {"array", array_name(study.array)}, {"scheme", study.scheme.name}});
+      text += fmt::format("  {}: fp32, a study in software\n", name);
     }
     for (const MachinePlan& m : campaign.machines()) {
       std::int64_t bits = 0;
@@ -287,8 +289,7 @@ std::string bounds_table(const ThresholdFile& file) {
       table.add({describe(fit.key), std::to_string(fit.key.columns), l.layer, to_string(l.dataflow),
                  std::to_string(l.samples), none ? "-" : statistic(l.mean),
                  none ? "-" : statistic(l.deviation), l.k > 0 ? fmt::format("{:.2f}", l.k) : "-",
-                 none ? "-" : low, none ? "-" : high,
-                 std::to_string(l.blamed)});
+                 none ? "-" : low, none ? "-" : high, std::to_string(l.blamed)});
     }
   }
   return table.text(colour_wanted()) +

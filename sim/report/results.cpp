@@ -76,8 +76,8 @@ std::int64_t threshold_bytes(const FloatPlan& plan) {
   std::int64_t bounds = 0;
   for (const FloatCheckerPlan& c : plan.checkers) {
     for (const auto& layer : c.bounds) {
-      bounds += std::count_if(layer.begin(), layer.end(),
-                              [](const FloatBounds& b) { return !b.open(); });
+      bounds +=
+          std::count_if(layer.begin(), layer.end(), [](const FloatBounds& b) { return !b.open(); });
     }
   }
   return 8 * bounds;
@@ -244,9 +244,9 @@ ordered_json fault_results(const Campaign& campaign) {
     const FaultResult& r = campaign.faults(static_cast<int>(i));
     const auto trials = static_cast<std::int64_t>(r.trials.size());
     const int study = campaign.study_of(static_cast<int>(i));
-    ordered_json e = study >= 0 ? study_json(campaign, study, c.name)
-                                : machine_json(campaign, campaign.machine_of(static_cast<int>(i)),
-                                               c.name);
+    ordered_json e = study >= 0
+                         ? study_json(campaign, study, c.name)
+                         : machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
     e["fault"] = plan_json(c.fault, r);
     e["trials"] = trials;
     ordered_json outcomes;

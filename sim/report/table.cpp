@@ -245,8 +245,9 @@ std::string fault_table(const ordered_json& results, bool colour) {
          "fault-free. area,\n"
          "energy, cycles: overhead against none.\n" +
          (told ? "uncorrected: the machine told that the result is wrong.\n" : "") +
-         (study ? "fp32 neurons: a study in software, which has neither area nor energy nor cycles.\n"
-                : "");
+         (study
+              ? "fp32 neurons: a study in software, which has neither area nor energy nor cycles.\n"
+              : "");
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {
@@ -325,11 +326,11 @@ std::string finding(const ordered_json& results) {
     const auto& mine = c.at("accuracy_under_faults");
     const auto& base = worst->at("accuracy_under_faults");
     const bool apart = mine.at("low") > base.at("high") || mine.at("high") < base.at("low");
-    const std::string price =
-        is_study(c) ? ""
-                    : fmt::format(" for {:+.0f} % area and {:+.0f} % energy",
-                                  100 * c.at("overhead").at("area").get<double>(),
-                                  100 * c.at("overhead").at("energy").get<double>());
+    const std::string price = is_study(c)
+                                  ? ""
+                                  : fmt::format(" for {:+.0f} % area and {:+.0f} % energy",
+                                                100 * c.at("overhead").at("area").get<double>(),
+                                                100 * c.at("overhead").at("energy").get<double>());
     parts.push_back(fmt::format("{} reaches {:.1f} %{}{}", c.at("scheme").get<std::string>(),
                                 100 * accuracy(c), price,
                                 apart ? "" : " (its interval overlaps none's)"));

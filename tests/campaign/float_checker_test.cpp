@@ -53,8 +53,8 @@ Checker whole_checker(Random& random, CheckerKind kind, int channels, bool line)
   one.layers = {map_of(1, 1, channels)};
   Checker c = test::random_checker(random, one, kind, false);
   if (kind == CheckerKind::gradient && line) c.axis = Axis::line;
-  c.gate = std::vector{Gate::always, Gate::row, Gate::layer}[static_cast<std::size_t>(
-      random.between(0, 2))];
+  c.gate = std::vector{Gate::always, Gate::row,
+                       Gate::layer}[static_cast<std::size_t>(random.between(0, 2))];
   for (LayerBounds& l : c.layers) {
     for (Bounds& b : l.bounds) b = {-2 * random.between(0, 15'000), 2 * random.between(0, 15'000)};
   }
@@ -78,8 +78,8 @@ TEST(FloatCheckers, DoOnWholeNumbersWhatTheIntegersDo) {
     Random random(static_cast<std::uint64_t>(seed));
     const bool gated = random.chance(60);
     const int groups = gated ? 1 : random.between(1, 2);
-    const Layer layer = map_of(random.between(1, 3), random.between(1, 5),
-                               groups * random.between(1, 9), groups);
+    const Layer layer =
+        map_of(random.between(1, 3), random.between(1, 5), groups * random.between(1, 9), groups);
     const int channels = layer.columns(), rows = layer.rows();
     ArrayShape array{1, random.between(1, 6)};
     if (!gated && random.chance(40)) array.dataflow = Dataflow::is;
@@ -87,8 +87,8 @@ TEST(FloatCheckers, DoOnWholeNumbersWhatTheIntegersDo) {
     Protection p;
     for (int i = random.between(1, 3); i > 0; --i) {
       const CheckerKind kinds[] = {CheckerKind::range, CheckerKind::gradient, CheckerKind::median};
-      p.checkers.push_back(whole_checker(random, kinds[random.between(0, 2)], channels,
-                                         !is && random.chance(40)));
+      p.checkers.push_back(
+          whole_checker(random, kinds[random.between(0, 2)], channels, !is && random.chance(40)));
       if (!gated) p.checkers.back().gate = Gate::always;
     }
     std::vector<std::int32_t> sums;
@@ -99,10 +99,13 @@ TEST(FloatCheckers, DoOnWholeNumbersWhatTheIntegersDo) {
 
     std::vector<float> real(sums.begin(), sums.end());
     const ChannelLanes lanes(layer, array, {});
-    if (gated) ASSERT_EQ(lanes.rows(), static_cast<int>(flagged.size()));
+    if (gated) {
+      ASSERT_EQ(lanes.rows(), static_cast<int>(flagged.size()));
+    }
     for (const Checker& c : p.checkers) {
       std::vector<bool> open = c.gate == Gate::always ? std::vector<bool>{} : flagged;
-      if (c.gate == Gate::layer) std::fill(std::find(open.begin(), open.end(), true), open.end(), true);
+      if (c.gate == Gate::layer)
+        std::fill(std::find(open.begin(), open.end(), true), open.end(), true);
       real = through(FloatChecker(c, lanes, float_bounds(c)), real, open);
     }
     std::vector<test::Suppressed> log;
@@ -160,11 +163,11 @@ std::optional<float> by_definition(const Checker& c, float before, float y, floa
   if (c.suppress == Suppress::hold) return static_cast<float>(b);
   if (c.suppress == Suppress::mean) return static_cast<float>((a + b) / 2);
   if (c.suppress == Suppress::zero) return 0.0F;
-  const double bound = rise > 0               ? own.high
-                       : rise < 0             ? own.low
-                       : own.low > 0          ? own.low
-                       : own.high < 0         ? own.high
-                                              : 0.0F;
+  const double bound = rise > 0       ? own.high
+                       : rise < 0     ? own.low
+                       : own.low > 0  ? own.low
+                       : own.high < 0 ? own.high
+                                      : 0.0F;
   return static_cast<float>(std::max(-double{kMost}, std::min(double{kMost}, b + bound)));
 }
 
@@ -177,8 +180,8 @@ TEST(FloatCheckers, DoWhatTheFormulaSays) {
     const int channels = layer.columns(), width = layer.output.width;
     const ArrayShape array{1, random.between(1, 6)};
     const CheckerKind kinds[] = {CheckerKind::range, CheckerKind::gradient, CheckerKind::median};
-    const Checker c = whole_checker(random, kinds[random.between(0, 2)], channels,
-                                    random.chance(40));
+    const Checker c =
+        whole_checker(random, kinds[random.between(0, 2)], channels, random.chance(40));
     std::vector<FloatBounds> bounds = float_bounds(c);
     for (FloatBounds& b : bounds) {
       b = {b.low * 1.3e-2F, b.high * 1.1e-2F};
@@ -219,8 +222,8 @@ TEST(FloatCheckers, DoWhatTheFormulaSays) {
           before = at(m, first + (i - first + lanes - 1) % lanes);
           after = at(m, next);
         }
-        const auto value = by_definition(c, sums[before], sums[at(m, i)], sums[after], bound(i),
-                                         bound(next));
+        const auto value =
+            by_definition(c, sums[before], sums[at(m, i)], sums[after], bound(i), bound(next));
         if (!value) continue;
         expected[at(m, i)] = *value;
         ++replaced[std::string(c.kind.name())];
@@ -256,8 +259,7 @@ TEST(FloatCheckers, WhatIsNotFiniteIsBlamedAndBlamesNobody) {
       EXPECT_EQ(std::isnan(row_through(c, {1, bad}, b)[1]), std::isnan(bad)) << "two lanes pass";
     }
     // Finite values whose difference is not: 3e38 is a spike like any other.
-    EXPECT_EQ(row_through(c, {-3e38F, 3e38F, -3e38F, -3e38F}, b),
-              (Row{-3e38F, 0, -3e38F, -3e38F}));
+    EXPECT_EQ(row_through(c, {-3e38F, 3e38F, -3e38F, -3e38F}, b), (Row{-3e38F, 0, -3e38F, -3e38F}));
   }
   EXPECT_EQ(row_through({.kind = CheckerKind::range}, {kNan, kInf, -kInf, 10, -10}, b),
             (Row{0, 0, 0, 10, -10}));
@@ -280,9 +282,9 @@ TEST(FloatCheckers, WhatTakesThePlaceOfWhatIsNotFinite) {
       << "a neighbour that is not finite is zero";
   EXPECT_EQ(row_through({.kind = CheckerKind::median}, {1, kNan, 2, kInf, -kInf}, {}),
             (Row{1, 2, kInf, 2, 1}));
-  EXPECT_EQ(row_through(with(gradient, Suppress::clamp), {kMost, kInf, kMost, kMost},
-                        {-kMost, kMost}),
-            (Row(4, kMost)))
+  EXPECT_EQ(
+      row_through(with(gradient, Suppress::clamp), {kMost, kInf, kMost, kMost}, {-kMost, kMost}),
+      (Row(4, kMost)))
       << "saturates";
 }
 
@@ -405,9 +407,8 @@ TEST(FloatFits, BlamedAreThoseThatTheCheckerReplaces) {
     request.key.plan.false_positives = 0.05;
     const auto orders = fit_orders(network, images, {request.array.columns});
     const LayerFit fit = fit_float_bounds(network, images, {request}, orders).at(0).layers[0];
-    const auto channels =
-        layer_channels(network, request.key.near_order ? orders : std::vector<OrderFit>{},
-                       request.array.columns);
+    const auto channels = layer_channels(
+        network, request.key.near_order ? orders : std::vector<OrderFit>{}, request.array.columns);
     const ChannelLanes lanes(network.layers[0], request.array, channels[0]);
     const FloatChecker checker(request.key.checker, lanes, fit.float_bounds);
     const FloatNetwork real(network);

@@ -28,15 +28,14 @@ Campaign study(const std::vector<std::string>& more = {}, int workers = 2) {
 
 // In one experiment: the same trials strike the same images, in the same order.
 TEST(FloatStudies, StandBesideMachines) {
-  const Campaign campaign = study(
-      {R"(scheme=["none","range-zero","gradient"])", R"(fault.values=["int32","fp32"])",
-       "fault.rate=0.01"});
+  const Campaign campaign = study({R"(scheme=["none","range-zero","gradient"])",
+                                   R"(fault.values=["int32","fp32"])", "fault.rate=0.01"});
   ASSERT_EQ(campaign.machines().size(), 3U);
   ASSERT_EQ(campaign.studies().size(), 3U);
   const auto results = sweep_results(campaign);
   for (int i = 0; i < 6; ++i) {
-    const bool real = campaign.experiment().configurations[static_cast<std::size_t>(i)]
-                          .fault.of_floats();
+    const bool real =
+        campaign.experiment().configurations[static_cast<std::size_t>(i)].fault.of_floats();
     EXPECT_EQ(real, i % 2 == 1);
     EXPECT_EQ(campaign.machine_of(i) < 0, real);
     EXPECT_EQ(campaign.study_of(i) < 0, !real);
@@ -89,7 +88,8 @@ TEST(FloatStudies, FiguresAreThoseOfTheTrials) {
       wrong += t.suppressed_wrong;
       sdc += is_sdc(t.outcome) ? 1 : 0;
     }
-    for (const auto& [name, count] : c.at("outcomes").items()) outcomes += count.get<std::int64_t>();
+    for (const auto& [name, count] : c.at("outcomes").items())
+      outcomes += count.get<std::int64_t>();
     EXPECT_EQ(outcomes, 40);
     EXPECT_EQ(c.at("accuracy_under_faults").at("count"), correct);
     EXPECT_EQ(c.at("accuracy_fault_free_same_draws").at("count"), reference);
@@ -166,8 +166,8 @@ TEST(FloatStudies, TakeSchemesOfCheckersOnly) {
     }
     return "";
   };
-  for (const char* kind : {"checksum-recompute", "tmr-pe", "tmr-reg", "tmr-array", "tmr-time", "dmr",
-                           "dmr-recompute", "parity", "secded"}) {
+  for (const char* kind : {"checksum-recompute", "tmr-pe", "tmr-reg", "tmr-array", "tmr-time",
+                           "dmr", "dmr-recompute", "parity", "secded"}) {
     const std::string text = refusal(std::string("[\"none\", \"") + kind + "\"]");
     EXPECT_NE(text.find("values: fp32 is a study in software, in which scheme " +
                         std::string(kind) + " has no place: it is registers or copies"),
@@ -178,8 +178,8 @@ TEST(FloatStudies, TakeSchemesOfCheckersOnly) {
   EXPECT_NE(hardened.find("scheme hardened has no place"), std::string::npos) << hardened;
   const std::string outputs = refusal(R"({"kind": "range-zero", "position": "output"})");
   EXPECT_NE(outputs.find("its range checker looks at int8 outputs"), std::string::npos) << outputs;
-  for (const char* kind : {"none", "range-zero", "range-clamp", "gradient", "gradient-tuned",
-                           "median"}) {
+  for (const char* kind :
+       {"none", "range-zero", "range-clamp", "gradient", "gradient-tuned", "median"}) {
     Scheme scheme = scheme_from({{"kind", kind}}, nullptr);
     EXPECT_EQ(no_float_study(scheme), "") << kind;
   }

@@ -35,7 +35,8 @@ Network random_real_network(Random& random, int most = 5) {
 }
 
 // Bounds about as wide as the sums of this image are spread.
-FloatPlan random_plan(Random& random, const Network& network, const std::vector<FloatValues>& clean) {
+FloatPlan random_plan(Random& random, const Network& network,
+                      const std::vector<FloatValues>& clean) {
   FloatPlan plan;
   plan.array = {1, random.between(1, 6)};
   if (random.chance(30)) plan.array.dataflow = Dataflow::is;
@@ -56,7 +57,9 @@ FloatPlan random_plan(Random& random, const Network& network, const std::vector<
       float spread = 0;
       for (const float v : clean[l].sums) spread = std::max(spread, std::abs(v));
       for (int b = channels ? network.layers[l].columns() : 1; b > 0; --b) {
-        const auto part = [&] { return spread * static_cast<float>(random.between(30, 120)) / 100; };
+        const auto part = [&] {
+          return spread * static_cast<float>(random.between(30, 120)) / 100;
+        };
         bounds.push_back({-part(), part()});
       }
     }

@@ -110,7 +110,9 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     for (const char* key : {"outcomes", "accuracy_under_faults", "faults_drawn", "faults_fired"}) {
       EXPECT_EQ(figures(drawn, key), figures(replayed, key)) << key;
     }
-    if (name == "reals") EXPECT_EQ(drawn.at("faults.csv"), replayed.at("faults.csv"));
+    if (name == "reals") {
+      EXPECT_EQ(drawn.at("faults.csv"), replayed.at("faults.csv"));
+    }
     // A row for each fault; on average 30 trials x rate x elements.
     const std::string csv = drawn.at("faults.csv");
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n') - 1, figures(drawn, "faults_drawn"));
@@ -120,8 +122,8 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     EXPECT_NEAR(figures(drawn, "faults_drawn").template get<double>(), mean, 5 * std::sqrt(mean));
     EXPECT_NE(csv.find(name == "sums"      ? ",vector.bias_add.sum["
                        : name == "outputs" ? ",vector.output.value["
-                          : name == "reals" ? ",neurons."
-                                            : ",weights."),
+                       : name == "reals"   ? ",neurons."
+                                           : ",weights."),
               std::string::npos);
   }
 }
@@ -140,8 +142,8 @@ TEST_F(CliDeterminism, StudiesInRealNumbers) {
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 4 * 4);
   // What calibrate writes serves both kinds of values.
   done(Arguments{"calibrate", "experiment.json", "-o", "t.json"} + study);
-  const auto read = files("read", Arguments{"sweep", "experiment.json", "--set",
-                                            "thresholds=t.json"} + study);
+  const auto read =
+      files("read", Arguments{"sweep", "experiment.json", "--set", "thresholds=t.json"} + study);
   EXPECT_EQ(read.at("results.json"), contents(path("sweep1/results.json")));
   EXPECT_EQ(read.at("thresholds.json"), contents(path("t.json")));
   // ... and the experiment beside the results gives them again.

@@ -117,7 +117,8 @@ TEST_F(CliFaults, ListWithABadNeuron) {
     bad_list(real.dump(), parts);
   };
   const std::string where = "faults.json: $.trials[0].faults[0]: ";
-  bad_neuron("array.pe[0][0].acc:3@500", {where, "is not a neuron's bit", "neurons.conv1[3][14][5]:31"});
+  bad_neuron("array.pe[0][0].acc:3@500",
+             {where, "is not a neuron's bit", "neurons.conv1[3][14][5]:31"});
   bad_neuron("neurons.conv9[0][0][0]:1", {where + "'conv9' is no layer with neurons"});
   bad_neuron("neurons.conv1[0][0][0]:32", {where, "is not one of ", "neurons of 32 bits"});
   bad_list("/values", "fp16", {"faults.json: $.values: 'fp16' are no values"});
@@ -137,8 +138,9 @@ TEST_F(CliFaults, RealNumbersHaveNoHardware) {
   EXPECT_NE(text.find("fp32 neurons: a study in software"), std::string::npos) << text;
   EXPECT_NE(done({"check", "experiment.json", "--set", plan}).find("fp32, a study in software"),
             std::string::npos);
-  all_refuse({"--set", R"(scheme=["none","dmr"])", "--set", plan},
-             {"[0].values: fp32 is a study in software, in which scheme dmr has no place", "int32"});
+  all_refuse(
+      {"--set", R"(scheme=["none","dmr"])", "--set", plan},
+      {"[0].values: fp32 is a study in software, in which scheme dmr has no place", "int32"});
   nlohmann::json experiment = small();
   experiment["fault"] = {{"level", "neuron"}, {"values", {"int8", "fp32"}}, {"rate", 0.1}};
   experiment["scheme"] = "secded";
