@@ -39,7 +39,7 @@ void Campaign::plan_study(int configuration) {
     ++study;
   }
   if (study == studies_.size()) {
-    if (!float_network_) float_network_ = std::make_shared<const FloatNetwork>(network());
+    if (!float_network_) float_network_ = hold_float_network(network());
     const std::string& fitted = experiment_.thresholds_path;
     FloatPlan plan;
     plan.array = c.array;

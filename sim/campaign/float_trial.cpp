@@ -28,6 +28,16 @@ std::vector<bool> open_rows(Gate gate, std::vector<bool> flagged) {
 
 }  // namespace
 
+std::shared_ptr<const FloatNetwork> hold_float_network(const Network& network) {
+  struct Held {
+    explicit Held(const Network& n) : network(n), real(network) {}
+    Network network;
+    FloatNetwork real;
+  };
+  const auto held = std::make_shared<const Held>(network);
+  return {held, &held->real};
+}
+
 bool same_value(float a, float b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }

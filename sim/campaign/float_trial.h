@@ -19,6 +19,9 @@
 
 namespace sagitta {
 
+// A network in real numbers with an int8 network of its own behind it.
+std::shared_ptr<const FloatNetwork> hold_float_network(const Network& network);
+
 // A checker of a scheme, with what is fitted: by layer of the network, of gemm layers.
 struct FloatCheckerPlan {
   Checker checker;

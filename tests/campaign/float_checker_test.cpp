@@ -14,6 +14,7 @@
 
 #include "campaign/fit.h"
 #include "machine/resilience/checker_type.h"
+#include "network/float_reference.h"
 #include "support/checker_formulas.h"
 #include "support/machine_cases.h"
 
@@ -43,9 +44,10 @@ std::vector<float> through(const FloatChecker& checker, std::vector<float> sums,
   return sums;
 }
 
-// Whole numbers, small enough that float32 has all differences, and even, so that it has all means.
+// Whole numbers, small enough that float32 has all differences, and multiples of 16, so that it has
+// the means of a chain's means.
 std::int32_t whole(Random& random) {
-  return 2 * random.between(-20'000, 20'000);
+  return 16 * random.between(-2'500, 2'500);
 }
 
 Checker whole_checker(Random& random, CheckerKind kind, int channels, bool line) {
@@ -56,7 +58,7 @@ Checker whole_checker(Random& random, CheckerKind kind, int channels, bool line)
   c.gate = std::vector{Gate::always, Gate::row,
                        Gate::layer}[static_cast<std::size_t>(random.between(0, 2))];
   for (LayerBounds& l : c.layers) {
-    for (Bounds& b : l.bounds) b = {-2 * random.between(0, 15'000), 2 * random.between(0, 15'000)};
+    for (Bounds& b : l.bounds) b = {-16 * random.between(0, 1'900), 16 * random.between(0, 1'900)};
   }
   return c;
 }
