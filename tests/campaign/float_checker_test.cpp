@@ -258,6 +258,7 @@ TEST(FloatCheckers, WhatIsNotFiniteIsBlamedAndBlamesNobody) {
       EXPECT_EQ(row_through(c, {bad, 2, 1, 3, 4}, b), (Row{0, 2, 1, 3, 4})) << "in a ring";
       // 50 is wrong, too, but only one of its neighbours can tell.
       EXPECT_EQ(row_through(c, {1, 50, bad, 3, 4}, b), (Row{1, 50, 0, 3, 4}));
+      EXPECT_EQ(row_through(c, {1, bad, 50, 3, 4}, b), (Row{1, 0, 50, 3, 4}));
       EXPECT_EQ(std::isnan(row_through(c, {1, bad}, b)[1]), std::isnan(bad)) << "two lanes pass";
     }
     // Finite values whose difference is not: 3e38 is a spike like any other.
