@@ -41,7 +41,13 @@ FloatPlan random_plan(Random& random, const Network& network,
   plan.array = {1, random.between(1, 6)};
   if (random.chance(30)) plan.array.dataflow = Dataflow::is;
   plan.network = hold_float_network(network);
-  plan.channels.resize(network.layers.size());
+  for (const Layer& layer : network.layers) {
+    ChannelOrder& order = plan.channels.emplace_back();
+    if (layer.kind != LayerKind::gemm || random.chance(50)) continue;
+    for (int c = 0; c < layer.columns(); ++c) {
+      order.insert(order.begin() + random.between(0, c), c);
+    }
+  }
   for (int i = random.between(0, 3); i > 0; --i) {
     const CheckerKind kinds[] = {CheckerKind::range, CheckerKind::gradient, CheckerKind::median};
     FloatCheckerPlan& c = plan.checkers.emplace_back();
@@ -104,7 +110,7 @@ TEST(FloatTrials, ComputeTheNetworkWithTheBitsFlipped) {
       const auto faults = random_faults(random, network);
       std::int64_t replaced = 0;
       const auto expected = real.run(image, [&](std::size_t layer, std::vector<float>& sums) {
-        const ChannelLanes lanes(network.layers[layer], plan.array, {});
+        const ChannelLanes lanes(network.layers[layer], plan.array, plan.channels[layer]);
         std::vector<bool> flagged(static_cast<std::size_t>(lanes.rows()));
         for (const NeuronFault& f : faults) {
           const auto at = static_cast<std::size_t>(f.element);
