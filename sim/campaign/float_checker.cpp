@@ -47,7 +47,9 @@ FloatChecker::FloatChecker(const Checker& checker, const ChannelLanes& lanes,
       row_of_(lanes.row_of()) {}
 
 bool FloatChecker::knows(const Checker& checker) {
-  return checker.position == Position::sum &&
+  const bool gate =
+      checker.gate == Gate::always || checker.gate == Gate::row || checker.gate == Gate::layer;
+  return checker.position == Position::sum && gate &&
          (checker.axis == Axis::lanes || checker.axis == Axis::line) &&
          (checker.kind == CheckerKind::range || checker.kind == CheckerKind::gradient ||
           checker.kind == CheckerKind::median);

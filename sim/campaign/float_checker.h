@@ -40,7 +40,7 @@ class FloatChecker {
   // Of one layer; `bounds` has one entry or one for each channel, in the order of `lanes`.
   FloatChecker(const Checker& checker, const ChannelLanes& lanes, std::vector<FloatBounds> bounds);
 
-  // Whether there is a rule for checkers of this kind, at this position, along this axis.
+  // Whether there is a rule for checkers of this kind, gate and position, along this axis.
   static bool knows(const Checker& checker);
 
   struct Replacement {
