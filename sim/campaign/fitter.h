@@ -282,6 +282,7 @@ std::vector<ThresholdFit> fit_in_passes(std::vector<Fitter<Entry>>& fitters, con
   for (One& f : fitters) f.begin_counts();
   pass(all, [](One& f, std::size_t l, const auto& judged) { f.count(l, judged); });
   std::vector<ThresholdFit> fits;
+  fits.reserve(fitters.size());
   for (const One& f : fitters) fits.push_back(f.finish());
   return fits;
 }
