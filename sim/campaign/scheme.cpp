@@ -52,7 +52,7 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
     std::vector<std::string> names;
     for (const CheckerType& t : types) names.emplace_back(t.kind.name());
     fail(key + ".kind", "there is no checker \"" + wanted + "\"",
-         suggest(wanted, names, "the checkers are"));
+         suggest(wanted, names, "checkers"));
     return;
   }
   const auto only_if = [&](bool applies, const char* option, const char* why) {
@@ -260,7 +260,7 @@ void add_blocks(const Kind& kind, const ordered_json& names, const SchemeFailure
     const std::string key = "with[" + std::to_string(i) + "]";
     if (other == nullptr) {
       fail(key, "\"" + name + "\" is not a scheme that can be added to another",
-           suggest(name, known, "these can:"));
+           suggest(name, known, "schemes that can"));
       return;
     }
     Protection before_them, behind_them;

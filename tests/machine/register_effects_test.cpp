@@ -215,8 +215,7 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
     });
   };
   if (p.checks_outputs()) {
-    keep_only(
-        without_effect(title + ", opened", program, image, break_outputs(program, image)));
+    keep_only(without_effect(title + ", opened", program, image, break_outputs(program, image)));
   }
   if (p.gated_from(0) || p.retries > 0) {
     break_checksums(program);

@@ -278,15 +278,16 @@ TEST_F(ExperimentError, CombinedSchemes) {
   expect(scheme(R"("gradient", "with": ["tmr-pe", "secdet"])"), "$.scheme.with[1]",
          {"\"secdet\" is not a scheme that can be added", "\"secded\"?"});
   expect(scheme(R"("gradient", "with": ["median"])"), "$.scheme.with[0]",
-         {"cannot", "\"tmr-pe\", \"tmr-reg\""});
+         {"the schemes that can are \"checksum-recompute\"", "\"tmr-pe\", \"tmr-reg\""});
   expect(scheme(R"("tmr-pe", "with": ["secded", "tmr-reg"])"), "$.scheme.with[1]",
          {"\"tmr-reg\" contradicts what the scheme has"});
-  expect(scheme(R"("gradient", "with": ["parity", "secded"])"), "$.scheme.with[1]", {"contradicts"});
+  expect(scheme(R"("gradient", "with": ["parity", "secded"])"), "$.scheme.with[1]",
+         {"contradicts"});
   expect(scheme(R"("dmr", "with": ["tmr-array"])"), "$.scheme.with[0]", {"contradicts"});
   expect(scheme(R"("none", "with": ["secded"])"), "$.scheme.with", {"does not apply here"});
   expect(scheme(R"("oracle", "with": ["secded"])"), "$.scheme.with", {"does not apply here"});
   expect(scheme(R"("gradient", "with": [])"), "$.scheme.with", {"empty"});
-  expect(scheme(R"("gradient", "with": "secded")"), "$.scheme.with", {"array"});
+  expect(scheme(R"("gradient", "with": "secded")"), "$.scheme.with", {"write a list"});
 }
 
 TEST_F(ExperimentError, EmptyListsAndStrings) {

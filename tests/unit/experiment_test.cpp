@@ -169,8 +169,8 @@ TEST(Experiment, ASchemeHasTheBlocksOfThoseThatItIsCombinedWith) {
   expected.retries = 1;
   EXPECT_EQ(combined.blocks, expected);
   EXPECT_EQ(combined.bounds, alone.bounds);
-  const Scheme hardened =
-      scheme(R"({"kind": "hardened", "name": "both", "hardened": "control.**", "with": ["parity"]})");
+  const Scheme hardened = scheme(
+      R"({"kind": "hardened", "name": "both", "hardened": "control.**", "with": ["parity"]})");
   EXPECT_EQ(hardened.name, "both");
   EXPECT_EQ(hardened.blocks.memory_code, MemoryCode::parity);
   EXPECT_EQ(hardened.hardened, (std::vector<std::string>{"control.**"}));
