@@ -2,7 +2,7 @@
 // row of a layer to the layer's end. Of outputs: of rows that failed their check, and only in layers
 // with a product.
 module checker_gate #(
-    parameter int GATE = 0  // 0: always, 1: row, 2: layer
+    parameter int GATE = 0  // 0: always, 1: row, 2: layer, 3: cell, which is row but for the lanes
 ) (
     input  wire clk,
     input  wire reset,
