@@ -245,7 +245,7 @@ TEST(ColumnsOfNetworks, ExpectWhatTheReferenceAddsUpTo) {
     ASSERT_EQ(machine.logits(), layers.back().output);
     ASSERT_FALSE(machine.uncorrected());
   }
-  EXPECT_GT(tiles, 2'000);
+  EXPECT_GT(tiles, 1'500);
   EXPECT_GT(partial, 500);
 }
 
@@ -403,10 +403,8 @@ TEST(ColumnsTiming, WaitsForDeepTrees) {
 }
 
 std::string refusal(const Protection& p, const ArrayShape& array = kArray) {
-  Random random(1);
-  const Network network = test::random_network(random, 2);
   try {
-    compile(network, array, {}, p, "experiment.json");
+    compile_gemm(2, 2, 2, std::vector<std::int8_t>(4), array, {}, p);
   } catch (const InputError& e) {
     return e.what();
   }
@@ -415,13 +413,13 @@ std::string refusal(const Protection& p, const ArrayShape& array = kArray) {
 
 TEST(ColumnsRefusals, SayWhy) {
   const auto refused = [](const Protection& p, const ArrayShape& array, const char* why) {
-    EXPECT_NE(refusal(p, array).find(why), std::string::npos) << refusal(p, array);
+    EXPECT_NE(refusal(p, array).find(why), std::string::npos) << why << ": " << refusal(p, array);
   };
   EXPECT_EQ(refusal(columns(true, 1)), "");
   refused(columns(), {3, 4, Dataflow::ws}, "every layer is output stationary");
   refused(columns(), {3, 4, Dataflow::is}, "every layer is output stationary");
   ArrayShape mixture{3, 4};
-  mixture.layer_dataflows = {{"gemm0", Dataflow::ws}, {"gemm1", Dataflow::ws}};
+  mixture.layer_dataflows["gemm"] = Dataflow::ws;  // the only layer
   refused(columns(), mixture, "every layer is output stationary");
   refused(columns(), {3, 4, Dataflow::os, true}, "with overlap");
   Protection p = columns();
