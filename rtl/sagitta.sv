@@ -125,7 +125,7 @@ module sagitta #(
     gated_from = 0;
     for (int i = first; i < STAGES; i = i + 1)
       if ((CHECKSUM != 0 || outputs) && of_outputs(i) == outputs && CHECKERS[32*i+:2] != 0 &&
-          CHECKERS[32*i+3+:2] != 0)
+          (CHECKERS[32*i+3+:2] == 1 || CHECKERS[32*i+3+:2] == 2))
         gated_from = 1;
   endfunction
   // Likewise the lanes of wrong columns.

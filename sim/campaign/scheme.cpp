@@ -279,9 +279,9 @@ Scheme for_array(Scheme scheme, const ArrayShape& array) {
 
 const std::vector<std::string>& swept_options() {
   static const std::vector<std::string> all = {
-      "position", "granularity",     "gate",   "axis",
-      "rule",     "suppress",        "bounds", "k_convolution",
-      "k_dense",  "false_positives", "order",  "hardened_factor", "retries"};
+      "position", "granularity",     "gate",          "axis",    "rule",
+      "suppress", "bounds",          "k_convolution", "k_dense", "false_positives",
+      "order",    "hardened_factor", "retries"};
   return all;
 }
 

@@ -26,9 +26,9 @@ enum class Loads : std::uint8_t {
   beat,
   wide_read,  // a pool tap or a beat of the store phase
   store_beat,
-  channel,  // is: a vector's parameters
+  channel,      // is: a vector's parameters
   differences,  // checksums of columns: products, then the rows that leave
-  control,  // counters: an eighth of the bits takes new data in an active cycle
+  control,      // counters: an eighth of the bits takes new data in an active cycle
 };
 
 struct Rule {

@@ -211,8 +211,7 @@ bool Machine::uncorrected() const {
   const std::byte* now = state_.now();
   return (array_copies_ && array_copies_->uncorrected(now)) ||
          (recompute_ && recompute_->uncorrected(now)) || (columns_ && columns_->uncorrected(now)) ||
-         activations_.status().uncorrected(now) ||
-         weights_.status().uncorrected(now) ||
+         activations_.status().uncorrected(now) || weights_.status().uncorrected(now) ||
          (partial_sums_ && partial_sums_->status().uncorrected(now)) ||
          (accumulators_ && accumulators_->status().uncorrected(now)) ||
          (checksum_ && checksum_->status().uncorrected(now));

@@ -228,8 +228,7 @@ class ChecksumModule : public Block {
       : Block(name, state),
         core_(*machine.checksum()),
         output_(machine, [](Machine& m) { return m.checksum()->output(m.state().now()); }),
-        difference_(machine,
-                    [](Machine& m) { return m.checksum()->difference(m.state().now()); }) {
+        difference_(machine, [](Machine& m) { return m.checksum()->difference(m.state().now()); }) {
     output(output_);
     difference(difference_);
   }

@@ -50,14 +50,12 @@ void check_columns(const Protection& protection, const ArrayShape& array,
     throw InputError(where, "$.scheme", fmt::format("scheme {} {}", protection.name, problem),
                      remedy);
   };
-  const bool cells =
-      std::any_of(protection.checkers.begin(), protection.checkers.end(), [](const Checker& c) {
-        return c.gate == Gate::cell && c.position == Position::sum;
-      });
-  const bool of_outputs =
-      std::any_of(protection.checkers.begin(), protection.checkers.end(), [](const Checker& c) {
-        return c.gate == Gate::cell && c.position == Position::output;
-      });
+  const bool cells = std::any_of(
+      protection.checkers.begin(), protection.checkers.end(),
+      [](const Checker& c) { return c.gate == Gate::cell && c.position == Position::sum; });
+  const bool of_outputs = std::any_of(
+      protection.checkers.begin(), protection.checkers.end(),
+      [](const Checker& c) { return c.gate == Gate::cell && c.position == Position::output; });
   if (of_outputs) {
     refuse("opens a gate of outputs by row and column, which only sums have checksums of",
            "take the gate \"row\" there, or a checker of sums");
@@ -71,14 +69,16 @@ void check_columns(const Protection& protection, const ArrayShape& array,
     refuse("has checksums of columns without those of rows", "add the checksum of rows");
   }
   if (!array.only(Dataflow::os)) {
-    refuse("has checksums of columns, whose sums are a tile's: they stay in the array only where "
-           "every layer is output stationary",
-           "use \"dataflow\": \"os\", or a scheme with checksums of rows");
+    refuse(
+        "has checksums of columns, whose sums are a tile's: they stay in the array only where "
+        "every layer is output stationary",
+        "use \"dataflow\": \"os\", or a scheme with checksums of rows");
   }
   if (array.overlap) {
-    refuse("has checksums of columns, and with overlap the next tile's products come before the "
-           "last one's rows have left",
-           "leave out array.overlap");
+    refuse(
+        "has checksums of columns, and with overlap the next tile's products come before the "
+        "last one's rows have left",
+        "leave out array.overlap");
   }
   if (protection.arrays == 2 || protection.passes > 1) {
     refuse("has checksums of columns beside another redundancy that judges tiles",

@@ -142,10 +142,11 @@ struct Protection {
     return (checksum || position == Position::output) && first < checkers.size() &&
            std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),
                        [position](const Checker& c) {
-                         return c.position == position && c.gate != Gate::always;
+                         const bool by_flag = c.gate == Gate::row || c.gate == Gate::layer;
+                         return c.position == position && by_flag;
                        });
   }
-  // Whether the lanes of flagged columns are still read at checker `first` of the chain or behind it.
+  // Whether the cells that failed are still read at checker `first` of the chain or behind it.
   bool cells_from(std::size_t first) const {
     return column_checksum && first < checkers.size() &&
            std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),

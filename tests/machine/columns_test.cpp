@@ -91,8 +91,8 @@ TEST_F(Columns, EveryFlipOfAWeightInTheArrayIsCorrected) {
 // columns say that it is not.
 TEST_F(Columns, EveryFlipOfAnActivationInTheArrayIsCorrectedOrTold) {
   for (auto& w : gemm_.b) w = static_cast<std::int8_t>(random_.chance(50) ? 1 : -1);
-  const Program program = compile_gemm(gemm_.m, gemm_.k, gemm_.n, gemm_.b, kArray,
-                                       gemm_.program.memory, columns());
+  const Program program =
+      compile_gemm(gemm_.m, gemm_.k, gemm_.n, gemm_.b, kArray, gemm_.program.memory, columns());
   FaultyRuns runs(program, gemm_.a);
   int escapes = 0, several = 0;
   for (const TileRecord& t : runs.tiles()) {
@@ -235,8 +235,8 @@ TEST(ColumnsOfNetworks, ExpectWhatTheReferenceAddsUpTo) {
           expected += static_cast<std::uint32_t>(layers[l].sums[at]) -
                       static_cast<std::uint32_t>(layer.bias[static_cast<std::size_t>(n)]);
         }
-        ASSERT_EQ(static_cast<std::uint32_t>(read(
-                      machine, sites, fmt::format("resilience.columns.difference[{}]", c))),
+        ASSERT_EQ(static_cast<std::uint32_t>(
+                      read(machine, sites, fmt::format("resilience.columns.difference[{}]", c))),
                   expected);
       }
       ++tiles;

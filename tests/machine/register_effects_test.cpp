@@ -189,7 +189,7 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   const auto image = random.int8s(kBatch * net.input.elements());
   Program program = compile(net, array, memory(array, banks), p, "test", kBatch);
   std::vector<std::string> none = without_effect(title, program, image);
-  if (p.gated_from(0) || p.retries > 0) {
+  if (p.gated_from(0) || p.retries > 0 || p.column_checksum) {
     break_checksums(program);
     const auto open = without_effect(title + ", opened", program, image);
     std::erase_if(none, [&open](const std::string& name) {
@@ -415,9 +415,35 @@ TEST(RegisterEffects, TilesThatRunAgain) {
   EXPECT_EQ(without_effect("recompute, mixture", p, mixture(true, false)), Names{});
 }
 
+// Corrected flips show in the counts. Opened, every row is wrong and no column.
+TEST(RegisterEffects, ChecksumsOfColumns) {
+  Protection p;
+  p.checksum = p.column_checksum = p.correct = true;
+  EXPECT_EQ(without_effect("columns", p), Names{});
+  p.retries = 1;
+  EXPECT_EQ(without_effect("columns, recompute", p), Names{});
+}
+
+// A flip of a cell opens the gate. Bounds, and what is compared with them, would take another one
+// that opens it.
+TEST(RegisterEffects, GatesOfCells) {
+  Protection p;
+  p.checksum = p.column_checksum = true;
+  p.checkers = {checker(CheckerKind::range, Granularity::layer, Gate::cell, 5'000),
+                checker(CheckerKind::gradient, Granularity::layer, Gate::cell, 1'000),
+                {.kind = CheckerKind::median, .gate = Gate::cell}};
+  Names names = without_effect("range, gradient and median, gates of cells", p);
+  std::erase_if(names, [&](const std::string& n) {
+    return n.ends_with(".low") || n.ends_with(".high") ||
+           n == "resilience.gradient.compare.out[]" ||
+           n == "resilience.gradient.difference.gradient[]";
+  });
+  EXPECT_EQ(names, Names{});
+}
+
 // What one pass keeps is outvoted, unless the other says the same: copies are struck together.
-// One flip in front of the vote reaches one pass of three and is outvoted, which PassesTest holds it
-// to; what votes, and what stands behind, is not.
+// One flip in front of the vote reaches one pass of three and is outvoted, which PassesTest holds
+// it to; what votes, and what stands behind, is not.
 Names behind_the_vote(Names names) {
   std::erase_if(names, [](const std::string& n) {
     return !n.starts_with("memory.vote.") && !n.starts_with("resilience.recompute.") &&
@@ -429,15 +455,15 @@ TEST(RegisterEffects, ThreePasses) {
   Protection p;
   p.passes = 3;
   for (const Dataflow dataflow : test::kDataflows) {
-    EXPECT_EQ(behind_the_vote(without_effect(std::string("three passes, ") + to_string(dataflow), p,
-                                             dataflow)),
+    EXPECT_EQ(behind_the_vote(
+                  without_effect(std::string("three passes, ") + to_string(dataflow), p, dataflow)),
               Names{});
   }
   p.checksum = true;
   p.retries = 1;
-  EXPECT_EQ(behind_the_vote(
-                without_effect("three passes, recompute, mixture", p, mixture(true, false))),
-            Names{});
+  EXPECT_EQ(
+      behind_the_vote(without_effect("three passes, recompute, mixture", p, mixture(true, false))),
+      Names{});
 }
 
 TEST(RegisterEffects, TriplicatedPesWithTwoCopiesStruck) {

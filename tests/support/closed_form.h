@@ -31,8 +31,8 @@ inline int unit_latency(const Protection& p, int columns) {
 }
 
 // Output stationary, where tiles may run again: from the last row's issue to the detector's flag,
-// or until it has left the array. With checksums of columns until the tile's last row has left their
-// buffer.
+// or until it has left the array. With checksums of columns until the tile's last row has left
+// their buffer.
 inline std::int64_t verify(const Protection& p, const ArrayShape& array, int rows_used) {
   const int columns = array.columns;
   if (p.column_checksum) {

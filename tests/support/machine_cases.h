@@ -111,8 +111,8 @@ inline Protection random_scheme(Random& random, const Network& network, const Ar
   return p;
 }
 
-// Now and then check bits in the memories, but for the buffers of a tile's sums, which have none. Draws
-// nothing: the same seed goes on to the same machine.
+// Now and then check bits in the memories, but for the buffers of a tile's sums, which have none.
+// Draws nothing: the same seed goes on to the same machine.
 inline MemoryCode random_code(Random random, const Protection& p) {
   if (p.passes > 1 || p.column_checksum) return MemoryCode::none;
   return random.chance(60)   ? MemoryCode::none

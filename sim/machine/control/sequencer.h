@@ -338,15 +338,15 @@ class Sequencer {
 
   const Program* program_;
   bool mixed_, overlap_;
-  bool reruns_;  // tiles may run again
+  bool reruns_;        // tiles may run again
   bool columns_wait_;  // for their checksums: the rows of each tile, with them
   Dataflow first_;
   std::array<bool, 3> members_;  // by dataflow
   int rows_;
   int columns_;
   int positions_;
-  int drain_path_;  // cycles from the array to the scratchpad
-  int verify_;      // ... to the row's flag, or to the verdict on the tile
+  int drain_path_;     // cycles from the array to the scratchpad
+  int verify_;         // ... to the row's flag, or to the verdict on the tile
   int before_buffer_;  // of drain_path_, where rows wait for that
   int store_beat_cycles_;
   Pipe<SequencerState> state_;

@@ -88,7 +88,8 @@ class CheckerGate {
   explicit CheckerGate(const CheckerPlace& place);
   bool open(const Cycle& cycle, const SequencerState& s, const SumVector& sums) const {
     if (outputs_ && !has_product(s)) return false;
-    return gate_ == Gate::always || sums.flagged ||
+    // Of cells it is open, and closed lane by lane (SumChecker::replace).
+    return gate_ == Gate::always || gate_ == Gate::cell || sums.flagged ||
            (gate_ == Gate::layer && *open_.now(cycle) != 0);
   }
   // `sums`: what the checker decides on in this cycle.

@@ -1,6 +1,6 @@
 // The other half of a checksum in two dimensions: expected sums of the columns of each tile, beside
-// the checksum column's expected sums of its rows. Output stationary only. docs/machine.md, "Row and
-// column checksums".
+// the checksum column's expected sums of its rows. Output stationary only. docs/machine.md, "Row
+// and column checksums".
 //
 // A tree of ceil(log2 R) stages adds up the activations of the tile's rows as they are read; C
 // multipliers take its sum and the weights, which wait as long. `difference[c]` collects these
@@ -34,8 +34,9 @@ class ColumnChecksum {
   // Cycles from a row's flag to the verdict on its tile.
   static int latency(const Program& program);
 
-  // `activations`: the scratchpad's read registers; `rows`: what leaves the detector, and `short_by`
-  // how much less its sums are than they should be. `again`: the tile that is judged runs again.
+  // `activations`: the scratchpad's read registers; `rows`: what leaves the detector, and
+  // `short_by` how much less its sums are than they should be. `again`: the tile that is judged
+  // runs again.
   void step(const Cycle& cycle, const std::int8_t* activations, const WeightScratchpad& weights,
             const SumVector& rows, std::int32_t short_by, bool again);
   // Without a data path: rows wait as long, and nothing else.
