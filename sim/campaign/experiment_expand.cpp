@@ -103,7 +103,11 @@ std::vector<Scheme> expand_scheme(const json& entry, const std::string& place,
   }
   std::vector<Scheme> schemes;
   for (auto& [combination, tag] : combinations) {
-    combination["name"] = object.value("name", object["kind"].get<std::string>()) + tag;
+    std::string combined = object["kind"].get<std::string>();
+    if (object.contains("with")) {
+      for (const json& other : object["with"]) combined += "+" + other.get<std::string>();
+    }
+    combination["name"] = object.value("name", combined) + tag;
     schemes.push_back(scheme_from(
         combination,
         [&](const std::string& key, const std::string& problem, const std::string& remedy) {

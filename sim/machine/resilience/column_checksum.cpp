@@ -45,8 +45,8 @@ ColumnChecksum::ColumnChecksum(RegisterLayout& layout, const Program& program,
       row_(layout.pipe<std::uint16_t>(kPath + "row", {}, static_cast<int>(std::bit_width(rows_)))),
       flagged_rows_(layout.pipe<std::uint8_t>(kPath + "flagged_rows", {}, 2)),
       row_total_(layout.pipe<std::int32_t>(kPath + "row_total", {}, 32)),
-      buffer_(layout.held<std::uint32_t>(kPath + "buffer.row[].word[]",
-                                         {program.array.rows, lanes + 2}, 32, Storage::sram)),
+      buffer_(layout.held<std::int32_t>(kPath + "buffer.row[].word[]",
+                                        {program.array.rows, lanes + 2}, 32, Storage::sram)),
       read_(layout, kPath + "read", lanes, false),
       read_lacks_(layout.pipe<std::int32_t>(kPath + "read.lacks", {}, 32)),
       output_(layout, kPath + "output", lanes,
@@ -213,17 +213,17 @@ void ColumnChecksum::step_rows(const Cycle& cycle, const SumVector& rows, std::i
   *read_lacks_.next(cycle) = *read_lacks_.now(cycle);
   const auto lanes = static_cast<std::size_t>(lanes_);
   if (read.valid) {
-    const std::uint32_t* words = word(cycle, static_cast<std::size_t>(reads));
-    read.address = static_cast<std::int32_t>(words[lanes]);
-    read.value = reinterpret_cast<const std::int32_t*>(words);
-    *read_lacks_.next(cycle) = static_cast<std::int32_t>(words[lanes + 1]);
+    const std::int32_t* words = word(cycle, static_cast<std::size_t>(reads));
+    read.address = words[lanes];
+    read.value = words;
+    *read_lacks_.next(cycle) = words[lanes + 1];
   }
   read_.load(cycle, read);
   if (!rows.valid || row >= rows_) return;  // last: what is read is what was there
-  std::uint32_t* words = word(cycle, row);
+  std::int32_t* words = word(cycle, row);
   std::memcpy(words, rows.value, lanes * sizeof(std::int32_t));
-  words[lanes] = static_cast<std::uint32_t>(rows.address);
-  words[lanes + 1] = static_cast<std::uint32_t>(short_by);
+  words[lanes] = rows.address;
+  words[lanes + 1] = short_by;
 }
 
 void ColumnChecksum::step(const Cycle& cycle, const std::int8_t* activations,
@@ -241,7 +241,7 @@ void ColumnChecksum::accesses(const std::byte* now, const std::byte* held, const
   const auto words = static_cast<std::int64_t>(words_);
   if (const int row = read_row(sequencer_->state(now), again); row >= 0) {
     MemoryAccess read{kName, 0, false, row * words, {}};
-    const auto* first = reinterpret_cast<const std::int32_t*>(buffer_.at(held) + row * words);
+    const std::int32_t* first = buffer_.at(held) + row * words;
     read.values.assign(first, first + words);
     visit(read);
   }

@@ -77,7 +77,7 @@ class ColumnChecksum {
   void step_output(const Cycle& cycle, const SequencerState& s);
   // The row of the buffer that is read in a cycle, or -1; where the next one is written.
   int read_row(const SequencerState& s, bool again) const;
-  std::uint32_t* word(const Cycle& cycle, std::size_t row) const {
+  std::int32_t* word(const Cycle& cycle, std::size_t row) const {
     return buffer_.at(cycle) + row * words_;
   }
 
@@ -94,7 +94,7 @@ class ColumnChecksum {
   Pipe<std::uint16_t> row_;          // of the buffer: the next one that comes
   Pipe<std::uint8_t> flagged_rows_;  // none, one, or more
   Pipe<std::int32_t> row_total_;
-  Held<std::uint32_t> buffer_;  // a row: its sums, their address, and what it lacks
+  Held<std::int32_t> buffer_;  // a row: its sums, their address, and what it lacks
   SumStage read_;
   Pipe<std::int32_t> read_lacks_;
   SumStage output_;
