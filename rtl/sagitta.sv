@@ -24,13 +24,15 @@ module sagitta #(
     parameter int PARTIAL_ROWS = 16,
     parameter int RAW_WORDS = 0,  // 32-bit results; 0: none, results are activations
     parameter int CHECKSUM = 0,
+    parameter int COLUMN_CHECKSUM = 0,  // checksums of columns beside those of rows
+    parameter int CORRECT = 0,  // ... and where a wrong row and a wrong column cross
     // How often a tile may run again of which the checksum failed in a row.
     parameter int RETRIES = 0,
     parameter int PASSES = 1,  // 3: each tile runs three times, and its sums are voted on
     // The checkers of the resilience unit, in the order in which sums, and behind them outputs, pass
     // them. Bits 1..0: 0 none,
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
-    // 0 always, 1 row, 2 layer; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
+    // 0 always, 1 row, 2 layer, 3 cell; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
     // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold; bit 8: gradient, neighbours along a line;
     // bit 9: it looks at outputs.
     parameter int CHECKER0 = 0,
@@ -123,9 +125,20 @@ module sagitta #(
     gated_from = 0;
     for (int i = first; i < STAGES; i = i + 1)
       if ((CHECKSUM != 0 || outputs) && of_outputs(i) == outputs && CHECKERS[32*i+:2] != 0 &&
-          CHECKERS[32*i+3+:2] != 0)
+          (CHECKERS[32*i+3+:2] == 1 || CHECKERS[32*i+3+:2] == 2))
         gated_from = 1;
   endfunction
+  // Likewise the lanes of wrong columns.
+  function automatic int cells_from(input int first);
+    cells_from = 0;
+    for (int i = first; i < STAGES; i = i + 1)
+      if (COLUMN_CHECKSUM != 0 && CHECKERS[32*i+:2] != 0 && CHECKERS[32*i+3+:2] == 3)
+        cells_from = 1;
+  endfunction
+  // From a row's flag to the verdict on its tile.
+  localparam int LEVELS = $clog2(COLUMNS);
+  localparam int DEEPER = $clog2(ROWS) > LEVELS + 4 ? $clog2(ROWS) - LEVELS - 4 : 0;
+  localparam int COLUMN_LATENCY = COLUMN_CHECKSUM != 0 ? 1 + LEVELS + DEEPER : 0;
   localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1'b1);
   localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 1'b0);
   localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
@@ -201,6 +214,13 @@ module sagitta #(
   logic bias_add_valid, checksum_valid, checked_valid;
   logic checksum_flag;
   logic run_ends, again;
+  // Behind the buffer of rows that wait for the checksums of their columns.
+  logic row_reads, columns_clear, columns_wrong, columns_status;
+  logic [8:0] row_read;
+  logic waited_valid, waited_flag;
+  logic [31:0] waited_address, checksum_difference;
+  logic [SUM_BITS-1:0] waited_sum;
+  logic [COLUMNS-1:0] waited_cells;
   logic [1:0] pass;
   logic [31:0] bias_add_address, checksum_address, checked_address;
   logic [SUM_BITS-1:0] bias_add_sum, checksum_sum, checked_sum;
@@ -219,7 +239,8 @@ module sagitta #(
         .PARTIAL_ROWS(PARTIAL_ROWS), .DRAIN_PATH(5 + UNIT_LATENCY), .TILE_WORDS(TILE_WORDS),
         .POSITIONS(POSITIONS),
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
-        .MAP_BITS(MAP_BITS), .RERUNS(RERUNS), .VERIFY_CYCLES(3 + DETECTOR_LATENCY), .LINES(LINES),
+        .MAP_BITS(MAP_BITS), .RERUNS(RERUNS), .VERIFY_CYCLES(3 + DETECTOR_LATENCY + COLUMN_LATENCY),
+        .COLUMNS_WAIT(COLUMN_CHECKSUM), .BEFORE_BUFFER(2 + DETECTOR_LATENCY), .LINES(LINES),
         .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
@@ -230,7 +251,7 @@ module sagitta #(
         .second_scale, .tap_shift, .second_zero_point, .input_map(positions_map), .vector_map,
         .output_map(results_map), .positions_read, .positions_y, .positions_x,
         .positions_address, .shared_y, .shared_x, .shared_address, .reads_weights, .weight_index,
-        .reads_parameters, .parameter_lane, .reads_wait, .run_ends, .again, .reads_pool,
+        .reads_parameters, .parameter_lane, .reads_wait, .run_ends, .row_reads, .row_read, .columns_clear, .again, .reads_pool,
         .pool_operand_inside, .pool_operand_address, .reads_results, .array_mode(mode), .array_load(load),
         .array_swap(swap), .row_leaves, .row_leaves_address,
         .tag_aligned(tag), .tag_next(next_tag), .parameters_read(param1),
@@ -381,7 +402,7 @@ module sagitta #(
       checksum #(
           .FLOWS(FLOWS), .ACTIVATION_LANES(POSITIONS), .ROWS(ROWS), .COLUMNS(COLUMNS),
           .PARTIAL_ROWS(PARTIAL_ROWS), .WEIGHT_BITS(CHECKSUM_BITS), .OVERLAP(OVERLAP),
-          .CODE(MEMORY_CODE)
+          .CODE(MEMORY_CODE), .DIFFERENCE(COLUMN_CHECKSUM)
       ) checksum (
           .clk, .reset, .os, .is, .activations, .weight(checksum_weight), .weights(array_weights),
           .mode,
@@ -389,15 +410,37 @@ module sagitta #(
           .param1, .param_lane1, .bias_word, .last_bias_word, .leaving_valid(row_valid),
           .sums_valid(bias_add_valid), .sums_address(bias_add_address), .sums_sum(bias_add_sum),
           .output_valid(checksum_valid), .output_flag(checksum_flag),
+          .difference(checksum_difference),
           .output_address(checksum_address), .output_sum(checksum_sum),
           .uncorrected(checksums_wrong)
       );
     end else begin : no_detector
       assign checksums_wrong = 1'b0;
+      assign checksum_difference = '0;
       assign {checksum_valid, checksum_flag} = {bias_add_valid, 1'b0};
       assign {checksum_address, checksum_sum} = {bias_add_address, bias_add_sum};
     end
-    assign uncorrected = copies_status || tiles_status || words_wrong;
+    if (COLUMN_CHECKSUM != 0) begin : waits
+      column_checksum #(
+          .ROWS(ROWS), .COLUMNS(COLUMNS), .CORRECT(CORRECT),
+          .STATUS(CORRECT != 0 && RETRIES == 0 ? 1 : 0), .FLAG(gated_from(0, 1'b0)),
+          .CELLS(cells_from(0))
+      ) columns (
+          .clk, .reset, .activations(activations[ROWS*8-1:0]), .weights(weights[COLUMNS*8-1:0]),
+          .rows_used, .lanes, .param1, .param_lane1, .bias_word(lane_words[31:0]),
+          .clears(columns_clear), .judges(run_ends), .reads(row_reads), .read_row(row_read),
+          .input_valid(checksum_valid), .input_address(checksum_address),
+          .input_sum(checksum_sum), .input_lacks(checksum_difference),
+          .output_valid(waited_valid), .output_flag(waited_flag), .output_cells(waited_cells),
+          .output_address(waited_address), .output_sum(waited_sum), .wrong(columns_wrong),
+          .uncorrected(columns_status)
+      );
+    end else begin : at_once
+      assign {waited_valid, waited_flag} = {checksum_valid, checksum_flag};
+      assign {waited_address, waited_sum} = {checksum_address, checksum_sum};
+      assign {waited_cells, columns_wrong, columns_status} = '0;
+    end
+    assign uncorrected = copies_status || columns_status || tiles_status || words_wrong;
     if (ARRAYS == 2) begin : copies
       array_comparator #(
           .COLUMNS(COLUMNS), .STATUS(RETRIES == 0 ? 1 : 0)
@@ -413,7 +456,9 @@ module sagitta #(
           .RETRIES(RETRIES), .PASSES(PASSES)
       ) recompute (
           .clk, .reset, .ends(run_ends),
-          .mismatch((checksum_valid && checksum_flag) || copies_differ), .again, .pass,
+          .mismatch((COLUMN_CHECKSUM != 0 ? run_ends && columns_wrong
+                                          : checksum_valid && checksum_flag) || copies_differ),
+          .again, .pass,
           .uncorrected(tiles_status)
       );
     end else begin : no_tiles
@@ -431,9 +476,12 @@ module sagitta #(
       localparam int BOUND = OUTPUT != 0 ? 9 : 32;
       localparam int FLAG = gated_from(i, of_outputs(i));
       localparam int RESULT_FLAG = gated_from(i + 1, of_outputs(i));
+      localparam int CELLS = OUTPUT != 0 ? 0 : cells_from(i);
+      localparam int RESULT_CELLS = OUTPUT != 0 ? 0 : cells_from(i + 1);
       // Not every stage has a reader for each.
       // verilator lint_off UNUSEDSIGNAL
       wire in_valid, in_flag, valid, flag;
+      wire [COLUMNS-1:0] in_cells, cells;
       wire [31:0] in_address, address;
       wire [COLUMNS*WIDTH-1:0] in_sum, sum;
       wire [BOUND-1:0] low_word, high_word;
@@ -443,13 +491,13 @@ module sagitta #(
       wire [23:0] own_line = enabled ? line : '0;
       // verilator lint_on UNUSEDSIGNAL
       if (i == SUM_STAGES) begin : first_of_outputs
-        assign {in_valid, in_flag} = {output_valid, output_flag};
+        assign {in_valid, in_flag, in_cells} = {output_valid, output_flag, {COLUMNS{1'b0}}};
         assign {in_address, in_sum} = {output_row, output_value};
       end else if (i == 0) begin : first
-        assign {in_valid, in_flag} = {checksum_valid, checksum_flag};
-        assign {in_address, in_sum} = {checksum_address, checksum_sum};
+        assign {in_valid, in_flag, in_cells} = {waited_valid, waited_flag, waited_cells};
+        assign {in_address, in_sum} = {waited_address, waited_sum};
       end else begin : later
-        assign {in_valid, in_flag} = {stage[i-1].valid, stage[i-1].flag};
+        assign {in_valid, in_flag, in_cells} = {stage[i-1].valid, stage[i-1].flag, stage[i-1].cells};
         assign {in_address, in_sum} = {stage[i-1].address, stage[i-1].sum};
       end
       if (!has_bounds(i)) begin : unbounded
@@ -468,48 +516,53 @@ module sagitta #(
         range_checker #(
             .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
             .CLAMP(SUPPRESS),
-            .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
+            .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG),
+            .CELLS(CELLS), .RESULT_CELLS(RESULT_CELLS)
         ) range (
             .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
             .low_word,
-            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag),
+            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag), .input_cells(in_cells),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
-            .result_flag(flag), .result_address(address), .result_sum(sum)
+            .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2 && LINE != 0) begin : along_line
         line_checker #(
             .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
             .SPIKE(SPIKE),
-            .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
+            .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG),
+            .CELLS(CELLS), .RESULT_CELLS(RESULT_CELLS)
         ) gradient (
             .clk, .reset, .enabled, .next_layer(loads_layer), .line(own_line), .lanes, .is, .param1,
             .param_lane1,
             .low_word, .high_word, .zero, .input_valid(in_valid),
-            .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
-            .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
+            .input_flag(in_flag), .input_cells(in_cells), .input_address(in_address), .input_sum(in_sum),
+            .result_valid(valid), .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 2) begin : neighbours
         gradient_checker #(
             .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
             .SPIKE(SPIKE),
-            .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
+            .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG),
+            .CELLS(CELLS), .RESULT_CELLS(RESULT_CELLS)
         ) gradient (
             .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
             .low_word,
-            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag),
+            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag), .input_cells(in_cells),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
-            .result_flag(flag), .result_address(address), .result_sum(sum)
+            .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
       end else if (KIND == 3) begin : filter
         median_filter #(
-            .COLUMNS(COLUMNS), .GATE(GATE), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
+            .COLUMNS(COLUMNS), .GATE(GATE), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG),
+            .CELLS(CELLS), .RESULT_CELLS(RESULT_CELLS)
         ) median (
             .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .input_valid(in_valid),
-            .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
-            .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
+            .input_flag(in_flag), .input_cells(in_cells), .input_address(in_address), .input_sum(in_sum),
+            .result_valid(valid), .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
       end else begin : passes
-        assign {valid, flag, address, sum} = {in_valid, in_flag, in_address, in_sum};
+        assign {valid, flag, cells} = {in_valid, in_flag, in_cells};
+        assign {address, sum} = {in_address, in_sum};
       end
     end
     if (SUM_STAGES > 0) begin : checks_sums
@@ -517,8 +570,8 @@ module sagitta #(
           {stage[SUM_STAGES-1].valid, stage[SUM_STAGES-1].address};
       assign checked_sum = stage[SUM_STAGES-1].sum;
     end else begin : leaves_sums
-      assign {checked_valid, checked_address} = {checksum_valid, checksum_address};
-      assign checked_sum = checksum_sum;
+      assign {checked_valid, checked_address} = {waited_valid, waited_address};
+      assign checked_sum = waited_sum;
     end
     if (SUM_STAGES < STAGES) begin : checks_outputs
       assign {write_valid, write_address} = {stage[STAGES-1].valid, stage[STAGES-1].address};

@@ -6,11 +6,13 @@
 // there is. In layers of another dataflow nothing of this goes on.
 //
 // With RERUNS a tile waits for the detector, in `verify`, before the next one takes its place; the
-// last one of a column tile does so in the flush.
+// last one of a column tile does so in the flush, unless its rows wait for the checksums of their
+// columns, as those of all tiles then do.
 module output_phases #(
     parameter int ROWS = 4,
     parameter int OVERLAP = 0,
-    parameter int RERUNS = 0  // tiles may run again; without OVERLAP only
+    parameter int RERUNS = 0,  // tiles may run again; without OVERLAP only
+    parameter int COLUMNS_WAIT = 0  // each tile waits, and its rows leave before the next one
 ) (
     input logic clk,
     input logic reset,
@@ -98,7 +100,7 @@ module output_phases #(
     wire drain_ends = counted >= {16'b0, rows_used};
 
     assign row_leaves = phase == DRAIN;
-    assign tile_ends = RERUNS != 0 ? verify_ends && !again : row_leaves && drain_ends;
+    assign tile_ends = RERUNS != 0 || COLUMNS_WAIT != 0 ? verify_ends && !again : row_leaves && drain_ends;
     assign mode = clears || verify_ends ? CLEAR : !row_leaves ? ACCUMULATE : drain_ends ? SHIFT_CLEAR : SHIFT;
     assign swaps = 1'b0;
 
@@ -117,10 +119,11 @@ module output_phases #(
         end
         DRAIN: begin
           next_count = drain_ends ? '0 : counted[23:0];
-          if (drain_ends) next_phase = last_tile ? FLUSH : RERUNS != 0 ? VERIFY : FEED;
+          if (drain_ends) next_phase = COLUMNS_WAIT != 0 ? VERIFY : last_tile ? FLUSH
+                                    : RERUNS != 0 ? VERIFY : FEED;
         end
         VERIFY:
-        if (RERUNS != 0) begin
+        if (RERUNS != 0 || COLUMNS_WAIT != 0) begin
           next_count = verify_ends ? '0 : counted[23:0];
           if (verify_ends) next_phase = last_tile && !again ? FLUSH : FEED;
         end

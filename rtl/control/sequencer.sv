@@ -12,6 +12,8 @@ module sequencer #(
     parameter int MAP_BITS = 1,  // of the number of a feature map
     parameter int RERUNS = 0,  // tiles may run more than once
     parameter int VERIFY_CYCLES = 1,  // from the issue of its last row until that has been judged
+    parameter int COLUMNS_WAIT = 0,  // rows wait until then, for the checksums of their columns
+    parameter int BEFORE_BUFFER = 0,  // of DRAIN_PATH, where they wait
     parameter int LINES = 0,  // a checker follows the lines of a map
     parameter int DESCRIPTOR_BITS = 1,
     parameter int POSITIONS = 1
@@ -84,6 +86,9 @@ module sequencer #(
 
     // Where tiles may run again: the present one's run ends in this cycle, and it does.
     output logic run_ends,
+    output logic row_reads,  // a row leaves the buffer of a tile whose columns have checksums
+    output logic [8:0] row_read,
+    output logic columns_clear,  // they begin anew
     input  logic again,
 
     // The wide port of the activation scratchpad, or the accumulator buffer.
@@ -184,9 +189,18 @@ module sequencer #(
   // At least one cycle: counted is not 0.
   wire setup_ends = phase == SETUP && !ws && counted >= {16'b0, os ? most_used : lanes};
   wire flush_ends =
-      phase == FLUSH && counted >= 25'(os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS);
-  wire verify_ends = RERUNS != 0 && phase == VERIFY && os && counted >= 25'(VERIFY_CYCLES);
-  assign run_ends = RERUNS != 0 && gemm && (verify_ends || flush_ends);
+      phase == FLUSH && counted >= 25'(COLUMNS_WAIT != 0 && gemm ? DRAIN_PATH - BEFORE_BUFFER
+                                       : os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS);
+  // Judged, and rows leave, one in each of these cycles but the last.
+  wire verified = (RERUNS != 0 || COLUMNS_WAIT != 0) && phase == VERIFY && os &&
+                  counted >= 25'(VERIFY_CYCLES);
+  wire [24:0] left = counted - 25'(VERIFY_CYCLES);
+  wire verify_ends = verified && (COLUMNS_WAIT == 0 || again || left >= {16'b0, rows_used});
+  assign run_ends = COLUMNS_WAIT != 0 ? gemm && verified && left == 0
+                                      : RERUNS != 0 && gemm && (verify_ends || flush_ends);
+  assign row_reads = COLUMNS_WAIT != 0 && verified && !verify_ends;
+  assign row_read = left[8:0];
+  assign columns_clear = phase == SETUP || verify_ends;
   wire stored = $signed(output_address) >= $signed(results);
 
   // The next row tile, part or tile of pixels, if there is one.
@@ -212,7 +226,7 @@ module sequencer #(
   logic [1:0] mode;
   if (OS) begin : outputs
     output_phases #(
-        .ROWS(ROWS), .OVERLAP(OVERLAP), .RERUNS(RERUNS)
+        .ROWS(ROWS), .OVERLAP(OVERLAP), .RERUNS(RERUNS), .COLUMNS_WAIT(COLUMNS_WAIT)
     ) phases (
         .clk, .reset, .rests(!os), .sequencer_phase(phase), .count,
         .clears(os && (setup_ends || again)), .verify_ends, .again,

@@ -2,7 +2,7 @@
 // row of a layer to the layer's end. Of outputs: of rows that failed their check, and only in layers
 // with a product.
 module checker_gate #(
-    parameter int GATE = 0  // 0: always, 1: row, 2: layer
+    parameter int GATE = 0  // 0: always, 1: row, 2: layer, 3: cell, which the checker asks lane by lane
 ) (
     input  wire clk,
     input  wire reset,
@@ -23,6 +23,6 @@ module checker_gate #(
     // verilator lint_off UNUSEDSIGNAL
     wire unused = &{clk, reset, next_layer, valid, flag};
     // verilator lint_on UNUSEDSIGNAL
-    assign opens = enabled && (GATE == 0 || flag);
+    assign opens = enabled && (GATE == 0 || GATE == 3 || flag);
   end
 endmodule

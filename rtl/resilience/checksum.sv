@@ -18,7 +18,8 @@ module checksum #(
     parameter int WEIGHT_BITS = 8,
     parameter int OVERLAP = 0,
     parameter int ACTIVATION_LANES = 1,
-    parameter int CODE = 0  // of the partial sums' check bits
+    parameter int CODE = 0,  // of the partial sums' check bits
+    parameter int DIFFERENCE = 0  // how much a row's sums lack, for the checksums of columns
 ) (
     input  wire clk,
     input  wire reset,
@@ -48,6 +49,7 @@ module checksum #(
     input  wire [COLUMNS*32-1:0] sums_sum,
     output wire output_valid,
     output wire output_flag,
+    output logic [31:0] difference,
     output wire [31:0] output_address,
     output wire [COLUMNS*32-1:0] output_sum,
     output wire uncorrected
@@ -278,4 +280,12 @@ module checksum #(
       .in_flag(tree[LEVELS].terms != expected[LEVELS].value), .in_address(delay[LEVELS].address),
       .in_sum(delay[LEVELS].sum), .valid(output_valid), .flag(output_flag),
       .address(output_address), .sum(output_sum));
+  if (DIFFERENCE != 0) begin : differs
+    always_ff @(posedge clk) begin
+      if (reset) difference <= '0;
+      else if (delay[LEVELS].valid) difference <= expected[LEVELS].value - tree[LEVELS].terms;
+    end
+  end else begin : flag_only
+    assign difference = '0;
+  end
 endmodule

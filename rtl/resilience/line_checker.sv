@@ -12,7 +12,9 @@ module line_checker #(
     parameter int SPIKE = 0,       // as in gradient_rule
     parameter int SUPPRESS = 0,
     parameter int FLAG = 0,        // the flag travels along, up to the last stage
-    parameter int RESULT_FLAG = 0  // ... and on to the next checker
+    parameter int RESULT_FLAG = 0,  // ... and on to the next checker
+    parameter int CELLS = 0,        // likewise, a bit a lane
+    parameter int RESULT_CELLS = 0
 ) (
     input  wire clk,
     input  wire reset,
@@ -28,10 +30,12 @@ module line_checker #(
     input  wire [WIDTH-1:0] zero,   // what takes a suppressed one's place
     input  wire input_valid,
     input  wire input_flag,
+    input  wire [COLUMNS-1:0] input_cells,
     input  wire [31:0] input_address,
     input  wire [COLUMNS*WIDTH-1:0] input_sum,
     output wire result_valid,
     output wire result_flag,
+    output wire [COLUMNS-1:0] result_cells,
     output wire [31:0] result_address,
     output wire [COLUMNS*WIDTH-1:0] result_sum
 );
@@ -153,6 +157,14 @@ module line_checker #(
     assign before_ = '0;
   end
 
+  wire [COLUMNS-1:0] latched_cells, differed_cells, cells;
+  cell_stage #(.COLUMNS(COLUMNS), .CELLS(CELLS)) latch_cell (
+      .clk, .reset, .in_valid(input_valid), .in_cells(input_cells), .cells(latched_cells));
+  cell_stage #(.COLUMNS(COLUMNS), .CELLS(CELLS)) difference_cell (
+      .clk, .reset, .in_valid(latch.valid), .in_cells(latched_cells), .cells(differed_cells));
+  cell_stage #(.COLUMNS(COLUMNS), .CELLS(CELLS)) compare_cell (
+      .clk, .reset, .in_valid(difference.valid), .in_cells(differed_cells), .cells);
+
   wire opens;
   checker_gate #(.GATE(GATE)) gate (
       .clk, .reset, .enabled, .next_layer, .valid(compare.leaves), .flag(compare.flag), .opens);
@@ -166,10 +178,12 @@ module line_checker #(
         .previous(before_[WIDTH*c+:WIDTH]), .following(difference.sum[WIDTH*c+:WIDTH]),
         .low(least[BOUND*c+:BOUND]), .high(most[BOUND*c+:BOUND]), .zero, .blamed, .replaced);
     assign passed[WIDTH*c+:WIDTH] =
-        acts && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
+        acts && (GATE != 3 || cells[c]) && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
   end
   sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(compare.leaves), .in_flag(compare.flag), .in_address(compare.address),
       .in_sum(passed), .valid(result_valid), .flag(result_flag), .address(result_address),
       .sum(result_sum));
+  cell_stage #(.COLUMNS(COLUMNS), .CELLS(RESULT_CELLS)) result_cell (
+      .clk, .reset, .in_valid(compare.leaves), .in_cells(cells), .cells(result_cells));
 endmodule

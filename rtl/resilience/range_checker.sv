@@ -9,7 +9,9 @@ module range_checker #(
     parameter int GATE = 0,        // as in checker_gate
     parameter int CLAMP = 0,       // the bound instead of zero
     parameter int FLAG = 0,        // the flag travels as far as the latch
-    parameter int RESULT_FLAG = 0  // ... and on to the next checker
+    parameter int RESULT_FLAG = 0,  // ... and on to the next checker
+    parameter int CELLS = 0,        // likewise, a bit a lane
+    parameter int RESULT_CELLS = 0
 ) (
     input  wire clk,
     input  wire reset,
@@ -24,10 +26,12 @@ module range_checker #(
     input  wire [WIDTH-1:0] zero,   // what takes a suppressed one's place
     input  wire input_valid,
     input  wire input_flag,
+    input  wire [COLUMNS-1:0] input_cells,
     input  wire [31:0] input_address,
     input  wire [COLUMNS*WIDTH-1:0] input_sum,
     output wire result_valid,
     output wire result_flag,
+    output wire [COLUMNS-1:0] result_cells,
     output wire [31:0] result_address,
     output wire [COLUMNS*WIDTH-1:0] result_sum
 );
@@ -43,6 +47,9 @@ module range_checker #(
       .clk, .reset, .in_valid(input_valid), .in_flag(input_flag), .in_address(input_address),
       .in_sum(input_sum), .valid(latched_valid), .flag(latched_flag), .address(latched_address),
       .sum(latched_sum));
+  wire [COLUMNS-1:0] cells;
+  cell_stage #(.COLUMNS(COLUMNS), .CELLS(CELLS)) latch_cell (
+      .clk, .reset, .in_valid(input_valid), .in_cells(input_cells), .cells);
 
   wire opens;
   checker_gate #(.GATE(GATE)) gate (
@@ -59,10 +66,13 @@ module range_checker #(
     wire [WIDTH-1:0] saturated = top == '0 || &top ?
         bound[WIDTH-1:0] : {bound[BOUND-1], {(WIDTH - 1) {!bound[BOUND-1]}}};
     wire [WIDTH-1:0] replaced = CLAMP == 0 ? zero : saturated;
-    assign passed[WIDTH*c+:WIDTH] = opens && 9'(c) < lanes && outside ? replaced : sum;
+    assign passed[WIDTH*c+:WIDTH] = opens && (GATE != 3 || cells[c]) && 9'(c) < lanes && outside ?
+        replaced : sum;
   end
   sum_stage #(.COLUMNS(COLUMNS), .WIDTH(WIDTH), .FLAG(RESULT_FLAG)) result (
       .clk, .reset, .in_valid(latched_valid), .in_flag(latched_flag), .in_address(latched_address),
       .in_sum(passed), .valid(result_valid), .flag(result_flag), .address(result_address),
       .sum(result_sum));
+  cell_stage #(.COLUMNS(COLUMNS), .CELLS(RESULT_CELLS)) result_cell (
+      .clk, .reset, .in_valid(latched_valid), .in_cells(cells), .cells(result_cells));
 endmodule

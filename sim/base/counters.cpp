@@ -32,7 +32,7 @@ constexpr std::array kCounters = {
     Counter{"time", "drain_cycles", "cycles",
             "idle: a finished tile leaves the array, a row a cycle", &C::drain_cycles},
     Counter{"time", "verify_cycles", "cycles",
-            "idle: a tile that may run again waits until the detector has judged its last row",
+            "idle: a tile waits until the detector has judged its last row, and its rows have left",
             &C::verify_cycles},
     Counter{"time", "settle_cycles", "cycles",
             "idle: the last operands of a fold pass before the next one is preloaded",
@@ -87,6 +87,9 @@ constexpr std::array kCounters = {
     Counter{"checks", "corrected_reads", "words",
             "words with a wrong bit that the memories' code corrected as they were read",
             &C::corrected_reads},
+    Counter{"checks", "corrected_sums", "sums",
+            "sums that were corrected where a flagged row and a flagged column cross",
+            &C::corrected_sums},
 };
 static_assert(sizeof(LayerCounters) == kCounters.size() * sizeof(std::int64_t),
               "every count has its entry");

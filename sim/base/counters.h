@@ -53,6 +53,7 @@ struct LayerCounters {
   std::int64_t recomputed_tiles = 0;
   std::int64_t recompute_cycles = 0;
   std::int64_t corrected_reads = 0;
+  std::int64_t corrected_sums = 0;
 
   // The array or the pooling path gets operands in these cycles; in the idle ones neither does,
   // though nothing is waited for.

@@ -42,6 +42,14 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
       starts("resilience.checksum.late")) {
     return {Kind::array_any, -1};
   }
+  if (starts("resilience.columns.buffer")) return {Kind::column_row, -1};
+  if (starts("resilience.columns.difference") || starts("resilience.columns.bias")) {
+    return {Kind::lane_parameter, -1};
+  }
+  if (starts("resilience.columns.") && !starts("resilience.columns.read") &&
+      !starts("resilience.columns.output")) {
+    return {Kind::column_sum, -1};
+  }
   if (starts("memory.accumulator")) return {Kind::accumulator, -1};
   if (starts("memory.dma.data[]")) return {Kind::dma, -1};
   if (starts("resilience.checksum.skew")) return {Kind::detector_row, fixed_lane()};
@@ -135,6 +143,7 @@ const RegisterClass* Activity::valid_of(const std::string& path) const {
   const std::string checksum = "resilience.checksum.";
   std::string stage = path.substr(0, path.rfind('.'));
   if (path == checksum + "partial.finished") stage = "memory.partial.finished";
+  if (path == checksum + "difference") stage = checksum + "output";
   for (const std::string& beside : {checksum + "tree[", checksum + "expected["}) {
     if (!path.starts_with(beside)) continue;
     const std::string level = path.substr(beside.size(), path.find(']') - beside.size());
@@ -212,7 +221,7 @@ int Activity::rows_at_work(const Machine& machine, const SequencerState& s) cons
     return height;
   }
   // Where tiles may run again, `first_row` stays until the tile has been judged.
-  const bool stays = program_->protection.reruns();
+  const bool stays = program_->protection.reruns() || program_->protection.column_checksum;
   if (!stays && phase != Phase::drain && (s.drain1 != 0 || s.drain2 != 0)) {
     return std::clamp(s.config.rows - (s.first_row - height), 0, height);
   }
@@ -276,6 +285,12 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     }
     case Kind::vote_read:  // of the last pass, from the end of the one before on
       return last < lanes && machine.pass() > 0;
+    case Kind::column_sum:
+      return array || phase == Phase::verify;
+    case Kind::column_row: {  // an address and a difference stand behind the sums
+      const bool used = last < lanes || last >= program_->array.columns;
+      return (array || phase == Phase::verify) && index[0] < rows && used;
+    }
     case Kind::array_any:
       return array;
     case Kind::channel_parameter:

@@ -34,6 +34,8 @@ class Activity {
     partial_row,
     vote_row,
     vote_read,
+    column_sum,  // of checksums of columns: until their tile has been judged
+    column_row,  // ... of the buffer in which its rows wait
     array_any,
     channel_parameter,
     dma,

@@ -15,7 +15,7 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr std::array kGranularities{Granularity::layer, Granularity::channel};
-constexpr std::array kGates{Gate::always, Gate::row, Gate::layer};
+constexpr std::array kGates{Gate::always, Gate::row, Gate::layer, Gate::cell};
 constexpr std::array kPositions{Position::sum, Position::output};
 constexpr std::array kAxes{Axis::lanes, Axis::line};
 constexpr std::array kReplacements{Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
@@ -103,6 +103,13 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
   // Outputs have a check of their own: what strikes them comes too late for the checksum.
   const bool by_checksum = c.gate != Gate::always && c.position == Position::sum;
   scheme.blocks.checksum = scheme.blocks.checksum || by_checksum;
+  if (c.gate != Gate::cell) return;
+  if (c.position == Position::output) {
+    fail(key.empty() ? "gate" : key + ".gate",
+         "outputs have no checksums of columns, which \"row-column\" asks",
+         "choose from \"always\", \"row\", \"layer\"");
+  }
+  scheme.blocks.column_checksum = true;
 }
 
 // What the options of a kind mean as a chain: {"checkers": [...], "order": ...}.
@@ -200,6 +207,12 @@ const std::vector<Kind>& kinds() {
          p.checksum = true;
          p.retries = 1;
        }},
+      {{"checksum-correct",
+        "checksums of rows and of columns: what is wrong where they cross is corrected; where they "
+        "do not say, the tile runs once more (retries) or the host is told"},
+       {{"retries", 0}},
+       nullptr,
+       [](Protection& p) { p.checksum = p.column_checksum = p.correct = true; }},
       {{"tmr-pe", "three copies of each processing element with voters"},
        {},
        nullptr,
@@ -303,9 +316,9 @@ Scheme for_array(Scheme scheme, const ArrayShape& array) {
 
 const std::vector<std::string>& swept_options() {
   static const std::vector<std::string> all = {
-      "position", "granularity",     "gate",   "axis",
-      "rule",     "suppress",        "bounds", "k_convolution",
-      "k_dense",  "false_positives", "order",  "hardened_factor"};
+      "position", "granularity",     "gate",          "axis",    "rule",
+      "suppress", "bounds",          "k_convolution", "k_dense", "false_positives",
+      "order",    "hardened_factor", "retries"};
   return all;
 }
 
@@ -369,6 +382,9 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
   scheme.blocks.name = scheme.name;
   scheme.oracle = scheme.kind == "oracle";
   add_blocks(*kind, scheme.options.value("with", ordered_json::array()), fail, scheme.blocks);
+  if (scheme.options.contains("retries")) {
+    scheme.blocks.retries = std::max(scheme.blocks.retries, scheme.options["retries"].get<int>());
+  }
   if (kind->chain == nullptr) return scheme;
   const ordered_json chain = kind->chain(scheme.options);
   for (std::size_t i = 0; i < chain["checkers"].size(); ++i) {
@@ -399,6 +415,8 @@ const char* to_string(Gate gate) {
       return "row";
     case Gate::layer:
       return "layer";
+    case Gate::cell:
+      return "row-column";
     default:
       return "always";
   }

@@ -340,7 +340,7 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   } else if (logits == clean_.logits) {
     const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
                        static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed ||
-                       corrected_reads() > 0;  // without faults there are none
+                       corrected() > 0;  // without faults there are none
     using Reach = Differences::Reach;
     if (acted) {
       result.outcome = Outcome::detected_corrected;
@@ -363,9 +363,9 @@ TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults
   return result;
 }
 
-std::int64_t TrialEngine::corrected_reads() const {
+std::int64_t TrialEngine::corrected() const {
   std::int64_t n = 0;
-  for (const LayerCounters& c : machine_.counters()) n += c.corrected_reads;
+  for (const LayerCounters& c : machine_.counters()) n += c.corrected_reads + c.corrected_sums;
   return n;
 }
 

@@ -98,7 +98,7 @@ class TrialEngine {
   class Recorder;
   class Differences;
   void strike(Injector& injector, bool& in_use);
-  std::int64_t corrected_reads() const;
+  std::int64_t corrected() const;
   const Machine::Snapshot* start(std::int64_t first_register) const;
   // The checkpoint that the machine has come back to, or nullptr. `from`: the first one that may be
   // as far on in the program as a run in which tiles ran again.

@@ -81,7 +81,8 @@ Protection parse_scheme(const std::string& name) {
   if (name == "tmr-time") p.passes = 3;
   if (name == "dmr" || name == "dmr-recompute") p.arrays = 2;
   if (name == "dmr-recompute") p.retries = 1;
-  p.checksum = name == "checksum";
+  p.correct = p.column_checksum = name == "checksum-correct";
+  p.checksum = name == "checksum" || p.column_checksum;
   if (name == "parity") p.memory_code = MemoryCode::parity;
   if (name == "secded") p.memory_code = MemoryCode::secded;
   return p;
@@ -329,7 +330,7 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
                "A second register a PE: drain or preload behind the next products");
   app.add_option("--scheme", scheme, "Protection")
       ->check(CLI::IsMember({"none", "tmr-pe", "tmr-reg", "tmr-array", "tmr-time", "dmr",
-                             "dmr-recompute", "checksum", "parity", "secded"}))
+                             "dmr-recompute", "checksum", "checksum-correct", "parity", "secded"}))
       ->capture_default_str();
 }
 

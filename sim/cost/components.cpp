@@ -26,6 +26,7 @@ std::vector<Component> Composer::compose() {
   codes();
   const Protection& p = program_.protection;
   if (p.checksum) checksum();
+  if (p.column_checksum) column_checksum();
   checkers();
   if (p.checks_outputs()) output_check();
   if (p.reruns()) recompute();

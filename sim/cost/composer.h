@@ -95,6 +95,7 @@ class Composer {
   void checksum();
   void checkers();
   void output_check();
+  void column_checksum();
   void recompute();
   void vote();
   Operator operator_of(const OperatorUse& use) const;

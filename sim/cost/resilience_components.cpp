@@ -1,4 +1,5 @@
 // What the resilience unit adds: checksum detector and checkers.
+#include <bit>
 #include <stdexcept>
 
 #include "cost/composer.h"
@@ -39,6 +40,41 @@ void Composer::checksum() {
   c.add("valid lanes", lib_.and_mask(kWord), columns_, Event::lane);
   c.add("row sum", lib_.adder(kWord), columns_ - 1, Event::vector, columns_ - 1);
   c.add("match", lib_.equality(kWord), 1, Event::vector);
+  if (program_.protection.column_checksum) {
+    c.add("difference", lib_.adder(kWord), 1, Event::vector);
+  }
+}
+
+// Expected sums of a tile's columns, and the rows that wait for them.
+void Composer::column_checksum() {
+  const Protection& p = program_.protection;
+  Unit c(list_, member_, "resilience", "columns");
+  const int sum = kElement + std::bit_width(static_cast<unsigned>(rows_ - 1));
+  c.add("valid rows", lib_.and_mask(kElement), rows_, Event::row_feed);
+  c.add("sum of activations", lib_.adder(sum), rows_ - 1, Event::row_feed, (rows_ - 1.0) / rows_);
+  c.add("product", lib_.multiplier(sum, kElement), columns_, Event::lane_feed);
+  c.add("add products", lib_.adder(kWord), columns_, Event::lane_feed);
+  c.add("start anew", lib_.and_mask(kWord), columns_, Event::lane_feed);
+  c.add("bias less sum", lib_.adder(kWord), columns_, Event::lane);
+  c.add("a row comes", lib_.and_mask(kWord), columns_, Event::lane);
+  c.add("add rows", lib_.adder(kWord), columns_, Event::lane);
+  c.add("valid lanes", lib_.and_mask(kWord), columns_, Event::lane);
+  c.add("column is wrong", lib_.equality(kWord), columns_, Event::lane);
+  c.add("total of columns", lib_.adder(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  c.add("none, one or more", lib_.and_mask(2), 2.0 * columns_, Event::vector, 2.0 * columns_);
+  c.add("row is wrong", lib_.equality(kWord), 2, Event::vector, 2);
+  c.add("total of rows", lib_.adder(kWord), 1, Event::vector);
+  c.add("next row", lib_.adder(width("resilience.columns.row")), 1, Event::vector);
+  c.add("row in buffer", lib_.comparator(width("resilience.columns.row")), 1, Event::vector);
+  c.add("judged, and rows left", lib_.comparator(kCounter), 2, Event::active_cycle, 2);
+  c.add("row read", lib_.adder(kCounter), 1, Event::vector);
+  c.add("rows and columns agree", lib_.equality(kWord), 1, Event::row_tile);
+  c.add("located", lib_.and_mask(1), 6, Event::row_tile, 6);
+  if (p.cells_from(0)) c.add("cell", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
+  if (!p.correct) return;
+  c.add("row's or column's", lib_.mux2(kWord), columns_, Event::lane);
+  c.add("if located", lib_.and_mask(kWord), columns_, Event::lane);
+  c.add("correct", lib_.adder(kWord), columns_, Event::lane);
 }
 
 // Judging a tile, and where a run of it begins: a select in front of each address, which is counted
@@ -84,6 +120,9 @@ void Composer::checkers() {
                : use.each_lane ? Event::lane
                                : Event::vector,
                use.each_lane ? use.evaluations : rows * use.evaluations);
+    }
+    if (p.checkers[i].gate == Gate::cell) {
+      unit.add("gate of a cell", lib_.and_mask(1), columns_, Event::lane);
     }
   }
 }

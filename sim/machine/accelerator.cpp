@@ -74,12 +74,25 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const Program& pro
     checksum_->input(*sums);
     sums = &checksum_->output;
   }
+  if (machine_.columns() != nullptr) {
+    columns_ = std::make_unique<ColumnChecksumModule>("column_checksum", state_, machine_);
+    columns_->clock(clock_);
+    columns_->activations(activations_.rows);
+    columns_->weights(weights_.parameters);
+    columns_->input(*sums);
+    columns_->difference(checksum_->difference);
+    sums = &columns_->output;
+  }
   if (machine_.recompute() != nullptr) {
     recompute_ = std::make_unique<RecomputeModule>("recompute", state_, machine_);
     recompute_->clock(clock_);
     recompute_->control(sequencer_.control);
     recompute_->checked(*sums);
     if (comparator_) recompute_->copies_differ(comparator_->mismatch);
+    if (columns_) {
+      recompute_->wrong(columns_->wrong);
+      columns_->again(recompute_->again);
+    }
     sequencer_.again(recompute_->again);
     if (partial_sums_) partial_sums_->again(recompute_->again);
     if (votes_) votes_->pass(recompute_->pass);

@@ -46,6 +46,7 @@ class Accelerator : public sc_core::sc_module {
   std::unique_ptr<ArrayComparatorModule> comparator_;
   std::unique_ptr<BankArbiterModule> arbiter_;
   std::unique_ptr<ChecksumModule> checksum_;
+  std::unique_ptr<ColumnChecksumModule> columns_;
   std::vector<std::unique_ptr<CheckerModule>> checkers_;
   std::unique_ptr<RecomputeModule> recompute_;
   std::unique_ptr<VoteBufferModule> votes_;

@@ -162,6 +162,7 @@ void Machine::count() {
     const SumVector v = vector_.outputs(state_.now());
     if (v.valid && v.flagged) ++c.output_mismatches;
   }
+  if (columns_) c.corrected_sums += columns_->corrected();
   if (recompute_) count_recompute(s, c);
   capture_store(s);
   if (record_tiles_) record_tile(s);

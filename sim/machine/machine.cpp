@@ -75,7 +75,8 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
 Machine::Machine(const Program& program, DataPath data_path)
     : program_(&program),
       narrow_(narrowed(program, data_path)),
-      sequencer_(layout_, program, unit_latency(program), detector_latency(program)),
+      sequencer_(layout_, program, unit_latency(program), detector_latency(program),
+                 ColumnChecksum::latency(program)),
       dma_(layout_, program),
       activations_(layout_, program, sequencer_),
       arbiter_(program.memory.activation_banks > 0
@@ -98,6 +99,10 @@ Machine::Machine(const Program& program, DataPath data_path)
                     ? std::optional<ChecksumDetector>(std::in_place, layout_, program, sequencer_,
                                                       partial_sums())
                     : std::nullopt),
+      columns_(program.protection.column_checksum
+                   ? std::optional<ColumnChecksum>(std::in_place, layout_, program, sequencer_,
+                                                   built_for().array.columns)
+                   : std::nullopt),
       checkers_([&] {
         // Parameter words lie in the order in which the compiler packs them (schedule/images.cpp).
         const Protection& protection = built_for().protection;
@@ -191,8 +196,13 @@ std::int32_t Machine::parameter_channel() const {
 
 SumVector Machine::checked() const {
   const std::byte* now = state_.now();
-  if (!unit_delay_.empty()) return unit_delay_.back().view(now);
+  if (!unit_delay_.empty()) {
+    const auto before = static_cast<std::size_t>(detector_latency(*program_));
+    const bool last = columns_ && unit_delay_.size() == before;
+    return last ? columns_->output(now) : unit_delay_.back().view(now);
+  }
   if (sum_checkers_ > 0) return checkers_[sum_checkers_ - 1]->output(now);
+  if (columns_) return columns_->output(now);
   if (checksum_) return checksum_->output(now);
   return vector_.sums(now);
 }
@@ -200,8 +210,8 @@ SumVector Machine::checked() const {
 bool Machine::uncorrected() const {
   const std::byte* now = state_.now();
   return (array_copies_ && array_copies_->uncorrected(now)) ||
-         (recompute_ && recompute_->uncorrected(now)) || activations_.status().uncorrected(now) ||
-         weights_.status().uncorrected(now) ||
+         (recompute_ && recompute_->uncorrected(now)) || (columns_ && columns_->uncorrected(now)) ||
+         activations_.status().uncorrected(now) || weights_.status().uncorrected(now) ||
          (partial_sums_ && partial_sums_->status().uncorrected(now)) ||
          (accumulators_ && accumulators_->status().uncorrected(now)) ||
          (checksum_ && checksum_->status().uncorrected(now));
@@ -273,6 +283,11 @@ void Machine::step() {
     checksum_->step(cycle, activations_.read(now), weights_, row, sums);
     sums = checksum_->output(now);
   }
+  if (columns_) {
+    columns_->step(cycle, activations_.read(now), weights_, sums, checksum_->difference(now),
+                   repeats);
+    sums = columns_->output(now);
+  }
   for (std::size_t i = 0; i < checkers_.size(); ++i) {
     if (i == sum_checkers_) sums = vector_.outputs(now);
     checkers_[i]->step(cycle, sums, weights_);
@@ -289,9 +304,13 @@ void Machine::step_drain_path(const Cycle& cycle) {
   if (partial_sums_) partial_sums_->step(cycle, array_.aligned(now), judges(), again());
   vector_.step(cycle, row, checked(), activations_.vector(now), weights_);
   SumVector sums = vector_.sums(now);
+  int stages = 0;
   for (const SumStage& stage : unit_delay_) {
     stage.load(cycle, sums);
     sums = stage.view(now);
+    if (++stages != detector_latency(*program_) || !columns_) continue;
+    columns_->step_rows(cycle, sums, 0, again());
+    sums = columns_->output(now);
   }
   if (output_delay_.empty()) return;
   SumVector outputs = vector_.outputs(now);

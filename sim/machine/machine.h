@@ -26,6 +26,7 @@
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/resilience/checker.h"
 #include "machine/resilience/checksum.h"
+#include "machine/resilience/column_checksum.h"
 #include "machine/resilience/recompute.h"
 #include "machine/vector/vector_unit.h"
 #include "schedule/program.h"
@@ -151,11 +152,17 @@ class Machine {
   const VectorUnit& vector() const { return vector_; }
   ChecksumDetector* checksum() { return checksum_ ? &*checksum_ : nullptr; }
   const ChecksumDetector* checksum() const { return checksum_ ? &*checksum_ : nullptr; }
+  ColumnChecksum* columns() { return columns_ ? &*columns_ : nullptr; }
+  const ColumnChecksum* columns() const { return columns_ ? &*columns_ : nullptr; }
   // Of sums and, behind them, of outputs.
   std::vector<std::unique_ptr<SumChecker>>& checkers() { return checkers_; }
   Recompute* recompute() { return recompute_ ? &*recompute_ : nullptr; }
-  // A detector flags a row in this cycle; a tile's run ends, and it is to run again.
-  bool mismatch() { return flagged() || copies_differ(); }
+  // A detector flags a row in this cycle, or finds the tile that is judged in it to be wrong; a
+  // tile's run ends, and it is to run again.
+  bool mismatch() {
+    const bool wrong = columns_ ? judges() && columns_->wrong(state_.now()) : flagged();
+    return wrong || copies_differ();
+  }
   bool judges() const { return recompute_ && sequencer_.judges(control()); }
   bool again() { return recompute_ && recompute_->again(state_.now(), judges(), mismatch()); }
   // A row of sums that leaves at the top of the array (os), and a row of finished sums on its way
@@ -220,6 +227,7 @@ class Machine {
   std::optional<PartialSums> partial_sums_;
   VectorUnit vector_;
   std::optional<ChecksumDetector> checksum_;
+  std::optional<ColumnChecksum> columns_;
   std::vector<std::unique_ptr<SumChecker>> checkers_;
   std::size_t sum_checkers_;  // how many of them look at sums
   std::optional<Recompute> recompute_;

@@ -223,11 +223,14 @@ class ChecksumModule : public Block {
   InWire<SumVector> leaving{"leaving"};  // the row on its way to the bias adder
   InWire<SumVector> input{"input"};
   OutWire<SumVector> output{"output"};
+  OutWire<std::int32_t> difference{"difference"};  // of columns with checksums
   ChecksumModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
       : Block(name, state),
         core_(*machine.checksum()),
-        output_(machine, [](Machine& m) { return m.checksum()->output(m.state().now()); }) {
+        output_(machine, [](Machine& m) { return m.checksum()->output(m.state().now()); }),
+        difference_(machine, [](Machine& m) { return m.checksum()->difference(m.state().now()); }) {
     output(output_);
+    difference(difference_);
   }
 
  private:
@@ -236,6 +239,37 @@ class ChecksumModule : public Block {
   }
   ChecksumDetector& core_;
   Wire<SumVector> output_;
+  Wire<std::int32_t> difference_;
+};
+
+// Rows of sums wait for the checksums of their columns.
+class ColumnChecksumModule : public Block {
+ public:
+  InWire<BytesView> activations{"activations"};
+  InWire<const WeightScratchpad*> weights{"weights"};
+  InWire<SumVector> input{"input"};
+  InWire<std::int32_t> difference{"difference"};
+  // Unbound where tiles do not run again.
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> again{"again"};
+  OutWire<SumVector> output{"output"};
+  OutWire<bool> wrong{"wrong"};  // the tile that is judged in this cycle
+  ColumnChecksumModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
+      : Block(name, state),
+        core_(*machine.columns()),
+        output_(machine, [](Machine& m) { return m.columns()->output(m.state().now()); }),
+        wrong_(machine, [](Machine& m) { return m.columns()->wrong(m.state().now()); }) {
+    output(output_);
+    wrong(wrong_);
+  }
+
+ private:
+  void step(const Cycle& cycle) override {
+    core_.step(cycle, activations->read(), *weights->read(), input->read(), difference->read(),
+               again.size() > 0 && again->read());
+  }
+  ColumnChecksum& core_;
+  Wire<SumVector> output_;
+  Wire<bool> wrong_;
 };
 
 // A checker, of sums or of outputs.
@@ -271,6 +305,8 @@ class RecomputeModule : public Block {
   InWire<SumVector> checked{"checked"};  // a row with its flag
   // Unbound where there is one array, or are three.
   sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> copies_differ{"copies_differ"};
+  // Of the checksums of columns, which then judge the tile; else unbound.
+  sc_core::sc_port<WireIf<bool>, 1, sc_core::SC_ZERO_OR_MORE_BOUND> wrong{"wrong"};
   OutWire<bool> again{"again"};
   OutWire<int> pass{"pass"};
   RecomputeModule(const sc_core::sc_module_name& name, ClockedState& state, Machine& machine)
@@ -287,7 +323,9 @@ class RecomputeModule : public Block {
   void step(const Cycle& cycle) override {
     const SumVector row = checked->read();
     const bool differ = copies_differ.size() > 0 && copies_differ->read();
-    core_.step(cycle, sequencer_.judges(*control->read()), (row.valid && row.flagged) || differ);
+    const bool judges = sequencer_.judges(*control->read());
+    const bool flagged = wrong.size() > 0 ? judges && wrong->read() : row.valid && row.flagged;
+    core_.step(cycle, judges, flagged || differ);
   }
   Recompute& core_;
   const Sequencer& sequencer_;

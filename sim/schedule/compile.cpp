@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "schedule/check_scheme.h"
 #include "schedule/images.h"
 #include "schedule/program.h"
 
@@ -250,61 +251,6 @@ void check_register_widths(const Layer& layer, const ArrayShape& array, int batc
   check("input elements",
         std::int64_t{batch} * layer.input.height * layer.input.width * layer.input.channels, 30);
   check("output elements", std::int64_t{batch} * layer.rows() * layer.columns(), 30);
-}
-
-void check_recompute(const Protection& protection, const ArrayShape& array,
-                     const std::string& where) {
-  if (protection.retries == 0 && protection.passes == 1) return;
-  const auto refuse = [&](const std::string& problem, const char* remedy) {
-    throw InputError(where, "$.scheme", fmt::format("scheme {} {}", protection.name, problem),
-                     remedy);
-  };
-  if (protection.retries < 0 || protection.retries > kMostRetries) {
-    refuse(fmt::format("runs tiles again {} times", protection.retries), "use 0 to 7 retries");
-  }
-  if (protection.passes != 1 && protection.passes != 3) {
-    refuse(fmt::format("runs each tile {} times", protection.passes),
-           "run it once, or three times and vote");
-  }
-  if (protection.passes > 1 && protection.memory_code != MemoryCode::none) {
-    refuse("runs each tile three times, and the memory of the vote has no check bits",
-           "leave out the memories' code, or run each tile once");
-  }
-  if (protection.retries > 0 && !protection.detects()) {
-    refuse("runs tiles again, but nothing tells which",
-           "add a checksum or a second array, or use 0 retries");
-  }
-  if (protection.retries > 0 && protection.has_lines()) {
-    refuse("runs tiles again, whose vectors a checker along lines would take for the next ones",
-           "take a checker of lanes, or use 0 retries");
-  }
-  if (array.overlap && array.has(Dataflow::os)) {
-    refuse(
-        "runs tiles again, but with overlap the next output-stationary tile has begun before "
-        "one has ended",
-        "take another dataflow, leave out array.overlap, or use 0 retries and one pass");
-  }
-}
-
-// Throws InputError for a scheme that the array's dataflows have no place for, or whose chain does
-// not follow the drain path.
-void check_scheme(const Protection& protection, const ArrayShape& array, const std::string& where) {
-  check_recompute(protection, array, where);
-  const bool ordered =
-      std::is_sorted(protection.checkers.begin(), protection.checkers.end(),
-                     [](const Checker& a, const Checker& b) { return a.position < b.position; });
-  if (!ordered) {
-    throw InputError(
-        where, "$.scheme",
-        fmt::format("scheme {} has a checker of sums behind one of outputs", protection.name),
-        "name the checkers of sums first");
-  }
-  if (!protection.has_lines() || !array.has(Dataflow::is)) return;
-  throw InputError(where, "$.scheme",
-                   fmt::format("scheme {} looks along the lines of a map, and the vectors of an "
-                               "input-stationary layer are channels",
-                               protection.name),
-                   "take another dataflow, or a checker of lanes");
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ void check_conservation(const Program& program, const std::vector<LayerCounters>
   require("run", "bytes taken by the activation scratchpad = image", run.activation_dma_bytes,
           program.transfers.front().size);
   require("run", "words corrected without a fault = 0", run.corrected_reads, 0);
+  require("run", "sums corrected without a fault = 0", run.corrected_sums, 0);
   require("run", "beats to the host = ceil(results / columns)", run.store_beats,
           (program.logits + program.array.columns - 1) / program.array.columns);
 }

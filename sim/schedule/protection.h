@@ -17,10 +17,12 @@ namespace sagitta {
 // Where a checker stands on the drain path, and so what it looks at: sums of 32 bits before they
 // are requantised, or outputs of 8 bits on their way from the vector unit to the scratchpad.
 enum class Position : std::uint8_t { sum, output };
-// When a checker may suppress: always; only in GEMM rows whose checksum failed; or from the first
-// such row of a layer to the layer's end. At the output position: vectors whose outputs are not
-// those that were computed (the check register's compare, machine/vector/vector_unit.h).
-enum class Gate : std::uint8_t { always, row, layer };
+// When a checker may suppress: always; only in GEMM rows whose checksum failed; from the first such
+// row of a layer to the layer's end; or, a cell, in lanes of such rows whose column's checksum
+// failed, too (of sums, with Protection::column_checksum). At the output position: vectors whose
+// outputs are not those that were computed (the check register's compare,
+// machine/vector/vector_unit.h).
+enum class Gate : std::uint8_t { always, row, layer, cell };
 // Bounds shared by a layer (one register pair), or one pair a lane, reloaded each column tile.
 enum class Granularity : std::uint8_t { layer, channel };
 
@@ -105,6 +107,11 @@ struct Protection {
   // are compared as they leave (dual modular redundancy); or 3, whose sums are voted.
   int arrays = 1;
   bool checksum = false;  // the checksum column and its comparator
+  // Besides, expected sums of the columns of each tile, whose rows wait for them (output stationary
+  // only; machine/resilience/column_checksum.h); and what crosses where a row and a column failed
+  // is corrected. Where that is not to be had, the tile runs again, or the host is told.
+  bool column_checksum = false;
+  bool correct = false;
   // How often a tile may run again from the scratchpads, all K folds, because one of its GEMM rows
   // was flagged by a detector; at most kMostRetries. If the last try fails too, the host is told.
   int retries = 0;
@@ -135,8 +142,15 @@ struct Protection {
     return (checksum || position == Position::output) && first < checkers.size() &&
            std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),
                        [position](const Checker& c) {
-                         return c.position == position && c.gate != Gate::always;
+                         const bool by_flag = c.gate == Gate::row || c.gate == Gate::layer;
+                         return c.position == position && by_flag;
                        });
+  }
+  // Whether the cells that failed are still read at checker `first` of the chain or behind it.
+  bool cells_from(std::size_t first) const {
+    return column_checksum && first < checkers.size() &&
+           std::any_of(checkers.begin() + static_cast<std::ptrdiff_t>(first), checkers.end(),
+                       [](const Checker& c) { return c.gate == Gate::cell; });
   }
   // Whether outputs have a check register.
   bool checks_outputs() const { return gated_from(0, Position::output); }

@@ -64,6 +64,9 @@ double MemoryTrace::estimate(const std::vector<LayerCounters>& counters, const P
     if (program.protection.passes > 1) {  // two rows read in each pass, one kept in two of three
       add(of(c.vectors) * (2.0 * program.protection.passes + 2), columns, kSum);
     }
+    if (program.protection.column_checksum) {  // each row waits in the buffer
+      add(of(c.vectors) * 2, columns + 2, kSum);
+    }
     add(of(c.dma_burst_cycles), program.memory.dram_bytes_per_cycle, kElement);
   }
   return bytes;

@@ -60,6 +60,15 @@ TEST(Schemes, OfCopiesAreBlocks) {
   Protection thrice = copies(PeCopies::none, 1);
   thrice.passes = 3;
   EXPECT_EQ(of("tmr-time"), thrice);
+  Protection columns = copies(PeCopies::none, 1);
+  columns.checksum = columns.column_checksum = columns.correct = true;
+  EXPECT_EQ(of("checksum-correct"), columns);
+  columns.retries = 1;
+  EXPECT_EQ(scheme({{"kind", "checksum-correct"}, {"name", "mine"}, {"retries", 1}}).blocks,
+            columns);
+  const Scheme gated = scheme({{"kind", "median"}, {"gate", "row-column"}});
+  EXPECT_TRUE(gated.blocks.column_checksum && gated.blocks.checksum && !gated.blocks.correct);
+  EXPECT_EQ(gated.blocks.checkers.at(0).gate, Gate::cell);
 }
 
 TEST(Thresholds, GradientBoundsAreMeanPlusMinusKDeviations) {

@@ -40,7 +40,8 @@ std::optional<Checker> checker_from(int code) {
   return Checker{.kind = kKinds[(code & 3) - 1],
                  .gate = gate == 0   ? Gate::always
                          : gate == 1 ? Gate::row
-                                     : Gate::layer,
+                         : gate == 2 ? Gate::layer
+                                     : Gate::cell,
                  .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer,
                  .axis = (code & 256) != 0 ? Axis::line : Axis::lanes,
                  .spike = (code & 32) != 0,
@@ -133,6 +134,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"PARTIAL_ROWS", 0},
                                     {"RAW_WORDS", 0},
                                     {"CHECKSUM", 0},
+                                    {"COLUMN_CHECKSUM", 0},
+                                    {"CORRECT", 0},
                                     {"RETRIES", 0},
                                     {"PASSES", 1},
                                     {"CHECKER0", 0},
@@ -170,6 +173,8 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   }
   s.protection.arrays = values.at("ARRAYS");
   s.protection.checksum = values.at("CHECKSUM") != 0;
+  s.protection.column_checksum = values.at("COLUMN_CHECKSUM") != 0;
+  s.protection.correct = values.at("CORRECT") != 0;
   s.protection.retries = values.at("RETRIES");
   s.protection.passes = values.at("PASSES");
   for (const char* stage : {"CHECKER0", "CHECKER1", "CHECKER2", "CHECKER3"}) {

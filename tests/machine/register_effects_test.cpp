@@ -199,6 +199,14 @@ PathsAndCycles break_outputs(const Program& program, const std::vector<std::int8
   return all;
 }
 
+// A flip of a sum now and then: a row and a column of most tiles are wrong.
+PathsAndCycles break_sums(const Program& program, const std::vector<std::int8_t>& image) {
+  const std::int64_t cycles = FaultyRuns(program, image).cycles();
+  PathsAndCycles all;
+  for (std::int64_t c = 0; c < cycles; c += 17) all.emplace_back("array.pe[0][1].acc:14", c);
+  return all;
+}
+
 // What stands behind a row gate shows only while the gate is open. So the machine is run as it is,
 // and once more with checksums that are off by one in every row, or outputs that are struck.
 std::vector<std::string> without_effect(const std::string& title, const Protection& p,
@@ -216,6 +224,9 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   };
   if (p.checks_outputs()) {
     keep_only(without_effect(title + ", opened", program, image, break_outputs(program, image)));
+  }
+  if (p.column_checksum) {
+    keep_only(without_effect(title + ", struck", program, image, break_sums(program, image)));
   }
   if (p.gated_from(0) || p.retries > 0) {
     break_checksums(program);
@@ -433,6 +444,24 @@ TEST(RegisterEffects, TilesThatRunAgain) {
               Names{});
   }
   EXPECT_EQ(without_effect("recompute, mixture", p, mixture(true, false)), Names{});
+}
+
+// What corrects shows where something is wrong already.
+TEST(RegisterEffects, ChecksumsOfColumns) {
+  Protection p;
+  p.checksum = p.column_checksum = p.correct = true;
+  EXPECT_EQ(without_effect("columns", p), Names{});
+  p.retries = 1;
+  EXPECT_EQ(without_effect("columns, recompute", p), Names{});
+}
+
+TEST(RegisterEffects, GatesOfCells) {
+  Protection p;
+  p.checksum = p.column_checksum = true;
+  p.checkers = {checker(CheckerKind::range, Granularity::layer, Gate::cell, 5'000),
+                checker(CheckerKind::gradient, Granularity::layer, Gate::cell, 1'000),
+                {.kind = CheckerKind::median, .gate = Gate::cell}};
+  EXPECT_EQ(without_effect("range, gradient and median, gates of cells", p), Names{});
 }
 
 // What one pass keeps is outvoted, unless the other says the same: copies are struck together.

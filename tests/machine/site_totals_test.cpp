@@ -398,6 +398,40 @@ TEST(SiteTotals, TilesThatRunAgain) {
   }
 }
 
+// Trees of two activations and two columns, a tile's two rows with an address and a difference
+// each.
+TEST(SiteTotals, ChecksumsOfColumns) {
+  Protection p;
+  p.checksum = true;
+  Totals t = with_checksum(by_hand());
+  t["resilience.checksum"] += 32;                    // difference
+  t["resilience.columns"] = 9 + 2 * 8                // tree of two rows, weights that wait for it
+                            + 2 * 32 + 2 * 32        // bias, difference
+                            + 32 + 2                 // total, flagged
+                            + 2 + 2 + 32             // row, flagged_rows, row_total
+                            + 2 * (2 + 2) * 32       // buffer
+                            + kStage + 32 + kStage;  // read with what it lacks, output
+  t["sram"] += 2 * (2 + 2) * 32;
+  p.column_checksum = true;
+  compare(t, count(p));
+  p.correct = true;
+  t["resilience.columns"] += 1;  // uncorrected
+  compare(t, count(p));
+  p.retries = 1;
+  t["resilience.columns"] -= 1;
+  t["resilience.recompute"] = 1 + 1 + 1;
+  t["control.sequencer"] += 32;  // retry_address
+  compare(t, count(p));
+  // The flag and the cells travel as far as the last checker that asks for them.
+  p.checkers = {{.gate = Gate::row}, {.kind = CheckerKind::median, .gate = Gate::cell}};
+  t["resilience.columns"] += 1 + 2;
+  t["resilience.range"] = 2 * 32 + 2 * kStage + 1 + 2 * 2;
+  t["resilience.median"] = 2 * kStage + 2;
+  t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
+  t["sram"] += 2 * 2 * 32;
+  compare(t, count(p));
+}
+
 // Two passes' sums of as many rows as a tile has, what is read of them, which row; and the pass.
 TEST(SiteTotals, ThreePasses) {
   Protection p;

@@ -31,8 +31,16 @@ inline int unit_latency(const Protection& p, int columns) {
 }
 
 // Output stationary, where tiles may run again: from the last row's issue to the detector's flag,
-// or until it has left the array.
-inline std::int64_t verify(const Protection& p, int columns) {
+// or until it has left the array. With checksums of columns until the tile's last row has left
+// their buffer.
+inline std::int64_t verify(const Protection& p, const ArrayShape& array, int rows_used) {
+  const int columns = array.columns;
+  if (p.column_checksum) {
+    // The last row's flag, its differences, their tree or else that of the activations; and the
+    // rows themselves.
+    const int levels = ceil_log2(columns);
+    return 3 + (levels + 1) + (1 + std::max(levels, ceil_log2(array.rows) - 4)) + rows_used;
+  }
   if (p.retries == 0 && p.passes == 1) return 0;
   return 3 + (p.checksum ? ceil_log2(columns) + 1 : 0);
 }
@@ -173,7 +181,9 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
       // The last tile ends with a flush, in each of its runs.
       const bool more = run % p.passes + 1 < p.passes;
       if (row + rows < m)
-        feed += verify(p, array.columns);
+        feed += verify(p, array, rows);
+      else if (p.column_checksum)
+        return feed + verify(p, array, rows) + flush(p, array) - 3 - ceil_log2(array.columns);
       else if (more)
         feed += flush(p, array);
       continue;

@@ -61,6 +61,22 @@ inline void random_copies(Random& random, Protection& protection) {
   if (random.chance(30)) protection.arrays = random.between(2, 3);
 }
 
+// Often checksums of columns beside those of rows, where the machine can have them. Draws nothing,
+// as random_code.
+inline void random_columns(Random random, const ArrayShape& array, Protection& p) {
+  const bool may = p.checksum && array.only(Dataflow::os) && !array.overlap && p.arrays != 2;
+  if (!may || p.passes > 1 || random.chance(40)) return;
+  p.column_checksum = true;
+  p.correct = random.chance(60);
+}
+// Gates of rows and layers in front of sums, often of cells instead.
+inline void random_cells(Random random, Protection& p) {
+  for (Checker& c : p.checkers) {
+    const bool may = p.column_checksum && c.position == Position::sum && c.gate != Gate::always;
+    if (may && random.chance(60)) c.gate = Gate::cell;
+  }
+}
+
 // Sometimes a detector, and then often tiles that run again, where the array can do that.
 inline void random_detector(Random& random, const ArrayShape& array, Protection& p) {
   random_copies(random, p);
@@ -69,6 +85,7 @@ inline void random_detector(Random& random, const ArrayShape& array, Protection&
   if (array.overlap && array.has(Dataflow::os)) return;
   if (p.detects()) p.retries = retries;
   if (random.chance(15)) p.passes = 3;
+  random_columns(random, array, p);
 }
 
 inline Protection random_scheme(Random& random, const Network& network, const ArrayShape& array) {
@@ -81,6 +98,7 @@ inline Protection random_scheme(Random& random, const Network& network, const Ar
     const CheckerKind kind = kKinds[random.between(0, 2)];
     p.checkers.push_back(random_checker(random, network, kind, p.checksum));
   }
+  random_cells(random, p);
   // Now and then some of outputs behind them.
   if (!random.chance(30)) return p;
   for (int i = random.between(1, 2); i > 0; --i) {
@@ -93,10 +111,10 @@ inline Protection random_scheme(Random& random, const Network& network, const Ar
   return p;
 }
 
-// Now and then check bits in the memories, but for the vote buffer's, which has none. Draws
-// nothing: the same seed goes on to the same machine.
+// Now and then check bits in the memories, but for the buffers of a tile's sums, which have none.
+// Draws nothing: the same seed goes on to the same machine.
 inline MemoryCode random_code(Random random, const Protection& p) {
-  if (p.passes > 1) return MemoryCode::none;
+  if (p.passes > 1 || p.column_checksum) return MemoryCode::none;
   return random.chance(60)   ? MemoryCode::none
          : random.chance(50) ? MemoryCode::parity
                              : MemoryCode::secded;

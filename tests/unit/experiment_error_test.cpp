@@ -211,6 +211,13 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
     expect(R"({"network": "net", "scheme": {"kind": ")" + kind + R"(", "gate": "row"}})",
            "$.scheme.gate", {"does not apply here", kind + " has no options"});
   }
+  expect(R"({"network": "net", "scheme": {"kind": "checksum-correct", "retries": 2}})",
+         "$.scheme.retries", {"2 is above"});
+  expect(R"({"network": "net", "scheme": {"kind": "checksum-recompute", "retries": 1}})",
+         "$.scheme.retries", {"does not apply here"});
+  expect(R"({"network": "net", "scheme": {"kind": "range-zero", "position": "output",
+             "gate": "row-column"}})",
+         "$.scheme.gate", {"outputs have no checksums of columns"});
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "rule": "spike"}})",
          "$.scheme.rule", {"does not apply here", "position, granularity, gate, bounds"});
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",

@@ -368,6 +368,8 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
                      {"kind": "hardened", "hardened": ["array.**", "control.**"],
                       "hardened_factor": [0, 2e-4]},
                      "tmr-reg", "tmr-array", "tmr-time", "dmr", "dmr-recompute",
+                     {"kind": "checksum-correct", "retries": [0, 1]},
+                     {"kind": "range-zero", "gate": "row-column", "name": "cells"},
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
                      {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
                      {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},

@@ -101,6 +101,9 @@ std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
   if (r.path == "memory.vote.bank[].row[].lane[]") {
     return replay.take("vote", index[0], std::int64_t{index[1]} * columns + index[2]);
   }
+  if (r.path == "resilience.columns.buffer.row[].word[]") {
+    return replay.take("columns", 0, std::int64_t{index[0]} * (columns + 2) + index[1]);
+  }
   if (r.path == "resilience.checksum.partial.row[]") {
     return replay.take("checksum-partial", 0, index[0]);
   }
@@ -111,19 +114,21 @@ std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
 // A port of a memory, with the registers that take what it reads.
 struct ReadPort {
   std::string name;
-  std::string path;
-  int bytes;  // that the trace lists one by one; 0: whole elements
-  const RegisterClass* registers = nullptr;
+  std::string path;  // which others may begin with
+  int bytes;         // that the trace lists one by one; 0: whole elements
+  std::vector<const RegisterClass*> registers{};
   std::vector<std::int64_t> listed{}, before{};
   std::vector<std::int64_t> addresses{};           // of accesses
   std::vector<std::vector<std::int64_t>> words{};  // what each of them reads
 
   std::vector<std::int64_t> values(Machine& machine) const {
     std::vector<std::int64_t> all;
-    for (std::int64_t e = 0; registers != nullptr && e < registers->elements(); ++e) {
-      const std::int64_t value = read_register(machine.state(), *registers, e);
-      if (bytes == 0) all.push_back(value);
-      for (int i = 0; i < bytes; ++i) all.push_back(value >> 8 * i & 0xFF);
+    for (const RegisterClass* r : registers) {
+      for (std::int64_t e = 0; e < r->elements(); ++e) {
+        const std::int64_t value = read_register(machine.state(), *r, e);
+        if (bytes == 0) all.push_back(value);
+        for (int i = 0; i < bytes; ++i) all.push_back(value >> 8 * i & 0xFF);
+      }
     }
     return all;
   }
@@ -139,10 +144,12 @@ std::vector<ReadPort> read_ports(const SiteMap& sites) {
                               {"partial", "memory.partial.read[]", 0},
                               {"vote", "memory.vote.read[][]", 0},
                               {"checksum-partial", "resilience.checksum.partial.read", 0},
+                              {"columns", "resilience.columns.read.", 0},
                               {"accumulator", "memory.accumulator.vector[]", 0}};
   for (ReadPort& port : ports) {
     for (const RegisterClass& r : sites.classes()) {
-      if (r.path == port.path) port.registers = &r;
+      const bool of_port = r.path.starts_with(port.path) && !r.path.ends_with(".valid");
+      if (of_port) port.registers.push_back(&r);
     }
   }
   return ports;

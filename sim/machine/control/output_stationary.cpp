@@ -92,6 +92,10 @@ void Sequencer::step_drain(const SequencerState& now, SequencerState& s, const C
   s.count = (now.count + 1) & 0xFFFFFF;
   if (!last) return;
   s.count = 0;
+  if (columns_wait_) {
+    s.phase = static_cast<std::uint8_t>(Phase::verify);
+    return;
+  }
   if (!reruns_) {
     next_row_tile(now, s, cycle);
     return;
@@ -116,14 +120,14 @@ void Sequencer::next_row_tile(const SequencerState& now, SequencerState& s,
 void Sequencer::step_verify(const SequencerState& now, SequencerState& s, const Cycle& cycle,
                             bool again) const {
   s.count = (now.count + 1) & 0xFFFFFF;
-  if (now.count + 1 < verify_) return;
+  if (columns_wait_ ? !ends_verified(now, again) : now.count + 1 < verify_) return;
   s.count = 0;
   if (again) {
     run_again(now, s);
     return;
   }
   next_row_tile(now, s, cycle);
-  s.retry_address = now.output_address;
+  if (reruns_) s.retry_address = now.output_address;
   s.mode1 = static_cast<std::uint8_t>(ArrayMode::clear);
 }
 

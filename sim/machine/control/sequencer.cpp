@@ -8,11 +8,12 @@
 namespace sagitta {
 
 Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_latency,
-                     int detector_latency)
+                     int detector_latency, int column_latency)
     : program_(&program),
       mixed_(program.array.mixed()),
       overlap_(program.array.overlap),
       reruns_(program.protection.reruns()),
+      columns_wait_(program.protection.column_checksum),
       first_(program.array.first()),
       members_{program.array.has(Dataflow::os), program.array.has(Dataflow::ws),
                program.array.has(Dataflow::is)},
@@ -20,7 +21,8 @@ Sequencer::Sequencer(RegisterLayout& layout, const Program& program, int unit_la
       columns_(program.array.columns),
       positions_(program.array.activation_lanes()),
       drain_path_(5 + unit_latency),
-      verify_(3 + detector_latency),
+      verify_(3 + detector_latency + column_latency),
+      before_buffer_(2 + detector_latency),
       store_beat_cycles_((program.array.columns * (program.raw_output ? 4 : 1) +
                           program.memory.dram_bytes_per_cycle - 1) /
                          program.memory.dram_bytes_per_cycle) {
@@ -117,6 +119,7 @@ void Sequencer::end_tile(const SequencerState& now, SequencerState& s, const Cyc
 
 bool Sequencer::judges(const SequencerState& s) const {
   const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+  if (columns_wait_) return gemm && verified(s) == 0;
   if (!reruns_ || !gemm) return false;
   switch (static_cast<Phase>(s.phase)) {
     case Phase::verify:
@@ -244,7 +247,7 @@ void Sequencer::step(const Cycle& cycle, std::uint32_t transfers_done, bool read
       if (os) overlap() ? step_last_drain(now, s) : step_drain(now, s, cycle);
       break;
     case Phase::verify:
-      if (os && reruns_) step_verify(now, s, cycle, again);
+      if (os && (reruns_ || columns_wait_)) step_verify(now, s, cycle, again);
       break;
     case Phase::pool:
       step_pool(now, s);

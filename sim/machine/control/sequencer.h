@@ -48,8 +48,8 @@ enum class Phase : std::uint8_t {
   preload = 10,  // the stationary operands of a fold move into the array
   stream = 11,   // one output pixel (ws) or output channel (is) a cycle
   settle = 12,   // until the last of them has passed the stationary operands
-  // Output stationary, where tiles may run again.
-  verify = 13,  // until the detector has judged the tile's last row
+  // Output stationary, where tiles may run again or wait for the checksums of their columns.
+  verify = 13,  // until the detector has judged the tile's last row, and what waits has left
   // The others are not used by the hardware; a machine that a fault sends there stands still.
 };
 
@@ -135,8 +135,9 @@ inline constexpr std::uint8_t kTagEnd = 8;  // the last of the part (ws) or colu
 class Sequencer {
  public:
   // `unit_latency`: cycles of the resilience unit; `detector_latency`: those from a biased sum to
-  // its row's flag.
-  Sequencer(RegisterLayout& layout, const Program& program, int unit_latency, int detector_latency);
+  // its row's flag; `column_latency`: from there to the verdict of the columns' checksums.
+  Sequencer(RegisterLayout& layout, const Program& program, int unit_latency, int detector_latency,
+            int column_latency);
 
   // `transfers_done`: how many transfers DMA has completed. `reads_wait`: banks are still to
   // deliver activations that this cycle asks for; what takes them waits, and nothing else.
@@ -181,6 +182,18 @@ class Sequencer {
   // Where tiles may run again: whatever the detector has to say of the tile it has said by this
   // cycle, in which the sequencer goes on or goes back.
   bool judges(const SequencerState& s) const;
+  // Columns' checksums: the row of the tile that leaves its buffer in this cycle, from the verdict
+  // on; or -1.
+  std::int32_t verified(const SequencerState& s) const {
+    const bool waits = columns_wait_ && s.phase == static_cast<std::uint8_t>(Phase::verify) &&
+                       dataflow(s) == Dataflow::os;
+    return waits && s.count + 1 >= verify_ ? s.count + 1 - verify_ : -1;
+  }
+  // ... the last one has left, or the tile runs again, or nothing has come yet: the next tile's
+  // checksums begin.
+  bool ends_verified(const SequencerState& s, bool again) const {
+    return s.phase == static_cast<std::uint8_t>(Phase::setup) || again || verified(s) >= rows(s);
+  }
   // The moving operand is being issued to the array: the cycles in which it multiplies. Input
   // stationary it is the weights, which wait for nothing.
   bool issues_rows(const SequencerState& s, bool reads_wait) const {
@@ -262,6 +275,8 @@ class Sequencer {
 
   // From the last row that leaves the array (os) or is issued to it (ws, is) to the scratchpad.
   int flush_cycles(const SequencerState& s) const {
+    const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
+    if (columns_wait_ && gemm) return drain_path_ - before_buffer_;
     return drain_path_ + (dataflow(s) != Dataflow::os ? rows_ + columns_ : 0);
   }
   int store_beat_cycles() const { return store_beat_cycles_; }
@@ -323,14 +338,16 @@ class Sequencer {
 
   const Program* program_;
   bool mixed_, overlap_;
-  bool reruns_;  // tiles may run again
+  bool reruns_;        // tiles may run again
+  bool columns_wait_;  // for their checksums: the rows of each tile, with them
   Dataflow first_;
   std::array<bool, 3> members_;  // by dataflow
   int rows_;
   int columns_;
   int positions_;
-  int drain_path_;  // cycles from the array to the scratchpad
-  int verify_;      // ... to the row's flag
+  int drain_path_;     // cycles from the array to the scratchpad
+  int verify_;         // ... to the row's flag, or to the verdict on the tile
+  int before_buffer_;  // of drain_path_, where rows wait for that
   int store_beat_cycles_;
   Pipe<SequencerState> state_;
   Pipe<std::int32_t> row_y_, row_x_, row_address_;

@@ -200,6 +200,10 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
   }
   if (votes_) votes_->accesses(now, held, finished(), pass(), judges(), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
+  if (columns_) {
+    columns_->accesses(now, held, checksum_->output(now), checksum_->difference(now), again(),
+                       visit);
+  }
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }
 

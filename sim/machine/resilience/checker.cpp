@@ -7,6 +7,7 @@ namespace sagitta {
 
 void SumChecker::replace(std::int32_t* result, const SumVector& sums, int lane,
                          std::int32_t value) {
+  if (of_cells_ && sums.cells[lane] == 0) return;
   suppressed_.push_back({sums.address, lane, sums.value[lane], value});
   result[lane] = value;
 }

@@ -40,12 +40,17 @@ struct CheckerPlace {
   std::string name() const { return checker_name(program.protection, index); }
   std::string path() const { return "resilience." + name(); }
   int lanes() const { return program.array.columns; }
-  // Whether a flag comes with the sums, and whether a later checker reads it.
-  bool flag() const { return program.protection.gated_from(index, checker().position); }
-  bool flag_behind() const { return program.protection.gated_from(index + 1, checker().position); }
+  // What comes with the sums, and what of it a later checker reads.
+  Beside flag() const { return beside(index); }
+  Beside flag_behind() const { return beside(index + 1); }
+  Beside beside(std::size_t first) const {
+    const Protection& p = program.protection;
+    const bool sums = checker().position == Position::sum;
+    return {p.gated_from(first, checker().position), sums && p.cells_from(first)};
+  }
   // One of its stages: a row of what it looks at.
-  SumStage stage(const std::string& stage, bool flagged) const {
-    return {layout, path() + "." + stage, lanes(), flagged, checker().value_bits()};
+  SumStage stage(const std::string& stage, Beside beside) const {
+    return {layout, path() + "." + stage, lanes(), beside, checker().value_bits()};
   }
 };
 
@@ -83,7 +88,8 @@ class CheckerGate {
   explicit CheckerGate(const CheckerPlace& place);
   bool open(const Cycle& cycle, const SequencerState& s, const SumVector& sums) const {
     if (outputs_ && !has_product(s)) return false;
-    return gate_ == Gate::always || sums.flagged ||
+    // Of cells it is open, and closed lane by lane (SumChecker::replace).
+    return gate_ == Gate::always || gate_ == Gate::cell || sums.flagged ||
            (gate_ == Gate::layer && *open_.now(cycle) != 0);
   }
   // `sums`: what the checker decides on in this cycle.
@@ -109,12 +115,16 @@ class SumChecker {
 
  protected:
   explicit SumChecker(const CheckerPlace& place)
-      : sequencer_(&place.sequencer), name_(place.name()), position_(place.checker().position) {}
+      : sequencer_(&place.sequencer),
+        name_(place.name()),
+        position_(place.checker().position),
+        of_cells_(place.checker().gate == Gate::cell) {}
   // What means zero: of an output the layer's zero point.
   std::int32_t zero(const SequencerState& s) const {
     return position_ == Position::output ? s.config.output_zero_point : 0;
   }
-  // Puts `value` into `lane` of `result` and notes that this one of `sums` is replaced.
+  // Puts `value` into `lane` of `result` and notes that this one of `sums` is replaced; behind the
+  // gate of a cell only in lanes that are such.
   void replace(std::int32_t* result, const SumVector& sums, int lane, std::int32_t value);
 
   const Sequencer* sequencer_;
@@ -124,6 +134,7 @@ class SumChecker {
  private:
   std::string name_;
   Position position_;
+  bool of_cells_;
 };
 
 // The neighbours of a lane in the ring of the valid ones.

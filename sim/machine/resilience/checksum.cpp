@@ -39,6 +39,9 @@ ChecksumDetector::ChecksumDetector(RegisterLayout& layout, const Program& progra
       output_(layout, "resilience.checksum.output", columns_, true) {
   const std::string path = "resilience.checksum.";
   const int levels = latency(columns_) - 1;
+  if (program.protection.column_checksum) {
+    difference_ = layout.pipe<std::int32_t>(path + "difference", {}, 32);
+  }
   if (overlap_) {
     skew_swap_.emplace(layout, path + "skew_swap", rows_, 1);
     swap_ = layout.pipe<std::uint8_t>(path + "pe[].swap", {rows_}, 1);
@@ -278,6 +281,9 @@ void ChecksumDetector::step_tree(const Cycle& cycle, const SequencerState& s, bo
   if (source.valid) {
     const std::int32_t total = terms_valid > 0 ? terms[0] : 0;
     output_.set_flag(cycle, total != *expected);
+    if (difference_.count > 0) *difference_.next(cycle) = wrap_sub(*expected, total);
+  } else if (difference_.count > 0) {
+    *difference_.next(cycle) = *difference_.now(cycle);
   }
 }
 

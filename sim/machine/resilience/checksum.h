@@ -46,6 +46,8 @@ class ChecksumDetector {
 
   SumVector output(const std::byte* now) const { return output_.view(now); }
   static int latency(int columns);
+  // Where the columns have checksums: how much less the sums of output() are than they should be.
+  std::int32_t difference(const std::byte* now) const { return *difference_.now(now); }
   void accesses(const std::byte* now, const std::byte* held, const MemoryVisitor& visit) const;
   void touch() { idle_.touch(); }
   const ReadStatus& status() const { return status_; }
@@ -113,6 +115,7 @@ class ChecksumDetector {
   Pipe<std::int32_t> expected_;  // beside the biased sums
   std::vector<Level> levels_;
   SumStage output_;
+  Pipe<std::int32_t> difference_;
 };
 
 }  // namespace sagitta
