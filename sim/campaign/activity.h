@@ -34,6 +34,7 @@ class Activity {
     partial_row,
     vote_row,
     vote_read,
+    line_word,
     array_any,
     channel_parameter,
     dma,

@@ -23,8 +23,11 @@ struct Moments {
     ++n;
     sum += value;
     squares += static_cast<__int128>(value) * value;
-    least = std::min(least, value);
-    largest = std::max(largest, value);
+  }
+  // What is to be within bounds that hold all that was seen.
+  void reach(std::int64_t low, std::int64_t high) {
+    least = std::min(least, low);
+    largest = std::max(largest, high);
   }
   double mean() const { return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n); }
   double deviation() const {
@@ -87,7 +90,17 @@ class Fitter {
   const FitRequest& request() const { return request_; }
 
   void see_values(std::size_t l, const std::vector<std::int32_t>& sums) {
-    for (const Judged& j : judged(l, sums)) layers_[l].moments[entry(j.channel)].add(j.first);
+    for (const Judged& j : judged(l, sums)) {
+      Moments& m = layers_[l].moments[entry(j.channel)];
+      ++layers_[l].samples;
+      if (!j.counted()) {
+        m.add(j.first);
+        m.reach(j.first, j.first);
+        continue;
+      }
+      for (int i = 0; i < j.differences; ++i) m.add(j.difference[static_cast<std::size_t>(i)]);
+      m.reach(j.second, j.first);
+    }
   }
 
   void begin_scores() {
@@ -95,7 +108,6 @@ class Fitter {
       State& s = layers_[l];
       if (!chosen(request_.key.plan.layers, network_->layers[l])) continue;
       for (const Moments& m : s.moments) {
-        s.samples += m.n;
         s.mean.push_back(m.mean());
         s.deviation.push_back(m.deviation());
       }
@@ -202,6 +214,7 @@ class Fitter {
       return s.deviation[i] > 0 ? (static_cast<double>(value) - s.mean[i]) / s.deviation[i] : 0.0;
     };
     const double first = distance(j.first, j.channel);
+    if (j.counted()) return std::max({first, -distance(j.second, j.channel), 0.0});
     if (j.second_channel < 0) return std::abs(first);
     const double second = distance(j.second, j.second_channel);
     if (request_.key.checker.spike && first * second >= 0) return 0;
@@ -214,6 +227,7 @@ class Fitter {
       return value < b.low ? -1 : value > b.high ? 1 : 0;
     };
     const int first = side(j.first, j.channel);
+    if (j.counted()) return first > 0 || side(j.second, j.channel) < 0;
     if (j.second_channel < 0) return first != 0;
     const int second = side(j.second, j.second_channel);
     return request_.key.checker.spike ? first * second < 0 : first != 0 && second != 0;
@@ -247,8 +261,9 @@ bool FitKey::same(const FitKey& other) const {
   const bool as_strict = a.fit != BoundsFit::quantile || a.false_positives == b.false_positives;
   return checker.kind == other.checker.kind && checker.position == other.checker.position &&
          checker.granularity == other.checker.granularity && checker.axis == other.checker.axis &&
-         checker.spike == other.checker.spike && a.fit == b.fit && a.layers == b.layers &&
-         as_wide && as_strict && near_order == other.near_order && columns == other.columns;
+         (checker.spike == other.checker.spike || checker.axis == Axis::map) && a.fit == b.fit &&
+         a.layers == b.layers && as_wide && as_strict && near_order == other.near_order &&
+         columns == other.columns;
 }
 
 std::vector<std::int32_t> permuted(const std::vector<std::int32_t>& sums,
@@ -337,7 +352,8 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
                             {"lanes in near order", gradient, Axis::lanes, false, true},
                             {"lanes in near order", gradient, Axis::lanes, true, true},
                             {"line", gradient, Axis::line, false, false},
-                            {"line", gradient, Axis::line, true, false}};
+                            {"line", gradient, Axis::line, true, false},
+                            {"map", gradient, Axis::map, false, false}};
   constexpr Position kPositions[] = {Position::sum, Position::output};
   std::vector<FitRequest> requests;
   const auto request = [&](Position position, const Choice& choice) {
@@ -366,9 +382,10 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
       if (f.samples == 0 || value.deviation[0] <= 0) continue;
       const double ratio = f.deviation[0] / value.deviation[0];
       table.fits.push_back({f.layer, fits[i].key.checker.position, choice.neighbours,
-                            itself         ? "value"
-                            : choice.spike ? "spike"
-                                           : "both",
+                            itself                     ? "value"
+                            : choice.axis == Axis::map ? "three"
+                            : choice.spike             ? "spike"
+                                                       : "both",
                             f.samples, ratio, f.k, f.k * ratio});
     }
   }

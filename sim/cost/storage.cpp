@@ -304,6 +304,15 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
 
 namespace {
 
+// A part of the line memory of a checker of maps, a word of which all parts make up.
+bool is_line_memory(const std::string& path, const Program& program) {
+  const Protection& p = program.protection;
+  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
+    if (path.starts_with("resilience." + checker_name(p, i) + ".line.")) return true;
+  }
+  return false;
+}
+
 // The path of the words whose check bits these are, or its own.
 std::string words_of(const std::string& path) {
   for (const std::string end : {".byte_check", "_check"}) {
@@ -408,6 +417,11 @@ WordBits word_bits(const std::string& path, const Program& program) {
 std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
                                       const Activity& activity) {
   const std::string own = plain(registers.path);
+  if (is_line_memory(own, program)) {  // each vector is written once and read once
+    const int width = registers.width * static_cast<int>(registers.elements() / program.map_pixels);
+    const double bits = activity.of(Event::map_vector) * width;
+    return {{false, bits, width}, {true, bits, width}};
+  }
   const std::string path = words_of(own);
   const WordBits word = word_bits(path, program);
   auto accesses = word_accesses(path, word.data, program, activity);

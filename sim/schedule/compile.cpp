@@ -46,6 +46,8 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   d.stride_x = w.stride_w;
   d.span_x = w.stride_w * layer.output.width;
   d.line = layer.output.width;
+  const bool has_inner = gemm && layer.output.width > 1 && layer.output.height > 1;
+  d.map_lines = has_inner ? layer.output.height : 0;
   d.span_y = w.stride_h * layer.output.height;
   d.dilation_y = w.dilation_h;
   d.dilation_x = w.dilation_w;
@@ -299,6 +301,12 @@ void check_scheme(const Protection& protection, const ArrayShape& array, const s
         fmt::format("scheme {} has a checker of sums behind one of outputs", protection.name),
         "name the checkers of sums first");
   }
+  if (protection.maps() > 0 && protection.memory_code != MemoryCode::none) {
+    throw InputError(where, "$.scheme",
+                     fmt::format("scheme {} holds lines of a map in a memory without check bits",
+                                 protection.name),
+                     "leave out the memories' code, or take another checker");
+  }
   if (!protection.has_lines() || !array.has(Dataflow::is)) return;
   throw InputError(where, "$.scheme",
                    fmt::format("scheme {} looks along the lines of a map, and the vectors of an "
@@ -376,6 +384,7 @@ Program compile(const Network& network, const ArrayShape& requested, const Memor
     d.tile_channels = tile_channels(layer, program);
     d.tile_output = static_cast<std::int32_t>(static_cast<std::uint32_t>(array.columns) *
                                               static_cast<std::uint32_t>(layer.columns()));
+    if (d.map_lines != 0) program.map_pixels = std::max(program.map_pixels, d.line);
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
     const Layer zeros = layer.has_values() ? Layer{} : with_zeros(layer);

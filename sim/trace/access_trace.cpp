@@ -64,6 +64,10 @@ double MemoryTrace::estimate(const std::vector<LayerCounters>& counters, const P
     if (program.protection.passes > 1) {  // two rows read in each pass, one kept in two of three
       add(of(c.vectors) * (2.0 * program.protection.passes + 2), columns, kSum);
     }
+    // Checkers of maps hold vectors back where they have three neighbours.
+    if (l < program.layers.size() && program.layers[l].map_lines != 0) {
+      add(2 * of(c.vectors) * program.protection.maps(), columns, kSum);
+    }
     add(of(c.dma_burst_cycles), program.memory.dram_bytes_per_cycle, kElement);
   }
   return bytes;

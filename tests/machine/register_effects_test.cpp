@@ -351,6 +351,22 @@ TEST(RegisterEffects, ChainsOfCheckers) {
   EXPECT_EQ(without_effect("spikes, then median, is", p, Dataflow::is), Names{});
 }
 
+TEST(RegisterEffects, CheckersOfMaps) {
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws}) {
+    Protection p;
+    p.checksum = true;
+    p.checkers = {checker(CheckerKind::gradient, Granularity::channel, Gate::row, 12'000)};
+    p.checkers[0].axis = Axis::map;
+    EXPECT_EQ(without_effect(std::string("in maps, row gate, ") + to_string(dataflow), p, dataflow),
+              Names{});
+    p.checksum = false;
+    p.checkers = {checker(CheckerKind::gradient, Granularity::layer, Gate::always, 12'000)};
+    p.checkers[0].axis = Axis::map;
+    p.checkers[0].suppress = Suppress::mean;
+    EXPECT_EQ(without_effect(std::string("in maps, ") + to_string(dataflow), p, dataflow), Names{});
+  }
+}
+
 Checker of_outputs(CheckerKind kind, Granularity granularity, Gate gate, std::int32_t reach) {
   Checker c = checker(kind, granularity, gate, reach);
   c.position = Position::output;
@@ -416,8 +432,8 @@ TEST(RegisterEffects, TilesThatRunAgain) {
 }
 
 // What one pass keeps is outvoted, unless the other says the same: copies are struck together.
-// One flip in front of the vote reaches one pass of three and is outvoted, which PassesTest holds it
-// to; what votes, and what stands behind, is not.
+// One flip in front of the vote reaches one pass of three and is outvoted, which PassesTest holds
+// it to; what votes, and what stands behind, is not.
 Names behind_the_vote(Names names) {
   std::erase_if(names, [](const std::string& n) {
     return !n.starts_with("memory.vote.") && !n.starts_with("resilience.recompute.") &&
@@ -429,15 +445,15 @@ TEST(RegisterEffects, ThreePasses) {
   Protection p;
   p.passes = 3;
   for (const Dataflow dataflow : test::kDataflows) {
-    EXPECT_EQ(behind_the_vote(without_effect(std::string("three passes, ") + to_string(dataflow), p,
-                                             dataflow)),
+    EXPECT_EQ(behind_the_vote(
+                  without_effect(std::string("three passes, ") + to_string(dataflow), p, dataflow)),
               Names{});
   }
   p.checksum = true;
   p.retries = 1;
-  EXPECT_EQ(behind_the_vote(
-                without_effect("three passes, recompute, mixture", p, mixture(true, false))),
-            Names{});
+  EXPECT_EQ(
+      behind_the_vote(without_effect("three passes, recompute, mixture", p, mixture(true, false))),
+      Names{});
 }
 
 TEST(RegisterEffects, TriplicatedPesWithTwoCopiesStruck) {

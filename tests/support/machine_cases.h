@@ -206,10 +206,10 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
   for (Checker& checker : p.checkers) {
     const bool may = checker.kind == CheckerKind::gradient && !array.has(Dataflow::is);
     if (!may || !random.chance(40)) continue;
-    checker.axis = Axis::line;
-    p.retries = 0;  // lines take one vector after the other
+    checker.axis = random.chance(50) ? Axis::line : Axis::map;
+    p.retries = 0;  // they take one vector after the other
   }
-  p.memory_code = random_code(random, p);
+  p.memory_code = p.maps() > 0 ? MemoryCode::none : random_code(random, p);
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
 }

@@ -200,6 +200,7 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
   }
   if (votes_) votes_->accesses(now, held, finished(), pass(), judges(), visit);
   if (checksum_) checksum_->accesses(now, held, visit);
+  for (const auto& checker : checkers_) checker->accesses(now, held, control(), visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }
 
