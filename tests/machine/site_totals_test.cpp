@@ -475,7 +475,7 @@ TEST(SiteTotals, GradientCheckerInMaps) {
                              + 2 * 33 + 2 * 2             // gradient, out: to the left
                              + 3 * 24 + 3                 // position, row, pixel, edge
                              + 24 + 2                     // slot, full, pushing
-                             + 2 * 4 + 1 + 24 + 2 * 4     // below: out, top, slot; above: out
+                             + 2 * 4 + 1 + 24 + 2 * 4     // below: out, top, place; above: out
                              + line;
   t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
   t["sram"] += 2 * 2 * 32 + line;

@@ -82,7 +82,7 @@ class MapChecker : public SumChecker {
     return (leaves && !passes(s)) || *pushing_.now(now) != 0;
   }
   bool writes(const std::byte* now, const SequencerState& s) const {
-    return below_.view(now).valid && !passes(s) && *below_slot_.now(now) < words_;
+    return below_.view(now).valid && !passes(s) && *below_place_.now(now) < words_;
   }
   std::uint8_t counts_below(const std::byte* now, int lane, const Bounds& bounds) const;
   SumVector leaving(const std::byte* now) const;
@@ -111,7 +111,7 @@ class MapChecker : public SumChecker {
   SumStage below_;
   Pipe<std::uint8_t> below_out_;
   Pipe<std::uint8_t> below_top_;
-  Pipe<std::uint32_t> below_slot_;
+  Pipe<std::uint32_t> below_place_;
   SumStage above_;
   Pipe<std::uint8_t> above_out_;
   // Where a neighbour may take the place of `above`: the one on its left, if it has one.
@@ -158,7 +158,7 @@ MapChecker::MapChecker(const CheckerPlace& place)
       below_out_(place.layout.pipe<std::uint8_t>(place.path() + ".below.out[]", {place.lanes()},
                                                  kCountBits)),
       below_top_(place.layout.pipe<std::uint8_t>(place.path() + ".below.top", {}, 1)),
-      below_slot_(place.layout.pipe<std::uint32_t>(place.path() + ".below.slot", {}, kPixelBits)),
+      below_place_(place.layout.pipe<std::uint32_t>(place.path() + ".below.place", {}, kPixelBits)),
       above_(place.stage("above", place.flag())),
       above_out_(place.layout.pipe<std::uint8_t>(place.path() + ".above.out[]", {place.lanes()},
                                                  kCountBits)),
@@ -276,7 +276,7 @@ void MapChecker::step_stages(const Cycle& cycle, const SequencerState& s, const 
   }
   const bool top = (*compare_edge_.now(cycle) & kTop) != 0;
   *below_top_.next(cycle) = leaving.valid ? (top ? 1 : 0) : *below_top_.now(cycle);
-  *below_slot_.next(cycle) = *(leaving.valid ? slot_ : below_slot_).now(cycle);
+  *below_place_.next(cycle) = *(leaving.valid ? slot_ : below_place_).now(cycle);
 
   result_.load(cycle, judged);
   if (judged.valid && !passes(s) && gate_.open(cycle, s, judged)) step_result(cycle, s, judged);
@@ -318,7 +318,7 @@ std::uint8_t MapChecker::counts_below(const std::byte* now, int lane, const Boun
 void MapChecker::write_line(const Cycle& cycle, const SequencerState& s) const {
   if (!writes(cycle.now, s)) return;
   const SumVector below = below_.view(cycle.now);
-  const std::size_t slot = *below_slot_.now(cycle);
+  const std::size_t slot = *below_place_.now(cycle);
   std::memcpy(line_.at(cycle) + slot * lanes_, below.value, sizeof(std::int32_t) * lanes_);
   const int lanes = sequencer_->lanes(s);
   for (int c = 0; c < static_cast<int>(lanes_); ++c) {
@@ -357,7 +357,7 @@ void MapChecker::accesses(const std::byte* now, const std::byte* held, const Seq
   }
   if (!writes(now, s)) return;
   const std::int32_t* words = below_.view(now).value;
-  visit({memory_.c_str(), 0, true, *below_slot_.now(now) * lanes, {words, words + lanes_}});
+  visit({memory_.c_str(), 0, true, *below_place_.now(now) * lanes, {words, words + lanes_}});
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ std::vector<OperatorUse> map_operators(const Checker& checker, int lanes) {
       {"past the line", mux2, bits, n},
       {"past the line: address", mux2, 32, 1, false},
   };
+  if (checker.position == Position::output) {
+    list.push_back({"layer with a product", equality, 2, 1, false});
+  }
   if (checker.suppress == Suppress::zero) {
     list.push_back({"suppress", checker.position == Position::sum ? and_mask : mux2, bits, n});
     return list;
