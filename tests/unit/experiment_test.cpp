@@ -153,7 +153,7 @@ TEST(Experiment, AChainIsWhatItLists) {
 TEST(Experiment, TheTunedUnitLooksAlongLinesOrInMaps) {
   const ExperimentFolder folder;
   const Experiment experiment = folder.load(R"({"network": "net", "scheme": [
-      "gradient-tuned", {"kind": "gradient-tuned", "axis": "map"},
+      "gradient-tuned", {"kind": "gradient-tuned", "name": "maps", "axis": "map"},
       {"kind": "gradient", "axis": ["line", "map"]}]})");
   const auto axis = [&](std::size_t i, std::size_t checker) {
     return experiment.configurations.at(i).scheme.blocks.checkers.at(checker).axis;
