@@ -304,15 +304,6 @@ FlipFlopRule flip_flop_rule(const RegisterClass& registers, const Program& progr
 
 namespace {
 
-// A part of the line memory of a checker of maps, a word of which all parts make up.
-bool is_line_memory(const std::string& path, const Program& program) {
-  const Protection& p = program.protection;
-  for (std::size_t i = 0; i < p.checkers.size(); ++i) {
-    if (path.starts_with("resilience." + checker_name(p, i) + ".line.")) return true;
-  }
-  return false;
-}
-
 // The path of the words whose check bits these are, or its own.
 std::string words_of(const std::string& path) {
   for (const std::string end : {".byte_check", "_check"}) {
@@ -417,7 +408,7 @@ WordBits word_bits(const std::string& path, const Program& program) {
 std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
                                       const Activity& activity) {
   const std::string own = plain(registers.path);
-  if (is_line_memory(own, program)) {  // each vector is written once and read once
+  if (own.find(".line.") != std::string::npos) {  // of maps: each vector is written and read once
     const int width = registers.width * static_cast<int>(registers.elements() / program.map_pixels);
     const double bits = activity.of(Event::map_vector) * width;
     return {{false, bits, width}, {true, bits, width}};
