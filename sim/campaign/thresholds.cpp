@@ -47,7 +47,7 @@ std::string describe(const FitKey& key) {
   if (key.checker.position == Position::output) text += " of outputs";
   if (key.checker.axis == Axis::line) text += " along lines";
   if (key.checker.axis == Axis::map) text += " in maps";
-  if (type.spike && key.checker.spike) text += ", spikes";
+  if (type.spike && key.checker.spike && key.checker.axis != Axis::map) text += ", spikes";
   text += fmt::format(" ({}, ", to_string(key.checker.granularity));
   switch (key.plan.fit) {
     case BoundsFit::extremes:
