@@ -36,6 +36,8 @@ def with_interval(p):
 
 
 def overhead(value):
+    if value is None:  # a study in software
+        return "-"
     return "0" if abs(value) < 5e-5 else f"{100 * value:+.1f}"
 
 
@@ -201,11 +203,12 @@ def apart(a, b):
 def answer_storage():
     print("**2. Is accuracy comparable or superior to range and median at equal threshold "
           "storage?**\n")
+    tally = {}
     for part, networks in STUDY.items():
         for network, results in networks.items():
             for name in plans(results):
-                level = of_plan(results, name)[0]["fault"]["level"]
-                if level == "register":
+                fault = of_plan(results, name)[0]["fault"]
+                if fault["level"] == "register":
                     continue
                 rows = of_plan(results, name)
                 gradients = [c for c in rows if "gradient" in c["scheme"] or "tuned" in c["scheme"]]
@@ -221,10 +224,23 @@ def answer_storage():
                     a, b = best["accuracy_under_faults"], rival["accuracy_under_faults"]
                     verdict = ("the intervals do not overlap" if apart(a, b)
                                else "the intervals overlap")
+                    kind = "median" if rival["scheme"].startswith("median") else "range"
+                    ends = tally.setdefault((fault["values"] or "weights", kind),
+                                            {"superior": 0, "comparable": 0, "inferior": 0})
+                    ends["comparable" if not apart(a, b) else
+                         "superior" if a["value"] > b["value"] else "inferior"] += 1
                     print(f"- {network}, {name}: {best['scheme']} ({best['threshold_bytes']} "
                           f"bytes) {percent(a['value'])} %, {rival['scheme']} "
                           f"({rival['threshold_bytes']} bytes) {percent(b['value'])} %; {verdict}.")
-    print()
+    print("\nThe best gradient scheme with at most the rival's storage is superior where its interval "
+          "lies above the rival's, inferior where it lies below, and else comparable:\n")
+    print(table(["values", "rival", "comparisons", "superior", "comparable", "inferior"],
+                [[values, kind, sum(ends.values()), *ends.values()]
+                 for (values, kind), ends in tally.items()], left=2))
+    if any(values == "fp32" for values, _ in tally):
+        print("fp32 is a study in software beside the hardware: float32 sums, the same neurons and "
+              "bits as int32, an exact detector behind the gates; no unit whose cost could be "
+              "counted.\n")
 
 
 def answer_gating():

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "campaign/dataflows.h"
+#include "campaign/float_study.h"
 #include "campaign/result_buffer.h"
 #include "machine/accelerator.h"
 #include "schedule/conservation.h"
@@ -57,6 +58,7 @@ Campaign::Campaign(Experiment experiment)
 }
 
 void Campaign::load() {
+  settle_float_plans(experiment_);
   settle_dataflows(experiment_, network(), "network " + network().name);
   if (experiment_.images > images_.count()) {
     throw InputError(experiment_.file, "$.images",
@@ -83,12 +85,18 @@ void Campaign::load() {
   }
   compile_machines();
   results_.resize(machines_.size());
+  study_results_.resize(studies_.size());
   fault_results_.resize(experiment_.configurations.size());
 }
 
 void Campaign::compile_machines() {
   for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
     const Configuration& c = experiment_.configurations[i];
+    if (c.fault.of_floats()) {
+      plan_study(static_cast<int>(i));
+      continue;
+    }
+    study_of_.push_back(-1);
     const auto same = [&c](const MachinePlan& m) {
       return m.array == c.array && m.scheme == c.scheme;
     };
@@ -137,7 +145,7 @@ std::int64_t Campaign::clean_units() const {
 }
 
 std::int64_t Campaign::trial_units() const {
-  std::int64_t n = clean_units();
+  std::int64_t n = clean_units() + static_cast<std::int64_t>(studies_.size()) * images_.count();
   for (const Configuration& c : experiment_.configurations) n += c.fault.trials;
   return n;
 }
@@ -181,8 +189,17 @@ void Campaign::run_trials(int workers, const Progress& progress) {
   const std::int64_t images = images_.count();
   const auto work = [&](WorkQueue& queue, Buffer& buffer) {
     std::unique_ptr<TrialEngine> engine;
+    std::unique_ptr<FloatEngine> floats;
     std::int64_t machine = -1;
+    const auto machines = static_cast<std::int64_t>(machines_.size());
     for (std::int64_t item = queue.next(); item >= 0; item = queue.next()) {
+      if (item / images >= machines) {
+        const auto study = static_cast<std::size_t>(item / images - machines);
+        if (item / images != machine) floats = std::make_unique<FloatEngine>(studies_[study]);
+        machine = item / images;
+        run_study(*floats, static_cast<int>(study), static_cast<int>(item % images), queue, buffer);
+        continue;
+      }
       if (item / images != machine) {
         machine = item / images;
         const MachinePlan& plan = machines_[static_cast<std::size_t>(machine)];
@@ -205,8 +222,8 @@ void Campaign::run_trials(int workers, const Progress& progress) {
       }
     }
   };
-  auto buffers =
-      run_workers(workers, static_cast<std::int64_t>(machines_.size()) * images, work, progress);
+  const std::size_t plans = machines_.size() + studies_.size();
+  auto buffers = run_workers(workers, static_cast<std::int64_t>(plans) * images, work, progress);
   take_results(buffers);
   finish();
 }
@@ -217,7 +234,8 @@ void Campaign::take_results(std::vector<Buffer>& buffers) {
         buffer, [this](int machine, const CleanResult& clean) { add_clean(machine, clean); },
         [this](int configuration, TrialResult trial) {
           add_trial(configuration, std::move(trial));
-        });
+        },
+        [this](int study, const FloatClean& clean) { add_study(study, clean); });
   }
 }
 

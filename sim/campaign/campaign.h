@@ -8,6 +8,7 @@
 
 #include "base/interval.h"
 #include "campaign/experiment.h"
+#include "campaign/float_trial.h"
 #include "campaign/hardening.h"
 #include "campaign/population.h"
 #include "campaign/thresholds.h"
@@ -46,6 +47,15 @@ struct MachineResult {
   EnergyBill energy;  // of one pass
 };
 
+// Fault-free figures of a study in real numbers.
+struct FloatResult {
+  std::int64_t images = 0;
+  std::int64_t correct = 0;
+  std::int64_t alarmed = 0;     // images in which a value was suppressed
+  std::int64_t suppressed = 0;  // values, of all images
+  std::int64_t values = 0;      // that passed the checkers
+};
+
 struct Overhead {
   double area = 0, energy = 0, cycles = 0;  // fractions; 0.07 is 7 % more
 };
@@ -70,11 +80,13 @@ struct FaultList {
   struct Trial {
     std::int64_t trial;
     int image;
-    std::vector<std::string> faults;  // SITE@CYCLE, or a weight's bit (campaign/fault_levels.h)
+    // SITE@CYCLE, or a weight's bit, or one of a neuron (campaign/fault_levels.h).
+    std::vector<std::string> faults;
   };
   std::string machine_digest;
   std::uint64_t seed = 0;
   std::string model = "seu";
+  std::string values = {};  // fp32: faults are of neurons in real numbers; else empty
   std::vector<Trial> trials;
 };
 
@@ -90,9 +102,18 @@ class Campaign {
   const Technology& technology() const { return technology_; }
   const ThresholdFile& thresholds() const { return thresholds_; }
   const std::vector<MachinePlan>& machines() const { return machines_; }
+  // -1: none, the configuration is a study in real numbers.
   int machine_of(int configuration) const {
     return machine_of_[static_cast<std::size_t>(configuration)];
   }
+  // Studies in real numbers, in software: of the configurations whose faults are (float_trial.h).
+  const std::vector<FloatPlan>& studies() const { return studies_; }
+  // -1: none, the configuration has a machine.
+  int study_of(int configuration) const {
+    return study_of_[static_cast<std::size_t>(configuration)];
+  }
+  // For what only machines can do. Throws InputError where there are none.
+  void require_machines() const;
 
   // The images that go through the machine together, one behind the other: a batch from `first` on.
   int batch() const { return experiment_.batch; }
@@ -106,7 +127,7 @@ class Campaign {
   void read_plans();
   // Every machine on every image through the SystemC kernel.
   void run_clean(int workers, const Progress& progress);
-  // Every machine on every image, and every configuration's trials, on the plain cores.
+  // Every machine and study on every image, and every configuration's trials, on the plain cores.
   void run_trials(int workers, const Progress& progress);
   std::int64_t clean_units() const;  // what progress counts: inferences, and trials
   std::int64_t trial_units() const;
@@ -114,6 +135,10 @@ class Campaign {
   // Filled by run_clean or run_trials.
   const MachineResult& result(int machine) const {
     return results_[static_cast<std::size_t>(machine)];
+  }
+  // Filled by run_trials.
+  const FloatResult& study_result(int study) const {
+    return study_results_[static_cast<std::size_t>(study)];
   }
   const FaultResult& faults(int configuration) const {
     return fault_results_[static_cast<std::size_t>(configuration)];
@@ -142,6 +167,15 @@ class Campaign {
 
   void load();
   void compile_machines();
+  void plan_study(int configuration);
+  void read_study_sources();
+  FaultList float_list(int configuration) const;
+  void check_image(const FaultPlan& plan, int image, const std::string& where) const;
+  void read_float_list(FaultPlan& plan, TrialSource& source) const;
+  void draw_images(int configuration);
+  void run_study(FloatEngine& engine, int study, int image, WorkQueue& queue, Buffer& buffer) const;
+  void add_study(int study, const FloatClean& clean);
+  std::vector<NeuronFault> neurons_of(int configuration, std::int64_t trial) const;
   void read_sources();
   void check_memory() const;
   double faults_kept(std::size_t configuration) const;
@@ -164,8 +198,12 @@ class Campaign {
   ThresholdFile thresholds_;
   std::vector<MachinePlan> machines_;
   std::vector<int> machine_of_;
+  std::shared_ptr<const FloatNetwork> float_network_;  // of all studies
+  std::vector<FloatPlan> studies_;
+  std::vector<int> study_of_;
   std::vector<TrialSource> sources_;
   std::vector<MachineResult> results_;
+  std::vector<FloatResult> study_results_;
   std::vector<FaultResult> fault_results_;
   bool keep_faults_ = false;
   mutable std::vector<Baseline> baselines_;

@@ -52,6 +52,7 @@ void Campaign::read_sources() {
       }
     }
   }
+  read_study_sources();
   check_memory();
 }
 
@@ -93,6 +94,14 @@ void Campaign::check_memory() const {
                    "ask for fewer trials or configurations, in several runs with other seeds");
 }
 
+void Campaign::check_image(const FaultPlan& plan, int image, const std::string& where) const {
+  if (image < images_.count()) return;
+  throw InputError(
+      plan.list, where + ".image",
+      fmt::format("{} is not one of the {} images of the experiment", image, images_.count()),
+      "use as many images as the run that wrote the list");
+}
+
 void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const {
   const FaultList list = read_fault_list(plan.list);
   source.list = list.trials;
@@ -101,12 +110,7 @@ void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& sou
   for (std::size_t k = 0; k < list.trials.size(); ++k) {
     const auto& t = list.trials[k];
     const std::string where = fmt::format("$.trials[{}]", k);
-    if (t.image >= images_.count()) {
-      throw InputError(
-          plan.list, where + ".image",
-          fmt::format("{} is not one of the {} images of the experiment", t.image, images_.count()),
-          "use as many images as the run that wrote the list");
-    }
+    check_image(plan, t.image, where);
     for (std::size_t i = 0; i < t.faults.size(); ++i) {  // refuse a bad list before any work
       const std::string place = fmt::format("{}.faults[{}]", where, i);
       if (is_weight_path(t.faults[i])) {
@@ -135,7 +139,6 @@ void Campaign::plan_trials() {
     for (const int index : plan.configurations) {
       const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
-      source.by_image.assign(static_cast<std::size_t>(images_.count()), {});
       source.cycles = engine.clean_cycles();
       if (f.of_registers() && f.list.empty() && f.population == "common") {
         const Program base = unprotected(plan.array);
@@ -144,18 +147,30 @@ void Campaign::plan_trials() {
         source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
                                                                  plan.program, engine.sites());
       }
-      for (std::int64_t k = 0; k < f.trials; ++k) {
-        const int image = f.list.empty() ? draw_image(f.seed, k, images_.count())
-                                         : source.list[static_cast<std::size_t>(k)].image;
-        source.by_image[static_cast<std::size_t>(image)].push_back(k);
-      }
-      FaultResult& result = fault_results_[static_cast<std::size_t>(index)];
-      result.sites = source.sites.bits();
-      result.cycles = source.cycles;
-      result.elements = source.elements;
-      result.trials.resize(static_cast<std::size_t>(f.trials));
+      draw_images(index);
     }
   }
+  for (const FloatPlan& plan : studies_) {
+    for (const int index : plan.configurations) draw_images(index);
+  }
+}
+
+// Which trials each image has.
+void Campaign::draw_images(int configuration) {
+  const auto index = static_cast<std::size_t>(configuration);
+  const FaultPlan& f = experiment_.configurations[index].fault;
+  TrialSource& source = sources_[index];
+  source.by_image.assign(static_cast<std::size_t>(images_.count()), {});
+  for (std::int64_t k = 0; k < f.trials; ++k) {
+    const int image = f.list.empty() ? draw_image(f.seed, k, images_.count())
+                                     : source.list[static_cast<std::size_t>(k)].image;
+    source.by_image[static_cast<std::size_t>(image)].push_back(k);
+  }
+  FaultResult& result = fault_results_[index];
+  result.sites = source.sites.bits();
+  result.cycles = source.cycles;
+  result.elements = source.elements;
+  result.trials.resize(static_cast<std::size_t>(f.trials));
 }
 
 TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
@@ -165,7 +180,7 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
   const auto& orders = machines_[static_cast<std::size_t>(machine_of(configuration))].orders;
   TrialFaults faults;
   if (f.level == "neuron") {
-    faults.values = f.values == "int32" ? NeuronValues::int32 : NeuronValues::int8;
+    faults.values = neuron_values(f.values);
     faults.neurons = draw_neuron_faults(f.seed, trial, f.rate, faults.values, network());
     move(orders, network(), faults);
     return faults;
@@ -197,6 +212,7 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
 
 FaultList Campaign::fault_list(int configuration) const {
   const Configuration& c = experiment_.configurations[static_cast<std::size_t>(configuration)];
+  if (c.fault.of_floats()) return float_list(configuration);
   const MachinePlan& plan = machines_[static_cast<std::size_t>(machine_of(configuration))];
   const Machine machine(plan.program);
   const SiteMap sites(machine.layout());

@@ -19,7 +19,7 @@ struct FaultPlan {
   // each hit with the probability `rate` (campaign/fault_levels.h).
   std::string level = "register";
   double rate = 0;              // neuron, weight
-  std::string values = "int8";  // neuron: which of its values is hit, int32 or int8
+  std::string values = "int8";  // neuron: which of its values is hit: int32, int8 or fp32
   std::string model = "seu";
   int upsets = 1;  // bits flipped in one inference
   std::int64_t trials = 2000;
@@ -31,6 +31,8 @@ struct FaultPlan {
   std::string list;  // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
   bool of_registers() const { return level == "register"; }
+  // Real numbers, computed in software: no machine has part in it (campaign/float_study.h).
+  bool of_floats() const { return level == "neuron" && values == "fp32"; }
 };
 
 // One point of the cross product.
@@ -41,6 +43,7 @@ struct Configuration {
   FaultPlan fault;
   std::string array_place;     // where the array stands: "$.array[1]"
   std::string dataflow_place;  // ... and its dataflow: "$.array[1].dataflow"
+  std::string fault_place;     // ... and the fault plan: "$.fault[1]"
 };
 
 // How a workload is timed: by the machine, or by SCALE-Sim's conventions (docs/scale-sim.md).

@@ -103,7 +103,11 @@ std::vector<Scheme> expand_scheme(const json& entry, const std::string& place,
   }
   std::vector<Scheme> schemes;
   for (auto& [combination, tag] : combinations) {
-    combination["name"] = object.value("name", object["kind"].get<std::string>()) + tag;
+    std::string combined = object["kind"].get<std::string>();
+    if (object.contains("with")) {
+      for (const json& other : object["with"]) combined += "+" + other.get<std::string>();
+    }
+    combination["name"] = object.value("name", combined) + tag;
     schemes.push_back(scheme_from(
         combination,
         [&](const std::string& key, const std::string& problem, const std::string& remedy) {
@@ -154,9 +158,10 @@ std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
 
 struct FaultLists {
   std::string level;
+  std::string place;  // where the plan stands
   std::vector<json> rate, values, sites, population, upsets, model, trials, seed, list;
 
-  explicit FaultLists(const json& fault) {
+  FaultLists(const json& fault, std::string stands) : place(std::move(stands)) {
     const FaultPlan usual;
     level = values_of(fault, "level", usual.level).front().get<std::string>();
     rate = values_of(fault, "rate", usual.rate);
@@ -264,9 +269,10 @@ Expansion expand(const ExperimentSource& source) {
   const json fault = part(source.document(), "fault", json::object());
   std::vector<FaultLists> faults;
   for (const json& plan : fault.is_array() ? fault : json::array({fault})) {
-    check_population(plan, fault.is_array() ? json_place("$.fault", faults.size()) : "$.fault",
-                     source);
-    faults.emplace_back(plan);
+    const std::string place =
+        fault.is_array() ? json_place("$.fault", faults.size()) : std::string("$.fault");
+    check_population(plan, place, source);
+    faults.emplace_back(plan, place);
   }
   double count = 0;
   for (const FaultLists& lists : faults) count += lists.count();
@@ -284,8 +290,8 @@ Expansion expand(const ExperimentSource& source) {
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back(
-              {name + scheme.name, machine, scheme, lists.plan(number), place, dataflow});
+          result.configurations.push_back({name + scheme.name, machine, scheme, lists.plan(number),
+                                           place, dataflow, lists.place});
         }
       }
     }

@@ -1,5 +1,6 @@
 #include "campaign/fault_levels.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -17,6 +18,7 @@ namespace {
 __extension__ using Uint128 = unsigned __int128;
 
 constexpr const char* kWeights = "weights.";
+constexpr const char* kNeurons = "neurons.";
 
 // The number of elements that are not hit before one that is: geometric. Probabilities are
 // fractions of 2^64.
@@ -94,7 +96,57 @@ int read_index(const std::string& text, std::size_t& at) {
   return index;
 }
 
+// "KIND.LAYER[index]...[index]:BIT" with a layer that has a product; indices are at least 0.
+struct ElementPath {
+  int layer = 0;
+  std::vector<int> indices;
+  int bit = 0;
+  std::string form;  // how to write one, for messages
+};
+
+ElementPath parse_element(const Network& network, const std::string& text,
+                          const std::string& prefix, int indices, const std::string& file,
+                          const std::string& where, const std::string& what,
+                          const std::string& form) {
+  const std::string bad = fmt::format("'{}' is not {}", text, what);
+  // A layer's name may hold any character, so what follows it is read from the end.
+  const std::size_t colon = text.rfind(':');
+  std::size_t at = colon;
+  for (int i = 0; i < indices && at != std::string::npos; ++i) {
+    at = at == 0 ? std::string::npos : text.rfind('[', at - 1);
+  }
+  if (at == std::string::npos || at < prefix.size()) throw InputError(file, where, bad, form);
+  const std::string name = text.substr(prefix.size(), at - prefix.size());
+  ElementPath path;
+  path.form = form;
+  for (int i = 0; i < indices; ++i) path.indices.push_back(read_index(text, at));
+  const char* end = text.data() + text.size();
+  const auto r = std::from_chars(text.data() + colon + 1, end, path.bit);
+  if (*std::min_element(path.indices.begin(), path.indices.end()) < 0 || at != colon ||
+      r.ec != std::errc{} || r.ptr != end) {
+    throw InputError(file, where, bad, form);
+  }
+  std::vector<std::string> names;
+  for (std::size_t l = 0; l < network.layers.size(); ++l) {
+    if (network.layers[l].kind != LayerKind::gemm) continue;
+    names.push_back(network.layers[l].name);
+    if (names.back() != name) continue;
+    path.layer = static_cast<int>(l);
+    return path;
+  }
+  throw InputError(
+      file, where,
+      fmt::format("'{}' is no layer with {}", name, prefix.substr(0, prefix.size() - 1)),
+      suggest(name, names, "layers"));
+}
+
 }  // namespace
+
+NeuronValues neuron_values(const std::string& name) {
+  return name == "int8"    ? NeuronValues::int8
+         : name == "int32" ? NeuronValues::int32
+                           : NeuronValues::fp32;
+}
 
 std::int64_t neuron_count(const Network& network) {
   std::int64_t n = 0;
@@ -157,44 +209,48 @@ bool is_weight_path(const std::string& text) {
   return text.starts_with(kWeights);
 }
 
+std::string neuron_path(const Network& network, const NeuronFault& fault) {
+  const Layer& layer = network.layers[static_cast<std::size_t>(fault.layer)];
+  const int pixel = fault.element / layer.columns();
+  return fmt::format("{}{}[{}][{}][{}]:{}", kNeurons, layer.name, pixel / layer.output.width,
+                     pixel % layer.output.width, fault.element % layer.columns(), fault.bit);
+}
+
+bool is_neuron_path(const std::string& text) {
+  return text.starts_with(kNeurons);
+}
+
+NeuronFault parse_neuron_path(const Network& network, const std::string& text,
+                              const std::string& file, const std::string& where) {
+  const ElementPath path = parse_element(
+      network, text, kNeurons, 3, file, where, "a neuron's bit",
+      "write it as in neurons.conv1[3][14][5]:31: layer, row, column, channel and bit");
+  const Layer& layer = network.layers[static_cast<std::size_t>(path.layer)];
+  const int y = path.indices[0], x = path.indices[1], c = path.indices[2];
+  if (y >= layer.output.height || x >= layer.output.width || c >= layer.columns() || path.bit < 0 ||
+      path.bit >= 32) {
+    throw InputError(file, where,
+                     fmt::format("'{}' is not one of {} x {} x {} neurons of 32 bits", text,
+                                 layer.output.height, layer.output.width, layer.columns()),
+                     path.form);
+  }
+  return {path.layer, (y * layer.output.width + x) * layer.columns() + c, path.bit};
+}
+
 WeightFault parse_weight_path(const Network& network, const std::string& text,
                               const std::string& file, const std::string& where) {
-  const std::string form = "write it as in weights.conv1[24][3]:7: layer, k, n and bit";
-  const std::string bad = fmt::format("'{}' is not a weight's bit", text);
-  // A layer's name may hold any character, so what follows it is read from the end.
-  const std::size_t prefix = std::string(kWeights).size();
-  const std::size_t colon = text.rfind(':');
-  std::size_t at = colon == std::string::npos ? colon : text.rfind('[', colon);
-  if (at != std::string::npos && at > 0) at = text.rfind('[', at - 1);
-  if (at == std::string::npos || at < prefix) {
-    throw InputError(file, where, bad, form);
-  }
-  const std::string name = text.substr(prefix, at - prefix);
-  WeightFault fault;
-  fault.k = read_index(text, at);
-  fault.n = read_index(text, at);
-  const char* end = text.data() + text.size();
-  const auto r = std::from_chars(text.data() + colon + 1, end, fault.bit);
-  if (fault.k < 0 || fault.n < 0 || at != colon || r.ec != std::errc{} || r.ptr != end) {
-    throw InputError(file, where, bad, form);
-  }
-  std::vector<std::string> names;
-  for (std::size_t l = 0; l < network.layers.size(); ++l) {
-    const Layer& layer = network.layers[l];
-    if (layer.kind != LayerKind::gemm) continue;
-    names.push_back(layer.name);
-    if (layer.name != name) continue;
-    fault.layer = static_cast<int>(l);
-    if (fault.k < layer.depth() && fault.n < layer.columns() && fault.bit >= 0 && fault.bit < 8) {
-      return fault;
-    }
+  const ElementPath path =
+      parse_element(network, text, kWeights, 2, file, where, "a weight's bit",
+                    "write it as in weights.conv1[24][3]:7: layer, k, n and bit");
+  const Layer& layer = network.layers[static_cast<std::size_t>(path.layer)];
+  const WeightFault fault{path.layer, path.indices[0], path.indices[1], path.bit};
+  if (fault.k >= layer.depth() || fault.n >= layer.columns() || fault.bit < 0 || fault.bit >= 8) {
     throw InputError(file, where,
                      fmt::format("'{}' is not one of {} x {} weights of 8 bits", text,
                                  layer.depth(), layer.columns()),
-                     form);
+                     path.form);
   }
-  throw InputError(file, where, fmt::format("'{}' is no layer with weights", name),
-                   suggest(name, names, "layers"));
+  return fault;
 }
 
 void move(const std::vector<LayerOrder>& orders, const Network& network, TrialFaults& faults) {

@@ -15,11 +15,14 @@
 
 namespace sagitta {
 
-// Which value of a neuron is hit: the int32 sum after bias, or the int8 output.
-enum class NeuronValues : std::uint8_t { int32, int8 };
+// Which value of a neuron is hit: the int32 sum after bias, or the int8 output; or, in software,
+// the same sum as a real number (campaign/float_study.h).
+enum class NeuronValues : std::uint8_t { int32, int8, fp32 };
 inline int bits_of(NeuronValues values) {
-  return values == NeuronValues::int32 ? 32 : 8;
+  return values == NeuronValues::int8 ? 8 : 32;
 }
+// By its name; the schema has refused others.
+NeuronValues neuron_values(const std::string& name);
 
 struct NeuronFault {
   int layer = 0;             // index into Network::layers, a gemm layer
@@ -63,6 +66,14 @@ std::vector<std::int64_t> draw_hits(Stream stream, double rate, std::int64_t cou
 // (by layer; empty: they do not) they strike the same neurons and weights in their new places.
 void move(const std::vector<LayerOrder>& orders, const Network& network, TrialFaults& faults);
 WeightFault original(const std::vector<LayerOrder>& orders, WeightFault fault);
+
+// "neurons.conv1[3][14][5]:31": a real sum at row, column and channel of a layer's result, bit 0
+// the mantissa's least significant one, bit 31 the sign.
+std::string neuron_path(const Network& network, const NeuronFault& fault);
+bool is_neuron_path(const std::string& text);
+// Throws InputError.
+NeuronFault parse_neuron_path(const Network& network, const std::string& text,
+                              const std::string& file, const std::string& where);
 
 // "weights.conv1[24][3]:7": weights[k][n] of a layer, bit 0 the least significant one.
 std::string weight_path(const Network& network, const WeightFault& fault);

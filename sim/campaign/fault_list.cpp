@@ -59,6 +59,7 @@ void write_fault_list(const FaultList& list, const std::string& path) {
   j["machine_digest"] = list.machine_digest;
   j["seed"] = list.seed;
   j["model"] = list.model;
+  if (!list.values.empty()) j["values"] = list.values;
   j["trials"] = nlohmann::ordered_json::array();
   for (const FaultList::Trial& t : list.trials) {
     j["trials"].push_back({{"trial", t.trial}, {"image", t.image}, {"faults", t.faults}});
@@ -82,6 +83,12 @@ FaultList read_fault_list(const std::string& path) {
   if (list.model != "seu") {
     throw InputError(path, "$.model", fmt::format("'{}' is not a fault model", list.model),
                      "use seu");
+  }
+  if (root.contains("values")) {
+    list.values = reader.text(root["values"], "$.values");
+    if (list.values != "fp32") {
+      reader.fail("$.values", fmt::format("'{}' are no values that a list can have", list.values));
+    }
   }
   const json& trials = reader.list(reader.get(root, "$", "trials"), "$.trials");
   if (trials.empty()) reader.fail("$.trials", "has no trial");

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "campaign/float_checker.h"
 #include "campaign/scheme.h"
 #include "network/channel_order.h"
 #include "network/dataset.h"
@@ -22,6 +23,7 @@ struct FitKey {
   BoundsPlan plan;
   bool near_order = false;
   int columns = 0;
+  bool floats = false;  // to real numbers, in software (float_checker.h)
   // Whether a fit for the one serves the other.
   bool same(const FitKey& other) const;
 };
@@ -36,6 +38,7 @@ struct LayerFit {
   double k = 0;             // bounds are mean -+ k deviations; 0: they are not fitted so
   std::int64_t blamed = 0;  // of the samples: what the fitted checker would act on, its gate open
   std::vector<Bounds> bounds;
+  std::vector<FloatBounds> float_bounds;  // in their place, of a fit to real numbers
 };
 
 struct ThresholdFit {
@@ -89,5 +92,12 @@ std::vector<OrderFit> fit_orders(const Network& network, const ImageSet& calibra
 std::vector<ThresholdFit> fit_bounds(const Network& network, const ImageSet& calibration,
                                      const std::vector<FitRequest>& requests,
                                      const std::vector<OrderFit>& orders);
+// The same for checkers of real numbers, on the sums of the network in real numbers.
+std::vector<ThresholdFit> fit_float_bounds(const Network& network, const ImageSet& calibration,
+                                           const std::vector<FitRequest>& requests,
+                                           const std::vector<OrderFit>& orders);
+// The order of each layer's channels for arrays of this width, by layer; empty where they stay.
+std::vector<ChannelOrder> layer_channels(const Network& network,
+                                         const std::vector<OrderFit>& orders, int columns);
 
 }  // namespace sagitta

@@ -67,6 +67,13 @@ class NeuronStrikes {
   std::vector<FaultRecord> records_;
 };
 
+// A real number that was struck (float_trial.h), before and after this one of its bits.
+struct FloatRecord {
+  NeuronFault fault;
+  bool fired = false;
+  float before = 0, after = 0;
+};
+
 struct WeightRecord {
   WeightFault fault;
   bool fired = false;  // DMA delivered the weight

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "network/float_reference.h"
 #include "network/reference.h"
 
 namespace sagitta {
@@ -32,8 +33,10 @@ bool is_masked(Outcome outcome) {
   return outcome >= Outcome::masked_idle && outcome <= Outcome::masked_downstream;
 }
 
-Outcome compare_logits(const std::vector<std::int8_t>& reference,
-                       const std::vector<std::int8_t>& logits, int label) {
+namespace {
+
+template <typename Logit>
+Outcome compare(const std::vector<Logit>& reference, const std::vector<Logit>& logits, int label) {
   const int before = top1(reference);
   const int after = top1(logits);
   if (before == after) return Outcome::tolerable;
@@ -46,6 +49,18 @@ Outcome compare_logits(const std::vector<std::int8_t>& reference,
     if (other > value || (other == value && i < after)) ++better;
   }
   return better >= 5 ? Outcome::sdc5 : Outcome::sdc1;
+}
+
+}  // namespace
+
+Outcome compare_logits(const std::vector<std::int8_t>& reference,
+                       const std::vector<std::int8_t>& logits, int label) {
+  return compare(reference, logits, label);
+}
+
+Outcome compare_logits(const std::vector<float>& reference, const std::vector<float>& logits,
+                       int label) {
+  return compare(reference, logits, label);
 }
 
 }  // namespace sagitta

@@ -36,5 +36,7 @@ bool is_masked(Outcome outcome);
 // The classes in which the logits differ. `label` is the true class.
 Outcome compare_logits(const std::vector<std::int8_t>& reference,
                        const std::vector<std::int8_t>& logits, int label);
+Outcome compare_logits(const std::vector<float>& reference, const std::vector<float>& logits,
+                       int label);
 
 }  // namespace sagitta

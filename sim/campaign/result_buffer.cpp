@@ -5,7 +5,7 @@
 namespace sagitta {
 namespace {
 
-enum class Kind : char { clean, trial };
+enum class Kind : char { clean, study, trial };
 
 // One list of fields for both directions.
 template <typename Visit>
@@ -39,6 +39,7 @@ void each_field(TrialResult& t, Visit&& visit) {
   visit(t.faults_fired);
   visit(t.faults);
   visit(t.weights);
+  visit(t.floats);
 }
 
 struct Putter {
@@ -73,6 +74,12 @@ void put_clean(Buffer& buffer, int machine, CleanResult clean) {
   each_field(clean, Putter{buffer});
 }
 
+void put_study(Buffer& buffer, int study, const FloatClean& clean) {
+  buffer.put(Kind::study);
+  buffer.put(study);
+  buffer.put(clean);
+}
+
 void put_trial(Buffer& buffer, int configuration, TrialResult trial) {
   buffer.put(Kind::trial);
   buffer.put(configuration);
@@ -80,7 +87,8 @@ void put_trial(Buffer& buffer, int configuration, TrialResult trial) {
 }
 
 void get_results(Buffer& buffer, const std::function<void(int machine, const CleanResult&)>& clean,
-                 const std::function<void(int configuration, TrialResult)>& trial) {
+                 const std::function<void(int configuration, TrialResult)>& trial,
+                 const std::function<void(int study, const FloatClean&)>& study) {
   while (!buffer.at_end()) {
     const auto kind = buffer.get<Kind>();
     const int index = buffer.get<int>();
@@ -88,6 +96,8 @@ void get_results(Buffer& buffer, const std::function<void(int machine, const Cle
       CleanResult c;
       each_field(c, Getter{buffer});
       clean(index, c);
+    } else if (kind == Kind::study) {
+      study(index, buffer.get<FloatClean>());
     } else {
       TrialResult t;
       each_field(t, Getter{buffer});

@@ -52,7 +52,7 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
     std::vector<std::string> names;
     for (const CheckerType& t : types) names.emplace_back(t.kind.name());
     fail(key + ".kind", "there is no checker \"" + wanted + "\"",
-         suggest(wanted, names, "the checkers are"));
+         suggest(wanted, names, "checkers"));
     return;
   }
   const auto only_if = [&](bool applies, const char* option, const char* why) {
@@ -243,6 +243,43 @@ const std::vector<Kind>& kinds() {
   return all;
 }
 
+// The blocks of a kind, and those of the others that it is combined with. Two that want different
+// things of the same block are found by their order mattering.
+void add_blocks(const Kind& kind, const ordered_json& names, const SchemeFailure& fail,
+                Protection& protection) {
+  std::vector<Blocks> added;
+  if (kind.blocks != nullptr) added.push_back(kind.blocks);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto name = names[i].get<std::string>();
+    const Kind* other = nullptr;
+    std::vector<std::string> known;
+    for (const Kind& k : kinds()) {
+      if (k.blocks == nullptr) continue;
+      known.push_back(k.kind.name);
+      if (k.kind.name == name) other = &k;
+    }
+    const std::string key = "with[" + std::to_string(i) + "]";
+    if (other == nullptr) {
+      fail(key, "\"" + name + "\" is not a scheme that can be added to another",
+           suggest(name, known, "schemes that can"));
+      return;
+    }
+    Protection before_them, behind_them;
+    other->blocks(before_them);
+    for (const Blocks blocks : added) {
+      blocks(before_them);
+      blocks(behind_them);
+    }
+    other->blocks(behind_them);
+    if (before_them != behind_them) {
+      fail(key, "\"" + name + "\" contradicts what the scheme has already",
+           "remove it, or the other one");
+    }
+    added.push_back(other->blocks);
+  }
+  for (const Blocks blocks : added) blocks(protection);
+}
+
 }  // namespace
 
 const std::vector<SchemeKind>& scheme_kinds() {
@@ -287,7 +324,8 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
         key == "k_convolution" || key == "k_dense" || key == "false_positives";
     const bool listed = key == "checkers" && scheme.kind == "chain";
     const bool with_bounds = bound_option && kind->defaults.contains("bounds");
-    if (!kind->defaults.contains(key) && !listed && !with_bounds) {
+    const bool joined = key == "with" && scheme.kind != "none" && scheme.kind != "oracle";
+    if (!kind->defaults.contains(key) && !listed && !with_bounds && !joined) {
       std::string options;
       for (const auto& [option, otherwise] : kind->defaults.items()) {
         options += (options.empty() ? "" : ", ") + option;
@@ -311,7 +349,7 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
   // In one order, however they were written.
   ordered_json in_order = ordered_json::object();
   for (const auto& [key, otherwise] : kind->defaults.items()) in_order[key] = scheme.options[key];
-  for (const char* key : {"k_convolution", "k_dense", "false_positives", "checkers"}) {
+  for (const char* key : {"k_convolution", "k_dense", "false_positives", "checkers", "with"}) {
     if (scheme.options.contains(key)) in_order[key] = scheme.options[key];
   }
   scheme.options = std::move(in_order);
@@ -331,7 +369,7 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
   }
   scheme.blocks.name = scheme.name;
   scheme.oracle = scheme.kind == "oracle";
-  if (kind->blocks != nullptr) kind->blocks(scheme.blocks);
+  add_blocks(*kind, scheme.options.value("with", ordered_json::array()), fail, scheme.blocks);
   if (kind->chain == nullptr) return scheme;
   const ordered_json chain = kind->chain(scheme.options);
   for (std::size_t i = 0; i < chain["checkers"].size(); ++i) {

@@ -1,6 +1,8 @@
 // Threshold files: the form that calibration's results are kept in.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <set>
 
 #include <fmt/format.h>
@@ -22,11 +24,17 @@ using nlohmann::ordered_json;
 constexpr const char* kFormat = "sagitta-thresholds/2";
 constexpr const char* kRemedy = "make the file anew: sagitta calibrate CONFIG -o FILE";
 
+// Open bounds are null: JSON has no infinity. A float32 is the same again as a double.
+ordered_json float_to_json(float bound) {
+  return std::isfinite(bound) ? ordered_json(double{bound}) : ordered_json(nullptr);
+}
+
 ordered_json fit_to_json(const ThresholdFit& fit) {
   const FitKey& key = fit.key;
   const CheckerType& type = checker_type(key.checker.kind);
   ordered_json j;
   j["checker"] = key.checker.kind.name();
+  if (key.floats) j["values"] = "fp32";
   if (key.checker.position != Position::sum) j["position"] = to_string(key.checker.position);
   if (type.line) j["axis"] = to_string(key.checker.axis);
   if (type.spike && key.checker.axis != Axis::map) j["rule"] = key.checker.spike ? "spike" : "both";
@@ -61,6 +69,10 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
       l["low"].push_back(b.low);
       l["high"].push_back(b.high);
     }
+    for (const FloatBounds& b : layer.float_bounds) {
+      l["low"].push_back(float_to_json(b.low));
+      l["high"].push_back(float_to_json(b.high));
+    }
     j["layers"].push_back(l);
   }
   return j;
@@ -76,6 +88,16 @@ std::int32_t bound_from_json(const json& value, const std::string& path, const s
   throw InputError(path, where, value.dump() + " is not a 32-bit whole number", kRemedy);
 }
 
+float float_from_json(const json& value, float open, const std::string& path,
+                      const std::string& where) {
+  if (value.is_null()) return open;
+  if (value.is_number() &&
+      std::abs(value.get<double>()) <= double{std::numeric_limits<float>::max()}) {
+    return value.get<float>();
+  }
+  throw InputError(path, where, value.dump() + " is not a float32 number", kRemedy);
+}
+
 // Reads a fit; names that it does not know are errors.
 class FitReader {
  public:
@@ -86,6 +108,7 @@ class FitReader {
     ThresholdFit fit;
     FitKey& key = fit.key;
     key.checker.kind = kind();
+    key.floats = j_.contains("values") && one_of("values", {"fp32"}) == "fp32";
     key.checker.position =
         j_.contains("position") && one_of("position", {"sum", "output"}) == "output"
             ? Position::output
@@ -154,6 +177,10 @@ class FitReader {
     if (!low.is_array() || !high.is_array() || low.size() != high.size()) {
       throw InputError(path_, where, "\"low\" and \"high\" are not lists of one length", kRemedy);
     }
+    if (j_.contains("values")) {
+      read_floats(low, high, where, layer.float_bounds);
+      return layer;
+    }
     for (std::size_t i = 0; i < low.size(); ++i) {
       const Bounds b{bound_from_json(low[i], path_, fmt::format("{}.low[{}]", where, i)),
                      bound_from_json(high[i], path_, fmt::format("{}.high[{}]", where, i))};
@@ -164,6 +191,22 @@ class FitReader {
       layer.bounds.push_back(b);
     }
     return layer;
+  }
+
+  void read_floats(const json& low, const json& high, const std::string& where,
+                   std::vector<FloatBounds>& bounds) const {
+    const FloatBounds open;
+    for (std::size_t i = 0; i < low.size(); ++i) {
+      const std::string place = fmt::format("{}.low[{}]", where, i);
+      const FloatBounds b{
+          float_from_json(low[i], open.low, path_, place),
+          float_from_json(high[i], open.high, path_, fmt::format("{}.high[{}]", where, i))};
+      if (b.low > b.high) {
+        throw InputError(path_, place, fmt::format("{} is above the upper bound {}", b.low, b.high),
+                         kRemedy);
+      }
+      bounds.push_back(b);
+    }
   }
 
   const json& j_;
@@ -217,11 +260,12 @@ void check_layers(const ThresholdFit& fit, const Network& network, const std::st
     const std::size_t bounds = fit.key.checker.granularity == Granularity::channel
                                    ? static_cast<std::size_t>(layer.columns())
                                    : 1;
-    if (fit.layers[i].bounds.size() != bounds) {
-      throw InputError(path, where + ".low",
-                       fmt::format("has {} bounds where layer {} takes {}",
-                                   fit.layers[i].bounds.size(), layer.name, bounds),
-                       kRemedy);
+    const LayerFit& l = fit.layers[i];
+    const std::size_t found = fit.key.floats ? l.float_bounds.size() : l.bounds.size();
+    if (found != bounds) {
+      throw InputError(
+          path, where + ".low",
+          fmt::format("has {} bounds where layer {} takes {}", found, layer.name, bounds), kRemedy);
     }
     ++i;
   }

@@ -16,10 +16,9 @@ constexpr const char* kRemedy = "make the file anew: sagitta calibrate CONFIG -o
 
 // Neighbours in lines are lanes where lanes are pixels (scheme.h); bounds of a checker without any
 // need no fit.
-FitKey key_of(const Scheme& scheme, std::size_t checker, const ArrayShape& array) {
-  FitKey key{scheme.blocks.checkers[checker], scheme.bounds[checker], scheme.near_order,
-             array.columns};
-  return key;
+FitKey key_of(const Scheme& scheme, std::size_t checker, const ArrayShape& array, bool floats) {
+  return {scheme.blocks.checkers[checker], scheme.bounds[checker], scheme.near_order, array.columns,
+          floats};
 }
 
 bool fits(const ThresholdFit& fit, const FitKey& key, const ArrayShape& array) {
@@ -27,6 +26,17 @@ bool fits(const ThresholdFit& fit, const FitKey& key, const ArrayShape& array) {
          std::all_of(fit.layers.begin(), fit.layers.end(), [&array](const LayerFit& layer) {
            return layer.dataflow == array.dataflow_of(layer.layer);
          });
+}
+
+const ThresholdFit& fit_for(const FitKey& key, const ArrayShape& array,
+                            const ThresholdFile& thresholds, const std::string& path) {
+  for (const ThresholdFit& fit : thresholds.fits) {
+    if (fits(fit, key, array)) return fit;
+  }
+  throw InputError(path, "$.fits",
+                   fmt::format("holds no fit for {} with {} columns, dataflow {}", describe(key),
+                               array.columns, dataflows_name(array)),
+                   kRemedy);
 }
 
 }  // namespace
@@ -62,6 +72,7 @@ std::string describe(const FitKey& key) {
   if (key.plan.layers != LayerChoice::all) {
     text += fmt::format(", {} layers", to_string(key.plan.layers));
   }
+  if (key.floats) text += ", fp32";
   return text + (key.near_order ? ", near order)" : ")");
 }
 
@@ -71,7 +82,7 @@ std::vector<FitRequest> fit_requests(const Experiment& experiment) {
     const Scheme scheme = for_array(c.scheme, c.array);
     for (std::size_t i = 0; i < scheme.blocks.checkers.size(); ++i) {
       if (!scheme.blocks.checkers[i].has_bounds()) continue;
-      FitRequest request{key_of(scheme, i, c.array), c.array};
+      FitRequest request{key_of(scheme, i, c.array, c.fault.of_floats()), c.array};
       const bool known =
           std::any_of(requests.begin(), requests.end(), [&request](const FitRequest& other) {
             return other.key.same(request.key) && other.array.dataflow == request.array.dataflow &&
@@ -101,7 +112,15 @@ ThresholdFile calibrate(const Experiment& experiment, const NetworkFolder& folde
     if (c.scheme.near_order && !known) widths.push_back(columns);
   }
   file.orders = fit_orders(folder.network, images, widths);
-  file.fits = fit_bounds(folder.network, images, fit_requests(experiment), file.orders);
+  std::vector<FitRequest> integers, floats;
+  for (const FitRequest& r : fit_requests(experiment)) {
+    (r.key.floats ? floats : integers).push_back(r);
+  }
+  if (!integers.empty()) file.fits = fit_bounds(folder.network, images, integers, file.orders);
+  if (!floats.empty()) {
+    const auto more = fit_float_bounds(folder.network, images, floats, file.orders);
+    file.fits.insert(file.fits.end(), more.begin(), more.end());
+  }
   return file;
 }
 
@@ -129,20 +148,33 @@ Protection protection_of(const Scheme& asked, const ArrayShape& array,
   Protection p = scheme.blocks;
   for (std::size_t i = 0; i < p.checkers.size(); ++i) {
     if (!p.checkers[i].has_bounds()) continue;
-    const FitKey key = key_of(scheme, i, array);
-    const auto fit = std::find_if(thresholds.fits.begin(), thresholds.fits.end(),
-                                  [&](const ThresholdFit& f) { return fits(f, key, array); });
-    if (fit == thresholds.fits.end()) {
-      throw InputError(thresholds_path, "$.fits",
-                       fmt::format("holds no fit for {} with {} columns, dataflow {}",
-                                   describe(key), array.columns, dataflows_name(array)),
-                       kRemedy);
-    }
-    for (const LayerFit& layer : fit->layers) {
+    const FitKey key = key_of(scheme, i, array, false);
+    for (const LayerFit& layer : fit_for(key, array, thresholds, thresholds_path).layers) {
       p.checkers[i].layers.push_back({layer.layer, layer.bounds});
     }
   }
   return p;
+}
+
+std::vector<FloatCheckerPlan> float_checkers_of(const Scheme& asked, const ArrayShape& array,
+                                                const Network& network,
+                                                const ThresholdFile& thresholds,
+                                                const std::string& thresholds_path) {
+  const Scheme scheme = for_array(asked, array);
+  std::vector<FloatCheckerPlan> checkers;
+  for (std::size_t i = 0; i < scheme.blocks.checkers.size(); ++i) {
+    FloatCheckerPlan& plan = checkers.emplace_back();
+    plan.checker = scheme.blocks.checkers[i];
+    if (!plan.checker.has_bounds()) continue;
+    const FitKey key = key_of(scheme, i, array, true);
+    const ThresholdFit& fit = fit_for(key, array, thresholds, thresholds_path);
+    auto layer = fit.layers.begin();
+    for (const Layer& l : network.layers) {
+      plan.bounds.emplace_back();
+      if (l.kind == LayerKind::gemm) plan.bounds.back() = (layer++)->float_bounds;
+    }
+  }
+  return checkers;
 }
 
 std::vector<ChannelOrder> orders_of(const Scheme& scheme, const ArrayShape& array,

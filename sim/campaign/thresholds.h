@@ -9,6 +9,7 @@
 
 #include "campaign/experiment.h"
 #include "campaign/fit.h"
+#include "campaign/float_trial.h"
 #include "network/dataset.h"
 #include "schedule/protection.h"
 
@@ -44,6 +45,11 @@ ThresholdFile read_thresholds(const std::string& path, const NetworkFolder& fold
 // holds no fit for it.
 Protection protection_of(const Scheme& scheme, const ArrayShape& array,
                          const ThresholdFile& thresholds, const std::string& thresholds_path);
+// The same in real numbers: its checkers with the bounds of each layer.
+std::vector<FloatCheckerPlan> float_checkers_of(const Scheme& scheme, const ArrayShape& array,
+                                                const Network& network,
+                                                const ThresholdFile& thresholds,
+                                                const std::string& thresholds_path);
 // The order of channels that the scheme asks for, by channel_groups(network); empty: the network's
 // own. Throws likewise.
 std::vector<ChannelOrder> orders_of(const Scheme& scheme, const ArrayShape& array,

@@ -44,6 +44,7 @@ struct TrialResult {
   std::int64_t faults_fired = 0;
   std::vector<FaultRecord> faults;    // of registers, in the order given, then of neurons
   std::vector<WeightRecord> weights;  // in the order given
+  std::vector<FloatRecord> floats;    // ... of a study in real numbers
 };
 
 // What a fault-free run of an image gives.

@@ -3,13 +3,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <numeric>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "campaign/dataflows.h"
+#include "campaign/float_study.h"
 #include "cli/command.h"
 #include "cli/workload.h"
 #include "fault/site.h"
@@ -73,6 +73,8 @@ void note_foreign_lists(const Campaign& campaign) {
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const Configuration& c = campaign.experiment().configurations[i];
     if (c.fault.list.empty()) continue;
+    // Neurons are the same whatever struck them.
+    if (c.fault.of_floats()) continue;
     const auto& machine =
         campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))];
     const std::string digest = read_fault_list(c.fault.list).machine_digest;
@@ -95,7 +97,7 @@ std::string faults_csv(const Campaign& campaign) {
       "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
       "class,predicted_class\n";
   const auto add = [&](const Configuration& c, const TrialResult& t, const std::string& site,
-                       std::int64_t cycle, bool fired, std::int64_t before, std::int64_t after) {
+                       std::int64_t cycle, bool fired, auto before, auto after) {
     text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
                         c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
                         t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle, fired ? 1 : 0,
@@ -104,6 +106,14 @@ std::string faults_csv(const Campaign& campaign) {
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
+    if (c.fault.of_floats()) {
+      for (const TrialResult& t : campaign.faults(index).trials) {
+        for (const FloatRecord& r : t.floats) {  // in software: there are no cycles
+          add(c, t, neuron_path(campaign.network(), r.fault), 0, r.fired, r.before, r.after);
+        }
+      }
+      continue;
+    }
     const Machine machine(
         campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].program);
     const SiteMap sites(machine.layout());
@@ -154,6 +164,7 @@ void run_one(const ExperimentOptions& options) {
     return;
   }
   Campaign campaign(std::move(experiment));
+  campaign.require_machines();
   check_overwrite(options, document(campaign.experiment().resolved));
   announce(options);
   {
@@ -190,6 +201,13 @@ void add_check(CLI::App& app) {
                     counted(campaign.images().count(), "image"),
                     counted(campaign.experiment().configurations.size(), "configuration"),
                     counted(campaign.machines().size(), "machine"));
+    for (const FloatPlan& study : campaign.studies()) {
+      const auto first = static_cast<std::size_t>(study.configurations.front());
+      const std::string& name = campaign.experiment().configurations[first].name;
+      j["studies"].push_back(
+          {{"name", name}, {"array", array_name(study.array)}, {"scheme", study.scheme.name}});
+      text += fmt::format("  {}: fp32, a study in software\n", name);
+    }
     for (const MachinePlan& m : campaign.machines()) {
       std::int64_t bits = 0;
       for (const RegisterClass& c : m.registers) bits += c.bits();
@@ -239,18 +257,30 @@ void add_run(CLI::App& app) {
   });
 }
 
+// The least and the largest bound of a list.
+template <typename Bound>
+std::pair<std::string, std::string> widest(const std::vector<Bound>& bounds) {
+  if (bounds.empty()) return {"-", "-"};
+  auto low = bounds.front().low;
+  auto high = bounds.front().high;
+  for (const Bound& b : bounds) {
+    low = std::min(low, b.low);
+    high = std::max(high, b.high);
+  }
+  if constexpr (std::is_integral_v<decltype(low)>) {
+    return {std::to_string(low), std::to_string(high)};
+  } else {
+    return {fmt::format("{:.4g}", low), fmt::format("{:.4g}", high)};
+  }
+}
+
 std::string bounds_table(const ThresholdFile& file) {
   Table table({"checker", "columns", "layer", "dataflow", "judged", "mean", "deviation", "k", "low",
                "high", "blamed"},
               {true, false, true, true, false, false, false, false, false, false, false});
   for (const ThresholdFit& fit : file.fits) {
     for (const LayerFit& l : fit.layers) {
-      const auto [low, high] = std::accumulate(
-          l.bounds.begin(), l.bounds.end(),
-          std::pair<std::int32_t, std::int32_t>{INT32_MAX, INT32_MIN},
-          [](auto so_far, const Bounds& b) {
-            return std::pair{std::min(so_far.first, b.low), std::max(so_far.second, b.high)};
-          });
+      const auto [low, high] = fit.key.floats ? widest(l.float_bounds) : widest(l.bounds);
       const bool one = l.mean.size() == 1;
       const auto statistic = [one](const std::vector<double>& values) {
         return one ? fmt::format("{:.1f}", values[0]) : "by channel";
@@ -259,8 +289,7 @@ std::string bounds_table(const ThresholdFile& file) {
       table.add({describe(fit.key), std::to_string(fit.key.columns), l.layer, to_string(l.dataflow),
                  std::to_string(l.samples), none ? "-" : statistic(l.mean),
                  none ? "-" : statistic(l.deviation), l.k > 0 ? fmt::format("{:.2f}", l.k) : "-",
-                 none ? "-" : std::to_string(low), none ? "-" : std::to_string(high),
-                 std::to_string(l.blamed)});
+                 none ? "-" : low, none ? "-" : high, std::to_string(l.blamed)});
     }
   }
   return table.text(colour_wanted()) +
@@ -324,6 +353,7 @@ void add_calibrate(CLI::App& app) {
     require_network(experiment);
     const NetworkFolder folder = open_network(experiment.network_path);
     settle_dataflows(experiment, folder.network, "network " + folder.network.name);
+    with_origins(experiment, [&] { settle_float_plans(experiment); });
     ThresholdFile file = calibrate(experiment, folder);
     if (file.empty()) {
       throw InputError(experiment.file, "$.scheme", "no scheme of this experiment has thresholds",

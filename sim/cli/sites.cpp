@@ -87,6 +87,7 @@ void add_sites(CLI::App& app) {
   options->add_to(*command, false);
   command->callback([options] {
     const Campaign campaign(options->load());
+    campaign.require_machines();
     nlohmann::ordered_json j;
     std::string text;
     for (const MachinePlan& m : campaign.machines()) {

@@ -48,6 +48,7 @@ Subject load(const TraceOptions& o) {
     return {std::move(p.program), std::move(p.a), o.clock_mhz};
   }
   const Campaign campaign(o.experiment.load());
+  campaign.require_machines();
   if (campaign.machines().size() != 1) {
     throw InputError(o.experiment.file, "",
                      fmt::format("has {} machines, and one is traced", campaign.machines().size()),

@@ -71,6 +71,56 @@ std::int64_t threshold_bytes(const MachinePlan& plan) {
   return 8 * bounds;
 }
 
+// Two bounds of four bytes each, as of checkers of sums.
+std::int64_t threshold_bytes(const FloatPlan& plan) {
+  std::int64_t bounds = 0;
+  for (const FloatCheckerPlan& c : plan.checkers) {
+    for (const auto& layer : c.bounds) {
+      bounds +=
+          std::count_if(layer.begin(), layer.end(), [](const FloatBounds& b) { return !b.open(); });
+    }
+  }
+  return 8 * bounds;
+}
+
+ordered_json array_json(const ArrayShape& array) {
+  return {{"rows", array.rows},
+          {"cols", array.columns},
+          {"dataflow", dataflows_json(array)},
+          {"overlap", array.overlap}};
+}
+
+// The same keys for a study in software, of which only some have a value.
+ordered_json study_json(const Campaign& campaign, int study, const std::string& name) {
+  const FloatPlan& plan = campaign.studies()[static_cast<std::size_t>(study)];
+  const FloatResult& r = campaign.study_result(study);
+  ordered_json j;
+  j["name"] = name;
+  j["study"] = "fp32 in software";
+  j["array"] = array_json(plan.array);
+  j["scheme"] = plan.scheme.name;
+  j["scheme_kind"] = plan.scheme.kind;
+  j["network"] = campaign.network().name;
+  j["images"] = r.images;
+  j["batch"] = 1;
+  j["accuracy"] = proportion(r.correct, r.images);
+  for (const char* key : {"cycles_per_image", "stall_cycles_per_image", "utilization", "clock_mhz",
+                          "latency_us", "layers", "counters", "memory", "state_bits"}) {
+    j[key] = nullptr;
+  }
+  j["threshold_bytes"] = threshold_bytes(plan);
+  for (const char* key :
+       {"area_um2", "area_blocks_um2", "energy_pj_per_image", "energy_blocks_pj"}) {
+    j[key] = nullptr;
+  }
+  j["overhead"] = {{"area", nullptr}, {"energy", nullptr}, {"cycles", nullptr}};
+  j["false_alarms"] = {{"images", proportion(r.alarmed, r.images)},
+                       {"rows", nullptr},
+                       {"suppressed_values", proportion(r.suppressed, r.values)}};
+  j["machine_digest"] = plan.digest;
+  return j;
+}
+
 // What holds for a machine whatever strikes it.
 ordered_json machine_json(const Campaign& campaign, int machine, const std::string& name) {
   const MachinePlan& plan = campaign.machines()[static_cast<std::size_t>(machine)];
@@ -90,10 +140,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   for (const RegisterClass& c : plan.registers) bits += c.bits();
   ordered_json j;
   j["name"] = name;
-  j["array"] = {{"rows", plan.array.rows},
-                {"cols", plan.array.columns},
-                {"dataflow", dataflows_json(plan.array)},
-                {"overlap", plan.array.overlap}};
+  j["array"] = array_json(plan.array);
   j["scheme"] = plan.scheme.name;
   j["scheme_kind"] = plan.scheme.kind;
   j["network"] = campaign.network().name;
@@ -141,7 +188,7 @@ ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
   const bool drawn = registers && plan.list.empty();  // a list decides these, not the plan
   return {{"level", plan.level},
           {"model", plan.model},
-          {"rate", null_unless(!registers, plan.rate)},
+          {"rate", null_unless(!registers && plan.list.empty(), plan.rate)},
           {"values", null_unless(plan.level == "neuron", plan.values)},
           {"upsets", null_unless(drawn, plan.upsets)},
           {"sites", null_unless(drawn, plan.sites)},
@@ -196,7 +243,10 @@ ordered_json fault_results(const Campaign& campaign) {
     const Configuration& c = campaign.experiment().configurations[i];
     const FaultResult& r = campaign.faults(static_cast<int>(i));
     const auto trials = static_cast<std::int64_t>(r.trials.size());
-    ordered_json e = machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
+    const int study = campaign.study_of(static_cast<int>(i));
+    ordered_json e = study >= 0
+                         ? study_json(campaign, study, c.name)
+                         : machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
     e["fault"] = plan_json(c.fault, r);
     e["trials"] = trials;
     ordered_json outcomes;

@@ -30,7 +30,10 @@ std::string with_interval(const ordered_json& p) {
                      100 * p.at("low").get<double>(), 100 * p.at("high").get<double>());
 }
 
-std::string overhead(double value) {
+// Of a study in software there is none.
+std::string overhead(const ordered_json& overheads, const char* key) {
+  if (overheads.at(key).is_null()) return "-";
+  const auto value = overheads.at(key).get<double>();
   return std::abs(value) < 5e-5 ? "0" : fmt::format("{:+.1f}", 100 * value);
 }
 
@@ -50,6 +53,11 @@ std::string group_of(const ordered_json& c) {
   return array_name(c.at("array")) + " " + plan.dump() + " " + c.at("trials").dump();
 }
 
+// In software, of no machine.
+bool is_study(const ordered_json& c) {
+  return c.contains("study");
+}
+
 bool is_replay(const ordered_json& c) {
   return !c.at("fault").at("list").get<std::string>().empty();
 }
@@ -66,17 +74,18 @@ std::string elements_of(const ordered_json& fault) {
 }
 
 std::string rate_of(const ordered_json& fault) {
+  if (fault.at("rate").is_null()) return "-";  // of a list
   return fmt::format("{:g}", fault.at("rate").get<double>());
 }
 
 // The plan in a few words: "logic", "logic (common)", "int8 neurons", or the list's file name.
 std::string sites_of(const ordered_json& c) {
   const auto& f = c.at("fault");
-  if (!of_registers(f)) return elements_of(f);
   if (is_replay(c)) {
     const std::string list = f.at("list").get<std::string>();
     return list.substr(list.rfind('/') + 1);
   }
+  if (!of_registers(f)) return elements_of(f);
   const bool common = f.at("population") == "common";
   return f.at("sites").get<std::string>() + (common ? " (common)" : "");
 }
@@ -142,8 +151,7 @@ std::string clean_table(const ordered_json& results, bool colour) {
                fmt::format("{:.1f}", c.at("latency_us").get<double>()),
                fmt::format("{:.3f}", c.at("area_um2").get<double>() / 1e6),
                fmt::format("{:.2f}", c.at("energy_pj_per_image").get<double>() / 1e6),
-               overhead(o.at("area").get<double>()), overhead(o.at("energy").get<double>()),
-               overhead(o.at("cycles").get<double>())});
+               overhead(o, "area"), overhead(o, "energy"), overhead(o, "cycles")});
   }
   return table.text(colour) + memory_notes(results.at("configurations"));
 }
@@ -169,6 +177,8 @@ std::string fault_table(const ordered_json& results, bool colour) {
   const auto& configurations = results.at("configurations");
   const bool told = std::any_of(configurations.begin(), configurations.end(),
                                 [&](const auto& c) { return value(c, "uncorrected_rate") > 0; });
+  const bool study = std::any_of(configurations.begin(), configurations.end(),
+                                 [](const auto& c) { return is_study(c); });
   std::vector<std::string> header = {
       "array",         "sites",  upsets,      "scheme",    "clean", "under faults [95 %]",
       "SDC [95 %]",    "masked", "corrected", "tolerable", "hang",  "alarms",
@@ -220,9 +230,9 @@ std::string fault_table(const ordered_json& results, bool colour) {
         percent(value(c, "hang_rate")),
         percent(c.at("false_alarms").at("images").at("value").get<double>()),
         f.at("bits_x_cycles").is_null() ? "-" : scientific(f.at("bits_x_cycles").get<double>()),
-        overhead(o.at("area").get<double>()),
-        overhead(o.at("energy").get<double>()),
-        overhead(o.at("cycles").get<double>())};
+        overhead(o, "area"),
+        overhead(o, "energy"),
+        overhead(o, "cycles")};
     if (told) cells.insert(cells.begin() + kTold, percent(value(c, "uncorrected_rate")));
     table.add(cells);
   }
@@ -234,7 +244,10 @@ std::string fault_table(const ordered_json& results, bool colour) {
          "tolerable (other logits, same class) or hang. alarms: images with a false alarm, "
          "fault-free. area,\n"
          "energy, cycles: overhead against none.\n" +
-         (told ? "uncorrected: the machine told that the result is wrong.\n" : "");
+         (told ? "uncorrected: the machine told that the result is wrong.\n" : "") +
+         (study
+              ? "fp32 neurons: a study in software, which has neither area nor energy nor cycles.\n"
+              : "");
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {
@@ -293,17 +306,18 @@ std::string finding(const ordered_json& results) {
   if (loss <= 0) return "None of these faults cost the unprotected machine any accuracy.";
   const auto& f = worst->at("fault");
   std::string what;
-  if (!of_registers(f)) {
-    what = fmt::format("{} hit at a rate of {} on", sites_of(*worst), rate_of(f));
-  } else if (is_replay(*worst)) {
+  if (is_replay(*worst)) {
     what = fmt::format("the faults of {} on", sites_of(*worst));
+  } else if (!of_registers(f)) {
+    what = fmt::format("{} hit at a rate of {} on", sites_of(*worst), rate_of(f));
   } else {
     what = fmt::format("{} upset{} an inference in {} sites of", f.at("upsets").get<int>(),
                        f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
   }
   std::string text =
-      fmt::format("With {} the {} machine, accuracy falls unprotected from {:.1f} % to {:.1f} %",
-                  what, array_name(worst->at("array")),
+      fmt::format("With {} {}, accuracy falls unprotected from {:.1f} % to {:.1f} %", what,
+                  is_study(*worst) ? "the network in software"
+                                   : "the " + array_name(worst->at("array")) + " machine",
                   100 * worst->at("accuracy_fault_free_same_draws").at("value").get<double>(),
                   100 * accuracy(*worst));
   std::vector<std::string> parts;
@@ -312,10 +326,13 @@ std::string finding(const ordered_json& results) {
     const auto& mine = c.at("accuracy_under_faults");
     const auto& base = worst->at("accuracy_under_faults");
     const bool apart = mine.at("low") > base.at("high") || mine.at("high") < base.at("low");
-    parts.push_back(fmt::format("{} reaches {:.1f} % for {:+.0f} % area and {:+.0f} % energy{}",
-                                c.at("scheme").get<std::string>(), 100 * accuracy(c),
-                                100 * c.at("overhead").at("area").get<double>(),
-                                100 * c.at("overhead").at("energy").get<double>(),
+    const std::string price = is_study(c)
+                                  ? ""
+                                  : fmt::format(" for {:+.0f} % area and {:+.0f} % energy",
+                                                100 * c.at("overhead").at("area").get<double>(),
+                                                100 * c.at("overhead").at("energy").get<double>());
+    parts.push_back(fmt::format("{} reaches {:.1f} %{}{}", c.at("scheme").get<std::string>(),
+                                100 * accuracy(c), price,
                                 apart ? "" : " (its interval overlaps none's)"));
   }
   for (std::size_t i = 0; i < parts.size(); ++i) text += (i == 0 ? "; " : ", ") + parts[i];

@@ -87,11 +87,13 @@ TEST_F(CliDeterminism, FaultListReplays) {
   }
 }
 
-// Of neurons a list names the registers in which they stood, of weights the weights.
+// Of neurons a list names the registers in which they stood, or in fp32 the neurons, of weights the
+// weights.
 TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
   const std::map<std::string, std::string> plans = {
       {"sums", R"("level":"neuron","rate":0.002,"values":"int32")"},
       {"outputs", R"("level":"neuron","rate":0.002)"},
+      {"reals", R"("level":"neuron","rate":0.002,"values":"fp32")"},
       {"weights", R"("level":"weight","rate":1e-4)"}};
   for (const auto& [name, plan] : plans) {
     SCOPED_TRACE(name);
@@ -108,6 +110,9 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     for (const char* key : {"outcomes", "accuracy_under_faults", "faults_drawn", "faults_fired"}) {
       EXPECT_EQ(figures(drawn, key), figures(replayed, key)) << key;
     }
+    if (name == "reals") {
+      EXPECT_EQ(drawn.at("faults.csv"), replayed.at("faults.csv"));
+    }
     // A row for each fault; on average 30 trials x rate x elements.
     const std::string csv = drawn.at("faults.csv");
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n') - 1, figures(drawn, "faults_drawn"));
@@ -117,9 +122,33 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     EXPECT_NEAR(figures(drawn, "faults_drawn").template get<double>(), mean, 5 * std::sqrt(mean));
     EXPECT_NE(csv.find(name == "sums"      ? ",vector.bias_add.sum["
                        : name == "outputs" ? ",vector.output.value["
+                       : name == "reals"   ? ",neurons."
                                            : ",weights."),
               std::string::npos);
   }
+}
+
+TEST_F(CliDeterminism, StudiesInRealNumbers) {
+  const std::string plan =
+      R"(fault={"level":"neuron","values":["fp32","int32"],"rate":[0.001,0.05],"trials":30})";
+  const Arguments study{"--set", R"(scheme=["none","range-zero","gradient-tuned","oracle"])",
+                        "--set", plan};
+  for (const std::string command : {"sweep", "compare", "inject"}) {
+    const Arguments line = Arguments{command, "experiment.json"} + study;
+    const auto one = files(command + "1", line + Arguments{"-j", "1"});
+    EXPECT_EQ(one, files(command + "2", line + Arguments{"-j", "2"}));
+  }
+  const std::string csv = contents(path("sweep1/results.csv"));
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 4 * 4);
+  // What calibrate writes serves both kinds of values.
+  done(Arguments{"calibrate", "experiment.json", "-o", "t.json"} + study);
+  const auto read =
+      files("read", Arguments{"sweep", "experiment.json", "--set", "thresholds=t.json"} + study);
+  EXPECT_EQ(read.at("results.json"), contents(path("sweep1/results.json")));
+  EXPECT_EQ(read.at("thresholds.json"), contents(path("t.json")));
+  // ... and the experiment beside the results gives them again.
+  const auto again = files("again", {"sweep", "sweep1/experiment.json"});
+  EXPECT_EQ(again.at("results.csv"), csv);
 }
 
 // Neurons and weights are the same for every scheme: pairs are of the same lists.

@@ -109,6 +109,46 @@ TEST_F(CliFaults, ListWithABadWeight) {
   bad_weight("weights./conv1/Cnv[0][0]:1", {where + "'/conv1/Cnv' is no layer with weights"});
 }
 
+TEST_F(CliFaults, ListWithABadNeuron) {
+  nlohmann::json real = list();
+  real["values"] = "fp32";
+  const auto bad_neuron = [&](const std::string& neuron, const std::vector<std::string>& parts) {
+    real["trials"][0]["faults"][0] = neuron;
+    bad_list(real.dump(), parts);
+  };
+  const std::string where = "faults.json: $.trials[0].faults[0]: ";
+  bad_neuron("array.pe[0][0].acc:3@500",
+             {where, "is not a neuron's bit", "neurons.conv1[3][14][5]:31"});
+  bad_neuron("neurons.conv9[0][0][0]:1", {where + "'conv9' is no layer with neurons"});
+  bad_neuron("neurons.conv1[0][0][0]:32", {where, "is not one of ", "neurons of 32 bits"});
+  bad_list("/values", "fp16", {"faults.json: $.values: 'fp16' are no values"});
+  bad_list("/trials/0/faults/0", "neurons.conv1[0][0][0]:1", {where});
+}
+
+// A study in software has no machine, and schemes that are more than checkers no place in it.
+TEST_F(CliFaults, RealNumbersHaveNoHardware) {
+  const std::string plan = R"(fault=[{"level":"neuron","values":"fp32","rate":0.1,"trials":3}])";
+  for (const std::string command : {"run", "sites"}) {
+    refuses({command, "experiment.json", "--set", plan},
+            {"[0].values: fp32 is a study in software: there is no machine", "sagitta inject"});
+  }
+  refuses({"trace", "experiment.json", "--set", plan, "--vcd", "x.vcd", "--scope", "all"},
+          {"[0].values: fp32 is a study in software: there is no machine"});
+  const std::string text = done({"sweep", "experiment.json", "--set", plan});
+  EXPECT_NE(text.find("fp32 neurons: a study in software"), std::string::npos) << text;
+  EXPECT_NE(done({"check", "experiment.json", "--set", plan}).find("fp32, a study in software"),
+            std::string::npos);
+  all_refuse(
+      {"--set", R"(scheme=["none","dmr"])", "--set", plan},
+      {"[0].values: fp32 is a study in software, in which scheme dmr has no place", "int32"});
+  nlohmann::json experiment = small();
+  experiment["fault"] = {{"level", "neuron"}, {"values", {"int8", "fp32"}}, {"rate", 0.1}};
+  experiment["scheme"] = "secded";
+  write_json("experiment.json", experiment);
+  refuses({"sweep", "experiment.json"},
+          {"experiment.json: $.fault.values: fp32 is a study in software"});
+}
+
 // A list of every hit must be one that somebody can read; a sweep only counts.
 TEST_F(CliFaults, MoreHitsThanAListCanName) {
   const std::string plan = R"(fault={"level":"neuron","rate":1,"trials":1000000})";

@@ -80,6 +80,39 @@ TEST_F(CliThresholds, ContentThatNoCalibrationWrites) {
   refuse("/fits/0/layers", longer, {at + ".layers[", "has no such layer"});
 }
 
+// Bounds of real numbers are numbers, or null where they are open.
+TEST_F(CliThresholds, BoundsOfRealNumbers) {
+  experiment_["fault"] = {{"level", "neuron"}, {"values", "fp32"}, {"rate", 0.01}, {"trials", 3}};
+  experiment_.erase("thresholds");
+  write_json("experiment.json", experiment_);
+  const std::string text = done({"calibrate", "experiment.json", "-o", "t.json"});
+  EXPECT_NE(text.find("extremes, fp32)"), std::string::npos) << text;
+  experiment_["thresholds"] = "t.json";
+  write_json("experiment.json", experiment_);
+  done({"check", "experiment.json"});
+  const auto original = file();
+  EXPECT_EQ(original.at("fits")[0].at("values"), "fp32");
+  const auto change = [&](const std::string& pointer, const nlohmann::ordered_json& value) {
+    auto changed = original;
+    changed[nlohmann::ordered_json::json_pointer(pointer)] = value;
+    changed.erase("digest");
+    changed["digest"] = sha256(changed.dump());
+    return changed.dump(1);
+  };
+  const std::string low = "/fits/0/layers/0/low/0";
+  const std::string at = "t.json: $.fits[0]";
+  bad(change(low, "x"), {at + ".layers[0].low[0]: \"x\" is not a float32 number"});
+  bad(change(low, 1e39), {at + ".layers[0].low[0]: 1e+39 is not a float32 number"});
+  bad(change(low, 1e30), {at + ".layers[0].low[0]: ", "above the upper bound"});
+  bad(change("/fits/0/values", "fp64"), {at + ".values: \"fp64\" is not known"});
+  bad(change("/fits/0/layers/0/low", nlohmann::ordered_json::array()), {"one length"});
+  write("t.json", change(low, nullptr));
+  done({"check", "experiment.json"});
+  // Those of the machine are others.
+  write("t.json", original.dump(1));
+  machines_refuse({"--set", "fault.values=int32"}, {"t.json: $.fits: holds no fit for range"});
+}
+
 // An order of channels has to be one.
 TEST_F(CliThresholds, OrdersThatAreNone) {
   experiment_["scheme"] = {{"kind", "gradient"}, {"order", "near"}};

@@ -1,7 +1,9 @@
 // One int8 matrix product on the machine, with faults, and what plain arithmetic says about it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,12 +63,20 @@ struct GemmCase {
 // before the first of them.
 class FaultyRuns {
  public:
-  FaultyRuns(const Program& program, const std::vector<std::int8_t>& image)
+  // `always`: paths of faults that strike in every run, the clean one included, as SITE and cycle.
+  FaultyRuns(const Program& program, const std::vector<std::int8_t>& image,
+             const std::vector<std::pair<std::string, std::int64_t>>& always = {})
       : machine_(program), sites_(machine_.layout()) {
+    for (const auto& [path, cycle] : always) always_.push_back({site(path), cycle});
+    Injector injector(sites_, always_);
     machine_.record_tiles(true);
     machine_.reset(image.data());
     while (!machine_.done()) {
       machine_.save(snapshots_.emplace_back());
+      if (injector.next_cycle() == machine_.cycle()) {
+        injector.strike(machine_.state(), machine_.cycle());
+        machine_.touch();
+      }
       machine_.step();
     }
     cycles_ = machine_.cycle();
@@ -87,9 +97,15 @@ class FaultyRuns {
   Site site(const std::string& path) const { return sites_.parse(path, "", ""); }
 
   // True when done within `budget` (0: twice the clean run and a little).
-  bool run(const std::vector<Fault>& faults, std::int64_t budget = 0) {
-    Injector injector(sites_, faults);
-    machine_.restore(snapshots_[static_cast<std::size_t>(injector.next_cycle())]);
+  bool run(std::vector<Fault> faults, std::int64_t budget = 0) {
+    const std::int64_t first =
+        std::min_element(faults.begin(), faults.end(), [](const Fault& x, const Fault& y) {
+          return x.cycle < y.cycle;
+        })->cycle;
+    std::copy_if(always_.begin(), always_.end(), std::back_inserter(faults),
+                 [first](const Fault& f) { return f.cycle >= first; });
+    Injector injector(sites_, std::move(faults));
+    machine_.restore(snapshots_[static_cast<std::size_t>(first)]);
     return run_with(machine_, injector, budget > 0 ? budget : 2 * cycles_ + 100);
   }
 
@@ -111,6 +127,7 @@ class FaultyRuns {
  private:
   Machine machine_;
   SiteMap sites_;
+  std::vector<Fault> always_;
   std::vector<Machine::Snapshot> snapshots_;
   Machine::Snapshot clean_;
   bool clean_uncorrected_ = false;

@@ -271,6 +271,25 @@ TEST_F(ExperimentError, Checkers) {
          "$.scheme.checkers", {"does not apply here"});
 }
 
+TEST_F(ExperimentError, CombinedSchemes) {
+  const auto scheme = [](const std::string& keys) {
+    return R"({"network": "net", "scheme": {"kind": )" + keys + "}}";
+  };
+  expect(scheme(R"("gradient", "with": ["tmr-pe", "secdet"])"), "$.scheme.with[1]",
+         {"\"secdet\" is not a scheme that can be added", "\"secded\"?"});
+  expect(scheme(R"("gradient", "with": ["median"])"), "$.scheme.with[0]",
+         {"the schemes that can are \"checksum-recompute\"", "\"tmr-pe\", \"tmr-reg\""});
+  expect(scheme(R"("tmr-pe", "with": ["secded", "tmr-reg"])"), "$.scheme.with[1]",
+         {"\"tmr-reg\" contradicts what the scheme has"});
+  expect(scheme(R"("gradient", "with": ["parity", "secded"])"), "$.scheme.with[1]",
+         {"contradicts"});
+  expect(scheme(R"("dmr", "with": ["tmr-array"])"), "$.scheme.with[0]", {"contradicts"});
+  expect(scheme(R"("none", "with": ["secded"])"), "$.scheme.with", {"does not apply here"});
+  expect(scheme(R"("oracle", "with": ["secded"])"), "$.scheme.with", {"does not apply here"});
+  expect(scheme(R"("gradient", "with": [])"), "$.scheme.with", {"empty"});
+  expect(scheme(R"("gradient", "with": "secded")"), "$.scheme.with", {"write a list"});
+}
+
 TEST_F(ExperimentError, EmptyListsAndStrings) {
   expect(R"({"network": "net", "array": {"rows": []}})", "$.array.rows", {"this list is empty"});
   expect(R"({"network": "net", "scheme": []})", "$.scheme", {"this list is empty"});

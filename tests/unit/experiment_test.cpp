@@ -169,6 +169,32 @@ TEST(Experiment, TheTunedUnitLooksAlongLinesOrInMaps) {
   EXPECT_EQ(lanes.blocks.checkers[1].axis, Axis::lanes);
 }
 
+TEST(Experiment, ASchemeHasTheBlocksOfThoseThatItIsCombinedWith) {
+  const ExperimentFolder folder;
+  const auto scheme = [&](const std::string& text) {
+    return folder.load(R"({"network": "net", "scheme": )" + text + "}").configurations[0].scheme;
+  };
+  const Scheme alone = scheme(R"({"kind": "gradient", "gate": "always"})");
+  const Scheme combined = scheme(
+      R"({"kind": "gradient", "gate": "always",
+          "with": ["secded", "tmr-reg", "checksum-recompute", "dmr-recompute"]})");
+  EXPECT_EQ(combined.name, "gradient+secded+tmr-reg+checksum-recompute+dmr-recompute");
+  Protection expected = alone.blocks;
+  expected.name = combined.name;
+  expected.memory_code = MemoryCode::secded;
+  expected.pe_copies = PeCopies::registers;
+  expected.checksum = true;
+  expected.arrays = 2;
+  expected.retries = 1;
+  EXPECT_EQ(combined.blocks, expected);
+  EXPECT_EQ(combined.bounds, alone.bounds);
+  const Scheme hardened = scheme(
+      R"({"kind": "hardened", "name": "both", "hardened": "control.**", "with": ["parity"]})");
+  EXPECT_EQ(hardened.name, "both");
+  EXPECT_EQ(hardened.blocks.memory_code, MemoryCode::parity);
+  EXPECT_EQ(hardened.hardened, (std::vector<std::string>{"control.**"}));
+}
+
 TEST(Experiment, ListsExpandWithTheLastKeyFastest) {
   const ExperimentFolder folder;
   const Experiment experiment = folder.load(R"({
@@ -212,6 +238,22 @@ TEST(Experiment, FaultLevelsSweepRatesAndValues) {
   EXPECT_EQ(fault(5), plan(2, 2000, 1, "all"));
   const std::string again = folder.write("again.json", experiment.resolved.dump());
   expect_equal(load_experiment(again, {}), experiment);
+}
+
+TEST(Experiment, ValuesMayBeRealNumbers) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({
+    "network": "net", "fault": [{"upsets": 1},
+      {"level": "neuron", "rate": 0.1, "values": ["int8", "fp32", "int32"]}]})");
+  ASSERT_EQ(experiment.configurations.size(), 4U);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const Configuration& c = experiment.configurations[i];
+    EXPECT_EQ(c.fault.of_floats(), i == 2) << i;
+    EXPECT_EQ(c.fault_place, i == 0 ? "$.fault[0]" : "$.fault[1]");
+  }
+  const std::string again = folder.write("again.json", experiment.resolved.dump());
+  expect_equal(load_experiment(again, {}), experiment);
+  EXPECT_EQ(folder.load(R"({"network": "net"})").configurations[0].fault_place, "$.fault");
 }
 
 TEST(Experiment, RowsWithoutColumnsMeanSquare) {
@@ -348,7 +390,8 @@ TEST(Experiment, ResolvedGivesTheSameAgain) {
                      {"kind": "gradient", "k_dense": [0.1, 4], "gate": ["row", "always"]},
                      {"kind": "range-clamp", "bounds": "quantile", "granularity": "channel"},
                      {"kind": "chain", "checkers": [{"kind": "median", "gate": "row"},
-                                                    {"kind": "range", "bounds": "deviations"}]}],
+                                                    {"kind": "range", "bounds": "deviations"}]},
+                     {"kind": "gradient", "gate": ["row", "layer"], "with": ["secded", "dmr"]}],
           "fault": {"upsets": [1, 64], "seed": 9007199254740991, "sites": ["logic", "all"],
                     "list": ["faults.csv"]},
           "memory": {"activation_bytes": 4096, "weight_rows": 12, "dram_latency": 0,
