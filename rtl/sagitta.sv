@@ -34,17 +34,21 @@ module sagitta #(
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
     // 0 always, 1 row, 2 layer, 3 cell; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
     // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold; bit 8: gradient, neighbours along a line;
-    // bit 9: it looks at outputs.
+    // bit 9: it looks at outputs; bit 10, beside bit 8: neighbours in the map.
     parameter int CHECKER0 = 0,
     parameter int CHECKER1 = 0,
     parameter int CHECKER2 = 0,
     parameter int CHECKER3 = 0,
+    parameter int MAP_PIXELS = 1,  // of a line that checkers of maps hold back
     parameter int MEMORY_CODE = 0,  // check bits of all memories: 0 none, 1 parity, 2 SECDED
     localparam int MAP_BITS = $clog2(MAPS),
     localparam int LINES = (CHECKER0 | CHECKER1 | CHECKER2 | CHECKER3) >> 8 & 1,
+    localparam int HELD_LINES = (CHECKER0 >> 10 & 1) + (CHECKER1 >> 10 & 1) +
+        (CHECKER2 >> 10 & 1) + (CHECKER3 >> 10 & 1),
     localparam int MIXED = (FLOWS & (FLOWS - 1)) != 0 ? 1 : 0,
     localparam int FIELD_BITS = 585 + ((FLOWS & 5) != 0 ? 80 : 0) + ((FLOWS & 6) != 0 ? 24 : 0) +
-        ((FLOWS & 4) != 0 ? 56 : 0) + (MIXED != 0 ? 2 : 0) + 24 * LINES,
+        ((FLOWS & 4) != 0 ? 56 : 0) + (MIXED != 0 ? 2 : 0) + 24 * LINES +
+        (HELD_LINES != 0 ? 24 : 0),
     localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * MAP_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
@@ -112,7 +116,7 @@ module sagitta #(
     latency_of = DETECTOR_LATENCY;
     for (int i = 0; i < count; i = i + 1)
       latency_of = latency_of +
-          (CHECKERS[32*i+:2] == 0 ? 0 : CHECKERS[32*i+:2] == 2 ? 4 : 2);
+          (CHECKERS[32*i+:2] == 0 ? 0 : CHECKERS[32*i+:2] != 2 ? 2 : CHECKERS[32*i+10] ? 5 : 4);
   endfunction
   // Stages that look at sums.
   function automatic int sum_stages(input int count);
@@ -163,7 +167,7 @@ module sagitta #(
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
   logic os, is, loads_layer;
-  logic [23:0] line;
+  logic [23:0] line, map_lines, rows;
   logic [15:0] transfers_done, column_tile;
   logic [8:0] lanes, rows_used, positions_read;
   logic [31:0] lane_step;
@@ -241,10 +245,11 @@ module sagitta #(
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
         .MAP_BITS(MAP_BITS), .RERUNS(RERUNS), .VERIFY_CYCLES(3 + DETECTOR_LATENCY + COLUMN_LATENCY),
         .COLUMNS_WAIT(COLUMN_CHECKSUM), .BEFORE_BUFFER(2 + DETECTOR_LATENCY), .LINES(LINES),
-        .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .HELD_LINES(HELD_LINES), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .lanes, .rows_used,
+        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .map_lines,
+        .rows, .lanes, .rows_used,
         .lane_step, .first_row, .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
         .output_zero_point, .output_min, .output_max, .raw, .weight_bank, .operation, .tap_scale,
@@ -471,6 +476,7 @@ module sagitta #(
       localparam int SPIKE = 32'(CHECKERS[32*i+5]);
       localparam int SUPPRESS = 32'(CHECKERS[32*i+6+:2]);
       localparam int LINE = 32'(CHECKERS[32*i+8]);
+      localparam int MAP = 32'(CHECKERS[32*i+10]);
       localparam int OUTPUT = 32'(of_outputs(i));
       localparam int WIDTH = OUTPUT != 0 ? 8 : 32;
       localparam int BOUND = OUTPUT != 0 ? 9 : 32;
@@ -525,6 +531,17 @@ module sagitta #(
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
+      end else if (KIND == 2 && MAP != 0) begin : in_map
+        map_checker #(
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .PIXELS(MAP_PIXELS), .CHANNEL(CHANNEL), .BOUND(BOUND),
+            .GATE(GATE), .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG)
+        ) gradient (
+            .clk, .reset, .enabled, .next_layer(loads_layer), .line, .map_lines, .rows, .lanes, .is,
+            .param1, .param_lane1, .low_word, .high_word, .zero, .input_valid(in_valid),
+            .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
+            .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
+        );
+        assign cells = '0;  // refused behind it
       end else if (KIND == 2 && LINE != 0) begin : along_line
         line_checker #(
             .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),

@@ -5,6 +5,7 @@ module layer_registers #(
     parameter int FLOWS = 1,
     parameter int MAP_BITS = 1,
     parameter int LINES = 0,
+    parameter int HELD_LINES = 0,
     parameter int DESCRIPTOR_BITS = 1
 ) (
     input logic clk,
@@ -54,7 +55,8 @@ module layer_registers #(
     output logic           [5:0] tap_shift,
     output logic           [7:0] second_zero_point,
     output logic           [1:0] dataflow,  // of several
-    output logic          [23:0] line
+    output logic          [23:0] line,
+    output logic          [23:0] map_lines
 );
   localparam bit OS = (FLOWS & 1) != 0;
   localparam bit WS = (FLOWS & 2) != 0;
@@ -64,7 +66,8 @@ module layer_registers #(
   localparam int TILE_BITS = OS || IS ? 80 : 0;
   localparam int FOLD_BITS = WS || IS ? 24 : 0;
   localparam int CHANNEL_BITS = IS ? 56 : 0;
-  localparam int LINE_AT = DESCRIPTOR_BITS - 24 * LINES;
+  localparam int MAP_LINES_AT = DESCRIPTOR_BITS - (HELD_LINES != 0 ? 24 : 0);
+  localparam int LINE_AT = MAP_LINES_AT - 24 * LINES;
   localparam int HIGH_BITS = LINE_AT - (MIXED ? 2 : 0);
 
   always_ff @(posedge clk) begin
@@ -124,5 +127,13 @@ module layer_registers #(
     end
   end else begin : no_lines
     assign line = '0;
+  end
+  if (HELD_LINES != 0) begin : maps
+    always_ff @(posedge clk) begin
+      if (reset) map_lines <= '0;
+      else if (takes) map_lines <= next_descriptor[MAP_LINES_AT+:24];
+    end
+  end else begin : no_maps
+    assign map_lines = '0;
   end
 endmodule

@@ -15,6 +15,7 @@ module sequencer #(
     parameter int COLUMNS_WAIT = 0,  // rows wait until then, for the checksums of their columns
     parameter int BEFORE_BUFFER = 0,  // of DRAIN_PATH, where they wait
     parameter int LINES = 0,  // a checker follows the lines of a map
+    parameter int HELD_LINES = 0,  // checkers that hold back a line of a map each
     parameter int DESCRIPTOR_BITS = 1,
     parameter int POSITIONS = 1
 ) (
@@ -38,6 +39,8 @@ module sequencer #(
     output logic is,
     output logic loads_layer,  // between two layers
     output logic [23:0] line,  // pixels of an output row, for checkers along lines
+    output logic [23:0] map_lines,  // rows of the output map, for those that hold lines back, or 0
+    output logic [23:0] rows,  // output pixels of all images
 
     // The present tile.
     output logic [ 8:0] lanes,
@@ -130,7 +133,7 @@ module sequencer #(
   wire [24:0] counted = {1'b0, count} + 25'd1;  // does not wrap: what the phases' ends compare
 
   // The layer.
-  logic [23:0] rows, group_columns;
+  logic [23:0] group_columns;
   logic [15:0] origin_y, origin_x, stride_y, stride_x;
   logic [23:0] span_x, span_y;
   logic [15:0] dilation_y, dilation_x;
@@ -144,7 +147,8 @@ module sequencer #(
   wire takes_layer = phase == LOAD && next_layer < layers;
   logic [1:0] dataflow;
   layer_registers #(
-      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .LINES(LINES), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .LINES(LINES), .HELD_LINES(HELD_LINES),
+      .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
   ) config_ (
       .clk, .reset, .takes(takes_layer), .next_descriptor,
       .height, .width, .rows, .columns, .group_columns, .origin_y, .origin_x, .stride_y,
@@ -153,7 +157,7 @@ module sequencer #(
       .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
       .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
       .input_map, .second_map, .output_map, .tap_scale, .second_scale, .tap_shift,
-      .second_zero_point, .dataflow, .line
+      .second_zero_point, .dataflow, .line, .map_lines
   );
   wire gemm = operation == 0;
   wire pixels_in_lanes = is && gemm;
@@ -188,9 +192,15 @@ module sequencer #(
   wire [8:0] most_used = rows_used > lanes ? rows_used : lanes;
   // At least one cycle: counted is not 0.
   wire setup_ends = phase == SETUP && !ws && counted >= {16'b0, os ? most_used : lanes};
-  wire flush_ends =
-      phase == FLUSH && counted >= 25'(COLUMNS_WAIT != 0 && gemm ? DRAIN_PATH - BEFORE_BUFFER
-                                       : os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS);
+  // The next row tile, part or tile of pixels, if there is one.
+  wire [23:0] first_row_next = first_row + 24'(os ? ROWS : ws ? PARTIAL_ROWS : COLUMNS);
+  wire more_rows = first_row_next < rows;
+  // Lines that leave at last; while there are more parts of their map they stay.
+  wire holds = HELD_LINES != 0 && map_lines != '0 && !(ws && more_rows);
+  wire [31:0] held_back = holds ? 32'(HELD_LINES) * 32'(line) : '0;
+  wire flush_ends = phase == FLUSH &&
+      32'(counted) >= 32'(COLUMNS_WAIT != 0 && gemm ? DRAIN_PATH - BEFORE_BUFFER
+                          : os ? DRAIN_PATH : DRAIN_PATH + ROWS + COLUMNS) + held_back;
   // Judged, and rows leave, one in each of these cycles but the last.
   wire verified = (RERUNS != 0 || COLUMNS_WAIT != 0) && phase == VERIFY && os &&
                   counted >= 25'(VERIFY_CYCLES);
@@ -203,9 +213,6 @@ module sequencer #(
   assign columns_clear = phase == SETUP || verify_ends;
   wire stored = $signed(output_address) >= $signed(results);
 
-  // The next row tile, part or tile of pixels, if there is one.
-  wire [23:0] first_row_next = first_row + 24'(os ? ROWS : ws ? PARTIAL_ROWS : COLUMNS);
-  wire more_rows = first_row_next < rows;
   wire next_part = flush_ends && gemm && !os && more_rows && !again;
   wire last_column_tile;
   column_tiles #(

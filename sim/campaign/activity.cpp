@@ -64,6 +64,10 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("resilience.recompute")) return {Kind::control, -1};
   if (path.ends_with(".open") || path.ends_with(".position")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
+    if (path.find(".line[].") != std::string::npos) return {Kind::line_word, -1};
+    for (const char* of_map : {".row", ".pixel", ".slot", ".full", ".pushing"}) {
+      if (path.ends_with(of_map)) return {Kind::control, -1};
+    }
     if (path.ends_with(".low[]") || path.ends_with(".high[]")) return {Kind::lane_parameter, -1};
     if (path.find(".tree[") != std::string::npos) return {Kind::stage, -1};
     return {has_lanes ? Kind::stage_lane : Kind::stage, -1};
@@ -73,13 +77,14 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
 
 namespace {
 
-// Of a checker along lines: the vector before, with which the next one's difference is formed.
+// Of a checker along lines or in maps: the vector before, with which the next one's difference is
+// formed; in maps also the one judged before, which may take the next one's place.
 bool waits_for_the_next(const std::string& path, const Protection& protection) {
   for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
-    if (protection.checkers[i].axis == Axis::line &&
-        path == "resilience." + checker_name(protection, i) + ".difference.sum[]") {
-      return true;
-    }
+    const std::string block = "resilience." + checker_name(protection, i);
+    const Axis axis = protection.checkers[i].axis;
+    if (axis != Axis::lanes && path == block + ".difference.sum[]") return true;
+    if (axis == Axis::map && path == block + ".above.sum[]") return true;
   }
   return false;
 }
@@ -291,6 +296,9 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       const bool used = last < lanes || last >= program_->array.columns;
       return (array || phase == Phase::verify) && index[0] < rows && used;
     }
+    case Kind::line_word:  // address and flag are those of a whole vector
+      return index[0] < c.line && (index.size() < 2 || last < lanes) &&
+             (array || phase == Phase::flush || phase == Phase::verify);
     case Kind::array_any:
       return array;
     case Kind::channel_parameter:

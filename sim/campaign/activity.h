@@ -36,6 +36,7 @@ class Activity {
     vote_read,
     column_sum,  // of checksums of columns: until their tile has been judged
     column_row,  // ... of the buffer in which its rows wait
+    line_word,
     array_any,
     channel_parameter,
     dma,

@@ -242,8 +242,7 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
   }
   if (!part.empty()) {
     if (std::find(parts.begin(), parts.end(), part) == parts.end()) {
-      throw InputError(file_, "$.parts", "there is no part " + part,
-                       suggest(part, parts, "parts"));
+      throw InputError(file_, "$.parts", "there is no part " + part, suggest(part, parts, "parts"));
     }
     const json own = document_["parts"][part];
     document_.erase("parts");

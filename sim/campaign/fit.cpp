@@ -39,9 +39,9 @@ bool FitKey::same(const FitKey& other) const {
   const bool as_strict = a.fit != BoundsFit::quantile || a.false_positives == b.false_positives;
   return checker.kind == other.checker.kind && checker.position == other.checker.position &&
          checker.granularity == other.checker.granularity && checker.axis == other.checker.axis &&
-         checker.spike == other.checker.spike && a.fit == b.fit && a.layers == b.layers &&
-         as_wide && as_strict && near_order == other.near_order && columns == other.columns &&
-         floats == other.floats;
+         (checker.spike == other.checker.spike || checker.axis == Axis::map) && a.fit == b.fit &&
+         a.layers == b.layers && as_wide && as_strict && near_order == other.near_order &&
+         columns == other.columns && floats == other.floats;
 }
 
 std::vector<std::int32_t> permuted(const std::vector<std::int32_t>& sums,
@@ -124,7 +124,8 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
                             {"lanes in near order", gradient, Axis::lanes, false, true},
                             {"lanes in near order", gradient, Axis::lanes, true, true},
                             {"line", gradient, Axis::line, false, false},
-                            {"line", gradient, Axis::line, true, false}};
+                            {"line", gradient, Axis::line, true, false},
+                            {"map", gradient, Axis::map, false, false}};
   constexpr Position kPositions[] = {Position::sum, Position::output};
   std::vector<FitRequest> requests;
   const auto request = [&](Position position, const Choice& choice) {
@@ -153,9 +154,10 @@ NeighbourTable fit_neighbours(const Network& network, const ImageSet& calibratio
       if (f.samples == 0 || value.deviation[0] <= 0) continue;
       const double ratio = f.deviation[0] / value.deviation[0];
       table.fits.push_back({f.layer, fits[i].key.checker.position, choice.neighbours,
-                            itself         ? "value"
-                            : choice.spike ? "spike"
-                                           : "both",
+                            itself                     ? "value"
+                            : choice.axis == Axis::map ? "three"
+                            : choice.spike             ? "spike"
+                                                       : "both",
                             f.samples, ratio, f.k, f.k * ratio});
     }
   }

@@ -66,8 +66,9 @@ struct FitRequest {
 struct NeighbourFit {
   std::string layer;
   Position position = Position::sum;
-  std::string neighbours;  // "none" (the value itself), "lanes", "line", "lanes in near order"
-  std::string rule;        // "value", "both" or "spike"
+  // "none" (the value itself), "lanes", "lanes in near order", "line" or "map".
+  std::string neighbours;
+  std::string rule;  // "value", "both", "spike", or of a map "three" of four
   std::int64_t samples = 0;
   double sigma_ratio = 0;  // standard deviation of what is compared, over that of the values
   double k = 0;            // of the smallest threshold with no more false positives than asked for

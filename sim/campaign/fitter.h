@@ -30,8 +30,11 @@ struct ExactMoments {
     ++n;
     sum += value;
     squares += static_cast<__int128>(value) * value;
-    least = std::min(least, value);
-    largest = std::max(largest, value);
+  }
+  // What is to be within bounds that hold all that was seen.
+  void reach(std::int64_t low, std::int64_t high) {
+    least = std::min(least, low);
+    largest = std::max(largest, high);
   }
   double mean() const { return n == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(n); }
   double deviation() const {
@@ -55,8 +58,10 @@ struct RealMoments {
     const double from_old = value - average;
     average += from_old / static_cast<double>(n);
     squares += from_old * (value - average);
-    least = std::min(least, value);
-    largest = std::max(largest, value);
+  }
+  void reach(double low, double high) {
+    least = std::min(least, low);
+    largest = std::max(largest, high);
   }
   double mean() const { return average; }
   double deviation() const { return n == 0 ? 0 : std::sqrt(squares / static_cast<double>(n)); }
@@ -135,7 +140,19 @@ class Fitter {
   const FitRequest& request() const { return request_; }
 
   void see_values(std::size_t l, const Judgements& judged) {
-    for (const Entry& j : judged) layers_[l].moments[entry(j.channel)].add(j.first);
+    for (const Entry& j : judged) {
+      auto& m = layers_[l].moments[entry(j.channel)];
+      ++layers_[l].samples;
+      if (counted(j)) {
+        if constexpr (kCounts) {
+          for (int i = 0; i < j.differences; ++i) m.add(j.difference[static_cast<std::size_t>(i)]);
+        }
+        m.reach(j.second, j.first);
+      } else {
+        m.add(j.first);
+        m.reach(j.first, j.first);
+      }
+    }
   }
 
   void begin_scores() {
@@ -143,7 +160,6 @@ class Fitter {
       State& s = layers_[l];
       if (!chosen(request_.key.plan.layers, network_->layers[l])) continue;
       for (const auto& m : s.moments) {
-        s.samples += m.n;
         s.mean.push_back(m.mean());
         s.deviation.push_back(m.deviation());
       }
@@ -206,6 +222,13 @@ class Fitter {
   }
 
  private:
+  // Integers may be judged by how many differences are out; real numbers have no such checker.
+  static constexpr bool kCounts = std::is_same_v<Entry, Judged>;
+  static bool counted([[maybe_unused]] const Entry& j) {
+    if constexpr (kCounts) return j.counted();
+    return false;
+  }
+
   struct State {
     std::vector<typename Values::Moments> moments;
     std::int64_t samples = 0;
@@ -244,6 +267,7 @@ class Fitter {
       return s.deviation[i] > 0 ? (static_cast<double>(value) - s.mean[i]) / s.deviation[i] : 0.0;
     };
     const double first = distance(j.first, j.channel);
+    if (counted(j)) return std::max({first, -distance(j.second, j.channel), 0.0});
     if (j.second_channel < 0) return std::abs(first);
     const double second = distance(j.second, j.second_channel);
     if (request_.key.checker.spike && first * second >= 0) return 0;
@@ -256,6 +280,7 @@ class Fitter {
       return value < b.low ? -1 : value > b.high ? 1 : 0;
     };
     const int first = side(j.first, j.channel);
+    if (counted(j)) return first > 0 || side(j.second, j.channel) < 0;
     if (j.second_channel < 0) return first != 0;
     const int second = side(j.second, j.second_channel);
     return request_.key.checker.spike ? first * second < 0 : first != 0 && second != 0;

@@ -17,7 +17,7 @@ using nlohmann::ordered_json;
 constexpr std::array kGranularities{Granularity::layer, Granularity::channel};
 constexpr std::array kGates{Gate::always, Gate::row, Gate::layer, Gate::cell};
 constexpr std::array kPositions{Position::sum, Position::output};
-constexpr std::array kAxes{Axis::lanes, Axis::line};
+constexpr std::array kAxes{Axis::lanes, Axis::line, Axis::map};
 constexpr std::array kReplacements{Suppress::zero, Suppress::clamp, Suppress::mean, Suppress::hold};
 constexpr std::array kFits{BoundsFit::extremes, BoundsFit::deviations, BoundsFit::quantile};
 constexpr std::array kLayers{LayerChoice::all, LayerChoice::convolution, LayerChoice::dense};
@@ -80,7 +80,7 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
          "a " + wanted + " checker cannot do \"" + to_string(c.suppress) + "\"",
          "choose from " + list_of(type->suppress));
   }
-  only_if(type->line, "axis", "this checker has no neighbours in lines");
+  only_if(type->line, "axis", "this checker has no neighbours in lines or maps");
   take(object, "axis", kAxes, c.axis);
   only_if(type->spike, "rule", "this checker compares no two differences");
   c.spike = object.value("rule", "both") == "spike";
@@ -153,7 +153,7 @@ ordered_json tuned(const ordered_json& options) {
     range[key] = spike[key] = options[key];
   spike["false_positives"] = options["false_positives"];
   ordered_json along = spike;
-  along["axis"] = "line";
+  along["axis"] = options["axis"];
   along["layers"] = "convolution";
   spike["layers"] = "dense";
   return {{"order", options["order"]}, {"checkers", {range, along, spike}}};
@@ -185,11 +185,12 @@ const std::vector<Kind>& kinds() {
         {"order", "natural"}},
        gradient},
       {{"gradient-tuned",
-        "ours: range, then spikes along lines of the map (convolutions) and among "
-        "channels put in order (dense layers)"},
+        "ours: range, then spikes along lines of the map, or in the map, (convolutions) and "
+        "among channels put in order (dense layers)"},
        {{"position", "sum"},
         {"granularity", "channel"},
         {"gate", "row"},
+        {"axis", "line"},
         {"false_positives", 1e-3},
         {"order", "near"}},
        tuned},
@@ -428,7 +429,8 @@ const char* to_string(Suppress suppress) {
 }
 
 const char* to_string(Axis axis) {
-  return axis == Axis::line ? "line" : "lanes";
+  constexpr const char* kNames[] = {"lanes", "line", "map"};
+  return kNames[static_cast<std::size_t>(axis)];
 }
 
 const char* to_string(BoundsFit fit) {

@@ -37,7 +37,7 @@ ordered_json fit_to_json(const ThresholdFit& fit) {
   if (key.floats) j["values"] = "fp32";
   if (key.checker.position != Position::sum) j["position"] = to_string(key.checker.position);
   if (type.line) j["axis"] = to_string(key.checker.axis);
-  if (type.spike) j["rule"] = key.checker.spike ? "spike" : "both";
+  if (type.spike && key.checker.axis != Axis::map) j["rule"] = key.checker.spike ? "spike" : "both";
   j["granularity"] = to_string(key.checker.granularity);
   j["bounds"] = to_string(key.plan.fit);
   if (key.plan.fit == BoundsFit::deviations) {
@@ -113,9 +113,10 @@ class FitReader {
         j_.contains("position") && one_of("position", {"sum", "output"}) == "output"
             ? Position::output
             : Position::sum;
-    key.checker.axis = j_.contains("axis") && one_of("axis", {"lanes", "line"}) == "line"
-                           ? Axis::line
-                           : Axis::lanes;
+    if (j_.contains("axis")) {
+      const std::string axis = one_of("axis", {"lanes", "line", "map"});
+      key.checker.axis = axis == "map" ? Axis::map : axis == "line" ? Axis::line : Axis::lanes;
+    }
     key.checker.spike = j_.contains("rule") && one_of("rule", {"both", "spike"}) == "spike";
     key.checker.granularity = one_of("granularity", {"layer", "channel"}) == "channel"
                                   ? Granularity::channel

@@ -56,7 +56,8 @@ std::string describe(const FitKey& key) {
   std::string text(key.checker.kind.name());
   if (key.checker.position == Position::output) text += " of outputs";
   if (key.checker.axis == Axis::line) text += " along lines";
-  if (type.spike && key.checker.spike) text += ", spikes";
+  if (key.checker.axis == Axis::map) text += " in maps";
+  if (type.spike && key.checker.spike && key.checker.axis != Axis::map) text += ", spikes";
   text += fmt::format(" ({}, ", to_string(key.checker.granularity));
   switch (key.plan.fit) {
     case BoundsFit::extremes:

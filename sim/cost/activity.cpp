@@ -93,6 +93,7 @@ void Activity::add_layer(const LayerCounters& c, Dataflow dataflow, const LayerD
   count(Event::mac) += macs;
   count(Event::leaving) += leaving;
   count(Event::vector) += vectors;
+  if (layer != nullptr && layer->map_lines != 0) count(Event::map_vector) += vectors;
   count(Event::lane) += vectors * lanes;
   count(raw ? Event::raw : Event::requantised) += vectors * lanes;
   if (!raw) count(Event::rounded) += vectors * lanes;

@@ -30,6 +30,7 @@ enum class Event : std::uint8_t {
   partial_write,  // ... that waits for the next fold
   leaving,        // a row of sums leaves the array or the partial sums, in whichever pass
   vector,         // a row of sums on the drain path
+  map_vector,     // ... in a layer whose map lines checkers of maps hold back
   lane,           // a valid lane of such a row
   requantised,    // ... that is multiplied by its scale
   raw,            // ... that goes to the accumulator buffer

@@ -305,6 +305,11 @@ WordBits word_bits(const std::string& path, const Program& program) {
 std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Program& program,
                                       const Activity& activity) {
   const std::string own = plain(registers.path);
+  if (own.find(".line.") != std::string::npos) {  // of maps: each vector is written and read once
+    const int width = registers.width * static_cast<int>(registers.elements() / program.map_pixels);
+    const double bits = activity.of(Event::map_vector) * width;
+    return {{false, bits, width}, {true, bits, width}};
+  }
   const std::string path = words_of(own);
   const WordBits word = word_bits(path, program);
   auto accesses = word_accesses(path, word.data, program, activity);

@@ -39,7 +39,7 @@ int Machine::sum_latency(const Program& program) {
   const Protection& p = program.protection;
   int cycles = detector_latency(program);
   for (std::size_t i = 0; i < p.sum_checkers(); ++i) {
-    cycles += checker_type(p.checkers[i].kind).latency;
+    cycles += checker_type(p.checkers[i].kind).latency_of(p.checkers[i]);
   }
   return cycles;
 }
@@ -48,7 +48,7 @@ int Machine::unit_latency(const Program& program) {
   const Protection& p = program.protection;
   int cycles = sum_latency(program);
   for (std::size_t i = p.sum_checkers(); i < p.checkers.size(); ++i) {
-    cycles += checker_type(p.checkers[i].kind).latency;
+    cycles += checker_type(p.checkers[i].kind).latency_of(p.checkers[i]);
   }
   return cycles;
 }
@@ -67,7 +67,7 @@ std::vector<int> Machine::parameter_waits(const Program& program) {
       waits.insert(waits.end(), static_cast<std::size_t>(c.bound_words()),
                    before + 1 + checker_type(c.kind).bounds_stage);  // behind the bias adder
     }
-    before += checker_type(c.kind).latency;
+    before += checker_type(c.kind).latency_of(c);
   }
   return waits;
 }

@@ -104,6 +104,20 @@ void check_scheme(const Protection& protection, const ArrayShape& array, const s
         fmt::format("scheme {} has a checker of sums behind one of outputs", protection.name),
         "name the checkers of sums first");
   }
+  if (protection.maps() > 0 && protection.memory_code != MemoryCode::none) {
+    throw InputError(where, "$.scheme",
+                     fmt::format("scheme {} holds lines of a map in a memory without check bits",
+                                 protection.name),
+                     "leave out the memories' code, or take another checker");
+  }
+  for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
+    if (protection.checkers[i].axis != Axis::map || !protection.cells_from(i)) continue;
+    throw InputError(where, "$.scheme",
+                     fmt::format("scheme {} opens a gate by row and column at a checker of maps or "
+                                 "behind it, whose lines wait with one flag a row",
+                                 protection.name),
+                     "take the gate \"row\" there, or a checker along lines");
+  }
   if (!protection.has_lines() || !array.has(Dataflow::is)) return;
   throw InputError(where, "$.scheme",
                    fmt::format("scheme {} looks along the lines of a map, and the vectors of an "

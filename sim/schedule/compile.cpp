@@ -47,6 +47,8 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   d.stride_x = w.stride_w;
   d.span_x = w.stride_w * layer.output.width;
   d.line = layer.output.width;
+  const bool has_inner = gemm && layer.output.width > 1 && layer.output.height > 1;
+  d.map_lines = has_inner ? layer.output.height : 0;
   d.span_y = w.stride_h * layer.output.height;
   d.dilation_y = w.dilation_h;
   d.dilation_x = w.dilation_w;
@@ -322,6 +324,7 @@ Program compile(const Network& network, const ArrayShape& requested, const Memor
     d.tile_channels = tile_channels(layer, program);
     d.tile_output = static_cast<std::int32_t>(static_cast<std::uint32_t>(array.columns) *
                                               static_cast<std::uint32_t>(layer.columns()));
+    if (d.map_lines != 0) program.map_pixels = std::max(program.map_pixels, d.line);
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
     const Layer zeros = layer.has_values() ? Layer{} : with_zeros(layer);

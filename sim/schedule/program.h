@@ -138,6 +138,9 @@ struct LayerDescriptor {
   std::int8_t second_zero_point;
   std::uint8_t dataflow;  // Dataflow; a register in a mixture only
   std::int32_t line;      // pixels of an output row; a register only where a checker follows lines
+  // Rows of the output map, or 0 where no pixel of it has three neighbours: a layer without a
+  // product, maps of one row or column. A register only where a checker looks at maps.
+  std::int32_t map_lines;
 };
 
 // A column tile: output channels of one group, `most` of them but for the group's last tile.
@@ -184,6 +187,7 @@ struct Program {
   std::vector<Transfer> transfers;  // [0] is the image, then every column tile of every gemm layer
   std::vector<int> first_column_tile;  // of each layer, counted over the program
   int activation_maps = 2;             // as many maps as live at once
+  int map_pixels = 1;                  // of the widest output row that checkers of maps hold back
   int batch = 1;                       // images of a pass, one behind the other in every map
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums

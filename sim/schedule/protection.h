@@ -65,13 +65,17 @@ inline constexpr CheckerKind CheckerKind::median{"median", false};
 
 // Whose neighbours: the other lanes of the vector, in a ring (channels of a pixel; input stationary
 // pixels of a channel), or the vectors before and after it in a line of the output map (pixels of a
-// row), whose first and last have a neighbour on one side only and pass. Lines are a gradient
-// checker's only, and not for input-stationary layers.
-enum class Axis : std::uint8_t { lanes, line };
+// row), whose first and last have a neighbour on one side only and pass; or those left, right,
+// above and below in the output map, of which at least three must be exceeded on the same side, a
+// missing one being in bounds. Lines and maps are a gradient checker's only, and not for
+// input-stationary layers.
+enum class Axis : std::uint8_t { lanes, line, map };
 // What takes the place of a suppressed sum: zero (of an output the value that means it, the layer's
 // zero point); the bound that it passed (clamp; of a gradient
 // the neighbour before it and the bound); the mean of its neighbours, rounded down; or the
-// neighbour before it (hold). The last two are a gradient checker's only.
+// neighbour before it (hold). The last two are a gradient checker's only. In a map the neighbour
+// before is the one to the left, or of a line's first pixel the one below, and the mean that of
+// these two, or of the last line the left one.
 enum class Suppress : std::uint8_t { zero, clamp, mean, hold };
 
 struct Checker {
@@ -79,7 +83,8 @@ struct Checker {
   Gate gate = Gate::always;
   Granularity granularity = Granularity::layer;
   Axis axis = Axis::lanes;
-  bool spike = false;  // gradient: only where the two differences have opposite signs
+  // Gradient: only where the two differences have opposite signs. In a map it makes no difference.
+  bool spike = false;
   Suppress suppress = Suppress::zero;
   std::vector<LayerBounds> layers{};  // of each gemm layer, in order; a missing one passes all
   Position position = Position::sum;
@@ -134,7 +139,12 @@ struct Protection {
   // Whether a checker needs to know where a line of the output map begins and ends.
   bool has_lines() const {
     return std::any_of(checkers.begin(), checkers.end(),
-                       [](const Checker& c) { return c.axis == Axis::line; });
+                       [](const Checker& c) { return c.axis != Axis::lanes; });
+  }
+  // Checkers of maps, each of which holds a line of the map back.
+  int maps() const {
+    return static_cast<int>(std::count_if(checkers.begin(), checkers.end(),
+                                          [](const Checker& c) { return c.axis == Axis::map; }));
   }
   // Whether the flag of a position, the checksum's or that of the outputs' check, is still read at
   // checker `first` of the chain or behind it.

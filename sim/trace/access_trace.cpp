@@ -67,6 +67,10 @@ double MemoryTrace::estimate(const std::vector<LayerCounters>& counters, const P
     if (program.protection.column_checksum) {  // each row waits in the buffer
       add(of(c.vectors) * 2, columns + 2, kSum);
     }
+    // Checkers of maps hold vectors back where they have three neighbours.
+    if (l < program.layers.size() && program.layers[l].map_lines != 0) {
+      add(2 * of(c.vectors) * program.protection.maps(), columns, kSum);
+    }
     add(of(c.dma_burst_cycles), program.memory.dram_bytes_per_cycle, kElement);
   }
   return bytes;

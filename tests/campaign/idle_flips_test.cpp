@@ -142,7 +142,10 @@ TEST_P(IdleFlips, OfCheckersChangeNothingThatFollows) {
       p.checkers.push_back(test::random_checker(random, c.network, kind, false));
     }
     p.checkers[1].gate = p.checkers[3].gate = Gate::layer;
-    if (!array.has(Dataflow::is)) p.checkers[0].axis = Axis::line;
+    if (!array.has(Dataflow::is)) {
+      p.checkers[0].axis = Axis::line;
+      p.checkers[3].axis = Axis::map;
+    }
     c.program = compile(c.network, array, test::random_memory(random, array), p, "test");
     idle += follow_idle_flips(c, random, 800, [](const std::string& path) {
       return path.starts_with("resilience.") && !path.starts_with("resilience.checksum");

@@ -356,13 +356,81 @@ TEST_F(Fits, AQuantileBlamesNoMoreThanItsShareAndIsTheLeastThatDoes) {
   }
 }
 
+// In maps: the third largest difference to the neighbours above, or the third smallest below.
+TEST_F(Fits, InMapsTheThirdDifferenceIsFitted) {
+  const int n = layer().columns(), width = layer().output.width, height = layer().output.height;
+  const auto differences = [&](const std::vector<std::int32_t>& y, int at) {
+    std::vector<double> d;
+    const int x = at / n % width, line = at / n / width;
+    const auto look = [&](bool there, int step) {
+      if (there) {
+        d.push_back(y[static_cast<std::size_t>(at)] -
+                    static_cast<double>(y[static_cast<std::size_t>(at + step)]));
+      }
+    };
+    look(x > 0, -n);
+    look(x < width - 1, n);
+    look(line > 0, -n * width);
+    look(line < height - 1, n * width);
+    std::sort(d.begin(), d.end());
+    return d;
+  };
+  std::vector<std::vector<double>> all;
+  double squares = 0;
+  std::int64_t count = 0;
+  for (int i = 0; i < images_.count(); ++i) {
+    const auto y = sums(i);
+    for (int at = 0; at < static_cast<int>(y.size()); ++at) {
+      all.push_back(differences(y, at));
+      if (all.back().size() < 3) {
+        all.pop_back();
+        continue;
+      }
+      for (const double d : all.back()) squares += d * d;
+      count += static_cast<std::int64_t>(all.back().size());
+    }
+  }
+  const auto fit = [&](const nlohmann::json& bounds) {
+    nlohmann::json checker = {{"kind", "gradient"}, {"axis", "map"}};
+    checker.update(bounds);
+    const Scheme chain = scheme({{"kind", "chain"}, {"checkers", {checker}}});
+    return fit_of(network_, images_, chain, {4, 4}).layers.at(0);
+  };
+  const LayerFit extremes = fit({{"bounds", "extremes"}});
+  double low = 0, high = 0;
+  for (const auto& d : all) {
+    high = std::max(high, d[d.size() - 3]);
+    low = std::min(low, d[2]);
+  }
+  EXPECT_EQ(extremes.bounds.at(0),
+            (Bounds{static_cast<std::int32_t>(low), static_cast<std::int32_t>(high)}));
+  EXPECT_EQ(extremes.blamed, 0);
+  EXPECT_EQ(extremes.samples, static_cast<std::int64_t>(all.size()));
+
+  for (const double share : {0.3, 0.05, 1e-6}) {
+    const LayerFit quantile = fit({{"bounds", "quantile"}, {"false_positives", share}});
+    const double mean = quantile.mean.at(0), deviation = quantile.deviation.at(0);
+    EXPECT_NEAR(deviation, std::sqrt(squares / static_cast<double>(count) - mean * mean), 1e-6);
+    std::vector<double> scores;
+    for (const auto& d : all) {
+      scores.push_back(std::max((d[d.size() - 3] - mean) / deviation, (mean - d[2]) / deviation));
+    }
+    std::sort(scores.rbegin(), scores.rend());
+    const auto allowed = static_cast<std::size_t>(share * static_cast<double>(all.size()));
+    ASSERT_LT(allowed, scores.size());
+    EXPECT_NEAR(quantile.k, scores[allowed], 1e-9);
+    EXPECT_LE(quantile.blamed, static_cast<std::int64_t>(allowed));
+    EXPECT_GE(quantile.blamed, static_cast<std::int64_t>(allowed) - 3) << "whole numbers";
+  }
+}
+
 // sigma_G^2 = 2 sigma_Y^2 (1 - rho) for neighbours with the same deviation; here, straight from
 // both definitions.
 TEST_F(Fits, TheTableOfNeighboursHasTheRatiosOfItsDeviations) {
   const ArrayShape array{4, 4};
   const auto orders = fit_orders(network_, images_, {4});
   const NeighbourTable table = fit_neighbours(network_, images_, array, 0.01, orders);
-  ASSERT_EQ(table.fits.size(), 2U * 7) << "of sums, then of outputs";
+  ASSERT_EQ(table.fits.size(), 2U * 8) << "of sums, then of outputs";
   const int n = layer().columns();
   const auto ratio_of = [&](Position position) {
     double sum = 0, squares = 0, steps = 0, step_squares = 0;
@@ -418,13 +486,20 @@ TEST_F(Fits, TheTableOfNeighboursHasTheRatiosOfItsDeviations) {
 
 // The machine's checker acts on as many fault-free neurons as the fit says that it does.
 TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
-  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
+  using Case = std::tuple<Dataflow, const char*, const char*>;
+  for (const auto& [dataflow, axis, order] :
+       {Case{Dataflow::os, "lanes", "natural"}, Case{Dataflow::os, "lanes", "near"},
+        Case{Dataflow::ws, "lanes", "natural"}, Case{Dataflow::ws, "lanes", "near"},
+        Case{Dataflow::is, "lanes", "natural"}, Case{Dataflow::is, "lanes", "near"},
+        Case{Dataflow::os, "map", "natural"}, Case{Dataflow::ws, "map", "near"},
+        Case{Dataflow::is, "map", "natural"}}) {
     const ArrayShape array{3, 4, dataflow};
-    for (const char* order : {"natural", "near"}) {
+    {
       const Scheme chain = for_array(scheme({{"kind", "chain"},
                                              {"order", order},
                                              {"checkers",
                                               {{{"kind", "gradient"},
+                                                {"axis", axis},
                                                 {"granularity", "channel"},
                                                 {"rule", "spike"},
                                                 {"bounds", "quantile"},
@@ -446,7 +521,7 @@ TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
         suppressed += static_cast<std::int64_t>(machine.suppressions().size());
       }
       EXPECT_GT(suppressed, 20);
-      EXPECT_EQ(suppressed, file.fits[0].layers[0].blamed) << to_string(dataflow) << order;
+      EXPECT_EQ(suppressed, file.fits[0].layers[0].blamed) << to_string(dataflow) << axis << order;
     }
   }
 }
@@ -472,6 +547,16 @@ TEST_F(ThresholdFiles, TheTunedUnitHasItsOrderAndEveryBound) {
   const Protection p = protection_of(tuned, ArrayShape{}, again, path_);
   ASSERT_EQ(p.checkers.size(), 3U);
   EXPECT_EQ(p.checkers[1].axis, Axis::line);
+  // In maps it is another fit, which the file says.
+  const Scheme in_maps = scheme({{"kind", "gradient-tuned"}, {"axis", "map"}});
+  EXPECT_THROW(protection_of(in_maps, ArrayShape{}, again, path_), InputError);
+  experiment_.configurations[0].scheme = in_maps;
+  const ThresholdFile maps = calibrate(experiment_, folder_);
+  write_thresholds(maps, path_);
+  EXPECT_EQ(to_json(read_thresholds(path_, folder_)), to_json(maps));
+  EXPECT_EQ(
+      protection_of(in_maps, ArrayShape{}, read_thresholds(path_, folder_), path_).checkers[1].axis,
+      Axis::map);
   const Network network = reordered(folder_.network, orders_of(tuned, ArrayShape{}, again, path_));
   const auto image = folder_.load_test(1).image(0);
   EXPECT_EQ(run_network(network, image).back().output,

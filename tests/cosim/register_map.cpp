@@ -89,15 +89,21 @@ std::string with_stage(const std::string& path, const Protection& protection) {
     if (!path.starts_with(block)) continue;
     const Checker& checker = protection.checkers[i];
     const bool line = checker.axis == Axis::line;
+    const bool map = checker.axis == Axis::map;
     const char* module = checker.kind == CheckerKind::range    ? "value.range"
                          : checker.kind == CheckerKind::median ? "filter.median"
+                         : map                                 ? "in_map.gradient"
                          : line                                ? "along_line.gradient"
                                                                : "neighbours.gradient";
     std::string rest = path.substr(block.size());
     if (checker.kind == CheckerKind::gradient) {  // stages that hold more than a sum
       static const std::regex lanes(R"(^(difference|compare)\.(sum|address|valid|flag))");
       static const std::regex lines(R"(^(latch|difference)\.(sum|address|valid|flag))");
-      rest = std::regex_replace(rest, line ? lines : lanes, "$1.stage.$2");
+      static const std::regex maps(R"(^(difference|below|above)\.(sum|address|valid|flag))");
+      rest = std::regex_replace(rest, map ? maps : line ? lines : lanes, "$1.stage.$2");
+      rest =
+          std::regex_replace(rest, std::regex(R"(^above\.(previous|first))"), "above.neighbour.$1");
+      rest = std::regex_replace(rest, std::regex(R"(^line\[\]\.flag)"), "flags.line[].flag");
       if (line)
         rest = std::regex_replace(rest, std::regex(R"(^compare\.previous)"), "memory.previous");
     }

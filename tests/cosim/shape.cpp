@@ -43,7 +43,9 @@ std::optional<Checker> checker_from(int code) {
                          : gate == 2 ? Gate::layer
                                      : Gate::cell,
                  .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer,
-                 .axis = (code & 256) != 0 ? Axis::line : Axis::lanes,
+                 .axis = (code & 1024) != 0  ? Axis::map
+                         : (code & 256) != 0 ? Axis::line
+                                             : Axis::lanes,
                  .spike = (code & 32) != 0,
                  .suppress = kSuppress[code >> 6 & 3],
                  .layers = {},
@@ -142,6 +144,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"CHECKER1", 0},
                                     {"CHECKER2", 0},
                                     {"CHECKER3", 0},
+                                    {"MAP_PIXELS", 1},
                                     {"MEMORY_CODE", 0},
                                     {"ACTIVATION_BANKS", 0},
                                     {"ACTIVATION_PORT_BYTES", 0}};
@@ -182,6 +185,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
       s.protection.checkers.push_back(*checker);
   }
   s.protection.memory_code = static_cast<MemoryCode>(values.at("MEMORY_CODE"));
+  s.map_pixels = values.at("MAP_PIXELS");
   s.raw_words = values.at("RAW_WORDS");
   s.maps = values.at("MAPS");
   return s;
@@ -206,6 +210,8 @@ Case random_case(const Shape& shape, std::uint64_t seed) {
                                    : random_layers(shape, memory, random);
       if (c.program.activation_maps > shape.maps) continue;
       c.program.activation_maps = shape.maps;  // the others stay empty
+      if (c.program.map_pixels > shape.map_pixels && shape.protection.maps() > 0) continue;
+      c.program.map_pixels = shape.map_pixels;
       c.stall_seed = seed;
       c.ready_percent = ready;
       return c;

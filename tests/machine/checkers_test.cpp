@@ -20,9 +20,9 @@ using test::log_of;
 using test::Random;
 using test::Suppressed;
 
-// Returns how many values were suppressed in all. `lines`: gradient checkers look along lines.
+// Returns how many values were suppressed in all. `axis`: where gradient checkers look.
 std::size_t compare_networks(std::uint64_t first_seed, const std::vector<CheckerKind>& kinds,
-                             bool lines = false) {
+                             Axis axis = Axis::lanes) {
   std::size_t suppressed = 0;
   for (std::uint64_t seed = first_seed; seed < first_seed + 350; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -35,7 +35,7 @@ std::size_t compare_networks(std::uint64_t first_seed, const std::vector<Checker
     p.checksum = random.chance(40);
     for (const CheckerKind kind : kinds) {
       p.checkers.push_back(test::random_checker(random, network, kind, p.checksum));
-      if (lines && kind == CheckerKind::gradient) p.checkers.back().axis = Axis::line;
+      if (kind == CheckerKind::gradient) p.checkers.back().axis = axis;
     }
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, test::random_memory(random), p, "test");
@@ -69,8 +69,13 @@ TEST(Checkers, AChainOfAnyLengthSuppressesWhatTheFormulaSays) {
 }
 TEST(Checkers, GradientAlongLinesSuppressesWhatTheFormulaSays) {
   const auto gradient = CheckerKind::gradient, median = CheckerKind::median;
-  EXPECT_GT(compare_networks(50'000, {gradient}, true), 300U);
-  EXPECT_GT(compare_networks(60'000, {gradient, median, gradient}, true), 2000U);
+  EXPECT_GT(compare_networks(50'000, {gradient}, Axis::line), 300U);
+  EXPECT_GT(compare_networks(60'000, {gradient, median, gradient}, Axis::line), 2000U);
+}
+TEST(Checkers, GradientInMapsSuppressesWhatTheFormulaSays) {
+  const auto gradient = CheckerKind::gradient, median = CheckerKind::median;
+  EXPECT_GT(compare_networks(70'000, {gradient}, Axis::map), 300U);
+  EXPECT_GT(compare_networks(80'000, {gradient, median, gradient}, Axis::map), 2000U);
 }
 TEST(Checkers, MedianFilterReplacesWhatTheFormulaSays) {
   EXPECT_GT(compare_networks(45'000, {CheckerKind::median}), 3000U);
@@ -281,7 +286,7 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
       }
     }
     std::vector<Suppressed> log;
-    apply(p, Position::sum, 0, sums, m, m, n, n, array.columns, 0, 0, &flagged, log);
+    apply(p, Position::sum, 0, sums, m, m, 1, n, n, array.columns, 0, 0, &flagged, log);
     std::sort(log.begin(), log.end());
     suppressed += static_cast<int>(log.size());
     ASSERT_EQ(log_of(with.machine()), log) << "case " << i;

@@ -25,7 +25,7 @@ constexpr auto kRange = CheckerKind::range, kGradient = CheckerKind::gradient,
 // Random networks through chains on an array; how many values were replaced in all. `sums` come
 // before them in the chain.
 std::size_t compare_networks(std::uint64_t first_seed, const test::ArrayVariant& variant,
-                             const std::vector<CheckerKind>& kinds, bool lines = false,
+                             const std::vector<CheckerKind>& kinds, Axis axis = Axis::lanes,
                              const std::vector<CheckerKind>& sums = {}) {
   std::size_t replaced = 0;
   for (std::uint64_t seed = first_seed; seed < first_seed + 120; ++seed) {
@@ -41,7 +41,7 @@ std::size_t compare_networks(std::uint64_t first_seed, const test::ArrayVariant&
     }
     for (const CheckerKind kind : kinds) {
       p.checkers.push_back(test::random_checker(random, network, kind, random.chance(30), kOutput));
-      if (lines && kind == CheckerKind::gradient) p.checkers.back().axis = Axis::line;
+      if (kind == CheckerKind::gradient) p.checkers.back().axis = axis;
     }
     for (Checker& c : p.checkers) {
       // There a bound that takes an output's place is the next channel's (docs/machine.md).
@@ -77,8 +77,9 @@ TEST_P(OutputCheckers, ReplaceWhatTheFormulaSays) {
   EXPECT_GT(compare_networks(3'000, GetParam(), {kMedian}), 300U);
 }
 TEST_P(OutputCheckers, StandBehindThoseOfSums) {
-  EXPECT_GT(compare_networks(4'000, GetParam(), {kGradient, kRange}, false, {kRange, kMedian}),
-            2000U);
+  EXPECT_GT(
+      compare_networks(4'000, GetParam(), {kGradient, kRange}, Axis::lanes, {kRange, kMedian}),
+      2000U);
 }
 TEST_P(OutputCheckers, AlongLinesReplaceWhatTheFormulaSays) {
   const ArrayShape array = GetParam().shape(2, 2);
@@ -90,9 +91,18 @@ TEST_P(OutputCheckers, AlongLinesReplaceWhatTheFormulaSays) {
                  InputError);
     return;
   }
-  EXPECT_GT(compare_networks(5'000, GetParam(), {kGradient}, true), 100U);
-  EXPECT_GT(compare_networks(6'000, GetParam(), {kRange, kGradient, kMedian}, true, {kGradient}),
-            500U);
+  EXPECT_GT(compare_networks(5'000, GetParam(), {kGradient}, Axis::line), 100U);
+  EXPECT_GT(
+      compare_networks(6'000, GetParam(), {kRange, kGradient, kMedian}, Axis::line, {kGradient}),
+      500U);
+}
+
+TEST_P(OutputCheckers, InMapsReplaceWhatTheFormulaSays) {
+  if (GetParam().dataflow == Dataflow::is || GetParam().mixed_is) return;  // refused like lines
+  EXPECT_GT(compare_networks(7'000, GetParam(), {kGradient}, Axis::map), 100U);
+  EXPECT_GT(
+      compare_networks(8'000, GetParam(), {kRange, kGradient, kMedian}, Axis::map, {kGradient}),
+      500U);
 }
 
 // A dense layer of one pixel whose outputs are `y`: biases alone, at a scale of one.

@@ -387,6 +387,22 @@ TEST(RegisterEffects, ChainsOfCheckers) {
   EXPECT_EQ(without_effect("spikes, then median, is", p, Dataflow::is), Names{});
 }
 
+TEST(RegisterEffects, CheckersOfMaps) {
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws}) {
+    Protection p;
+    p.checksum = true;
+    p.checkers = {checker(CheckerKind::gradient, Granularity::channel, Gate::row, 12'000)};
+    p.checkers[0].axis = Axis::map;
+    EXPECT_EQ(without_effect(std::string("in maps, row gate, ") + to_string(dataflow), p, dataflow),
+              Names{});
+    p.checksum = false;
+    p.checkers = {checker(CheckerKind::gradient, Granularity::layer, Gate::always, 12'000)};
+    p.checkers[0].axis = Axis::map;
+    p.checkers[0].suppress = Suppress::mean;
+    EXPECT_EQ(without_effect(std::string("in maps, ") + to_string(dataflow), p, dataflow), Names{});
+  }
+}
+
 Checker of_outputs(CheckerKind kind, Granularity granularity, Gate gate, std::int32_t reach) {
   Checker c = checker(kind, granularity, gate, reach);
   c.position = Position::output;

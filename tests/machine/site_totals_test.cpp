@@ -495,6 +495,30 @@ TEST(SiteTotals, GradientCheckerAlongLinesThenMedianFilter) {
   compare(t, count(p));
 }
 
+// In maps, of which the gemm by hand has one line: the line memory has a word, for the flag too.
+TEST(SiteTotals, GradientCheckerInMaps) {
+  Protection p;
+  p.checksum = true;
+  p.checkers = {checker(CheckerKind::gradient)};
+  p.checkers[0].axis = Axis::map;
+  p.checkers[0].gate = Gate::row;
+  Totals t = with_checksum(by_hand());
+  t["control.sequencer"] += 2 * 24;  // config.line, .map_lines
+  const int line = 2 * 32 + 2 * 4 + 32 + 1;
+  t["resilience.gradient"] = 2 * 32 + 6 * kStage + 5 * 1  // the last stage has no flag
+                             + 2 * 33 + 2 * 2             // gradient, out: to the left
+                             + 3 * 24 + 3                 // position, row, pixel, edge
+                             + 24 + 2                     // slot, full, pushing
+                             + 2 * 4 + 1 + 24 + 2 * 4     // below: out, top, place; above: out
+                             + line;
+  t["memory.parameter"] += 2 * 2 * 32 + 2 * 32;
+  t["sram"] += 2 * 2 * 32 + line;
+  compare(t, count(p));
+  p.checkers[0].suppress = Suppress::hold;
+  t["resilience.gradient"] += 2 * 32 + 1;  // above: previous, first
+  compare(t, count(p));
+}
+
 // Check bits beside each byte (activations, weights, parameters, checksum weights: 9 bits are a
 // byte and one of a bit) or each word of 32 bits, and a sticky bit of each block of memories.
 TEST(SiteTotals, MemoryCodes) {

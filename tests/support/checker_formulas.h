@@ -97,6 +97,50 @@ inline Replaced by_line(const std::vector<std::vector<std::int32_t>>& rows, std:
   return r;
 }
 
+// Neighbours are the pixels left, right, above and below in a map of `lines` times `line`, images
+// one behind the other. Three of four must be exceeded upwards, or downwards.
+inline Replaced by_map(const std::vector<std::vector<std::int32_t>>& rows, std::size_t m, int line,
+                       int lines, const Checker& c, int gemm, int first_column, int zero) {
+  Replaced r(rows[m].size());
+  const int x = static_cast<int>(m) % line, y = static_cast<int>(m) / line % lines;
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    const Bounds b = bounds_at(c, gemm, first_column + static_cast<int>(i));
+    const auto at = [&](int step) -> std::int64_t {
+      return rows[static_cast<std::size_t>(static_cast<int>(m) + step)][i];
+    };
+    std::vector<std::int64_t> neighbours;
+    if (x > 0) neighbours.push_back(at(-1));
+    if (x < line - 1) neighbours.push_back(at(1));
+    if (y > 0) neighbours.push_back(at(-line));
+    if (y < lines - 1) neighbours.push_back(at(line));
+    const auto exceeded = [&](auto out) {
+      return std::count_if(neighbours.begin(), neighbours.end(),
+                           [&](std::int64_t n) { return out(rows[m][i] - n); });
+    };
+    const bool peak = exceeded([&](std::int64_t d) { return d > b.high; }) >= 3;
+    const bool dip = exceeded([&](std::int64_t d) { return d < b.low; }) >= 3;
+    if (!peak && !dip) continue;
+    const std::int64_t left = at(x > 0 ? -1 : line);
+    switch (c.suppress) {
+      case Suppress::hold:
+        r[i] = left;
+        break;
+      case Suppress::mean:
+        r[i] =
+            x == 0 || y == lines - 1
+                ? left
+                : static_cast<std::int64_t>(std::floor(static_cast<double>(left + at(line)) / 2));
+        break;
+      case Suppress::clamp:
+        r[i] = saturated(c, left + (peak ? b.high : b.low));
+        break;
+      default:
+        r[i] = zero;
+    }
+  }
+  return r;
+}
+
 inline Replaced by_median(const std::vector<std::int32_t>& y) {
   const std::size_t n = y.size();
   Replaced r(n);
@@ -108,10 +152,12 @@ inline Replaced by_median(const std::vector<std::int32_t>& y) {
   return r;
 }
 
-// Row `m` of the rows of a column tile, `line` of which make a line of the map.
+// Row `m` of the rows of a column tile, `line` of which make a line of the map, and `lines` of
+// these an image's map.
 inline Replaced by(const Checker& c, const std::vector<std::vector<std::int32_t>>& rows,
-                   std::size_t m, int line, int gemm, int first_column, int zero) {
+                   std::size_t m, int line, int lines, int gemm, int first_column, int zero) {
   const std::vector<std::int32_t>& y = rows[m];
+  if (c.axis == Axis::map) return by_map(rows, m, line, lines, c, gemm, first_column, zero);
   if (c.axis == Axis::line) return by_line(rows, m, line, c, gemm, first_column, zero);
   if (c.kind == CheckerKind::range) return by_range(y, c, gemm, first_column, zero);
   if (c.kind == CheckerKind::gradient) return by_gradient(y, c, gemm, first_column, zero);
@@ -121,8 +167,9 @@ inline Replaced by(const Checker& c, const std::vector<std::vector<std::int32_t>
 // Suppresses in place, checker by checker.
 // Column tiles have channels of one group.
 inline void apply(const Protection& p, Position position, int zero, std::vector<std::int32_t>& sums,
-                  int rows, int line, int columns, int group_columns, int lanes, int layer,
-                  int gemm, const std::vector<bool>* flagged, std::vector<Suppressed>& log) {
+                  int rows, int line, int lines, int columns, int group_columns, int lanes,
+                  int layer, int gemm, const std::vector<bool>* flagged,
+                  std::vector<Suppressed>& log) {
   int valid = 0;
   for (int first = 0; first < columns; first += valid) {
     valid = std::min(lanes, group_columns - first % group_columns);
@@ -143,7 +190,7 @@ inline void apply(const Protection& p, Position position, int zero, std::vector<
       for (int m = 0; m < rows; ++m) {
         if (!open(m)) continue;
         const auto row = static_cast<std::size_t>(m);
-        const Replaced replaced = by(c, tile, row, line, gemm, first, zero);
+        const Replaced replaced = by(c, tile, row, line, lines, gemm, first, zero);
         for (std::size_t i = 0; i < replaced.size(); ++i) {
           if (!replaced[i]) continue;
           log.emplace_back(layer, m * columns + first + static_cast<int>(i), tile[row][i]);
@@ -175,7 +222,7 @@ inline void apply_by_channel(const Protection& p, Position position, int zero,
     std::vector<std::int32_t> row;
     for (int m = 0; m < pixels; ++m) row.push_back(values[at(m)]);
     std::vector<Suppressed> found;
-    apply(own, position, zero, row, 1, 1, pixels, pixels, lanes, layer, gemm, nullptr, found);
+    apply(own, position, zero, row, 1, 1, 1, pixels, pixels, lanes, layer, gemm, nullptr, found);
     for (int m = 0; m < pixels; ++m) values[at(m)] = row[static_cast<std::size_t>(m)];
     for (const auto& [l, pixel, value] : found) {
       log.emplace_back(l, static_cast<std::int32_t>(at(pixel)), value);
@@ -209,8 +256,9 @@ inline Expected reference(const Network& network, const std::vector<std::int8_t>
           apply_by_channel(p, position, zero, values, layer.columns(), array.columns, l, gemm,
                            e.log);
         } else {
-          apply(p, position, zero, values, layer.rows(), layer.output.width, layer.columns(),
-                layer.columns() / layer.groups, array.columns, l, gemm, nullptr, e.log);
+          apply(p, position, zero, values, layer.rows(), layer.output.width, layer.output.height,
+                layer.columns(), layer.columns() / layer.groups, array.columns, l, gemm, nullptr,
+                e.log);
         }
       };
       at(Position::sum, 0, v.sums);

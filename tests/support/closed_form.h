@@ -26,7 +26,9 @@ inline int ceil_log2(int n) {
 // Cycles that the resilience unit adds to the drain path.
 inline int unit_latency(const Protection& p, int columns) {
   int cycles = p.checksum ? ceil_log2(columns) + 1 : 0;
-  for (const Checker& c : p.checkers) cycles += c.kind == CheckerKind::gradient ? 4 : 2;
+  for (const Checker& c : p.checkers) {
+    cycles += c.kind != CheckerKind::gradient ? 2 : c.axis == Axis::map ? 5 : 4;
+  }
   return cycles;
 }
 
@@ -87,6 +89,15 @@ inline int tile_channels(const Layer& layer, const ArrayShape& array, const Memo
 // From the last issue of a column tile to its last result: pooling too passes the whole drain path.
 inline std::int64_t flush(const Protection& p, const ArrayShape& array) {
   return 5 + unit_latency(p, array.columns) + (folds(array) ? array.rows + array.columns : 0);
+}
+
+// Where there are checkers of maps they then let go of their last lines, one behind the other, in
+// layers with pixels that have three neighbours.
+inline std::int64_t last_lines(const Protection& p, const Layer& layer) {
+  if (layer.kind != LayerKind::gemm || layer.output.height < 2 || layer.output.width < 2) return 0;
+  std::int64_t cycles = 0;
+  for (const Checker& c : p.checkers) cycles += c.axis == Axis::map ? layer.output.width : 0;
+  return cycles;
 }
 
 // One tile from its first feed to its last drain, in the sequencer's time or, two cycles later, in
@@ -150,7 +161,7 @@ inline std::int64_t folded_tile(const Layer& layer, const ArrayShape& array,
       const std::int64_t loaded = ws ? array.rows : preload(k + array.rows);
       now += std::max(stream, std::max(1, array.rows - 1) + loaded);
     }
-    now += flush(p, array);
+    now += flush(p, array) + (ws && row + most < m ? 0 : last_lines(p, layer));
   }
   return now;
 }
@@ -185,7 +196,7 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
       else if (p.column_checksum)
         return feed + verify(p, array, rows) + flush(p, array) - 3 - ceil_log2(array.columns);
       else if (more)
-        feed += flush(p, array);
+        feed += flush(p, array) + last_lines(p, layer);
       continue;
     }
     // The tile before is handed over as this one starts, the last one when the drain is free.
@@ -197,10 +208,11 @@ inline std::int64_t output_tile(const Layer& layer, const ArrayShape& array, int
     before = rows;
     feed = std::max(feed + feed_cycles, leaves);
   }
-  if (!array.overlap) return feed + flush(p, array);
+  const std::int64_t end = flush(p, array) + last_lines(p, layer);
+  if (!array.overlap) return feed + end;
   leaves = feed + 2 * before + lanes_used - 2;
   tiles.back().end = leaves + 2;
-  return leaves + 1 + flush(p, array);
+  return leaves + 1 + end;
 }
 
 // A column tile of a gemm layer without its wait. Appends its tiles.

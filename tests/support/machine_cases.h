@@ -71,6 +71,7 @@ inline void random_columns(Random random, const ArrayShape& array, Protection& p
 }
 // Gates of rows and layers in front of sums, often of cells instead.
 inline void random_cells(Random random, Protection& p) {
+  if (p.maps() > 0) return;
   for (Checker& c : p.checkers) {
     const bool may = p.column_checksum && c.position == Position::sum && c.gate != Gate::always;
     if (may && random.chance(60)) c.gate = Gate::cell;
@@ -224,10 +225,10 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
   for (Checker& checker : p.checkers) {
     const bool may = checker.kind == CheckerKind::gradient && !array.has(Dataflow::is);
     if (!may || !random.chance(40)) continue;
-    checker.axis = Axis::line;
-    p.retries = 0;  // lines take one vector after the other
+    checker.axis = random.chance(50) || p.cells_from(0) ? Axis::line : Axis::map;
+    p.retries = 0;  // they take one vector after the other
   }
-  p.memory_code = random_code(random, p);
+  p.memory_code = p.maps() > 0 ? MemoryCode::none : random_code(random, p);
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
 }

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
 
 #include "cost/components.h"
 #include "cost/cost.h"
@@ -258,6 +261,35 @@ TEST(CostArea, OnlyTheActivationMemoryHasABankARow) {
   EXPECT_NEAR(um2(9, "activation"), 0.379562, 1e-9);
   memory.activation_banks = 16;
   EXPECT_NEAR(um2(4, "activation"), 0.41008, 1e-9);
+}
+
+// A checker of maps writes and reads each vector of a 3 x 3 map once: of two lanes 32 bits and two
+// counts of two, and an address. A map of one line goes past the memory.
+TEST(CostEnergy, LinesOfMapsAreWrittenAndReadOnce) {
+  const auto costed = [](int height, int width) {
+    Network network;
+    network.input = {height, width, 1};
+    Layer& layer = network.layers.emplace_back();
+    layer.name = "gemm";
+    layer.input = layer.output = network.input;
+    layer.weights = {1};
+    layer.bias = {0};
+    layer.scale = {FixedScale{}};
+    Protection p;
+    p.checkers = {{.kind = CheckerKind::gradient, .axis = Axis::map}};
+    return Costed(compile(network, {2, 2}, {}, p, "test"));
+  };
+  for (const auto& [height, width, vectors] : {std::tuple{3, 3, 9}, {1, 9, 0}}) {
+    const Costed c = costed(height, width);
+    std::map<std::string, double> bits;
+    for (const EnergyItem& i : c.energy.items) {
+      if (i.block == "resilience" && i.unit == "gradient") bits[i.what] += i.count;
+    }
+    EXPECT_EQ(bits["SRAM bit read"], vectors * (2 * 32 + 2 * 4 + 32));
+    EXPECT_EQ(bits["SRAM bit written"], vectors * (2 * 32 + 2 * 4 + 32));
+    EXPECT_EQ(bits["bounds: 33-bit comparator"], 9 * 8) << "of one lane in use";
+    EXPECT_EQ(bits["difference: 33-bit adder"], 9 * 2);
+  }
 }
 
 }  // namespace

@@ -335,12 +335,14 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
       checker.suppress = kAll[random.between(0, 3)];
       checker.spike = random.chance(50);
       if (!array.has(Dataflow::is) && p.retries == 0 && random.chance(50)) {
-        checker.axis = Axis::line;
+        checker.axis = random.chance(50) ? Axis::line : Axis::map;
       }
     }
     test::random_columns(random, array, p);
     test::random_cells(random, p);
-    p.memory_code = static_cast<MemoryCode>(p.passes > 1 || p.column_checksum ? 0 : seed % 3);
+    if (p.passes == 1 && !p.column_checksum && p.maps() == 0) {
+      p.memory_code = static_cast<MemoryCode>(seed % 3);
+    }
     if (random.chance(40)) {
       const auto first =
           static_cast<std::size_t>(random.between(0, static_cast<int>(p.checkers.size())));

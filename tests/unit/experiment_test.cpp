@@ -150,6 +150,25 @@ TEST(Experiment, AChainIsWhatItLists) {
   EXPECT_EQ(scheme.bounds[1].layers, LayerChoice::convolution);
 }
 
+TEST(Experiment, TheTunedUnitLooksAlongLinesOrInMaps) {
+  const ExperimentFolder folder;
+  const Experiment experiment = folder.load(R"({"network": "net", "scheme": [
+      "gradient-tuned", {"kind": "gradient-tuned", "name": "maps", "axis": "map"},
+      {"kind": "gradient", "axis": ["line", "map"]}]})");
+  const auto axis = [&](std::size_t i, std::size_t checker) {
+    return experiment.configurations.at(i).scheme.blocks.checkers.at(checker).axis;
+  };
+  EXPECT_EQ(axis(0, 1), Axis::line);
+  EXPECT_EQ(axis(1, 1), Axis::map);
+  EXPECT_EQ(axis(1, 2), Axis::lanes) << "in dense layers";
+  EXPECT_EQ(axis(2, 0), Axis::line);
+  EXPECT_EQ(axis(3, 0), Axis::map);
+  EXPECT_EQ(to_string(Axis::map), std::string("map"));
+  // Input stationary, where vectors are channels, the lanes are pixels.
+  const Scheme lanes = for_array(experiment.configurations[1].scheme, {4, 4, Dataflow::is});
+  EXPECT_EQ(lanes.blocks.checkers[1].axis, Axis::lanes);
+}
+
 TEST(Experiment, ASchemeHasTheBlocksOfThoseThatItIsCombinedWith) {
   const ExperimentFolder folder;
   const auto scheme = [&](const std::string& text) {

@@ -41,6 +41,16 @@ int Sequencer::rows(const SequencerState& s) const {
   return std::clamp(left, 0, rows_);
 }
 
+int Sequencer::held_back(const SequencerState& s) const {
+  const int maps = program_->protection.maps();
+  if (maps == 0 || s.config.map_lines == 0) return 0;
+  // A line stays while there are more parts of its map.
+  const auto pixels = static_cast<std::int32_t>(program_->memory.partial_rows);
+  const bool more =
+      dataflow(s) == Dataflow::ws && (wrap_add(s.first_row, pixels) & 0xFFFFFF) < s.config.rows;
+  return more ? 0 : maps * s.config.line;
+}
+
 int Sequencer::activations_read(const SequencerState& s) const {
   if (dataflow(s) != Dataflow::is) return issues_rows(s, false) ? rows(s) : 0;
   // Rows beyond K load zeros.

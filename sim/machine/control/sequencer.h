@@ -276,9 +276,11 @@ class Sequencer {
   // From the last row that leaves the array (os) or is issued to it (ws, is) to the scratchpad.
   int flush_cycles(const SequencerState& s) const {
     const bool gemm = s.config.operation == static_cast<std::uint8_t>(LayerOperation::gemm);
-    if (columns_wait_ && gemm) return drain_path_ - before_buffer_;
-    return drain_path_ + (dataflow(s) != Dataflow::os ? rows_ + columns_ : 0);
+    if (columns_wait_ && gemm) return drain_path_ - before_buffer_ + held_back(s);
+    return drain_path_ + (dataflow(s) != Dataflow::os ? rows_ + columns_ : 0) + held_back(s);
   }
+  // Of these, the ones in which checkers of maps let their last lines go.
+  int held_back(const SequencerState& s) const;
   int store_beat_cycles() const { return store_beat_cycles_; }
   int columns() const { return columns_; }
 

@@ -204,6 +204,7 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
     columns_->accesses(now, held, checksum_->output(now), checksum_->difference(now), again(),
                        visit);
   }
+  for (const auto& checker : checkers_) checker->accesses(now, held, control(), visit);
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }
 

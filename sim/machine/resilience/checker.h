@@ -14,6 +14,7 @@
 
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
+#include "machine/memory/access.h"
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
@@ -107,6 +108,9 @@ class SumChecker {
   virtual void step(const Cycle& cycle, const SumVector& input,
                     const WeightScratchpad& weights) = 0;
   virtual SumVector output(const std::byte* now) const = 0;
+  // What a memory of its own does in this cycle, of which `s` is the state.
+  virtual void accesses(const std::byte* /*now*/, const std::byte* /*held*/,
+                        const SequencerState& /*s*/, const MemoryVisitor& /*visit*/) const {}
   const std::string& name() const { return name_; }  // of the block: "gradient"
 
   void touch() { idle_.touch(); }

@@ -3,6 +3,7 @@
 // after the file; the build collects them (CMakeLists.txt).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,12 +28,19 @@ struct OperatorUse {
 };
 
 // What a checker holds against its bounds to judge one neuron: a value and the channel whose bounds
-// apply, or two of them. It acts where all are outside, under the spike rule on opposite sides.
+// apply, or two of them. It acts where all are outside, under the spike rule on opposite sides. Or,
+// counted, one above its high bound or one below its low bound is enough: of the differences to the
+// neighbours in a map the third largest and the third smallest.
 struct Judged {
   std::int64_t first = 0;
   std::int64_t second = 0;
   int channel = 0;
   int second_channel = -1;  // -1: there is one value only
+  // Counted: all differences, of which `first` and `second` are two.
+  int differences = 0;
+  std::array<std::int64_t, 4> difference{};
+
+  bool counted() const { return differences > 0; }
 };
 
 struct CheckerType {
@@ -41,12 +49,16 @@ struct CheckerType {
   // What an experiment may ask for.
   std::vector<Suppress> suppress;  // the default first
   bool spike = false;
-  bool line = false;  // neighbours in a line of the output map, too
+  bool line = false;  // neighbours in a line of the output map, or in the whole map, too
 
   // Cycles from a sum at its input to its output, and the stage, counted from 1, in which it meets
   // its bounds.
   int latency = 0;
+  int map_latency = 0;  // ... of one that looks at maps, beside the line that it holds back
   int bounds_stage = 0;
+  int latency_of(const Checker& checker) const {
+    return checker.axis == Axis::map ? map_latency : latency;
+  }
   std::unique_ptr<SumChecker> (*make)(const CheckerPlace& place) = nullptr;
   std::vector<OperatorUse> (*operators)(const Checker& checker, int lanes) = nullptr;
   // Every neuron of a layer that it judges, from the sums of one image ([pixels][channels]); null

@@ -1,12 +1,14 @@
 // A sum whose two differences to its neighbours are both outside their bounds (Amarnath et al.,
 // IOLTS 2022). Here the neighbours are the other lanes of the vector, in a ring; along the lines of
-// the output map: line_checker.h. Four stages: latch, difference, compare, blame and replace.
+// the output map: line_checker.h; in the whole of it: map_checker.h. Four stages: latch,
+// difference, compare, blame and replace.
 #include <algorithm>
 #include <cstring>
 
 #include "machine/resilience/checker_type.h"
 #include "machine/resilience/gradient_rule.h"
 #include "machine/resilience/line_checker.h"
+#include "machine/resilience/map_checker.h"
 
 namespace sagitta {
 namespace {
@@ -104,6 +106,7 @@ void GradientChecker::step_result(const Cycle& cycle, const SequencerState& s,
 
 std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
   using enum OperatorUse::Kind;
+  if (checker.axis == Axis::map) return map_operators(checker, lanes);
   const double n = lanes;
   const int bits = checker.value_bits(), wide = gradient_bits(checker);
   const int sides = GradientRule(checker).out_bits();
@@ -168,6 +171,8 @@ void judged(const Checker& checker, const Layer& layer, const ArrayShape& array,
   };
   if (checker.axis == Axis::line) {
     judge_lines(layer, sums, all);
+  } else if (checker.axis == Axis::map) {
+    judge_maps(layer, sums, all);
   } else if (array.dataflow_of(layer.name) == Dataflow::is) {  // lanes are pixels of one channel
     for (int first = 0; first < pixels; first += array.columns) {
       const int lanes = std::min(array.columns, pixels - first);
@@ -190,9 +195,11 @@ CheckerType gradient_checker() {
           .spike = true,
           .line = true,
           .latency = 4,
+          .map_latency = 5,
           .bounds_stage = 2,
           .make = [](const CheckerPlace& place) -> std::unique_ptr<SumChecker> {
             if (place.checker().axis == Axis::line) return make_line_checker(place);
+            if (place.checker().axis == Axis::map) return make_map_checker(place);
             return std::make_unique<GradientChecker>(place);
           },
           .operators = operators,
