@@ -142,7 +142,9 @@ module sagitta #(
   // From a row's flag to the verdict on its tile.
   localparam int LEVELS = $clog2(COLUMNS);
   localparam int DEEPER = $clog2(ROWS) > LEVELS + 4 ? $clog2(ROWS) - LEVELS - 4 : 0;
-  localparam int COLUMN_LATENCY = COLUMN_CHECKSUM != 0 ? 1 + LEVELS + DEEPER : 0;
+  localparam int COLUMNS_JUDGE = CORRECT != 0 || RETRIES > 0 ? 1 : 0;
+  localparam int COLUMN_LATENCY =
+      COLUMN_CHECKSUM != 0 ? 1 + (COLUMNS_JUDGE != 0 ? LEVELS : 0) + DEEPER : 0;
   localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1'b1);
   localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 1'b0);
   localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
@@ -427,7 +429,7 @@ module sagitta #(
     end
     if (COLUMN_CHECKSUM != 0) begin : waits
       column_checksum #(
-          .ROWS(ROWS), .COLUMNS(COLUMNS), .CORRECT(CORRECT),
+          .ROWS(ROWS), .COLUMNS(COLUMNS), .JUDGES(COLUMNS_JUDGE), .CORRECT(CORRECT),
           .STATUS(CORRECT != 0 && RETRIES == 0 ? 1 : 0), .FLAG(gated_from(0, 1'b0)),
           .CELLS(cells_from(0))
       ) columns (

@@ -8,6 +8,7 @@
 module column_checksum #(
     parameter int ROWS = 1,
     parameter int COLUMNS = 1,
+    parameter int JUDGES = 0,  // tiles, to correct them or run them again; else it marks cells
     parameter int CORRECT = 0,
     parameter int STATUS = 0,  // a tile that is wrong goes on, and the host is told
     parameter int FLAG = 0,  // rows that were not corrected are marked
@@ -110,7 +111,7 @@ module column_checksum #(
   function automatic logic [1:0] add_flags(input logic [1:0] a, input logic [1:0] b);
     add_flags = a == 0 ? b : b == 0 ? a : 2'd2;
   endfunction
-  for (genvar l = 0; l <= LEVELS; l = l + 1) begin : total
+  for (genvar l = 0; l <= (CORRECT != 0 ? LEVELS : 0); l = l + 1) begin : total
     localparam int ENTRIES = (COLUMNS + (1 << l) - 1) >> l;
     localparam int BELOW = l > 0 ? (COLUMNS + (1 << (l - 1)) - 1) >> (l - 1) : 0;
     wire [ENTRIES*32-1:0] terms;
@@ -135,7 +136,7 @@ module column_checksum #(
       end
     end
   end
-  for (genvar l = 0; l <= LEVELS; l = l + 1) begin : flagged
+  for (genvar l = 0; l <= (JUDGES != 0 ? LEVELS : 0); l = l + 1) begin : flagged
     localparam int ENTRIES = (COLUMNS + (1 << l) - 1) >> l;
     localparam int BELOW = l > 0 ? (COLUMNS + (1 << (l - 1)) - 1) >> (l - 1) : 0;
     wire [ENTRIES*2-1:0] terms;
@@ -160,23 +161,31 @@ module column_checksum #(
       end
     end
   end
-  wire [1:0] columns_wrong = flagged[LEVELS].terms;
 
   // The rows, which wait in the buffer: the sums, their address and what they lack.
   logic [ROW_BITS-1:0] row;
   logic [1:0] flagged_rows;
   logic [31:0] row_total;
-  wire row_wrong = input_valid && input_lacks != 0;
   always_ff @(posedge clk) begin
-    if (reset || clears) begin
-      {row, flagged_rows, row_total} <= '0;
-    end else begin
-      flagged_rows <= add_flags(flagged_rows, {1'b0, row_wrong});
-      if (input_valid) begin
-        row <= row + ROW_BITS'(1);
-        row_total <= row_total + input_lacks;
-      end
+    if (reset || clears) row <= '0;
+    else if (input_valid) row <= row + ROW_BITS'(1);
+  end
+  if (JUDGES != 0) begin : counts
+    wire row_wrong = input_valid && input_lacks != 0;
+    always_ff @(posedge clk) begin
+      if (reset || clears) flagged_rows <= '0;
+      else flagged_rows <= add_flags(flagged_rows, {1'b0, row_wrong});
     end
+  end else begin : no_counts
+    assign flagged_rows = '0;
+  end
+  if (CORRECT != 0) begin : totals
+    always_ff @(posedge clk) begin
+      if (reset || clears) row_total <= '0;
+      else if (input_valid) row_total <= row_total + input_lacks;
+    end
+  end else begin : no_totals
+    assign row_total = '0;
   end
   wire [WORD_BITS-1:0] word;
   if (1) begin : buffer
@@ -207,10 +216,22 @@ module column_checksum #(
 
   // One row: the columns say what each of its sums lacks. One column: the rows do. Both together
   // lack the same.
-  wire crosses = flagged_rows == 2'd1 ? columns_wrong != 0
-                                      : flagged_rows != 0 && columns_wrong == 2'd1;
-  wire located = CORRECT != 0 && crosses && total[LEVELS].terms == row_total;
-  assign wrong = flagged_rows == 0 ? columns_wrong > 2'd1 : !located;
+  wire located;
+  if (CORRECT != 0) begin : locates
+    wire [1:0] columns_wrong = flagged[LEVELS].terms;
+    wire crosses = flagged_rows == 2'd1 ? columns_wrong != 0
+                                        : flagged_rows != 0 && columns_wrong == 2'd1;
+    assign located = crosses && total[LEVELS].terms == row_total;
+  end else begin : locates_nothing
+    wire unused = &{1'b0, row_total};
+    assign located = 1'b0;
+  end
+  if (JUDGES != 0) begin : verdict
+    assign wrong = flagged_rows == 0 ? flagged[LEVELS].terms > 2'd1 : !located;
+  end else begin : no_verdict
+    wire unused = &{1'b0, flagged[0].terms};
+    assign wrong = 1'b0;
+  end
   wire marks = read.lacks != 0 && !located;
   wire [BITS-1:0] passed;
   wire [COLUMNS-1:0] marked;

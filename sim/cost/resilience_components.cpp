@@ -60,18 +60,22 @@ void Composer::column_checksum() {
   c.add("add rows", lib_.adder(kWord), columns_, Event::lane);
   c.add("valid lanes", lib_.and_mask(kWord), columns_, Event::lane);
   c.add("column is wrong", lib_.equality(kWord), columns_, Event::lane);
-  c.add("total of columns", lib_.adder(kWord), columns_ - 1, Event::vector, columns_ - 1);
-  c.add("none, one or more", lib_.and_mask(2), 2.0 * columns_, Event::vector, 2.0 * columns_);
-  c.add("row is wrong", lib_.equality(kWord), 2, Event::vector, 2);
-  c.add("total of rows", lib_.adder(kWord), 1, Event::vector);
+  c.add("row on its way out is wrong", lib_.equality(kWord), 1, Event::vector);
   c.add("next row", lib_.adder(width("resilience.columns.row")), 1, Event::vector);
   c.add("row in buffer", lib_.comparator(width("resilience.columns.row")), 1, Event::vector);
   c.add("judged, and rows left", lib_.comparator(kCounter), 2, Event::active_cycle, 2);
   c.add("row read", lib_.adder(kCounter), 1, Event::vector);
-  c.add("rows and columns agree", lib_.equality(kWord), 1, Event::row_tile);
-  c.add("located", lib_.and_mask(1), 6, Event::row_tile, 6);
+  if (p.judges_columns()) {
+    c.add("none, one or more", lib_.and_mask(2), 2.0 * columns_, Event::vector, 2.0 * columns_);
+    c.add("row is wrong", lib_.equality(kWord), 1, Event::vector);
+    c.add("verdict", lib_.and_mask(1), 3, Event::row_tile, 3);
+  }
   if (p.cells_from(0)) c.add("cell", lib_.and_mask(1), 2.0 * columns_, Event::lane, 2);
   if (!p.correct) return;
+  c.add("total of columns", lib_.adder(kWord), columns_ - 1, Event::vector, columns_ - 1);
+  c.add("total of rows", lib_.adder(kWord), 1, Event::vector);
+  c.add("rows and columns agree", lib_.equality(kWord), 1, Event::row_tile);
+  c.add("located", lib_.and_mask(1), 4, Event::row_tile, 4);
   c.add("row's or column's", lib_.mux2(kWord), columns_, Event::lane);
   c.add("if located", lib_.and_mask(kWord), columns_, Event::lane);
   c.add("correct", lib_.adder(kWord), columns_, Event::lane);

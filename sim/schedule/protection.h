@@ -156,6 +156,8 @@ struct Protection {
                          return c.position == position && by_flag;
                        });
   }
+  // Whether the checksums of columns judge tiles, or only mark the cells that failed.
+  bool judges_columns() const { return column_checksum && (correct || retries > 0); }
   // Whether the cells that failed are still read at checker `first` of the chain or behind it.
   bool cells_from(std::size_t first) const {
     return column_checksum && first < checkers.size() &&

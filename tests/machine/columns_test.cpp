@@ -344,7 +344,7 @@ TEST(ColumnsGate, ActsWhereAFlaggedRowAndAFlaggedColumnCross) {
       for (int r = 0; r < used; ++r) {
         const auto i = static_cast<std::size_t>(r);
         if (row[i] == 0) continue;
-        const test::Replaced replaced = test::by(c, tile, i, 1, 0, t.column, 0);
+        const test::Replaced replaced = test::by(c, tile, i, 1, 1, 0, t.column, 0);
         for (int l = 0; l < wide; ++l) {
           const auto j = static_cast<std::size_t>(l);
           if (!replaced[j]) continue;

@@ -407,20 +407,23 @@ TEST(SiteTotals, ChecksumsOfColumns) {
   t["resilience.checksum"] += 32;                    // difference
   t["resilience.columns"] = 9 + 2 * 8                // tree of two rows, weights that wait for it
                             + 2 * 32 + 2 * 32        // bias, difference
-                            + 32 + 2                 // total, flagged
-                            + 2 + 2 + 32             // row, flagged_rows, row_total
+                            + 2                      // row
                             + 2 * (2 + 2) * 32       // buffer
                             + kStage + 32 + kStage;  // read with what it lacks, output
   t["sram"] += 2 * (2 + 2) * 32;
   p.column_checksum = true;
   compare(t, count(p));
   p.correct = true;
-  t["resilience.columns"] += 1;  // uncorrected
+  // total, flagged, flagged_rows, row_total, uncorrected
+  t["resilience.columns"] += 32 + 2 + 2 + 32 + 1;
   compare(t, count(p));
   p.retries = 1;
   t["resilience.columns"] -= 1;
   t["resilience.recompute"] = 1 + 1 + 1;
   t["control.sequencer"] += 32;  // retry_address
+  compare(t, count(p));
+  p.correct = false;
+  t["resilience.columns"] -= 32 + 32;
   compare(t, count(p));
   // The flag and the cells travel as far as the last checker that asks for them.
   p.checkers = {{.gate = Gate::row}, {.kind = CheckerKind::median, .gate = Gate::cell}};

@@ -41,7 +41,9 @@ inline std::int64_t verify(const Protection& p, const ArrayShape& array, int row
     // The last row's flag, its differences, their tree or else that of the activations; and the
     // rows themselves.
     const int levels = ceil_log2(columns);
-    return 3 + (levels + 1) + (1 + std::max(levels, ceil_log2(array.rows) - 4)) + rows_used;
+    const int tree = p.correct || p.retries > 0 ? levels : 0;  // where they are judged
+    const int deeper = std::max(0, ceil_log2(array.rows) - levels - 4);
+    return 3 + (levels + 1) + (1 + tree + deeper) + rows_used;
   }
   if (p.retries == 0 && p.passes == 1) return 0;
   return 3 + (p.checksum ? ceil_log2(columns) + 1 : 0);

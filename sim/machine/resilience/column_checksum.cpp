@@ -30,7 +30,8 @@ std::uint8_t add_flags(std::uint8_t a, std::uint8_t b) {
 int ColumnChecksum::latency(const Program& program) {
   if (!program.protection.column_checksum) return 0;
   const int columns = levels_of(program.array.columns);
-  return 1 + columns + std::max(0, levels_of(program.array.rows) - columns - 4);
+  const int judged = program.protection.judges_columns() ? columns : 0;
+  return 1 + judged + std::max(0, levels_of(program.array.rows) - columns - 4);
 }
 
 ColumnChecksum::ColumnChecksum(RegisterLayout& layout, const Program& program,
@@ -43,8 +44,6 @@ ColumnChecksum::ColumnChecksum(RegisterLayout& layout, const Program& program,
       bias_(layout.held<std::int32_t>(kPath + "bias[]", {lanes}, 32)),
       difference_(layout.pipe<std::int32_t>(kPath + "difference[]", {lanes}, 32)),
       row_(layout.pipe<std::uint16_t>(kPath + "row", {}, static_cast<int>(std::bit_width(rows_)))),
-      flagged_rows_(layout.pipe<std::uint8_t>(kPath + "flagged_rows", {}, 2)),
-      row_total_(layout.pipe<std::int32_t>(kPath + "row_total", {}, 32)),
       buffer_(layout.held<std::int32_t>(kPath + "buffer.row[].word[]",
                                         {program.array.rows, lanes + 2}, 32, Storage::sram)),
       read_(layout, kPath + "read", lanes, false),
@@ -61,12 +60,18 @@ ColumnChecksum::ColumnChecksum(RegisterLayout& layout, const Program& program,
   if (stages > 0) {
     weights_ = layout.pipe<std::int8_t>(kPath + "weight[][]", {stages, lanes}, 8);
   }
+  if (!program.protection.judges_columns()) return;
+  flagged_rows_ = layout.pipe<std::uint8_t>(kPath + "flagged_rows", {}, 2);
+  if (corrects_) row_total_ = layout.pipe<std::int32_t>(kPath + "row_total", {}, 32);
   terms = lanes;
   for (int level = 1; level <= levels_of(lanes); ++level) {
     terms = (terms + 1) / 2;
-    levels_.push_back(
-        {layout.pipe<std::int32_t>(fmt::format("{}total[{}][]", kPath, level), {terms}, 32),
-         layout.pipe<std::uint8_t>(fmt::format("{}flagged[{}][]", kPath, level), {terms}, 2)});
+    Level l{static_cast<std::size_t>(terms), {}, {}};
+    if (corrects_) {
+      l.total = layout.pipe<std::int32_t>(fmt::format("{}total[{}][]", kPath, level), {terms}, 32);
+    }
+    l.flagged = layout.pipe<std::uint8_t>(fmt::format("{}flagged[{}][]", kPath, level), {terms}, 2);
+    levels_.push_back(l);
   }
   if (corrects_ && program.protection.retries == 0) {
     uncorrected_ = layout.pipe<std::uint8_t>(kPath + "uncorrected", {}, 1);
@@ -81,7 +86,8 @@ ColumnChecksum::Columns ColumnChecksum::entry(const std::byte* now, std::size_t 
                                               std::size_t i) const {
   if (level > 0) {
     const Level& l = levels_[level - 1];
-    return i < l.total.count ? Columns{l.total.now(now)[i], l.flagged.now(now)[i]} : Columns{0, 0};
+    if (i >= l.entries) return {0, 0};
+    return {corrects_ ? l.total.now(now)[i] : 0, l.flagged.now(now)[i]};
   }
   // Lanes beyond the tile's do not count.
   const auto lanes = static_cast<std::size_t>(sequencer_->lanes(sequencer_->state(now)));
@@ -92,15 +98,17 @@ ColumnChecksum::Columns ColumnChecksum::entry(const std::byte* now, std::size_t 
 
 // One row: the columns say what each of its sums lacks. One column: the rows do.
 bool ColumnChecksum::located(const std::byte* now) const {
+  if (!corrects_) return false;
   const Columns c = columns(now);
   const std::uint8_t rows = *flagged_rows_.now(now);
   const bool crosses = rows == 1 ? c.flagged != 0 : rows != 0 && c.flagged == 1;
-  return corrects_ && crosses && c.total == *row_total_.now(now);
+  return crosses && c.total == *row_total_.now(now);
 }
 
 // One column alone is the doing of what expects its sum; of several a row may be wrong whose own
 // sum is right by chance.
 bool ColumnChecksum::wrong(const std::byte* now) const {
+  if (flagged_rows_.count == 0) return false;
   if (*flagged_rows_.now(now) == 0) return columns(now).flagged > 1;
   return !located(now);
 }
@@ -150,9 +158,9 @@ void ColumnChecksum::step_expected(const Cycle& cycle, const SequencerState& s,
 void ColumnChecksum::step_totals(const Cycle& cycle) const {
   for (std::size_t level = 0; level < levels_.size(); ++level) {
     const Level& l = levels_[level];
-    for (std::size_t i = 0; i < l.total.count; ++i) {
+    for (std::size_t i = 0; i < l.entries; ++i) {
       const Columns sum = join(entry(cycle.now, level, 2 * i), entry(cycle.now, level, 2 * i + 1));
-      l.total.next(cycle)[i] = sum.total;
+      if (corrects_) l.total.next(cycle)[i] = sum.total;
       l.flagged.next(cycle)[i] = sum.flagged;
     }
   }
@@ -162,7 +170,7 @@ void ColumnChecksum::step_output(const Cycle& cycle, const SequencerState& s) {
   const SumVector row = read_.view(cycle.now);
   const std::int32_t lacks = *read_lacks_.now(cycle);
   const bool mends = located(cycle.now);
-  const bool one_row = *flagged_rows_.now(cycle) == 1;
+  const bool one_row = mends && *flagged_rows_.now(cycle) == 1;
   const bool flagged = row.valid && lacks != 0;
   const auto lanes = static_cast<std::size_t>(std::min(sequencer_->lanes(s), lanes_));
   corrected_ = 0;
@@ -198,10 +206,14 @@ void ColumnChecksum::step_rows(const Cycle& cycle, const SumVector& rows, std::i
   const std::uint32_t mask = (1U << std::bit_width(rows_)) - 1;
   const std::uint32_t next_row = (row + (rows.valid ? 1U : 0U)) & mask;
   *row_.next(cycle) = static_cast<std::uint16_t>(clears ? 0 : next_row);
-  const std::uint8_t flags = add_flags(*flagged_rows_.now(cycle), flagged ? 1 : 0);
-  *flagged_rows_.next(cycle) = clears ? std::uint8_t{0} : flags;
-  const std::int32_t total = *row_total_.now(cycle);
-  *row_total_.next(cycle) = clears ? 0 : rows.valid ? wrap_add(total, short_by) : total;
+  if (flagged_rows_.count > 0) {
+    const std::uint8_t flags = add_flags(*flagged_rows_.now(cycle), flagged ? 1 : 0);
+    *flagged_rows_.next(cycle) = clears ? std::uint8_t{0} : flags;
+  }
+  if (row_total_.count > 0) {
+    const std::int32_t total = *row_total_.now(cycle);
+    *row_total_.next(cycle) = clears ? 0 : rows.valid ? wrap_add(total, short_by) : total;
+  }
   if (uncorrected_.count > 0) {
     const bool gives_up = sequencer_->judges(s) && wrong(cycle.now);
     *uncorrected_.next(cycle) = *uncorrected_.now(cycle) != 0 || gives_up ? 1 : 0;

@@ -56,7 +56,8 @@ class ColumnChecksum {
 
  private:
   struct Level {
-    Pipe<std::int32_t> total;
+    std::size_t entries;
+    Pipe<std::int32_t> total;  // to correct
     Pipe<std::uint8_t> flagged;
   };
   // Flagged columns: none, one, or more; and what all of them lack together.
@@ -90,7 +91,7 @@ class ColumnChecksum {
   Pipe<std::int8_t> weights_;             // [stage][lane]
   Held<std::int32_t> bias_;
   Pipe<std::int32_t> difference_;
-  std::vector<Level> levels_;
+  std::vector<Level> levels_;        // where tiles are judged
   Pipe<std::uint16_t> row_;          // of the buffer: the next one that comes
   Pipe<std::uint8_t> flagged_rows_;  // none, one, or more
   Pipe<std::int32_t> row_total_;
