@@ -114,8 +114,8 @@ TEST(FloatCheckers, DoOnWholeNumbersWhatTheIntegersDo) {
     if (is) {
       test::apply_by_channel(p, Position::sum, 0, sums, channels, array.columns, 0, 0, log);
     } else {
-      test::apply(p, Position::sum, 0, sums, rows, layer.output.width, channels, channels / groups,
-                  array.columns, 0, 0, &flagged, log);
+      test::apply(p, Position::sum, 0, sums, rows, layer.output.width, layer.output.height,
+                  channels, channels / groups, array.columns, 0, 0, &flagged, log);
     }
     ASSERT_EQ(real, std::vector<float>(sums.begin(), sums.end()));
     suppressed[is ? "is" : gated ? "gated" : "os"] += static_cast<int>(log.size());
