@@ -135,6 +135,11 @@ def clean_tables(part):
                      "values suppressed", "threshold bytes", "area", "energy", "cycles"], rows))
 
 
+POSITIONS = {"sum": "int32 sums", "output": "int8 outputs"}
+CHOICES = [("lanes", "both"), ("lanes in near order", "both"), ("line", "both"),
+           ("line", "spike"), ("lanes in near order", "spike"), ("map", "three")]
+
+
 def neighbours():
     found = sorted(FOLDER.glob("neighbours-*.json"))
     return {p.stem[len("neighbours-"):]: json.loads(p.read_text())["neighbours"] for p in found}
@@ -143,56 +148,67 @@ def neighbours():
 def neighbour_tables():
     for network, arrays in neighbours().items():
         for a in arrays:
-            layers = {}
-            for f in a["layers"]:
-                layers.setdefault(f["layer"], {})[(f["neighbours"], f["rule"])] = f
-            choices = [("lanes", "both"), ("lanes in near order", "both"), ("line", "both"),
-                       ("line", "spike"), ("lanes in near order", "spike")]
-            rows = []
-            for layer, fits in layers.items():
-                ratio = [f"{fits[c]['sigma_ratio']:.2f}" if c in fits else "-"
-                         for c in choices[:3]]
-                value = fits[("none", "value")]["threshold"]
-                reach = [f"{fits[c]['threshold']:.2f}" if c in fits else "-" for c in choices]
-                rows.append([layer, *ratio, f"{value:.2f}", *reach])
-            print(f"### {network}, {a['array']}\n")
-            print(table(["layer", "ratio: lanes", "near order", "line", "threshold: value",
-                         "lanes", "near order", "line", "line, spike", "near order, spike"], rows))
+            for position, values in POSITIONS.items():
+                layers = {}
+                for f in a["layers"]:
+                    if f["position"] == position:
+                        layers.setdefault(f["layer"], {})[(f["neighbours"], f["rule"])] = f
+                rows = []
+                for layer, fits in layers.items():
+                    ratio = [f"{fits[c]['sigma_ratio']:.2f}" if c in fits else "-"
+                             for c in CHOICES[:3]]
+                    value = fits[("none", "value")]["threshold"]
+                    reach = [f"{fits[c]['threshold']:.2f}" if c in fits else "-" for c in CHOICES]
+                    rows.append([layer, *ratio, f"{value:.2f}", *reach])
+                print(f"### {network}, {a['array']}, {values}\n")
+                print(table(["layer", "ratio: lanes", "near order", "line", "threshold: value",
+                             "lanes", "near order", "line", "line, spike", "near order, spike",
+                             "map, three of four"], rows))
 
 
-def ratios(choice, rule="both"):
-    return [f["sigma_ratio"] for arrays in neighbours().values() for a in arrays
-            for f in a["layers"] if (f["neighbours"], f["rule"]) == (choice, rule)]
-
-
-def tighter(choice, rule):
-    """Layers in which this threshold lies below the value's, and layers that have it."""
-    below = total = 0
-    for arrays in neighbours().values():
+def all_fits(position):
+    """Of every layer of every network: {(neighbours, rule): fit}."""
+    layers = {}
+    for network, arrays in neighbours().items():
         for a in arrays:
-            value = {f["layer"]: f["threshold"] for f in a["layers"] if f["rule"] == "value"}
             for f in a["layers"]:
-                if (f["neighbours"], f["rule"]) == (choice, rule):
-                    total += 1
-                    below += f["threshold"] < value[f["layer"]]
-    return below, total
+                if f["position"] == position:
+                    layers.setdefault((network, a["array"], f["layer"]), {})[
+                        (f["neighbours"], f["rule"])] = f
+    return list(layers.values())
+
+
+def tighter(layers, choice):
+    """Layers in which this threshold lies below the value's, and layers that have it."""
+    having = [fits for fits in layers if choice in fits]
+    below = sum(fits[choice]["threshold"] < fits[("none", "value")]["threshold"]
+                for fits in having)
+    return below, len(having)
 
 
 def answer_tightness():
     if not neighbours():
         return
     print("**1. Are gradient thresholds tighter than value thresholds? For which neighbours?**\n")
-    for choice, words in (("lanes", "Channels in their natural order"),
-                          ("lanes in near order", "Channels put in a near order"),
-                          ("line", "Pixels along a line")):
-        r = ratios(choice)
-        if not r:
-            continue
-        b, n = tighter(choice, "both")
-        s, m = tighter(choice, "spike")
-        print(f"- {words}: sigma_G/sigma_Y {min(r):.2f} to {max(r):.2f}, below 1 in "
-              f"{sum(x < 1 for x in r)} of {len(r)} layers; the threshold is tighter than the "
-              f"value's in {b} of {n} layers under the paper's rule and in {s} of {m} for spikes.")
+    for position, values in POSITIONS.items():
+        layers = all_fits(position)
+        for choice, words in (("lanes", "channels in their natural order"),
+                              ("lanes in near order", "channels put in a near order"),
+                              ("line", "pixels along a line"),
+                              ("map", "the four pixels around one in the map")):
+            rule = "three" if choice == "map" else "both"
+            r = [fits[(choice, rule)]["sigma_ratio"] for fits in layers if (choice, rule) in fits]
+            if not r:
+                continue
+            b, n = tighter(layers, (choice, rule))
+            text = (f"- {values}, {words}: sigma_G/sigma_Y {min(r):.2f} to {max(r):.2f}, below 1 in "
+                    f"{sum(x < 1 for x in r)} of {len(r)} layers; the threshold is tighter than the "
+                    f"value's in {b} of {n} layers")
+            if choice == "map":
+                print(f"{text} where three of the four must be exceeded.")
+                continue
+            spikes, m = tighter(layers, (choice, "spike"))
+            print(f"{text} under the paper's rule and in {spikes} of {m} for spikes.")
     print()
 
 
@@ -200,9 +216,46 @@ def apart(a, b):
     return a["low"] > b["high"] or b["low"] > a["high"]
 
 
+# Which scheme is held against which was fixed before the study was run: bounds a layer of two or
+# three checkers against bounds a channel of one.
+DECLARED = ("tuned layer", "tuned map layer"), "range-zero channel"
+
+
+def verdict(a, b):
+    if not apart(a, b):
+        return "comparable"
+    return "superior" if a["value"] > b["value"] else "inferior"
+
+
+def declared_comparison(first, second):
+    rows = []
+    for networks in STUDY.values():
+        for network, results in networks.items():
+            for name in plans(results):
+                here = by_scheme(of_plan(results, name))
+                if first not in here or second not in here:
+                    continue
+                if here[first]["fault"]["level"] == "register":
+                    continue
+                a, b = (here[s]["accuracy_under_faults"] for s in (first, second))
+                rows.append([network, name, here[first]["threshold_bytes"], with_interval(a),
+                             here[second]["threshold_bytes"], with_interval(b), verdict(a, b)])
+    if not rows:
+        return
+    ends = {v: sum(r[-1] == v for r in rows) for v in ("superior", "comparable", "inferior")}
+    print(f"Fixed beforehand: `{first}` (ours, bounds a layer) against `{second}`. It is superior, "
+          f"with intervals that do not overlap, in {ends['superior']} of {len(rows)} plans, "
+          f"inferior in {ends['inferior']}, else comparable:\n")
+    print(table(["network", "faults", "bytes", first, "bytes", second, "verdict"], rows, left=2))
+
+
 def answer_storage():
     print("**2. Is accuracy comparable or superior to range and median at equal threshold "
           "storage?**\n")
+    for first in DECLARED[0]:
+        declared_comparison(first, DECLARED[1])
+    print("Each range and median scheme against the best of the gradient schemes with no more "
+          "storage, chosen with hindsight and so an optimistic figure:\n")
     tally = {}
     for part, networks in STUDY.items():
         for network, results in networks.items():
@@ -222,16 +275,15 @@ def answer_storage():
                         continue
                     best = max(fair, key=lambda c: c["accuracy_under_faults"]["value"])
                     a, b = best["accuracy_under_faults"], rival["accuracy_under_faults"]
-                    verdict = ("the intervals do not overlap" if apart(a, b)
+                    overlap = ("the intervals do not overlap" if apart(a, b)
                                else "the intervals overlap")
                     kind = "median" if rival["scheme"].startswith("median") else "range"
                     ends = tally.setdefault((fault["values"] or "weights", kind),
                                             {"superior": 0, "comparable": 0, "inferior": 0})
-                    ends["comparable" if not apart(a, b) else
-                         "superior" if a["value"] > b["value"] else "inferior"] += 1
+                    ends[verdict(a, b)] += 1
                     print(f"- {network}, {name}: {best['scheme']} ({best['threshold_bytes']} "
                           f"bytes) {percent(a['value'])} %, {rival['scheme']} "
-                          f"({rival['threshold_bytes']} bytes) {percent(b['value'])} %; {verdict}.")
+                          f"({rival['threshold_bytes']} bytes) {percent(b['value'])} %; {overlap}.")
     print("\nThe best gradient scheme with at most the rival's storage is superior where its interval "
           "lies above the rival's, inferior where it lies below, and else comparable:\n")
     print(table(["values", "rival", "comparisons", "superior", "comparable", "inferior"],
