@@ -87,7 +87,9 @@ FaultList read_fault_list(const std::string& path) {
   if (root.contains("values")) {
     list.values = reader.text(root["values"], "$.values");
     if (list.values != "fp32") {
-      reader.fail("$.values", fmt::format("'{}' are no values that a list can have", list.values));
+      throw InputError(path, "$.values",
+                       fmt::format("'{}' are no values that a list can have", list.values),
+                       "write \"fp32\", or leave it out of a list of registers and weights");
     }
   }
   const json& trials = reader.list(reader.get(root, "$", "trials"), "$.trials");

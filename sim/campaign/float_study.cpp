@@ -12,6 +12,9 @@ std::string no_float_study(const Scheme& scheme) {
   for (const Checker& c : p.checkers) {
     const std::string checker = std::string(c.kind.name()) + " checker";
     if (c.position == Position::output) return "its " + checker + " looks at int8 outputs";
+    if (c.gate == Gate::cell) {
+      return "its " + checker + " has the gate row-column, and real numbers have no checksums";
+    }
     if (!FloatChecker::knows(c)) return "its " + checker + " has no rule for real numbers";
   }
   // All that is left of a protection without its checkers; their gates need no detector here.
@@ -41,7 +44,7 @@ void settle_float_plans(Experiment& experiment) {
         "fp32 is a study in software, in which scheme " + c.scheme.name + " has no place: " + why,
         "leave the scheme out, or use int32 or int8; in fp32 there are none, oracle and checkers "
         "of "
-        "sums");
+        "sums, among lanes or along lines, with the gates always, row and layer");
   }
 }
 

@@ -277,6 +277,9 @@ void add_blocks(const Kind& kind, const ordered_json& names, const SchemeFailure
            suggest(name, known, "schemes that can"));
       return;
     }
+    if (name == kind.kind.name) {
+      fail(key, "\"" + name + "\" is the scheme itself", "remove it");
+    }
     Protection before_them, behind_them;
     other->blocks(before_them);
     for (const Blocks blocks : added) {
@@ -284,6 +287,10 @@ void add_blocks(const Kind& kind, const ordered_json& names, const SchemeFailure
       blocks(behind_them);
     }
     other->blocks(behind_them);
+    if (kind.defaults.contains("retries") && behind_them.retries > 0) {
+      fail(key, "\"" + name + "\" runs tiles again, which " + kind.kind.name + " has a key for",
+           "remove it, and set \"retries\" to 1");
+    }
     if (before_them != behind_them) {
       fail(key, "\"" + name + "\" contradicts what the scheme has already",
            "remove it, or the other one");
@@ -339,13 +346,12 @@ Scheme scheme_from(const json& object, const SchemeFailure& fail) {
     const bool with_bounds = bound_option && kind->defaults.contains("bounds");
     const bool joined = key == "with" && scheme.kind != "none" && scheme.kind != "oracle";
     if (!kind->defaults.contains(key) && !listed && !with_bounds && !joined) {
-      std::string options;
-      for (const auto& [option, otherwise] : kind->defaults.items()) {
-        options += (options.empty() ? "" : ", ") + option;
-      }
+      std::string options = scheme.kind == "chain" ? "checkers, " : "";
+      for (const auto& [option, otherwise] : kind->defaults.items()) options += option + ", ";
+      const bool bare = scheme.kind == "none" || scheme.kind == "oracle";
       fail(key, "this key does not apply here",
-           "remove it; " + (options.empty() ? scheme.kind + " has no options"
-                                            : "the options of " + scheme.kind + " are " + options));
+           "remove it; " + (bare ? scheme.kind + " has no options"
+                                 : "the options of " + scheme.kind + ": " + options + "with"));
     }
     scheme.options[key] = value;
   }

@@ -258,7 +258,7 @@ void run_gemm(const GemmOptions& o) {
       "C = A B: {} x {} x {} on {}: {} cycles ({} stalled), {} MACs, utilisation {:.1f} %\n",
       product.m, product.k, product.n, array_name(array), bench.machine().cycle(),
       total.stall_cycles(), total.macs,
-      100.0 * static_cast<double>(total.macs) /
+      100.0 * static_cast<double>(total.macs) / bench.machine().program().protection.passes /
           (static_cast<double>(bench.machine().cycle()) * array.rows * array.columns));
   Table tiles({"tile row", "column", "fold", "start cycle", "end cycle"},
               {false, false, false, false, false});
@@ -278,10 +278,9 @@ void run_gemm(const GemmOptions& o) {
         r.fired ? "fired" : "did not fire", r.before, r.after,
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
-  if (bench.machine().uncorrected())
-    text += "The machine tells the host that the result is wrong: an error was not corrected\n";
   if (faults.size() > 1) text += fmt::format("all together: {}\n", list_outputs(changed));
-  if (bench.machine().uncorrected()) text += "The machine says that the result is wrong.\n";
+  if (bench.machine().uncorrected())
+    text += "The machine tells the host that the result is wrong: an error was not corrected.\n";
   if (!o.output.empty()) text += "Written: " + o.output + "\n";
   print(text);
 }

@@ -34,6 +34,11 @@ ordered_json head(const Campaign& campaign) {
   return j;
 }
 
+// Those of one pass, where tiles run three times.
+double useful_macs(const MachinePlan& plan, const LayerCounters& c) {
+  return static_cast<double>(c.macs) / plan.program.protection.passes;
+}
+
 ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
                          const MachineResult& r) {
   ordered_json layers = ordered_json::array();
@@ -51,24 +56,23 @@ ordered_json layers_json(const Campaign& campaign, const MachinePlan& plan,
          {"cycles", c.cycles},
          {"stall_cycles", c.stall_cycles()},
          {"utilization",
-          c.cycles > 0 ? static_cast<double>(c.macs) / (static_cast<double>(c.cycles) * pes) : 0.0},
+          c.cycles > 0 ? useful_macs(plan, c) / (static_cast<double>(c.cycles) * pes) : 0.0},
          {"macs", c.macs},
          {"counters", counters_json(c, pes)}});
   }
   return layers;
 }
 
-// Bounds that are kept for the network: those of the layers that a checker has any for, two words
-// of four bytes each.
+// Bounds that are kept for the network: the parameter words of those that a checker has any for.
 std::int64_t threshold_bytes(const MachinePlan& plan) {
-  std::int64_t bounds = 0;
+  std::int64_t words = 0;
   for (const Checker& c : plan.program.protection.checkers) {
     for (const LayerBounds& layer : c.layers) {
-      bounds += std::count_if(layer.bounds.begin(), layer.bounds.end(),
-                              [](const Bounds& b) { return b != Bounds{}; });
+      words += c.bound_words() * std::count_if(layer.bounds.begin(), layer.bounds.end(),
+                                               [](const Bounds& b) { return b != Bounds{}; });
     }
   }
-  return 8 * bounds;
+  return 4 * words;
 }
 
 // Two bounds of four bytes each, as of checkers of sums.
@@ -149,7 +153,7 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   j["accuracy"] = proportion(r.correct, r.images);
   j["cycles_per_image"] = per_image(r.cycles_per_pass);
   j["stall_cycles_per_image"] = per_image(total.stall_cycles());
-  j["utilization"] = static_cast<double>(total.macs) / (cycles * pes);
+  j["utilization"] = useful_macs(plan, total) / (cycles * pes);
   j["clock_mhz"] = campaign.experiment().clock_mhz;
   j["latency_us"] = cycles / campaign.experiment().clock_mhz;
   j["layers"] = layers_json(campaign, plan, r);

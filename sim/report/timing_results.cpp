@@ -59,19 +59,20 @@ ordered_json real_layers(const TimingRun& run, const TimedMachine& m) {
     const LayerCounters& c = m.counters[i];
     const bool multiplies =
         m.program.layers[i].operation == static_cast<std::uint8_t>(LayerOperation::gemm);
-    layers.push_back({{"name", l.name},
-                      {"operation", to_string(l.kind)},
-                      {"dataflow", multiplies ? ordered_json(to_string(m.program.dataflow(i)))
-                                              : ordered_json(nullptr)},
-                      {"M", w.batch * l.rows()},
-                      {"K", l.depth()},
-                      {"N", l.columns()},
-                      {"groups", l.groups},
-                      {"cycles", c.cycles},
-                      {"stall_cycles", c.stall_cycles()},
-                      {"utilization", utilization(c.macs, c.cycles, pes_of(m))},
-                      {"macs", c.macs},
-                      {"counters", counters_json(c, pes_of(m))}});
+    layers.push_back(
+        {{"name", l.name},
+         {"operation", to_string(l.kind)},
+         {"dataflow",
+          multiplies ? ordered_json(to_string(m.program.dataflow(i))) : ordered_json(nullptr)},
+         {"M", w.batch * l.rows()},
+         {"K", l.depth()},
+         {"N", l.columns()},
+         {"groups", l.groups},
+         {"cycles", c.cycles},
+         {"stall_cycles", c.stall_cycles()},
+         {"utilization", utilization(c.macs / m.program.protection.passes, c.cycles, pes_of(m))},
+         {"macs", c.macs},
+         {"counters", counters_json(c, pes_of(m))}});
   }
   return layers;
 }
@@ -85,7 +86,7 @@ ordered_json real_machine(const TimingRun& run, const TimedMachine& m) {
   j["cycles"] = m.cycles;
   j["stall_cycles"] = total.stall_cycles();
   j["macs"] = total.macs;
-  j["utilization"] = utilization(total.macs, m.cycles, pes_of(m));
+  j["utilization"] = utilization(total.macs / m.program.protection.passes, m.cycles, pes_of(m));
   j["clock_mhz"] = run.experiment().clock_mhz;
   j["latency_us"] = static_cast<double>(m.cycles) / run.experiment().clock_mhz;
   j["layers"] = real_layers(run, m);

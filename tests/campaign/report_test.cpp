@@ -104,6 +104,42 @@ TEST(Report, OverheadsAreRatiosOfTheFiguresThatTheReportItselfGives) {
   }
 }
 
+// LeNet-5 has 236 output channels in five layers. A pair of bounds takes two words of sums, and one
+// of outputs.
+TEST(Report, ThresholdBytesAreThoseOfTheParameterWords) {
+  Campaign campaign = lenet({R"(scheme=["none", {"kind": "range-zero", "granularity": "channel"},
+      {"kind": "range-zero", "name": "outputs", "granularity": "channel", "position": "output"},
+      {"kind": "range-zero", "name": "layer", "position": "output"}])"});
+  campaign.run_clean(1, nullptr);
+  std::vector<std::int64_t> bytes;
+  const auto results = clean_results(campaign);
+  for (const auto& c : results.at("configurations")) {
+    bytes.push_back(c.at("threshold_bytes"));
+  }
+  EXPECT_EQ(bytes, (std::vector<std::int64_t>{0, 236 * 2 * 4, 236 * 4, 5 * 4}));
+}
+
+// Of three passes one is useful, though all three multiply.
+TEST(Report, UtilizationCountsUsefulProducts) {
+  Campaign campaign = lenet({R"(scheme=["none", "tmr-time"])"});
+  campaign.run_clean(1, nullptr);
+  const auto results = clean_results(campaign);
+  const auto& none = results.at("configurations")[0];
+  const auto& three = results.at("configurations")[1];
+  EXPECT_EQ(three.at("counters").at("macs"),
+            3 * none.at("counters").at("macs").get<std::int64_t>());
+  const auto products = [](const ordered_json& c) {
+    return c.at("utilization").get<double>() * c.at("cycles_per_image").get<double>();
+  };
+  EXPECT_NEAR(products(three), products(none), 1e-6 * products(none));
+  for (std::size_t l = 0; l < none.at("layers").size(); ++l) {
+    const auto& x = none.at("layers")[l];
+    const auto& y = three.at("layers")[l];
+    EXPECT_NEAR(y.at("utilization").get<double>() * y.at("cycles").get<double>(),
+                x.at("utilization").get<double>() * x.at("cycles").get<double>(), 1e-6);
+  }
+}
+
 TEST(Report, PopulationIsTheBitsThatThePlanNamesTimesTheCyclesOfARun) {
   Campaign campaign =
       lenet({"array={\"rows\": 3, \"cols\": 2}",

@@ -274,7 +274,7 @@ TEST_F(CliGemm, ComparedArraysTell) {
     EXPECT_EQ(json.at("flagged_rows"), 1);
     EXPECT_TRUE(json.at("uncorrected").get<bool>());
     const std::string text = done(gemm({"--array", "4x4", "--scheme", "dmr", "--fault", fault}));
-    EXPECT_NE(text.find("The machine says that the result is wrong."), std::string::npos);
+    EXPECT_NE(text.find("The machine tells the host that the result is wrong"), std::string::npos);
   }
 }
 

@@ -206,10 +206,10 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
   expect(R"({"network": "net", "scheme": {"kind": "range-zero", "k_dense": 3}})",
          "$.scheme.k_dense", {"does not apply here", "\"bounds\": \"deviations\""});
   expect(R"({"network": "net", "scheme": ["none", {"kind": "tmr-pe", "granularity": "layer"}]})",
-         "$.scheme[1].granularity", {"does not apply here", "tmr-pe has no options"});
+         "$.scheme[1].granularity", {"does not apply here", "the options of tmr-pe: with"});
   for (const std::string kind : {"tmr-reg", "tmr-array", "tmr-time", "dmr", "dmr-recompute"}) {
     expect(R"({"network": "net", "scheme": {"kind": ")" + kind + R"(", "gate": "row"}})",
-           "$.scheme.gate", {"does not apply here", kind + " has no options"});
+           "$.scheme.gate", {"does not apply here", "the options of " + kind + ": with"});
   }
   expect(R"({"network": "net", "scheme": {"kind": "checksum-correct", "retries": 2}})",
          "$.scheme.retries", {"2 is above"});
@@ -223,7 +223,7 @@ TEST_F(ExperimentError, OptionOfAnotherScheme) {
   expect(R"({"network": "net", "scheme": {"kind": "gradient", "false_positives": 0.1}})",
          "$.scheme.false_positives", {"does not apply here", "quantile"});
   expect(R"({"network": "net", "scheme": {"kind": "secded", "gate": "row"}})", "$.scheme.gate",
-         {"does not apply here", "secded has no options"});
+         {"does not apply here", "the options of secded: with"});
   expect(R"({"network": "net", "scheme": {"kind": "parity", "hardened": "array.**"}})",
          "$.scheme.hardened", {"does not apply here"});
 }
@@ -291,7 +291,12 @@ TEST_F(ExperimentError, CombinedSchemes) {
   expect(scheme(R"("gradient", "with": ["parity", "secded"])"), "$.scheme.with[1]",
          {"contradicts"});
   expect(scheme(R"("dmr", "with": ["tmr-array"])"), "$.scheme.with[0]", {"contradicts"});
-  expect(scheme(R"("none", "with": ["secded"])"), "$.scheme.with", {"does not apply here"});
+  expect(scheme(R"("none", "with": ["secded"])"), "$.scheme.with",
+         {"does not apply here", "none has no options"});
+  expect(scheme(R"("tmr-pe", "with": ["secded", "tmr-pe"])"), "$.scheme.with[1]",
+         {"\"tmr-pe\" is the scheme itself"});
+  expect(scheme(R"("checksum-correct", "retries": 0, "with": ["checksum-recompute"])"),
+         "$.scheme.with[0]", {"runs tiles again", "set \"retries\" to 1"});
   expect(scheme(R"("oracle", "with": ["secded"])"), "$.scheme.with", {"does not apply here"});
   expect(scheme(R"("gradient", "with": [])"), "$.scheme.with", {"empty"});
   expect(scheme(R"("gradient", "with": "secded")"), "$.scheme.with", {"write a list"});
