@@ -24,6 +24,7 @@ add_library(
   json_schema.cpp
   json_text.cpp
   scheme.cpp
+  scheme_names.cpp
   workload_file.cpp
   ${CMAKE_CURRENT_BINARY_DIR}/schemas.cpp)
 target_link_libraries(
