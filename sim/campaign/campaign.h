@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -171,7 +172,6 @@ class Campaign {
   void read_study_sources();
   FaultList float_list(int configuration) const;
   void check_image(const FaultPlan& plan, int image, const std::string& where) const;
-  void read_float_list(FaultPlan& plan, TrialSource& source) const;
   void draw_images(int configuration);
   void run_study(FloatEngine& engine, int study, int image, WorkQueue& queue, Buffer& buffer) const;
   void add_study(int study, const FloatClean& clean);
@@ -179,7 +179,9 @@ class Campaign {
   void read_sources();
   void check_memory() const;
   double faults_kept(std::size_t configuration) const;
-  void read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const;
+  // Refuses a fault of the list; the second argument says where it stands.
+  using ParseFault = std::function<void(const std::string& fault, const std::string& place)>;
+  void read_list(FaultPlan& plan, TrialSource& source, const ParseFault& parse) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
   Program compile_for(const Network& network, const ArrayShape& array,

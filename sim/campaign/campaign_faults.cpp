@@ -35,7 +35,13 @@ void Campaign::read_sources() {
       if (!f.of_registers()) {
         source.elements = f.level == "neuron" ? neuron_count(network()) : weight_count(network());
       } else if (!f.list.empty()) {
-        read_list(sites, f, source);
+        read_list(f, source, [&](const std::string& fault, const std::string& place) {
+          if (is_weight_path(fault)) {
+            parse_weight_path(network(), fault, f.list, place);
+          } else {
+            parse_fault(sites, fault, f.list, place);
+          }
+        });
       } else if (f.population == "common") {
         const Machine base(unprotected(plan.array));
         source.sites =
@@ -102,7 +108,7 @@ void Campaign::check_image(const FaultPlan& plan, int image, const std::string& 
       "use as many images as the run that wrote the list");
 }
 
-void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& source) const {
+void Campaign::read_list(FaultPlan& plan, TrialSource& source, const ParseFault& parse) const {
   const FaultList list = read_fault_list(plan.list);
   source.list = list.trials;
   plan.trials = static_cast<std::int64_t>(list.trials.size());
@@ -112,12 +118,7 @@ void Campaign::read_list(const SiteMap& sites, FaultPlan& plan, TrialSource& sou
     const std::string where = fmt::format("$.trials[{}]", k);
     check_image(plan, t.image, where);
     for (std::size_t i = 0; i < t.faults.size(); ++i) {  // refuse a bad list before any work
-      const std::string place = fmt::format("{}.faults[{}]", where, i);
-      if (is_weight_path(t.faults[i])) {
-        parse_weight_path(network(), t.faults[i], plan.list, place);
-      } else {
-        parse_fault(sites, t.faults[i], plan.list, place);
-      }
+      parse(t.faults[i], fmt::format("{}.faults[{}]", where, i));
     }
   }
 }

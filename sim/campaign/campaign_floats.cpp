@@ -72,23 +72,10 @@ void Campaign::read_study_sources() {
       const auto i = static_cast<std::size_t>(index);
       FaultPlan& f = experiment_.configurations[i].fault;
       sources_[i].elements = neuron_count(network());
-      if (!f.list.empty()) read_float_list(f, sources_[i]);
-    }
-  }
-}
-
-void Campaign::read_float_list(FaultPlan& plan, TrialSource& source) const {
-  const FaultList list = read_fault_list(plan.list);
-  source.list = list.trials;
-  plan.trials = static_cast<std::int64_t>(list.trials.size());
-  plan.seed = list.seed;
-  for (std::size_t k = 0; k < list.trials.size(); ++k) {
-    const auto& t = list.trials[k];
-    const std::string where = fmt::format("$.trials[{}]", k);
-    check_image(plan, t.image, where);
-    for (std::size_t i = 0; i < t.faults.size(); ++i) {  // refuse a bad list before any work
-      const std::string place = fmt::format("{}.faults[{}]", where, i);
-      parse_neuron_path(network(), t.faults[i], plan.list, place);
+      if (f.list.empty()) continue;
+      read_list(f, sources_[i], [&](const std::string& fault, const std::string& place) {
+        parse_neuron_path(network(), fault, f.list, place);
+      });
     }
   }
 }

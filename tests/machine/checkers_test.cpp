@@ -9,6 +9,7 @@
 #include "network/fixed_scale.h"
 #include "network/reference.h"
 #include "support/checker_formulas.h"
+#include "support/flips.h"
 #include "support/gemm_case.h"
 
 namespace sagitta {
@@ -255,22 +256,7 @@ TEST(Checkers, TheRowGateOpensForFaultyRowsOnly) {
     test::FaultyRuns without(bare, gemm.a);
     test::FaultyRuns with(gemm.program, gemm.a);
 
-    // One or two accumulators, struck in the same cycle of the same tile on both machines.
-    const int tile = random.between(0, static_cast<int>(with.tiles().size()) - 1);
-    std::vector<Fault> faults_without, faults_with;
-    for (int f = random.between(1, 2); f > 0; --f) {
-      const auto site =
-          with.site(fmt::format("array.pe[{}][{}].acc:{}", random.between(0, array.rows - 1),
-                                random.between(0, array.columns - 1), random.between(8, 31)));
-      const auto& t = with.tiles()[static_cast<std::size_t>(tile)];
-      const int offset = random.between(0, static_cast<int>(t.end_cycle - t.start_cycle));
-      faults_with.push_back({site, t.start_cycle + offset});
-      faults_without.push_back(
-          {without.site(with.sites().path(site)),
-           without.tiles()[static_cast<std::size_t>(tile)].start_cycle + offset});
-    }
-    ASSERT_TRUE(without.run(faults_without));
-    ASSERT_TRUE(with.run(faults_with));
+    ASSERT_NO_FATAL_FAILURE(test::strike_alike(random, array, without, with));
 
     std::vector<std::int32_t> sums = without.machine().raw_output();
     std::vector<bool> flagged;

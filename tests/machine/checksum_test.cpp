@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "support/flips.h"
 #include "support/gemm_case.h"
 
 namespace sagitta {
@@ -54,17 +55,9 @@ class Checksum : public testing::Test {
     }
     return rows;
   }
-  // Strikes every bit of every register of the class in every cycle; `check` looks at each run.
   template <typename Check>
   void exhaust(const std::string& globs, const Check& check) {
-    const SiteSelection sites = runs_.sites().select(globs, "", "");
-    for (std::int64_t cycle = 0; cycle < runs_.cycles(); ++cycle) {
-      for (std::int64_t i = 0; i < sites.bits(); ++i) {
-        ASSERT_TRUE(runs_.run({{sites.at(i), cycle}}));
-        SCOPED_TRACE(runs_.sites().path(sites.at(i)) + "@" + std::to_string(cycle));
-        ASSERT_NO_FATAL_FAILURE(check());
-      }
-    }
+    test::exhaust(runs_, globs, check);
   }
 };
 

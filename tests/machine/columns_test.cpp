@@ -12,6 +12,7 @@
 #include "network/reference.h"
 #include "support/checker_formulas.h"
 #include "support/closed_form.h"
+#include "support/flips.h"
 #include "support/rerun_product.h"
 
 namespace sagitta {
@@ -43,17 +44,9 @@ class Columns : public testing::Test {
   const Machine& machine() const { return runs_.machine(); }
   bool right() const { return machine().raw_output() == runs_.clean_raw(); }
 
-  // Strikes every bit of every register of the class in every cycle; `check` looks at each run.
   template <typename Check>
   void exhaust(const std::string& globs, const Check& check) {
-    const SiteSelection sites = runs_.sites().select(globs, "", "");
-    for (std::int64_t cycle = 0; cycle < runs_.cycles(); ++cycle) {
-      for (std::int64_t i = 0; i < sites.bits(); ++i) {
-        ASSERT_TRUE(runs_.run({{sites.at(i), cycle}}));
-        SCOPED_TRACE(runs_.sites().path(sites.at(i)) + "@" + std::to_string(cycle));
-        ASSERT_NO_FATAL_FAILURE(check());
-      }
-    }
+    test::exhaust(runs_, globs, check);
   }
 };
 
