@@ -34,21 +34,24 @@ module sagitta #(
     // 1 range, 2 gradient, 3 median; bit 2: bounds of each lane instead of one pair; bits 4..3: gate,
     // 0 always, 1 row, 2 layer, 3 cell; bit 5: gradient, opposite signs only; bits 7..6: what takes the place
     // of a suppressed sum, 0 zero, 1 clamp, 2 mean, 3 hold; bit 8: gradient, neighbours along a line;
-    // bit 9: it looks at outputs; bit 10, beside bit 8: neighbours in the map.
+    // bit 9: it looks at outputs; bit 10, beside bit 8: neighbours in the map; bit 11, instead of
+    // bit 2: bounds of each neuron.
     parameter int CHECKER0 = 0,
     parameter int CHECKER1 = 0,
     parameter int CHECKER2 = 0,
     parameter int CHECKER3 = 0,
     parameter int MAP_PIXELS = 1,  // of a line that checkers of maps hold back
+    parameter int BOUND_ROWS = 1,  // pixels of an image with bounds of each neuron
     parameter int MEMORY_CODE = 0,  // check bits of all memories: 0 none, 1 parity, 2 SECDED
     localparam int MAP_BITS = $clog2(MAPS),
     localparam int LINES = (CHECKER0 | CHECKER1 | CHECKER2 | CHECKER3) >> 8 & 1,
     localparam int HELD_LINES = (CHECKER0 >> 10 & 1) + (CHECKER1 >> 10 & 1) +
         (CHECKER2 >> 10 & 1) + (CHECKER3 >> 10 & 1),
+    localparam int NEURONS = (CHECKER0 | CHECKER1 | CHECKER2 | CHECKER3) >> 11 & 1,
     localparam int MIXED = (FLOWS & (FLOWS - 1)) != 0 ? 1 : 0,
     localparam int FIELD_BITS = 585 + ((FLOWS & 5) != 0 ? 80 : 0) + ((FLOWS & 6) != 0 ? 24 : 0) +
         ((FLOWS & 4) != 0 ? 56 : 0) + (MIXED != 0 ? 2 : 0) + 24 * LINES +
-        (HELD_LINES != 0 ? 24 : 0),
+        (HELD_LINES != 0 ? 24 : 0) + 24 * NEURONS,
     localparam int DESCRIPTOR_BITS = FIELD_BITS + 3 * MAP_BITS,
     localparam int RESULT_BITS = RAW_WORDS > 0 ? 32 : 8
 ) (
@@ -101,11 +104,11 @@ module sagitta #(
   function automatic logic has_bounds(input int i);
     has_bounds = CHECKERS[32*i+:2] == 1 || CHECKERS[32*i+:2] == 2;
   endfunction
-  // Words of the first `count` checkers, in the lane's or the tile's.
-  function automatic int words_of(input int count, input logic of_lane);
+  // Words of the first `count` checkers: 0 those of the tile, 1 of the lane, 2 of the neuron.
+  function automatic int words_of(input int count, input int whose);
     words_of = 0;
     for (int i = 0; i < count; i = i + 1)
-      if (has_bounds(i) && CHECKERS[32*i+2] == of_lane)
+      if (has_bounds(i) && (CHECKERS[32*i+11] ? 2 : 32'(CHECKERS[32*i+2])) == whose)
         words_of = words_of + (of_outputs(i) ? 1 : 2);
   endfunction
   localparam int RERUNS = RETRIES > 0 || PASSES > 1 ? 1 : 0;
@@ -145,8 +148,9 @@ module sagitta #(
   localparam int COLUMNS_JUDGE = CORRECT != 0 || RETRIES > 0 ? 1 : 0;
   localparam int COLUMN_LATENCY =
       COLUMN_CHECKSUM != 0 ? 1 + (COLUMNS_JUDGE != 0 ? LEVELS : 0) + DEEPER : 0;
-  localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1'b1);
-  localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 1'b0);
+  localparam int LANE_WORDS = FIRST_LANE + words_of(STAGES, 1);
+  localparam int TILE_WORDS = FIRST_TILE + words_of(STAGES, 0);
+  localparam int NEURON_WORDS = words_of(STAGES, 2);
   localparam int TILE_PORT = TILE_WORDS > 0 ? TILE_WORDS : 1;
   localparam int UNIT_LATENCY = latency_of(STAGES);
   localparam int SUM_STAGES = sum_stages(STAGES);
@@ -157,7 +161,7 @@ module sagitta #(
     waits_of = 96'(scale_wait) << 8;
     for (int i = 0; i < STAGES; i = i + 1)
       if (has_bounds(i) && CHECKERS[32*i+2]) begin
-        word = FIRST_LANE + words_of(i, 1'b1);
+        word = FIRST_LANE + words_of(i, 1);
         // Product and output stand between sums and outputs.
         cycles = latency_of(i) + (of_outputs(i) ? 2 : 0) + (CHECKERS[32*i+:2] == 1 ? 2 : 3);
         waits_of = waits_of | 96'(cycles) << 8 * word;
@@ -169,7 +173,7 @@ module sagitta #(
   // Not every configuration has a reader for each.
   // verilator lint_off UNUSEDSIGNAL
   logic os, is, loads_layer;
-  logic [23:0] line, map_lines, rows;
+  logic [23:0] line, map_lines, image_rows, rows;
   logic [15:0] transfers_done, column_tile;
   logic [8:0] lanes, rows_used, positions_read;
   logic [31:0] lane_step;
@@ -247,10 +251,10 @@ module sagitta #(
         .STORE_BEAT_CYCLES((COLUMNS * RESULT_BITS / 8 + DRAM_BYTES - 1) / DRAM_BYTES),
         .MAP_BITS(MAP_BITS), .RERUNS(RERUNS), .VERIFY_CYCLES(3 + DETECTOR_LATENCY + COLUMN_LATENCY),
         .COLUMNS_WAIT(COLUMN_CHECKSUM), .BEFORE_BUFFER(2 + DETECTOR_LATENCY), .LINES(LINES),
-        .HELD_LINES(HELD_LINES), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
+        .HELD_LINES(HELD_LINES), .NEURONS(NEURONS), .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
     ) sequencer (
         .clk, .reset, .layers, .next_descriptor, .next_layer, .results, .dram_latency, .done,
-        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .map_lines,
+        .transfers_done, .tile(column_tile), .os, .is, .loads_layer, .line, .map_lines, .image_rows,
         .rows, .lanes, .rows_used,
         .lane_step, .first_row, .output_address,
         .columns(result_columns), .height(map_height), .width(map_width), .input_zero_point,
@@ -275,7 +279,7 @@ module sagitta #(
 
   if (1) begin : memory
     dma #(
-        .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE), .HEADER(IS)
+        .WIDTH(DRAM_BYTES), .QUEUE(DMA_QUEUE), .HEADER(IS | NEURONS)
     ) dma (
         .clk, .reset, .dram_latency, .dram_transfers, .dram_transfer, .dram_position, .dram_ready,
         .dram_is_image, .dram_size, .dram_header, .dram_data, .column_tile, .done(transfers_done),
@@ -297,7 +301,7 @@ module sagitta #(
         .lanes, .lane_step, .write_address, .write_value, .uncorrected(activations_wrong)
     );
     weight_scratchpad #(
-        .CHANNELS(IS), .LANES(WEIGHTS), .ROWS(WEIGHT_ROWS),
+        .CHANNELS(IS), .HEADER(IS | NEURONS), .LANES(WEIGHTS), .ROWS(WEIGHT_ROWS),
         .PARAMETER_LANES(CHANNELS > LANES ? CHANNELS : LANES), .LANE_WORDS(LANE_WORDS),
         .TILE_WORDS(TILE_WORDS), .CHECKSUM(ONLY_IS != 0 ? 0 : CHECKSUM),
         .CHECKSUM_BITS(CHECKSUM_BITS), .DMA_WIDTH(DRAM_BYTES), .WAITS(WAITS),
@@ -474,6 +478,7 @@ module sagitta #(
     for (genvar i = 0; i < STAGES; i = i + 1) begin : stage
       localparam int KIND = 32'(CHECKERS[32*i+:2]);
       localparam int CHANNEL = 32'(CHECKERS[32*i+2]);
+      localparam int NEURON = 32'(CHECKERS[32*i+11]);
       localparam int GATE = 32'(CHECKERS[32*i+3+:2]);
       localparam int SPIKE = 32'(CHECKERS[32*i+5]);
       localparam int SUPPRESS = 32'(CHECKERS[32*i+6+:2]);
@@ -493,9 +498,12 @@ module sagitta #(
       wire [31:0] in_address, address;
       wire [COLUMNS*WIDTH-1:0] in_sum, sum;
       wire [BOUND-1:0] low_word, high_word;
+      wire product = operation == 2'd0;
+      wire arrives;
+      wire [COLUMNS*BOUND-1:0] row_low, row_high;
       // What means zero; and in a layer without a product outputs pass, each a line of its own.
       wire [WIDTH-1:0] zero = OUTPUT != 0 ? WIDTH'(output_zero_point) : '0;
-      wire enabled = OUTPUT == 0 || operation == 2'd0;
+      wire enabled = OUTPUT == 0 || product;
       wire [23:0] own_line = enabled ? line : '0;
       // verilator lint_on UNUSEDSIGNAL
       if (i == SUM_STAGES) begin : first_of_outputs
@@ -508,11 +516,24 @@ module sagitta #(
         assign {in_valid, in_flag, in_cells} = {stage[i-1].valid, stage[i-1].flag, stage[i-1].cells};
         assign {in_address, in_sum} = {stage[i-1].address, stage[i-1].sum};
       end
-      if (!has_bounds(i)) begin : unbounded
+      if (NEURON != 0) begin : each_neuron
+        neuron_bounds #(
+            .COLUMNS(COLUMNS), .ROWS(BOUND_ROWS), .BOUND(BOUND), .ALL_WORDS(NEURON_WORDS),
+            .FIRST(words_of(i, 2)), .PARAMETER_BYTES(4 * (COLUMNS * LANE_WORDS + TILE_WORDS)),
+            .DMA_WIDTH(DRAM_BYTES)
+        ) memory (
+            .clk, .reset, .param1, .param_lane1, .reads(arrives), .read_bank(weight_bank),
+            .image_rows, .low(row_low), .high(row_high), .dma_valid(dma_valid && !dma_image),
+            .dma_bank, .dma_address, .dma_bytes, .dma_header, .dma_data
+        );
+      end else begin : shared
+        assign {row_low, row_high} = '0;
+      end
+      if (!has_bounds(i) || NEURON != 0) begin : unbounded
         assign {low_word, high_word} = '0;
       end else begin : bounded
         localparam int FIRST =
-            CHANNEL != 0 ? FIRST_LANE + words_of(i, 1'b1) : FIRST_TILE + words_of(i, 1'b0);
+            CHANNEL != 0 ? FIRST_LANE + words_of(i, 1) : FIRST_TILE + words_of(i, 0);
         localparam int SECOND = OUTPUT != 0 ? FIRST * 32 + 16 : (FIRST + 1) * 32;
         if (CHANNEL != 0) begin : lane
           assign {low_word, high_word} = {lane_words[FIRST*32+:BOUND], lane_words[SECOND+:BOUND]};
@@ -522,14 +543,14 @@ module sagitta #(
       end
       if (KIND == 1) begin : value
         range_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
-            .CLAMP(SUPPRESS),
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .NEURON(NEURON), .BOUND(BOUND),
+            .GATE(GATE), .CLAMP(SUPPRESS),
             .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG),
             .CELLS(CELLS), .RESULT_CELLS(RESULT_CELLS)
         ) range (
             .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
             .low_word,
-            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag), .input_cells(in_cells),
+            .high_word, .product, .arrives, .row_low, .row_high, .zero, .input_valid(in_valid), .input_flag(in_flag), .input_cells(in_cells),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
@@ -543,6 +564,7 @@ module sagitta #(
             .input_flag(in_flag), .input_address(in_address), .input_sum(in_sum),
             .result_valid(valid), .result_flag(flag), .result_address(address), .result_sum(sum)
         );
+        assign arrives = 1'b0;
         assign cells = '0;  // refused behind it
       end else if (KIND == 2 && LINE != 0) begin : along_line
         line_checker #(
@@ -557,16 +579,17 @@ module sagitta #(
             .input_flag(in_flag), .input_cells(in_cells), .input_address(in_address), .input_sum(in_sum),
             .result_valid(valid), .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
+        assign arrives = 1'b0;
       end else if (KIND == 2) begin : neighbours
         gradient_checker #(
-            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .BOUND(BOUND), .GATE(GATE),
+            .FLOWS(FLOWS), .COLUMNS(COLUMNS), .CHANNEL(CHANNEL), .NEURON(NEURON), .BOUND(BOUND), .GATE(GATE),
             .SPIKE(SPIKE),
             .SUPPRESS(SUPPRESS), .WIDTH(WIDTH), .FLAG(FLAG), .RESULT_FLAG(RESULT_FLAG),
             .CELLS(CELLS), .RESULT_CELLS(RESULT_CELLS)
         ) gradient (
             .clk, .reset, .enabled, .next_layer(loads_layer), .lanes, .is, .param1, .param_lane1,
             .low_word,
-            .high_word, .zero, .input_valid(in_valid), .input_flag(in_flag), .input_cells(in_cells),
+            .high_word, .product, .arrives, .row_low, .row_high, .zero, .input_valid(in_valid), .input_flag(in_flag), .input_cells(in_cells),
             .input_address(in_address), .input_sum(in_sum), .result_valid(valid),
             .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
@@ -579,8 +602,9 @@ module sagitta #(
             .input_flag(in_flag), .input_cells(in_cells), .input_address(in_address), .input_sum(in_sum),
             .result_valid(valid), .result_flag(flag), .result_cells(cells), .result_address(address), .result_sum(sum)
         );
+        assign arrives = 1'b0;
       end else begin : passes
-        assign {valid, flag, cells} = {in_valid, in_flag, in_cells};
+        assign {valid, flag, cells, arrives} = {in_valid, in_flag, in_cells, 1'b0};
         assign {address, sum} = {in_address, in_sum};
       end
     end

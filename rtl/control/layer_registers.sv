@@ -6,6 +6,7 @@ module layer_registers #(
     parameter int MAP_BITS = 1,
     parameter int LINES = 0,
     parameter int HELD_LINES = 0,
+    parameter int NEURONS = 0,  // there are bounds of each neuron
     parameter int DESCRIPTOR_BITS = 1
 ) (
     input logic clk,
@@ -56,7 +57,8 @@ module layer_registers #(
     output logic           [7:0] second_zero_point,
     output logic           [1:0] dataflow,  // of several
     output logic          [23:0] line,
-    output logic          [23:0] map_lines
+    output logic          [23:0] map_lines,
+    output logic          [23:0] image_rows
 );
   localparam bit OS = (FLOWS & 1) != 0;
   localparam bit WS = (FLOWS & 2) != 0;
@@ -66,7 +68,8 @@ module layer_registers #(
   localparam int TILE_BITS = OS || IS ? 80 : 0;
   localparam int FOLD_BITS = WS || IS ? 24 : 0;
   localparam int CHANNEL_BITS = IS ? 56 : 0;
-  localparam int MAP_LINES_AT = DESCRIPTOR_BITS - (HELD_LINES != 0 ? 24 : 0);
+  localparam int IMAGE_ROWS_AT = DESCRIPTOR_BITS - (NEURONS != 0 ? 24 : 0);
+  localparam int MAP_LINES_AT = IMAGE_ROWS_AT - (HELD_LINES != 0 ? 24 : 0);
   localparam int LINE_AT = MAP_LINES_AT - 24 * LINES;
   localparam int HIGH_BITS = LINE_AT - (MIXED ? 2 : 0);
 
@@ -135,5 +138,13 @@ module layer_registers #(
     end
   end else begin : no_maps
     assign map_lines = '0;
+  end
+  if (NEURONS != 0) begin : neurons
+    always_ff @(posedge clk) begin
+      if (reset) image_rows <= '0;
+      else if (takes) image_rows <= next_descriptor[IMAGE_ROWS_AT+:24];
+    end
+  end else begin : no_neurons
+    assign image_rows = '0;
   end
 endmodule

@@ -16,6 +16,7 @@ module sequencer #(
     parameter int BEFORE_BUFFER = 0,  // of DRAIN_PATH, where they wait
     parameter int LINES = 0,  // a checker follows the lines of a map
     parameter int HELD_LINES = 0,  // checkers that hold back a line of a map each
+    parameter int NEURONS = 0,  // there are bounds of each neuron
     parameter int DESCRIPTOR_BITS = 1,
     parameter int POSITIONS = 1
 ) (
@@ -39,6 +40,7 @@ module sequencer #(
     output logic is,
     output logic loads_layer,  // between two layers
     output logic [23:0] line,  // pixels of an output row, for checkers along lines
+    output logic [23:0] image_rows,  // pixels of an image, for bounds of each neuron
     output logic [23:0] map_lines,  // rows of the output map, for those that hold lines back, or 0
     output logic [23:0] rows,  // output pixels of all images
 
@@ -147,7 +149,7 @@ module sequencer #(
   wire takes_layer = phase == LOAD && next_layer < layers;
   logic [1:0] dataflow;
   layer_registers #(
-      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .LINES(LINES), .HELD_LINES(HELD_LINES),
+      .FLOWS(FLOWS), .MAP_BITS(MAP_BITS), .LINES(LINES), .HELD_LINES(HELD_LINES), .NEURONS(NEURONS),
       .DESCRIPTOR_BITS(DESCRIPTOR_BITS)
   ) config_ (
       .clk, .reset, .takes(takes_layer), .next_descriptor,
@@ -157,7 +159,7 @@ module sequencer #(
       .image_step, .tile_y, .tile_x, .depth, .tile_channels, .tile_address, .tile_output,
       .input_zero_point, .output_zero_point, .output_min, .output_max, .operation, .raw,
       .input_map, .second_map, .output_map, .tap_scale, .second_scale, .tap_shift,
-      .second_zero_point, .dataflow, .line, .map_lines
+      .second_zero_point, .dataflow, .line, .map_lines, .image_rows
   );
   wire gemm = operation == 0;
   wire pixels_in_lanes = is && gemm;

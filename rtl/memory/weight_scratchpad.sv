@@ -5,9 +5,11 @@
 // Input stationary a row has the weights of one channel and one fold. A tile has any number of
 // channels, up to PARAMETER_LANES, so that where layers may be that (CHANNELS) the tile's words
 // come first and `dma_header` says where the weights begin; a channel's words wait until its sums
-// are where they are used.
+// are where they are used. It says so, too, where checkers' bounds of each neuron (neuron_bounds)
+// stand before the weights.
 module weight_scratchpad #(
     parameter int CHANNELS = 0,
+    parameter int HEADER = CHANNELS,  // `dma_header` says where the weights begin
     parameter int LANES = 4,
     parameter int ROWS = 64,
     parameter int PARAMETER_LANES = 4,
@@ -70,7 +72,7 @@ module weight_scratchpad #(
   // verilator lint_on UNUSEDSIGNAL
 
   // Where each byte of a beat belongs: row and column count on from those of the first byte.
-  wire [31:0] header = CHANNELS != 0 ? dma_header : 32'(4 * (LANE_AREA + TILE_WORDS));
+  wire [31:0] header = HEADER != 0 ? dma_header : 32'(4 * (LANE_AREA + TILE_WORDS));
   logic [DMA_WIDTH-1:0] byte_valid, byte_in_header, byte_in_rows;
   logic [DMA_WIDTH*32-1:0] byte_row, byte_column;
   always_comb begin

@@ -5,6 +5,7 @@ module gradient_checker #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
+    parameter int NEURON = 0,      // bounds of each neuron
     parameter int WIDTH = 32,      // of a sum, or of an output
     parameter int BOUND = 32,      // of a bound
     parameter int GATE = 0,        // as in checker_gate
@@ -25,6 +26,10 @@ module gradient_checker #(
     input  wire [8:0] param_lane1,
     input  wire [BOUND-1:0] low_word,
     input  wire [BOUND-1:0] high_word,
+    input  wire product,            // the layer has one, and so bounds
+    output wire arrives,            // as in bounds
+    input  wire [COLUMNS*BOUND-1:0] row_low,
+    input  wire [COLUMNS*BOUND-1:0] row_high,
     input  wire [WIDTH-1:0] zero,   // what takes a suppressed one's place
     input  wire input_valid,
     input  wire input_flag,
@@ -38,10 +43,16 @@ module gradient_checker #(
     output wire [COLUMNS*WIDTH-1:0] result_sum
 );
   localparam int WIDE = WIDTH + 1;
+  // Where the last stage takes a bound's place, and other bounds may have come by then.
+  localparam int HOLD =
+      SUPPRESS == 1 && (NEURON != 0 || (CHANNEL != 0 && (FLOWS & 4) != 0)) ? 1 : 0;
   localparam int OUT_BITS = SPIKE != 0 || SUPPRESS == 1 ? 2 : 1;
   wire [COLUMNS*BOUND-1:0] least, most;
-  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL)) bounds (
-      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
+  bounds #(
+      .FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL), .NEURON(NEURON)
+  ) bounds (
+      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .arrives, .row_low,
+      .row_high, .least, .most);
 
   wire latched_valid;
   wire latched_flag;
@@ -51,6 +62,8 @@ module gradient_checker #(
       .clk, .reset, .in_valid(input_valid), .in_flag(input_flag), .in_address(input_address),
       .in_sum(input_sum), .valid(latched_valid), .flag(latched_flag), .address(latched_address),
       .sum(latched_sum));
+
+  assign arrives = NEURON != 0 && latched_valid && product;
 
   // verilator lint_off UNUSEDSIGNAL
   wire [COLUMNS*WIDTH-1:0] latched_before, latched_after;
@@ -103,6 +116,24 @@ module gradient_checker #(
               OUT_BITS == 2 ? OUT_BITS'({above, below}) : OUT_BITS'(above || below);
       end
     end
+    wire [COLUMNS*BOUND-1:0] held_least, held_most;
+    if (HOLD != 0) begin : holds
+      localparam int PAIRS = FLOWS == 4 ? 1 : COLUMNS;
+      logic [PAIRS*BOUND-1:0] low;
+      logic [PAIRS*BOUND-1:0] high;
+      always_ff @(posedge clk) begin
+        if (reset) {low, high} <= '0;
+        else if (difference.valid)
+          {low, high} <= {least[PAIRS*BOUND-1:0], most[PAIRS*BOUND-1:0]};
+      end
+      for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
+        localparam int PAIR = PAIRS > 1 ? c : 0;
+        assign held_least[BOUND*c+:BOUND] = low[BOUND*PAIR+:BOUND];
+        assign held_most[BOUND*c+:BOUND] = high[BOUND*PAIR+:BOUND];
+      end
+    end else begin : as_they_are
+      assign {held_least, held_most} = {least, most};
+    end
   end
 
   wire [COLUMNS-1:0] latched_cells, differed_cells, cells;
@@ -129,7 +160,8 @@ module gradient_checker #(
     wire [WIDTH-1:0] replaced;
     gradient_rule #(.WIDTH(WIDTH), .BOUND(BOUND), .SPIKE(SPIKE), .SUPPRESS(SUPPRESS)) rule (
         .out, .out_after, .previous(previous[WIDTH*c+:WIDTH]), .following(following[WIDTH*c+:WIDTH]),
-        .low(least[BOUND*c+:BOUND]), .high(most[BOUND*c+:BOUND]), .zero, .blamed, .replaced);
+        .low(compare.held_least[BOUND*c+:BOUND]), .high(compare.held_most[BOUND*c+:BOUND]), .zero,
+        .blamed, .replaced);
     assign passed[WIDTH*c+:WIDTH] =
         acts && (GATE != 3 || cells[c]) && 9'(c) < lanes && blamed ? replaced : compare.sum[WIDTH*c+:WIDTH];
   end

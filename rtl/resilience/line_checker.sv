@@ -43,7 +43,8 @@ module line_checker #(
   localparam int OUT_BITS = SPIKE != 0 || SUPPRESS == 1 ? 2 : 1;
   wire [COLUMNS*BOUND-1:0] least, most;
   bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL)) bounds (
-      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
+      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .arrives(1'b0),
+      .row_low('0), .row_high('0), .least, .most);
 
   logic [23:0] position;  // in its line, of the next vector
   wire starts = position == '0;

@@ -46,7 +46,8 @@ module map_checker #(
   localparam logic [23:0] WORDS = 24'(PIXELS);
   wire [COLUMNS*BOUND-1:0] least, most;
   bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL)) bounds (
-      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
+      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .arrives(1'b0),
+      .row_low('0), .row_high('0), .least, .most);
   wire passes = map_lines == '0;
 
   wire latch_valid;

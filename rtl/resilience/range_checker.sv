@@ -4,6 +4,7 @@ module range_checker #(
     parameter int FLOWS = 1,
     parameter int COLUMNS = 1,
     parameter int CHANNEL = 0,     // bounds of each lane instead of one pair
+    parameter int NEURON = 0,      // bounds of each neuron
     parameter int WIDTH = 32,      // of a sum, or of an output
     parameter int BOUND = 32,      // of a bound
     parameter int GATE = 0,        // as in checker_gate
@@ -23,6 +24,10 @@ module range_checker #(
     input  wire [8:0] param_lane1,
     input  wire [BOUND-1:0] low_word,
     input  wire [BOUND-1:0] high_word,
+    input  wire product,            // the layer has one, and so bounds
+    output wire arrives,            // as in bounds
+    input  wire [COLUMNS*BOUND-1:0] row_low,
+    input  wire [COLUMNS*BOUND-1:0] row_high,
     input  wire [WIDTH-1:0] zero,   // what takes a suppressed one's place
     input  wire input_valid,
     input  wire input_flag,
@@ -36,8 +41,12 @@ module range_checker #(
     output wire [COLUMNS*WIDTH-1:0] result_sum
 );
   wire [COLUMNS*BOUND-1:0] least, most;
-  bounds #(.FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL)) bounds (
-      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .least, .most);
+  assign arrives = NEURON != 0 && input_valid && product;
+  bounds #(
+      .FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .CHANNEL(CHANNEL), .NEURON(NEURON)
+  ) bounds (
+      .clk, .reset, .is, .param1, .param_lane1, .low_word, .high_word, .arrives, .row_low,
+      .row_high, .least, .most);
 
   wire latched_valid;
   wire latched_flag;

@@ -65,6 +65,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (path.ends_with(".open") || path.ends_with(".position")) return {Kind::control, -1};
   if (starts("resilience.") || starts("vector.")) {
     if (path.find(".line[].") != std::string::npos) return {Kind::line_word, -1};
+    // A neuron's: as if each were still to come.
+    if (path.find(".bounds.") != std::string::npos) return {Kind::control, -1};
     for (const char* of_map : {".row", ".pixel", ".slot", ".full", ".pushing"}) {
       if (path.ends_with(of_map)) return {Kind::control, -1};
     }

@@ -71,6 +71,7 @@ std::vector<Neighbours> ChannelLanes::neurons(const Checker& checker) const {
       }
     }
   }
+  for (Neighbours& n : all) n.pixel = n.self / layer_->columns();
   return all;
 }
 

@@ -16,6 +16,7 @@ namespace sagitta {
 struct Neighbours {
   std::int32_t self = 0, before = -1, after = -1;
   int channel = 0, after_channel = -1;
+  int pixel = 0;  // of `self`
 };
 
 // One gemm layer on an array: vectors of as many lanes as the array has columns, of the channels of
@@ -35,6 +36,7 @@ class ChannelLanes {
   // pixel; input stationary group by group, pixels by pixels, in each channel by channel.
   const std::vector<std::int32_t>& row_of() const { return row_of_; }
   int rows() const { return static_cast<int>(rows_.size()); }
+  int channels() const { return layer_->columns(); }
 
  private:
   struct Lane {

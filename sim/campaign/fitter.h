@@ -15,6 +15,7 @@
 
 #include "campaign/fit.h"
 #include "machine/resilience/checker_type.h"
+#include "schedule/images.h"
 
 namespace sagitta {
 
@@ -131,9 +132,8 @@ class Fitter {
   Fitter(const Network& network, const FitRequest& request)
       : network_(&network), request_(request) {
     for (const Layer& layer : network.layers) {
-      const bool by_channel = request.key.checker.granularity == Granularity::channel;
       State& s = layers_.emplace_back();
-      s.moments.resize(by_channel ? static_cast<std::size_t>(layer.columns()) : 1);
+      s.moments.resize(bound_count(request.key.checker.granularity, layer));
     }
   }
 
@@ -141,7 +141,7 @@ class Fitter {
 
   void see_values(std::size_t l, const Judgements& judged) {
     for (const Entry& j : judged) {
-      auto& m = layers_[l].moments[entry(j.channel)];
+      auto& m = layers_[l].moments[entry(l, j.pixel, j.channel)];
       ++layers_[l].samples;
       if (counted(j)) {
         if constexpr (kCounts) {
@@ -178,7 +178,7 @@ class Fitter {
   // Quantile: how far from the mean, in deviations, a neuron may be without blame.
   void see_scores(std::size_t l, const Judgements& judged) {
     State& s = layers_[l];
-    for (const Entry& j : judged) s.scores.add(score(s, j));
+    for (const Entry& j : judged) s.scores.add(score(l, j));
   }
 
   void begin_counts() {
@@ -191,7 +191,7 @@ class Fitter {
   }
 
   void count(std::size_t l, const Judgements& judged) {
-    for (const Entry& j : judged) layers_[l].blamed += blames(layers_[l], j) ? 1 : 0;
+    for (const Entry& j : judged) layers_[l].blamed += blames(l, j) ? 1 : 0;
   }
 
   bool wants_scores() const { return request_.key.plan.fit == BoundsFit::quantile; }
@@ -239,10 +239,9 @@ class Fitter {
     std::int64_t blamed = 0;
   };
 
-  std::size_t entry(int channel) const {
-    return request_.key.checker.granularity == Granularity::channel
-               ? static_cast<std::size_t>(channel)
-               : 0;
+  // Of layer `l`.
+  std::size_t entry(std::size_t l, int pixel, int channel) const {
+    return bound_index(request_.key.checker.granularity, network_->layers[l], channel, pixel);
   }
 
   void set_bounds(State& s) const {
@@ -261,9 +260,10 @@ class Fitter {
     }
   }
 
-  double score(const State& s, const Entry& j) const {
+  double score(std::size_t l, const Entry& j) const {
+    const State& s = layers_[l];
     const auto distance = [&](auto value, int channel) {
-      const std::size_t i = entry(channel);
+      const std::size_t i = entry(l, j.pixel, channel);
       return s.deviation[i] > 0 ? (static_cast<double>(value) - s.mean[i]) / s.deviation[i] : 0.0;
     };
     const double first = distance(j.first, j.channel);
@@ -274,9 +274,9 @@ class Fitter {
     return std::min(std::abs(first), std::abs(second));
   }
 
-  bool blames(const State& s, const Entry& j) const {
+  bool blames(std::size_t l, const Entry& j) const {
     const auto side = [&](auto value, int channel) {
-      const auto& b = s.bounds[entry(channel)];
+      const auto& b = layers_[l].bounds[entry(l, j.pixel, channel)];
       return value < b.low ? -1 : value > b.high ? 1 : 0;
     };
     const int first = side(j.first, j.channel);

@@ -44,7 +44,8 @@ FloatChecker::FloatChecker(const Checker& checker, const ChannelLanes& lanes,
     : checker_(checker),
       bounds_(std::move(bounds)),
       neurons_(lanes.neurons(checker)),
-      row_of_(lanes.row_of()) {}
+      row_of_(lanes.row_of()),
+      channels_(lanes.channels()) {}
 
 bool FloatChecker::knows(const Checker& checker) {
   const bool gate =
@@ -55,13 +56,20 @@ bool FloatChecker::knows(const Checker& checker) {
           checker.kind == CheckerKind::median);
 }
 
-const FloatBounds& FloatChecker::bounds(int channel) const {
-  return bounds_[checker_.granularity == Granularity::channel ? static_cast<std::size_t>(channel)
-                                                              : 0];
+const FloatBounds& FloatChecker::bounds(int pixel, int channel) const {
+  const auto index = static_cast<std::size_t>(channel);
+  switch (checker_.granularity) {
+    case Granularity::channel:
+      return bounds_[index];
+    case Granularity::neuron:
+      return bounds_[static_cast<std::size_t>(pixel) * static_cast<std::size_t>(channels_) + index];
+    default:
+      return bounds_[0];
+  }
 }
 
 bool FloatChecker::out_of_range(float y, const Neighbours& n, float& value) const {
-  const FloatBounds& b = bounds(n.channel);
+  const FloatBounds& b = bounds(n.pixel, n.channel);
   if (b.open() || (y >= b.low && y <= b.high)) return false;
   value = checker_.suppress == Suppress::clamp ? passed(side(y, b), b) : 0.0F;
   return true;
@@ -69,11 +77,11 @@ bool FloatChecker::out_of_range(float y, const Neighbours& n, float& value) cons
 
 bool FloatChecker::blamed(const std::vector<float>& sums, const Neighbours& n, float& value) const {
   const float y = at(sums, n.self), before = at(sums, n.before), after = at(sums, n.after);
-  const FloatBounds& own = bounds(n.channel);
+  const FloatBounds& own = bounds(n.pixel, n.channel);
   int rise = sign(y);
   if (std::isfinite(y)) {
     rise = std::isfinite(before) ? side(y - before, own) : 0;
-    const int fall = std::isfinite(after) ? side(after - y, bounds(n.after_channel)) : 0;
+    const int fall = std::isfinite(after) ? side(after - y, bounds(n.pixel, n.after_channel)) : 0;
     if (checker_.spike ? rise * fall >= 0 : rise * fall == 0) return false;
   } else if (own.open()) {
     return false;
@@ -123,9 +131,10 @@ void judge(const Checker& checker, const std::vector<Neighbours>& neurons,
   for (const Neighbours& n : neurons) {
     const float y = at(sums, n.self);
     if (checker.kind == CheckerKind::range) {
-      all.push_back({.first = y, .channel = n.channel});
+      all.push_back({.first = y, .pixel = n.pixel, .channel = n.channel});
     } else {
-      all.push_back({y - at(sums, n.before), at(sums, n.after) - y, n.channel, n.after_channel});
+      all.push_back(
+          {y - at(sums, n.before), at(sums, n.after) - y, n.pixel, n.channel, n.after_channel});
     }
   }
 }

@@ -31,13 +31,15 @@ struct FloatBounds {
 struct FloatJudged {
   float first = 0;
   float second = 0;
+  int pixel = 0;
   int channel = 0;
   int second_channel = -1;
 };
 
 class FloatChecker {
  public:
-  // Of one layer; `bounds` has one entry or one for each channel, in the order of `lanes`.
+  // Of one layer; `bounds` has one entry, or one for each channel, in the order of `lanes`, or for
+  // each pixel and channel.
   FloatChecker(const Checker& checker, const ChannelLanes& lanes, std::vector<FloatBounds> bounds);
 
   // Whether there is a rule for checkers of this kind, gate and position, along this axis.
@@ -53,7 +55,7 @@ class FloatChecker {
                                         const std::vector<bool>& open_rows) const;
 
  private:
-  const FloatBounds& bounds(int channel) const;
+  const FloatBounds& bounds(int pixel, int channel) const;
   bool replaces(const std::vector<float>& sums, const Neighbours& n, float& value) const;
   bool out_of_range(float y, const Neighbours& n, float& value) const;
   bool blamed(const std::vector<float>& sums, const Neighbours& n, float& value) const;
@@ -62,6 +64,7 @@ class FloatChecker {
   std::vector<FloatBounds> bounds_;
   std::vector<Neighbours> neurons_;
   std::vector<std::int32_t> row_of_;
+  int channels_;
 };
 
 // Every neuron of a layer that the checker judges, from the sums of one image.

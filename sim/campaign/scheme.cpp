@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr std::array kGranularities{Granularity::layer, Granularity::channel};
+constexpr std::array kGranularities{Granularity::layer, Granularity::channel, Granularity::neuron};
 constexpr std::array kGates{Gate::always, Gate::row, Gate::layer, Gate::cell};
 constexpr std::array kPositions{Position::sum, Position::output};
 constexpr std::array kAxes{Axis::lanes, Axis::line, Axis::map};
@@ -89,6 +89,11 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
     only_if(bounded, option, "this checker has no bounds");
   }
   take(object, "granularity", kGranularities, c.granularity);
+  if (c.granularity == Granularity::neuron && c.axis != Axis::lanes) {
+    fail(key.empty() ? "granularity" : key + ".granularity",
+         "a checker along lines or in maps has no bounds a neuron",
+         "choose \"layer\" or \"channel\", or \"axis\": \"lanes\"");
+  }
   take(object, "bounds", kFits, b.fit);
   take(object, "layers", kLayers, b.layers);
   for (const char* option : {"k_convolution", "k_dense"}) {

@@ -10,7 +10,8 @@ const char* to_string(Position position) {
 }
 
 const char* to_string(Granularity granularity) {
-  return granularity == Granularity::channel ? "channel" : "layer";
+  constexpr const char* kNames[] = {"layer", "channel", "neuron"};
+  return kNames[static_cast<std::size_t>(granularity)];
 }
 
 const char* to_string(Gate gate) {

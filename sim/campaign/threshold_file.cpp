@@ -14,6 +14,7 @@
 #include "campaign/json_text.h"
 #include "campaign/thresholds.h"
 #include "machine/resilience/checker_type.h"
+#include "schedule/images.h"
 
 namespace sagitta {
 namespace {
@@ -118,9 +119,10 @@ class FitReader {
       key.checker.axis = axis == "map" ? Axis::map : axis == "line" ? Axis::line : Axis::lanes;
     }
     key.checker.spike = j_.contains("rule") && one_of("rule", {"both", "spike"}) == "spike";
-    key.checker.granularity = one_of("granularity", {"layer", "channel"}) == "channel"
-                                  ? Granularity::channel
-                                  : Granularity::layer;
+    const std::string granularity = one_of("granularity", {"layer", "channel", "neuron"});
+    key.checker.granularity = granularity == "neuron"    ? Granularity::neuron
+                              : granularity == "channel" ? Granularity::channel
+                                                         : Granularity::layer;
     const std::string bounds = one_of("bounds", {"extremes", "deviations", "quantile"});
     key.plan.fit = bounds == "deviations" ? BoundsFit::deviations
                    : bounds == "quantile" ? BoundsFit::quantile
@@ -257,9 +259,7 @@ void check_layers(const ThresholdFit& fit, const Network& network, const std::st
                        fmt::format("is not layer {} of network {}", layer.name, network.name),
                        kRemedy);
     }
-    const std::size_t bounds = fit.key.checker.granularity == Granularity::channel
-                                   ? static_cast<std::size_t>(layer.columns())
-                                   : 1;
+    const std::size_t bounds = bound_count(fit.key.checker.granularity, layer);
     const LayerFit& l = fit.layers[i];
     const std::size_t found = fit.key.floats ? l.float_bounds.size() : l.bounds.size();
     if (found != bounds) {

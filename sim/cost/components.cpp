@@ -264,7 +264,8 @@ void Composer::dma() {
       program_.array.has(Dataflow::is)
           ? 4 * format.lane_words % beat == 0 && 4 * format.tile_words % beat == 0
           : format.header_bytes(columns_) % beat == 0;
-  const bool aligned = stride % beat == 0 && whole_header;
+  const bool whole_bounds = 4 * columns_ * format.neuron_words % beat == 0;
+  const bool aligned = stride % beat == 0 && whole_header && whole_bounds;
   if (!aligned) {
     const int stages = ceil_log2(beat);
     d.add("beat rotator", lib_.mux2(kElement * beat), stages, Event::beat, stages);

@@ -100,18 +100,24 @@ double part_in_use(const std::string& register_path, const ArrayShape& array, Da
 }
 
 struct Weights {
-  double rows = 0;    // of weights, over all column tiles
-  double header = 0;  // bytes
+  double rows = 0;        // of weights, over all column tiles
+  double parameters = 0;  // bytes
+  double bounds = 0;      // bytes of bounds a neuron
 };
 
 Weights delivered(const Program& program) {
   const int stride = program.weight_stride();
+  const int lanes = program.array.columns;
   Weights w;
   for (const Transfer& t : program.transfers) {
     if (t.is_image) continue;
     const std::int64_t rows = (t.size - t.header) / stride;
     w.rows += static_cast<double>(rows);
-    w.header += static_cast<double>(t.header);
+    const std::int64_t bounds = program.parameters.neuron_words == 0
+                                    ? 0
+                                    : t.header - program.parameters.header_bytes(lanes);
+    w.parameters += static_cast<double>(t.header - bounds);
+    w.bounds += static_cast<double>(bounds);
   }
   return w;
 }
@@ -140,8 +146,9 @@ std::optional<Rule> checker_rule(const std::string& path, const Program& program
     if (!path.starts_with(block)) continue;
     const bool outputs = p.checkers[i].position == Position::output;
     if (path == block + "open") return Rule{"", Loads::control, true};
-    if (path != block + "low" && path != block + "high")
-      return Rule{"", outputs ? Loads::outputs : Loads::vectors, true};
+    const Loads each = outputs ? Loads::outputs : Loads::vectors;
+    if (path != block + "low" && path != block + "high") return Rule{"", each, true};
+    if (p.checkers[i].granularity == Granularity::neuron) return Rule{"", Loads::vectors, true};
     const bool with_channel = is && p.checkers[i].granularity == Granularity::channel;
     return Rule{"", with_channel ? Loads::channel : Loads::column_tile, true};
   }
@@ -247,10 +254,9 @@ std::vector<SramAccess> word_accesses(const std::string& path, int bits, const P
                               : of(Event::column_tile);
     const double tile_bytes =
         4.0 * format.tile_words * static_cast<double>(program.transfers.size() - 1);
-    const double header = delivered(program).header;
-    const double part = header > 0 ? (lanes ? header - tile_bytes : tile_bytes) / header : 0;
+    const double all = delivered(program).parameters;
     return {{false, read * width, width},
-            {true, runs * delivered(program).header * 8 * part, beat}};
+            {true, runs * 8 * (lanes ? all - tile_bytes : tile_bytes), beat}};
   }
   if (path == "memory.partial.row.lane") {
     return {{false, of(Event::partial_read) * bits, all_lanes},
@@ -309,6 +315,16 @@ std::vector<SramAccess> sram_accesses(const RegisterClass& registers, const Prog
     const int width = registers.width * static_cast<int>(registers.elements() / program.map_pixels);
     const double bits = activity.of(Event::map_vector) * width;
     return {{false, bits, width}, {true, bits, width}};
+  }
+  if (own.find(".bounds.") != std::string::npos) {  // a neuron: a row is read beside each vector
+    const int words = registers.extents.back();
+    const int row = registers.width * program.array.columns * words;
+    const double written = delivered(program).bounds * words / program.parameters.neuron_words;
+    // Raw sums are not requantised: none of them passes a checker of outputs.
+    const bool passes = !program.raw_output || words == 2;
+    const double vectors = passes ? activity.of(Event::leaving) / program.protection.passes : 0;
+    return {{false, vectors * row, row},
+            {true, activity.inferences() * written * 8, 8 * program.memory.dram_bytes_per_cycle}};
   }
   const std::string path = words_of(own);
   const WordBits word = word_bits(path, program);

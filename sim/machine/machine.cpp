@@ -109,11 +109,14 @@ Machine::Machine(const Program& program, DataPath data_path)
         std::vector<std::unique_ptr<SumChecker>> checkers;
         int lane_word = 2 + (protection.checksum && program.array.has(Dataflow::is) ? 2 : 0);
         int tile_word = program.checksum_bytes() > 0 ? 1 : 0;
+        int neuron_word = 0;
         for (std::size_t i = 0; i < protection.checkers.size(); ++i) {
-          const bool lanes = protection.checkers[i].granularity == Granularity::channel;
-          int& word = lanes ? lane_word : tile_word;
+          const Granularity granularity = protection.checkers[i].granularity;
+          int& word = granularity == Granularity::channel  ? lane_word
+                      : granularity == Granularity::neuron ? neuron_word
+                                                           : tile_word;
           const CheckerType& type = checker_type(protection.checkers[i].kind);
-          checkers.push_back(type.make({layout_, program, sequencer_, i, word}));
+          checkers.push_back(type.make({layout_, program, sequencer_, dma_, i, word}));
           word += protection.checkers[i].bound_words();
         }
         return checkers;
@@ -207,6 +210,14 @@ SumVector Machine::checked() const {
   return vector_.sums(now);
 }
 
+SumVector Machine::checker_input(std::size_t index) const {
+  const std::byte* now = state_.now();
+  if (index == sum_checkers_) return vector_.outputs(now);
+  if (index > 0) return checkers_[index - 1]->output(now);
+  if (columns_) return columns_->output(now);
+  return checksum_ ? checksum_->output(now) : vector_.sums(now);
+}
+
 bool Machine::uncorrected() const {
   const std::byte* now = state_.now();
   return (array_copies_ && array_copies_->uncorrected(now)) ||
@@ -278,20 +289,15 @@ void Machine::step() {
   const SumVector out = checked();
   vector_.step(cycle, row, out, activations_.vector(now), weights_);
   if (accumulators_) accumulators_->step(cycle, out);
-  SumVector sums = vector_.sums(now);
   if (checksum_) {
-    checksum_->step(cycle, activations_.read(now), weights_, row, sums);
-    sums = checksum_->output(now);
+    checksum_->step(cycle, activations_.read(now), weights_, row, vector_.sums(now));
   }
   if (columns_) {
-    columns_->step(cycle, activations_.read(now), weights_, sums, checksum_->difference(now),
-                   repeats);
-    sums = columns_->output(now);
+    columns_->step(cycle, activations_.read(now), weights_, checksum_->output(now),
+                   checksum_->difference(now), repeats);
   }
   for (std::size_t i = 0; i < checkers_.size(); ++i) {
-    if (i == sum_checkers_) sums = vector_.outputs(now);
-    checkers_[i]->step(cycle, sums, weights_);
-    sums = checkers_[i]->output(now);
+    checkers_[i]->step(cycle, checker_input(i), weights_);
   }
   commit();
 }

@@ -177,6 +177,8 @@ class Machine {
   // Input stationary: the channel whose parameters are being read, or -1.
   std::int32_t parameter_channel() const;
   // What leaves the resilience unit (or the bias adder, where there is none).
+  // What the checker at this place of the chain looks at.
+  SumVector checker_input(std::size_t index) const;
   SumVector checked() const;
   // What is written to the activation scratchpad: the vector unit's outputs, or what leaves the
   // checkers of outputs. Valid until the next call.

@@ -90,11 +90,44 @@ void check_columns(const Protection& protection, const ArrayShape& array,
   }
 }
 
+// Bounds a neuron: of which machines.
+void check_neurons(const Protection& protection, const ArrayShape& array,
+                   const std::string& where) {
+  if (protection.neuron_words() == 0) return;
+  const auto refuse = [&](const std::string& problem, const char* remedy) {
+    throw InputError(where, "$.scheme", fmt::format("scheme {} {}", protection.name, problem),
+                     remedy);
+  };
+  const bool lanes =
+      std::all_of(protection.checkers.begin(), protection.checkers.end(), [](const Checker& c) {
+        return c.granularity != Granularity::neuron || c.axis == Axis::lanes;
+      });
+  if (!lanes) {
+    refuse("has bounds a neuron of a checker along lines or in maps",
+           "take bounds a channel, or a checker of lanes");
+  }
+  if (array.has(Dataflow::is)) {
+    refuse(
+        "has bounds a neuron, and the vectors of an input-stationary layer are channels, each of "
+        "which would take bounds of many pixels",
+        "take another dataflow, or bounds a channel");
+  }
+  if (protection.retries > 0) {
+    refuse("runs tiles again, whose vectors would take the bounds of the next ones",
+           "take bounds a channel, or use 0 retries");
+  }
+  if (protection.memory_code != MemoryCode::none) {
+    refuse("has bounds a neuron in a memory without check bits",
+           "leave out the memories' code, or take bounds a channel");
+  }
+}
+
 }  // namespace
 
 void check_scheme(const Protection& protection, const ArrayShape& array, const std::string& where) {
   check_recompute(protection, array, where);
   check_columns(protection, array, where);
+  check_neurons(protection, array, where);
   const bool ordered =
       std::is_sorted(protection.checkers.begin(), protection.checkers.end(),
                      [](const Checker& a, const Checker& b) { return a.position < b.position; });

@@ -48,6 +48,7 @@ LayerDescriptor describe(const Layer& layer, const ArrayShape& array, int batch)
   d.span_x = w.stride_w * layer.output.width;
   d.line = layer.output.width;
   const bool has_inner = gemm && layer.output.width > 1 && layer.output.height > 1;
+  d.image_rows = layer.rows();
   d.map_lines = has_inner ? layer.output.height : 0;
   d.span_y = w.stride_h * layer.output.height;
   d.dilation_y = w.dilation_h;
@@ -126,8 +127,10 @@ ParameterFormat format_of(const Protection& p, const ArrayShape& array) {
   if (p.checksum && array.has(Dataflow::is)) f.lane_words += 2;
   if (p.checksum && !array.only(Dataflow::is)) f.tile_words += 1;
   for (const Checker& c : p.checkers) {
-    (c.granularity == Granularity::channel ? f.lane_words : f.tile_words) += c.bound_words();
+    f.lane_words += c.bound_words(Granularity::channel);
+    f.tile_words += c.bound_words(Granularity::layer);
   }
+  f.neuron_words = p.neuron_words();
   return f;
 }
 
@@ -327,6 +330,9 @@ Program compile(const Network& network, const ArrayShape& requested, const Memor
     if (d.map_lines != 0) program.map_pixels = std::max(program.map_pixels, d.line);
     program.first_column_tile.push_back(static_cast<int>(program.transfers.size()) - 1);
     if (layer.kind != LayerKind::gemm) continue;
+    if (program.parameters.neuron_words > 0) {
+      program.bound_rows = std::max(program.bound_rows, layer.rows());
+    }
     const Layer zeros = layer.has_values() ? Layer{} : with_zeros(layer);
     const Layer& source = layer.has_values() ? layer : zeros;
     for (const ColumnTile& tile : column_tiles(d.columns, d.group_columns, d.tile_channels)) {

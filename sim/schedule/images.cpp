@@ -28,6 +28,7 @@ class Image {
       column < valid ? lane_words(column) : unused_lane_words();
     }
     if (!tile_first) tile_words(first, valid);
+    if (program_.parameters.neuron_words > 0) neuron_bounds(first, valid, end);
     transfer_.header = static_cast<std::int64_t>(transfer_.bytes.size());
   }
   // One row of the scratchpad: weight(i) of the i-th of `count` lanes, and what is behind them.
@@ -82,7 +83,8 @@ class Image {
       for (int column = first; column < valid && !is_; ++column) sum += bias(column);
       word(sum);
     }
-    bounds(Granularity::layer, [&](const Checker& c) { return bounds_of(c, gemm_index_, 0); });
+    bounds(Granularity::layer,
+           [&](const Checker& c) { return bounds_of(c, gemm_index_, layer_, 0); });
   }
   void lane_words(int column) {
     const FixedScale& scale = layer_.scale[static_cast<std::size_t>(column)];
@@ -96,12 +98,22 @@ class Image {
       word(is_ ? bias(column) * ((pixels - 1) % columns + 1) : 0);
     }
     bounds(Granularity::channel,
-           [&](const Checker& c) { return bounds_of(c, gemm_index_, column); });
+           [&](const Checker& c) { return bounds_of(c, gemm_index_, layer_, column); });
   }
   void unused_lane_words() {
     const bool sums = protection_.checksum && program_.array.has(Dataflow::is);
     for (int i = 0; i < (sums ? 4 : 2); ++i) word(0);
     bounds(Granularity::channel, [](const Checker&) { return Bounds{}; });
+  }
+  // Images of a batch share them.
+  void neuron_bounds(int first, int valid, int end) {
+    for (int pixel = 0; pixel < layer_.rows(); ++pixel) {
+      for (int column = first; column < end; ++column) {
+        bounds(Granularity::neuron, [&](const Checker& c) {
+          return column < valid ? bounds_of(c, gemm_index_, layer_, column, pixel) : Bounds{};
+        });
+      }
+    }
   }
 
   const Layer& layer_;
@@ -122,12 +134,26 @@ std::uint32_t output_bounds_word(const Bounds& bounds) {
   return half(bounds.low) | half(bounds.high) << 16;
 }
 
-Bounds bounds_of(const Checker& checker, int gemm_index, int column) {
+std::size_t bound_count(Granularity granularity, const Layer& layer) {
+  if (granularity == Granularity::layer) return 1;
+  const auto channels = static_cast<std::size_t>(layer.columns());
+  return granularity == Granularity::channel ? channels
+                                             : channels * static_cast<std::size_t>(layer.rows());
+}
+
+std::size_t bound_index(Granularity granularity, const Layer& layer, int channel, int pixel) {
+  if (granularity == Granularity::layer) return 0;
+  const auto index = static_cast<std::size_t>(channel);
+  if (granularity == Granularity::channel) return index;
+  return static_cast<std::size_t>(pixel) * static_cast<std::size_t>(layer.columns()) + index;
+}
+
+Bounds bounds_of(const Checker& checker, int gemm_index, const Layer& layer, int column,
+                 int pixel) {
   if (gemm_index >= static_cast<int>(checker.layers.size())) return {};
   const auto& bounds = checker.layers[static_cast<std::size_t>(gemm_index)].bounds;
   if (bounds.empty()) return {};
-  const std::size_t i =
-      checker.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0;
+  const std::size_t i = bound_index(checker.granularity, layer, column, pixel);
   return i < bounds.size() ? bounds[i] : Bounds{};
 }
 

@@ -8,9 +8,14 @@
 
 namespace sagitta {
 
-// A checker's bounds for output channel `column` of the network's gemm layer `gemm_index`; bounds
-// that pass everything where it has none.
-Bounds bounds_of(const Checker& checker, int gemm_index, int column);
+// How many bounds a layer takes, and which of them is that of a channel at a pixel of an image.
+std::size_t bound_count(Granularity granularity, const Layer& layer);
+std::size_t bound_index(Granularity granularity, const Layer& layer, int channel, int pixel);
+
+// A checker's bounds for output channel `column` of the network's gemm layer `gemm_index`, and for
+// one a neuron at this pixel of an image; bounds that pass everything where it has none.
+Bounds bounds_of(const Checker& checker, int gemm_index, const Layer& layer, int column,
+                 int pixel = 0);
 // The parameter word of bounds at the output position, each saturated at 9 bits.
 std::uint32_t output_bounds_word(const Bounds& bounds);
 

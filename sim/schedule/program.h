@@ -141,6 +141,7 @@ struct LayerDescriptor {
   // Rows of the output map, or 0 where no pixel of it has three neighbours: a layer without a
   // product, maps of one row or column. A register only where a checker looks at maps.
   std::int32_t map_lines;
+  std::int32_t image_rows;  // pixels of one image; a register only where there are bounds a neuron
 };
 
 // A column tile: output channels of one group, `most` of them but for the group's last tile.
@@ -152,7 +153,8 @@ std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most);
 
 // A column tile's parameters and weights, in the order in which DMA delivers them:
 // [lane words: columns x lane_words x 4 bytes][tile words x 4 bytes]
-// [K rows of (columns weights, then 2 bytes of checksum weight where there is a detector)].
+// [bounds a neuron, where a checker has them: pixels of an image x columns x neuron_words x 4
+// bytes] [K rows of (columns weights, then 2 bytes of checksum weight where there is a detector)].
 // Input stationary, where a column tile has any number of channels:
 // [tile words x 4 bytes][channels x lane_words x 4 bytes]
 // [for each fold, for each channel: `array rows` weights, zero beyond K].
@@ -161,7 +163,7 @@ std::vector<ColumnTile> column_tiles(int columns, int group_columns, int most);
 // detector.
 struct Transfer {
   bool is_image = false;
-  std::int64_t header = 0;          // bytes of parameters, before the weights
+  std::int64_t header = 0;          // bytes of parameters and bounds a neuron, before the weights
   std::vector<std::uint8_t> bytes;  // empty for the image, which the host supplies, and for layers
                                     // without values
   std::int64_t size = 0;
@@ -172,7 +174,8 @@ struct ParameterFormat {
   // tile of pixels and of the last one; then the checkers' lane words. A mixture has every word
   // that one of its dataflows needs, zero in the layers of the others.
   int lane_words = 2;
-  int tile_words = 0;  // the sum of the biases (but for is) with a detector; the checkers' words
+  int tile_words = 0;    // the sum of the biases (but for is) with a detector; the checkers' words
+  int neuron_words = 0;  // of a pixel and lane: the bounds of all checkers with bounds a neuron
   int header_bytes(int channels) const { return 4 * (channels * lane_words + tile_words); }
   bool operator==(const ParameterFormat&) const = default;
 };
@@ -188,6 +191,7 @@ struct Program {
   std::vector<int> first_column_tile;  // of each layer, counted over the program
   int activation_maps = 2;             // as many maps as live at once
   int map_pixels = 1;                  // of the widest output row that checkers of maps hold back
+  int bound_rows = 1;                  // pixels of an image's largest map with bounds a neuron
   int batch = 1;                       // images of a pass, one behind the other in every map
   int logits = 0;                      // elements that the store phase hands to the host
   bool raw_output = false;             // the last layer leaves int32 sums
@@ -200,6 +204,8 @@ struct Program {
   int parameter_sets() const { return array.only(Dataflow::is) ? 1 : array.columns; }
   // Bytes of checksum weight behind each row of weights.
   int checksum_bytes() const { return protection.checksum && !array.only(Dataflow::is) ? 2 : 0; }
+  // Whether a beat of weights says where those of its transfer begin.
+  bool has_data_header() const { return array.has(Dataflow::is) || parameters.neuron_words > 0; }
   // Bytes from one row of weights to the next in a Transfer.
   int weight_stride() const { return array.weight_lanes() + checksum_bytes(); }
 };

@@ -23,8 +23,10 @@ enum class Position : std::uint8_t { sum, output };
 // outputs are not those that were computed (the check register's compare,
 // machine/vector/vector_unit.h).
 enum class Gate : std::uint8_t { always, row, layer, cell };
-// Bounds shared by a layer (one register pair), or one pair a lane, reloaded each column tile.
-enum class Granularity : std::uint8_t { layer, channel };
+// Bounds shared by a layer (one register pair); one pair a lane, reloaded each column tile; or one
+// pair a lane, reloaded with every vector from a memory of the checker's own (of lanes only, and
+// not input stationary).
+enum class Granularity : std::uint8_t { layer, channel, neuron };
 
 struct Bounds {
   std::int32_t low = INT32_MIN;
@@ -32,7 +34,8 @@ struct Bounds {
   bool operator==(const Bounds&) const = default;
 };
 
-// Fitted bounds of one gemm layer: one entry (layer) or one for each output channel.
+// Fitted bounds of one gemm layer: one entry (layer), one for each output channel, or one for each
+// neuron of an image, [pixels][channels].
 struct LayerBounds {
   std::string layer;
   std::vector<Bounds> bounds;
@@ -97,6 +100,8 @@ struct Checker {
   // Parameter words that its bounds take. At the output position one: low in bits 15..0, high in
   // bits 31..16, in two's complement.
   int bound_words() const { return !has_bounds() ? 0 : position == Position::output ? 1 : 2; }
+  // ... and how many of them this granularity has beside each other.
+  int bound_words(Granularity of) const { return granularity == of ? bound_words() : 0; }
   bool operator==(const Checker&) const = default;
 };
 
@@ -136,6 +141,12 @@ struct Protection {
   int mac_copies() const { return pe_copies == PeCopies::all ? 3 : 1; }
   // Whether something compares the sums of a GEMM row and flags it.
   bool detects() const { return checksum || arrays == 2; }
+  // Words of bounds a neuron, of all checkers.
+  int neuron_words() const {
+    int words = 0;
+    for (const Checker& c : checkers) words += c.bound_words(Granularity::neuron);
+    return words;
+  }
   // Whether a checker needs to know where a line of the output map begins and ends.
   bool has_lines() const {
     return std::any_of(checkers.begin(), checkers.end(),

@@ -146,6 +146,7 @@ TEST_P(IdleFlips, OfCheckersChangeNothingThatFollows) {
       p.checkers[0].axis = Axis::line;
       p.checkers[3].axis = Axis::map;
     }
+    test::random_neurons(random, c.network, array, p);
     c.program = compile(c.network, array, test::random_memory(random, array), p, "test");
     idle += follow_idle_flips(c, random, 800, [](const std::string& path) {
       return path.starts_with("resilience.") && !path.starts_with("resilience.checksum");

@@ -296,15 +296,17 @@ class Fits : public testing::Test {
 };
 
 TEST_F(Fits, ExtremesAreTheLeastAndTheLargest) {
-  for (const char* granularity : {"layer", "channel"}) {
+  for (const char* granularity : {"layer", "channel", "neuron"}) {
     const Scheme range = scheme({{"kind", "range-zero"}, {"granularity", granularity}});
     const LayerFit fit = fit_of(network_, images_, range, {4, 4}).layers.at(0);
-    const int n = layer().columns();
     std::vector<Bounds> expected(fit.bounds.size(), {INT32_MAX, INT32_MIN});
+    const int n = layer().columns();
+    const std::size_t counts[] = {1, static_cast<std::size_t>(n), sums(0).size()};
+    EXPECT_EQ(expected.size(), counts[granularity[0] == 'n' ? 2 : granularity[0] == 'c' ? 1 : 0]);
     for (int i = 0; i < images_.count(); ++i) {
       const auto y = sums(i);
       for (std::size_t at = 0; at < y.size(); ++at) {
-        Bounds& b = expected[expected.size() == 1 ? 0 : at % static_cast<std::size_t>(n)];
+        Bounds& b = expected[at % expected.size()];
         b = {std::min(b.low, y[at]), std::max(b.high, y[at])};
       }
     }
@@ -486,13 +488,19 @@ TEST_F(Fits, TheTableOfNeighboursHasTheRatiosOfItsDeviations) {
 
 // The machine's checker acts on as many fault-free neurons as the fit says that it does.
 TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
-  using Case = std::tuple<Dataflow, const char*, const char*>;
-  for (const auto& [dataflow, axis, order] :
-       {Case{Dataflow::os, "lanes", "natural"}, Case{Dataflow::os, "lanes", "near"},
-        Case{Dataflow::ws, "lanes", "natural"}, Case{Dataflow::ws, "lanes", "near"},
-        Case{Dataflow::is, "lanes", "natural"}, Case{Dataflow::is, "lanes", "near"},
-        Case{Dataflow::os, "map", "natural"}, Case{Dataflow::ws, "map", "near"},
-        Case{Dataflow::is, "map", "natural"}}) {
+  using Case = std::tuple<Dataflow, const char*, const char*, const char*>;
+  for (const auto& [dataflow, axis, order, granularity] :
+       {Case{Dataflow::os, "lanes", "natural", "channel"},
+        Case{Dataflow::os, "lanes", "near", "channel"},
+        Case{Dataflow::ws, "lanes", "natural", "channel"},
+        Case{Dataflow::ws, "lanes", "near", "channel"},
+        Case{Dataflow::is, "lanes", "natural", "channel"},
+        Case{Dataflow::is, "lanes", "near", "channel"},
+        Case{Dataflow::os, "map", "natural", "channel"},
+        Case{Dataflow::ws, "map", "near", "channel"},
+        Case{Dataflow::is, "map", "natural", "channel"},
+        Case{Dataflow::os, "lanes", "natural", "neuron"},
+        Case{Dataflow::ws, "lanes", "near", "neuron"}}) {
     const ArrayShape array{3, 4, dataflow};
     {
       const Scheme chain = for_array(scheme({{"kind", "chain"},
@@ -500,7 +508,7 @@ TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
                                              {"checkers",
                                               {{{"kind", "gradient"},
                                                 {"axis", axis},
-                                                {"granularity", "channel"},
+                                                {"granularity", granularity},
                                                 {"rule", "spike"},
                                                 {"bounds", "quantile"},
                                                 {"false_positives", 0.2}}}}}),
@@ -521,7 +529,8 @@ TEST_F(Fits, TheMachineSuppressesWhatTheFitBlames) {
         suppressed += static_cast<std::int64_t>(machine.suppressions().size());
       }
       EXPECT_GT(suppressed, 20);
-      EXPECT_EQ(suppressed, file.fits[0].layers[0].blamed) << to_string(dataflow) << axis << order;
+      EXPECT_EQ(suppressed, file.fits[0].layers[0].blamed)
+          << to_string(dataflow) << axis << order << granularity;
     }
   }
 }

@@ -96,6 +96,11 @@ std::string with_stage(const std::string& path, const Protection& protection) {
                          : line                                ? "along_line.gradient"
                                                                : "neighbours.gradient";
     std::string rest = path.substr(block.size());
+    if (const std::string memory = "bounds.";
+        rest.starts_with(memory + "bank[]") || rest == memory + "row") {
+      return fmt::format("resilience.stage[{}].each_neuron.memory.{}", i,
+                         rest.substr(memory.size()));
+    }
     if (checker.kind == CheckerKind::gradient) {  // stages that hold more than a sum
       static const std::regex lanes(R"(^(difference|compare)\.(sum|address|valid|flag))");
       static const std::regex lines(R"(^(latch|difference)\.(sum|address|valid|flag))");
@@ -104,6 +109,7 @@ std::string with_stage(const std::string& path, const Protection& protection) {
       rest =
           std::regex_replace(rest, std::regex(R"(^above\.(previous|first))"), "above.neighbour.$1");
       rest = std::regex_replace(rest, std::regex(R"(^line\[\]\.flag)"), "flags.line[].flag");
+      rest = std::regex_replace(rest, std::regex(R"(^compare\.(low|high))"), "compare.holds.$1");
       if (line)
         rest = std::regex_replace(rest, std::regex(R"(^compare\.previous)"), "memory.previous");
     }

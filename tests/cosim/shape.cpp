@@ -20,7 +20,9 @@ void draw_bounds(test::Random& random, const Network& network, Protection& prote
     for (const Layer& layer : network.layers) {
       if (layer.kind != LayerKind::gemm) continue;
       LayerBounds b{layer.name, {}};
-      const int count = checker.granularity == Granularity::layer ? 1 : layer.columns();
+      const int count = checker.granularity == Granularity::layer     ? 1
+                        : checker.granularity == Granularity::channel ? layer.columns()
+                                                                      : layer.output.elements();
       for (int i = 0; i < count; ++i) {
         b.bounds.push_back(checker.position == Position::sum ? test::random_bounds(random)
                                                              : test::random_output_bounds(random));
@@ -42,7 +44,9 @@ std::optional<Checker> checker_from(int code) {
                          : gate == 1 ? Gate::row
                          : gate == 2 ? Gate::layer
                                      : Gate::cell,
-                 .granularity = (code & 4) != 0 ? Granularity::channel : Granularity::layer,
+                 .granularity = (code & 2048) != 0 ? Granularity::neuron
+                                : (code & 4) != 0  ? Granularity::channel
+                                                   : Granularity::layer,
                  .axis = (code & 1024) != 0  ? Axis::map
                          : (code & 256) != 0 ? Axis::line
                                              : Axis::lanes,
@@ -64,7 +68,7 @@ Case random_product(const Shape& shape, const MemoryShape& memory, test::Random&
   Network one;  // for the bounds of its only layer
   one.layers.emplace_back();
   one.layers.back().name = "gemm";
-  one.layers.back().output.channels = n;
+  one.layers.back().output = {1, m, n};
   Protection p = shape.protection;
   draw_bounds(random, one, p);
   Case c;
@@ -145,6 +149,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
                                     {"CHECKER2", 0},
                                     {"CHECKER3", 0},
                                     {"MAP_PIXELS", 1},
+                                    {"BOUND_ROWS", 1},
                                     {"MEMORY_CODE", 0},
                                     {"ACTIVATION_BANKS", 0},
                                     {"ACTIVATION_PORT_BYTES", 0}};
@@ -186,6 +191,7 @@ Shape parse_shape(const std::string& name, const std::string& parameters) {
   }
   s.protection.memory_code = static_cast<MemoryCode>(values.at("MEMORY_CODE"));
   s.map_pixels = values.at("MAP_PIXELS");
+  s.bound_rows = values.at("BOUND_ROWS");
   s.raw_words = values.at("RAW_WORDS");
   s.maps = values.at("MAPS");
   return s;
@@ -212,6 +218,8 @@ Case random_case(const Shape& shape, std::uint64_t seed) {
       c.program.activation_maps = shape.maps;  // the others stay empty
       if (c.program.map_pixels > shape.map_pixels && shape.protection.maps() > 0) continue;
       c.program.map_pixels = shape.map_pixels;
+      if (c.program.bound_rows > shape.bound_rows && shape.protection.neuron_words() > 0) continue;
+      c.program.bound_rows = shape.bound_rows;
       c.stall_seed = seed;
       c.ready_percent = ready;
       return c;

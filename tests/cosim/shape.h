@@ -17,6 +17,7 @@ struct Shape {
   MemoryShape memory;               // dram_latency is drawn with the program
   Protection protection;            // without bounds, which are drawn too
   int maps = 2;                     // of activations, whether a program needs as many or not
+  int bound_rows = 1;               // pixels of an image with bounds a neuron
   int map_pixels = 1;               // of a line that checkers of maps hold back
   int raw_words = 0;                // 32-bit results; 0: networks, whose results are activations
 };

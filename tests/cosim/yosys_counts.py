@@ -61,10 +61,10 @@ def scheme_of(parameters):
     for code in (on.get(f"CHECKER{i}", 0) for i in range(4)):  # as rtl/sagitta.sv says
         if not code & 3:
             continue
-        if code & 3 == 3 or code >> 4:
+        if code & 3 == 3 or code >> 4 & ~128:
             sys.exit("no experiment describes this shape")
         scheme = {"kind": "range-zero" if code & 3 == 1 else "gradient",
-                  "granularity": "channel" if code & 4 else "layer"}
+                  "granularity": "neuron" if code & 2048 else "channel" if code & 4 else "layer"}
         if code & 3 == 2:
             scheme["gate"] = "row" if code & 8 else "always"
         elif code & 8:

@@ -38,6 +38,7 @@ std::size_t compare_networks(std::uint64_t first_seed, const std::vector<Checker
       p.checkers.push_back(test::random_checker(random, network, kind, p.checksum));
       if (kind == CheckerKind::gradient) p.checkers.back().axis = axis;
     }
+    test::random_neurons(random, network, array, p);
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, test::random_memory(random), p, "test");
     Machine machine(program);

@@ -43,13 +43,7 @@ std::size_t compare_networks(std::uint64_t first_seed, const test::ArrayVariant&
       p.checkers.push_back(test::random_checker(random, network, kind, random.chance(30), kOutput));
       if (kind == CheckerKind::gradient) p.checkers.back().axis = axis;
     }
-    for (Checker& c : p.checkers) {
-      // There a bound that takes an output's place is the next channel's (docs/machine.md).
-      const bool late = c.kind == kGradient && c.granularity == Granularity::channel;
-      if (late && array.has(Dataflow::is) && c.suppress == Suppress::clamp) {
-        c.suppress = Suppress::zero;
-      }
-    }
+    test::random_neurons(random, network, array, p);
     const auto image = random.int8s(network.input.elements());
     const Program program = compile(network, array, test::random_memory(random), p, "test");
     Machine machine(program);

@@ -239,11 +239,15 @@ std::vector<std::string> without_effect(const std::string& title, const Protecti
   return without_effect(title, p, ArrayShape{3, 3, dataflow, overlap});
 }
 
+constexpr std::size_t kMostPixels = 256;  // of a layer
+
 Checker checker(CheckerKind kind, Granularity granularity, Gate gate, std::int32_t reach) {
   Checker c{.kind = kind, .gate = gate, .granularity = granularity};
   for (int layer = 0; layer < 4; ++layer) {
-    c.layers.push_back({"gemm", std::vector<Bounds>(granularity == Granularity::layer ? 1 : 4,
-                                                    Bounds{-reach, reach})});
+    const std::size_t count = granularity == Granularity::layer     ? 1
+                              : granularity == Granularity::channel ? 4
+                                                                    : 4 * kMostPixels;
+    c.layers.push_back({"gemm", std::vector<Bounds>(count, Bounds{-reach, reach})});
   }
   return c;
 }
@@ -385,6 +389,17 @@ TEST(RegisterEffects, ChainsOfCheckers) {
   p.checkers[0].spike = true;
   EXPECT_EQ(without_effect("spikes, then median", p), Names{});
   EXPECT_EQ(without_effect("spikes, then median, is", p, Dataflow::is), Names{});
+}
+
+TEST(RegisterEffects, BoundsANeuron) {
+  for (const Dataflow dataflow : {Dataflow::os, Dataflow::ws}) {
+    Protection p;
+    p.checkers = {checker(CheckerKind::range, Granularity::neuron, Gate::always, 10'000),
+                  checker(CheckerKind::gradient, Granularity::neuron, Gate::always, 3'000)};
+    p.checkers[1].suppress = Suppress::clamp;
+    EXPECT_EQ(without_effect(std::string("bounds a neuron, ") + to_string(dataflow), p, dataflow),
+              Names{});
+  }
 }
 
 TEST(RegisterEffects, CheckersOfMaps) {

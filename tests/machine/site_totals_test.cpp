@@ -522,6 +522,23 @@ TEST(SiteTotals, GradientCheckerInMaps) {
   compare(t, count(p));
 }
 
+// Bounds a neuron: of the gemm by hand in two banks, as many rows as it has pixels, of two lanes.
+TEST(SiteTotals, BoundsANeuron) {
+  Protection p;
+  p.checkers = {checker(CheckerKind::range), checker(CheckerKind::gradient)};
+  for (Checker& c : p.checkers) c.granularity = Granularity::neuron;
+  p.checkers[1].suppress = Suppress::clamp;
+  const int memory = 2 * 1 * 2 * 2 * 32;
+  Totals t = by_hand();
+  t["control.sequencer"] += 24;  // config.image_rows
+  t["memory.dma"] += 32;         // data_header
+  t["resilience.range"] = 2 * 2 * 32 + 2 * kStage + 24 + memory;
+  t["resilience.gradient"] = 2 * 2 * 32 + 4 * kStage + 2 * 33 + 2 * 2 + 24 + memory  // out: 2 bits
+                             + 2 * 2 * 32;  // compare.low, .high
+  t["sram"] += 2 * memory;
+  compare(t, count(p));
+}
+
 // Check bits beside each byte (activations, weights, parameters, checksum weights: 9 bits are a
 // byte and one of a bit) or each word of 32 bits, and a sticky bit of each block of memories.
 TEST(SiteTotals, MemoryCodes) {

@@ -49,7 +49,8 @@ TEST(TimingOnly, EqualsTheWholeMachineInCyclesStallsTilesAndCounters) {
           flow.with_overlap(seed % 2 == 1).shape(rows, random.between(1, 12), seed);
       const Network network = test::random_network(random, 5);
       const MemoryShape memory = test::random_memory(random, array);
-      const Protection protection = test::random_scheme(random, network, array);
+      Protection protection = test::random_scheme(random, network, array);
+      test::random_neurons(random, network, array, protection);
       const int batch = random.chance(60) ? 1 : random.between(2, 4);
       const auto image = random.int8s(batch * network.input.elements());
       const Program program = compile(network, array, memory, protection, "test", batch);

@@ -155,7 +155,8 @@ TEST(Timing, NetworksAndProductsWithStallsEqualTheClosedForm) {
           test::ceil_div(deepest, array.rows) * random.between(1, 4) + random.between(0, 2);
     }
     if (seed % 4 == 0) memory.dma_queue = random.between(4, 8);
-    const Protection p = product ? Protection{} : test::random_scheme(random, network, array);
+    Protection p = product ? Protection{} : test::random_scheme(random, network, array);
+    test::random_neurons(random, network, array, p);
     const int batch = product || random.chance(70) ? 1 : random.between(2, 4);
     const Program program =
         product ? compile_gemm(l.rows(), l.depth(), l.columns(),

@@ -22,6 +22,17 @@ inline Bounds bounds_at(const Checker& c, int gemm, int column) {
   return b[c.granularity == Granularity::channel ? static_cast<std::size_t>(column) : 0];
 }
 
+// The checker as a row of this pixel meets it, of `columns` channels: with bounds a channel.
+inline Checker at_pixel(const Checker& c, int gemm, int pixel, int columns) {
+  if (!c.has_bounds() || c.granularity != Granularity::neuron) return c;
+  Checker own = c;
+  own.granularity = Granularity::channel;
+  auto& bounds = own.layers[static_cast<std::size_t>(gemm)].bounds;
+  const auto first = bounds.begin() + static_cast<std::ptrdiff_t>(pixel) * columns;
+  bounds = std::vector<Bounds>(first, first + columns);
+  return own;
+}
+
 // A sum has 32 bits, an output 8.
 inline std::int64_t saturated(const Checker& c, std::int64_t value) {
   return c.position == Position::sum ? std::clamp<std::int64_t>(value, INT32_MIN, INT32_MAX)
@@ -190,7 +201,8 @@ inline void apply(const Protection& p, Position position, int zero, std::vector<
       for (int m = 0; m < rows; ++m) {
         if (!open(m)) continue;
         const auto row = static_cast<std::size_t>(m);
-        const Replaced replaced = by(c, tile, row, line, lines, gemm, first, zero);
+        const Checker own = at_pixel(c, gemm, m, columns);
+        const Replaced replaced = by(own, tile, row, line, lines, gemm, first, zero);
         for (std::size_t i = 0; i < replaced.size(); ++i) {
           if (!replaced[i]) continue;
           log.emplace_back(layer, m * columns + first + static_cast<int>(i), tile[row][i]);

@@ -311,9 +311,12 @@ class DmaTiming {
     const bool row_sums = p.checksum && outputs;
     int lane_words = p.checksum && members.is ? 4 : 2;  // a channel has its own sums of biases
     int tile_words = row_sums ? 1 : 0;
+    int neuron_words = 0;
     for (const Checker& c : p.checkers) {
       if (c.kind == CheckerKind::median) continue;
-      (c.granularity == Granularity::channel ? lane_words : tile_words) +=
+      (c.granularity == Granularity::neuron    ? neuron_words
+       : c.granularity == Granularity::channel ? lane_words
+                                               : tile_words) +=
           c.position == Position::output ? 1 : 2;  // bounds of outputs share a word
     }
     // A row of weights is as long as any member's.
@@ -326,7 +329,8 @@ class DmaTiming {
         const int channels = is ? tile.second : array.columns;
         const std::int64_t rows =
             is ? ceil_div(layer.depth(), array.rows) * channels : std::int64_t{layer.depth()};
-        sizes_.push_back(4 * (channels * lane_words + tile_words) + rows * row);
+        const std::int64_t bounds = std::int64_t{4} * layer.rows() * channels * neuron_words;
+        sizes_.push_back(4 * (channels * lane_words + tile_words) + bounds + rows * row);
       }
     }
   }

@@ -54,6 +54,28 @@ inline Checker random_checker(Random& random, const Network& network, CheckerKin
   return c;
 }
 
+// Some checkers of lanes get bounds a neuron, where the machine can have them. Draws nothing, as
+// random_code; tiles then run once or three times.
+inline void random_neurons(Random random, const Network& network, const ArrayShape& array,
+                           Protection& p) {
+  if (array.has(Dataflow::is)) return;
+  for (Checker& c : p.checkers) {
+    if (!c.has_bounds() || c.axis != Axis::lanes || !random.chance(30)) continue;
+    c.granularity = Granularity::neuron;
+    c.layers.clear();
+    for (const Layer& layer : network.layers) {
+      if (layer.kind != LayerKind::gemm) continue;
+      auto& bounds = c.layers.emplace_back(LayerBounds{layer.name, {}}).bounds;
+      for (int i = 0; i < layer.rows() * layer.columns(); ++i) {
+        bounds.push_back(c.position == Position::sum ? random_bounds(random)
+                                                     : random_output_bounds(random));
+      }
+    }
+    p.retries = 0;  // their rows are counted once
+    p.memory_code = MemoryCode::none;
+  }
+}
+
 // Now and then copies within PEs, of the whole array, or both.
 inline void random_copies(Random& random, Protection& protection) {
   constexpr PeCopies kPe[] = {PeCopies::registers, PeCopies::all};
@@ -229,6 +251,7 @@ inline MachineCase random_case(Random& random, const ArrayShape& array) {
     p.retries = 0;  // they take one vector after the other
   }
   p.memory_code = p.maps() > 0 ? MemoryCode::none : random_code(random, p);
+  random_neurons(random, c.network, array, p);
   c.program = compile(c.network, array, random_memory(random, array), p, "test", batch);
   return c;
 }

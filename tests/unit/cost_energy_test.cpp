@@ -263,6 +263,36 @@ TEST(CostArea, OnlyTheActivationMemoryHasABankARow) {
   EXPECT_NEAR(um2(4, "activation"), 0.41008, 1e-9);
 }
 
+// Two layers of six pixels on four lanes: each vector reads a row of four pairs, and DMA brings six
+// rows for each layer. Bounds of outputs share a word; raw sums meet none.
+TEST(CostEnergyItems, BoundsANeuronAreReadBesideEachVector) {
+  const auto costed = [](const Protection& p) {
+    return Costed(compile(two_layers(6), {2, 4}, {}, p, "test"));
+  };
+  const Costed none = costed({});
+  for (const Position position : {Position::sum, Position::output}) {
+    Protection p;
+    p.checkers = {
+        {.kind = CheckerKind::range, .granularity = Granularity::neuron, .position = position}};
+    const Costed c = costed(p);
+    const int row = position == Position::sum ? 4 * 2 * 32 : 4 * 32;
+    EXPECT_EQ(count_of(c, "resilience", "range", "SRAM bit read"), 2 * 6 * row);
+    EXPECT_EQ(count_of(c, "resilience", "range", "SRAM bit written"), 2 * 6 * row);
+    EXPECT_EQ(count_of(c, "resilience", "range", "row of the bounds: 24-bit adder"), 2 * 6);
+    // The parameters are as many as without them.
+    EXPECT_EQ(count_of(c, "memory", "parameter", "SRAM bit written"),
+              count_of(none, "memory", "parameter", "SRAM bit written"));
+  }
+  Protection outputs;
+  outputs.checkers = {{.kind = CheckerKind::range,
+                       .granularity = Granularity::neuron,
+                       .position = Position::output}};
+  const Costed raw(gemm(2, 2, 2, {2, 2}, outputs));
+  for (const EnergyItem& i : raw.energy.items) {
+    EXPECT_FALSE(i.unit == "range" && i.what == "SRAM bit read" && i.count > 0);
+  }
+}
+
 // A checker of maps writes and reads each vector of a 3 x 3 map once: of two lanes 32 bits and two
 // counts of two, and an address. A map of one line goes past the memory.
 TEST(CostEnergy, LinesOfMapsAreWrittenAndReadOnce) {

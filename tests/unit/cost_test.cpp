@@ -351,6 +351,7 @@ TEST(Cost, SumsEqualTotalsAndEveryRegisterHasARule) {
         if (random.chance(50)) p.checkers[i].gate = Gate::row;
       }
     }
+    if (seed % 2 == 0) test::random_neurons(random, network, array, p);
     const Costed c(compile(network, array, {}, p, "test"));
 
     double total = 0;

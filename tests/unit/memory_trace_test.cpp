@@ -112,6 +112,12 @@ std::optional<std::int64_t> expected(Replay& replay, const RegisterClass& r,
     return replay.take(r.path.substr(block, end - block) + "-line", 0,
                        std::int64_t{index[0]} * columns + index[1]);
   }
+  if (const std::size_t end = r.path.find(".bounds.bank[]"); end != std::string::npos) {
+    const std::size_t block = std::string("resilience.").size();
+    const std::string memory = r.path.substr(block, end - block) + "-bounds";
+    const std::int64_t row = std::int64_t{index[1]} * columns + index[2];
+    return word(memory.c_str(), index[0], row * r.extents.back() + index[3], 4);
+  }
   if (r.path == "memory.accumulator.word[]") return replay.take("accumulator", 0, index[0]);
   return std::nullopt;
 }
@@ -126,8 +132,26 @@ struct ReadPort {
   std::vector<std::int64_t> addresses{};           // of accesses
   std::vector<std::vector<std::int64_t>> words{};  // what each of them reads
 
+  bool of_bounds() const { return name.ends_with("-bounds"); }
+  // Of byte `i` that is listed, what the registers take: of outputs' bounds nine bits each.
+  std::int64_t mask(std::size_t i) const {
+    const bool nine = of_bounds() && !registers.empty() && registers[0]->width == 9;
+    return bytes == 0 && !of_bounds() ? -1 : nine && i % 2 == 1 ? 1 : 0xFF;
+  }
   std::vector<std::int64_t> values(Machine& machine) const {
     std::vector<std::int64_t> all;
+    if (of_bounds()) {  // of each lane the low one, then the high one
+      for (std::int64_t lane = 0; !registers.empty() && lane < registers[0]->elements(); ++lane) {
+        for (const RegisterClass* r : registers) {
+          const std::int64_t value = read_register(machine.state(), *r, lane);
+          const int count = r->width == 32 ? 4 : 2;
+          for (int i = 0; i < count; ++i) {
+            all.push_back(value >> 8 * i & mask(static_cast<std::size_t>(i)));
+          }
+        }
+      }
+      return all;
+    }
     for (const RegisterClass* r : registers) {
       for (std::int64_t e = 0; e < r->elements(); ++e) {
         const std::int64_t value = read_register(machine.state(), *r, e);
@@ -154,8 +178,24 @@ std::vector<ReadPort> read_ports(const SiteMap& sites) {
   for (const std::string checker : {"gradient", "gradient_2", "gradient_3", "gradient_4"}) {
     ports.push_back({checker + "-line", "resilience." + checker + ".above.sum[]", 0});
   }
+  for (const std::string kind : {"range", "gradient"}) {
+    for (const std::string number : {"", "_2", "_3", "_4", "_5"}) {
+      ports.push_back({kind + number + "-bounds", "resilience." + kind + number + ".", 4});
+    }
+  }
   for (ReadPort& port : ports) {
+    const bool a_neuron =
+        port.of_bounds() &&
+        std::any_of(sites.classes().begin(), sites.classes().end(), [&](const RegisterClass& r) {
+          return r.path.starts_with(port.path + "bounds.");
+        });
+    if (port.of_bounds() && !a_neuron) continue;  // they come with the parameters
     for (const RegisterClass& r : sites.classes()) {
+      if (port.of_bounds()) {
+        const bool bound = r.path == port.path + "low[]" || r.path == port.path + "high[]";
+        if (bound) port.registers.push_back(&r);
+        continue;
+      }
       const bool of_port = r.path.starts_with(port.path) && !r.path.ends_with(".valid");
       if (of_port) port.registers.push_back(&r);
     }
@@ -249,7 +289,7 @@ void expect_reads(Machine& machine, Injector& injector, std::int64_t budget, con
       port->addresses.push_back(std::stoll(csv.rows[row][4]));
       port->words.emplace_back();
       for (std::int64_t value = 0; values >> value;) {
-        port->listed.push_back(value);
+        port->listed.push_back(value & port->mask(port->words.back().size()));
         port->words.back().push_back(value);
       }
     }
@@ -349,11 +389,16 @@ TEST(Trace, MemoryAccessesReplayEveryMemory) {
         ASSERT_EQ(elements, total.activation_reads);
       }
     }
-    // Lines of maps, where vectors are pixels.
+    // Lines of maps and bounds a neuron, where vectors are pixels.
     const bool pixels = !flow.shape(2, 2).has(Dataflow::is);
-    EXPECT_EQ(kinds.contains("gradient-line read"), pixels) << flow.name();
-    EXPECT_EQ(kinds.contains("gradient-line write"), pixels) << flow.name();
-    std::erase_if(kinds, [](const std::string& kind) { return kind.starts_with("gradient"); });
+    for (const char* kind : {"gradient-line", "gradient-bounds", "range-bounds"}) {
+      for (const char* access : {" read", " write"}) {
+        EXPECT_EQ(kinds.contains(kind + std::string(access)), pixels) << flow.name() << kind;
+      }
+    }
+    std::erase_if(kinds, [](const std::string& kind) {
+      return kind.starts_with("gradient") || kind.starts_with("range");
+    });
     // The buffer of checksums of columns is output stationary only. Partial sums where an operand
     // is stationary; checksum weights where activations are not.
     const ArrayShape array = flow.shape(2, 2);

@@ -81,6 +81,7 @@ void Sequencer::declare(RegisterLayout& layout) {
   SAGITTA_CONFIG_OF(mixed_, dataflow, 2, false);
   SAGITTA_CONFIG_OF(program_->protection.has_lines(), line, 24, false);
   SAGITTA_CONFIG_OF(program_->protection.maps() > 0, map_lines, 24, false);
+  SAGITTA_CONFIG_OF(program_->parameters.neuron_words > 0, image_rows, 24, false);
   SAGITTA_FIELD(phase, 4, false);
   SAGITTA_FIELD(layer, 8, false);
   SAGITTA_FIELD(weight_bank, 1, false);

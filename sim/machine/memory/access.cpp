@@ -100,7 +100,7 @@ void WeightScratchpad::accesses(const std::byte* now, const std::byte* held, con
 void WeightScratchpad::visit_beat(const std::byte* now, const Dma& dma,
                                   const MemoryVisitor& visit) const {
   const DmaState& d = dma.state(now);
-  const std::int64_t header = channels_ ? d.data_header : format_.header_bytes(lanes_);
+  const std::int64_t header = header_of(d);
   const std::int64_t stride = lanes_ + (has_checksum_ ? 2 : 0);
   MemoryAccess write{"", d.data_bank, true, 0, {}};
   for (std::int64_t i = 0; i < dma.count(now); ++i) {
@@ -204,7 +204,9 @@ void Machine::visit_memories(const MemoryVisitor& visit) {
     columns_->accesses(now, held, checksum_->output(now), checksum_->difference(now), again(),
                        visit);
   }
-  for (const auto& checker : checkers_) checker->accesses(now, held, control(), visit);
+  for (std::size_t i = 0; i < checkers_.size(); ++i) {
+    checkers_[i]->accesses(now, held, control(), checker_input(i), visit);
+  }
   if (accumulators_) accumulators_->accesses(now, held, checked(), visit);
 }
 

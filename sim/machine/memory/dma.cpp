@@ -44,7 +44,7 @@ void Dma::declare(RegisterLayout& layout) {
   SAGITTA_FIELD(data_address, 32);
   SAGITTA_FIELD(data_count, 16);
 #undef SAGITTA_SLOTS
-  if (program_->array.has(Dataflow::is)) SAGITTA_FIELD(data_header, 32);
+  if (program_->has_data_header()) SAGITTA_FIELD(data_header, 32);
 #undef SAGITTA_FIELD
   data_ =
       layout.pipe<std::uint8_t>("memory.dma.data[]", {program_->memory.dram_bytes_per_cycle}, 8);
@@ -81,7 +81,7 @@ bool Dma::receive(const DmaState& now, DmaState& s, const Cycle& cycle) const {
     s.data_bank = now.bank;
     s.data_address = now.position;
     s.data_count = static_cast<std::uint16_t>(count);
-    if (program_->array.has(Dataflow::is)) {
+    if (program_->has_data_header()) {
       s.data_header = static_cast<std::uint32_t>(program_->transfers[transfer].header);
     }
   }

@@ -28,7 +28,7 @@ struct DmaState {
   std::uint8_t data_bank;
   std::uint32_t data_address;  // of the beat's first byte in its scratchpad
   std::uint16_t data_count;    // bytes in use
-  std::uint32_t data_header;   // is: where the weights of the beat's transfer begin
+  std::uint32_t data_header;   // is, bounds a neuron: where the weights of its transfer begin
 };
 
 class Dma {

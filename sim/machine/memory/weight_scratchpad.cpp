@@ -18,6 +18,7 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
                                    const Sequencer& sequencer, const std::vector<int>& waits)
     : sequencer_(&sequencer),
       channels_(program.array.has(Dataflow::is)),
+      has_header_(program.has_data_header()),
       lanes_(program.array.weight_lanes()),
       rows_(program.memory.weight_rows),
       has_checksum_(program.checksum_bytes() > 0),
@@ -26,7 +27,9 @@ WeightScratchpad::WeightScratchpad(RegisterLayout& layout, const Program& progra
       format_(program.parameters),
       parameter_lanes_(std::max(channels_ ? static_cast<int>(program.memory.partial_rows) : 0,
                                 program.array.only(Dataflow::is) ? 0 : program.array.columns)),
-      parameter_words_(parameter_lanes_ * format_.lane_words + format_.tile_words) {
+      parameter_words_(parameter_lanes_ * format_.lane_words + format_.tile_words),
+      bound_bytes_(std::int64_t{4} * program.bound_rows * program.array.columns *
+                   format_.neuron_words) {
   const int rows = static_cast<int>(rows_);
   const MemoryCode code = program.protection.memory_code;
   weights_ = layout.held<std::int8_t>("memory.weight.bank[].row[].lane[]", {2, rows, lanes_}, 8,
@@ -233,21 +236,22 @@ void WeightScratchpad::trim_checksum(const Cycle& cycle, std::int64_t bank_row) 
 std::int64_t WeightScratchpad::taken(const std::byte* now, const Dma& dma) const {
   const DmaState& d = dma.state(now);
   if (d.data_valid == 0 || d.data_image != 0) return 0;
-  const std::int64_t header = channels_ ? d.data_header : format_.header_bytes(lanes_);
+  const std::int64_t header = header_of(d);
   const std::int64_t parameters = std::min(header, 4 * std::int64_t{parameter_words_});
+  const std::int64_t bounds = std::clamp<std::int64_t>(header - parameters, 0, bound_bytes_);
   const std::int64_t weights = rows_ * (lanes_ + (has_checksum_ ? 2 : 0));
   // Bytes of the beat in [from, to) of the column tile's stream.
   const auto within = [&](std::int64_t from, std::int64_t to) {
     const std::int64_t first = d.data_address;
     return std::max<std::int64_t>(0, std::min(to, first + dma.count(now)) - std::max(from, first));
   };
-  return within(0, parameters) + within(header, header + weights);
+  return within(0, parameters + bounds) + within(header, header + weights);
 }
 
 void WeightScratchpad::encode_beat(const Cycle& cycle, const Dma& dma) const {
   const DmaState& d = dma.state(cycle.now);
   const std::uint8_t* data = dma.data(cycle.now);
-  const std::int64_t header = channels_ ? d.data_header : format_.header_bytes(lanes_);
+  const std::int64_t header = header_of(d);
   const std::int64_t stride = lanes_ + (has_checksum_ ? 2 : 0);
   for (std::uint32_t i = 0; i < dma.count(cycle.now); ++i) {
     const std::int64_t at = std::int64_t{d.data_address} + i;
@@ -278,7 +282,7 @@ void WeightScratchpad::encode_beat(const Cycle& cycle, const Dma& dma) const {
 void WeightScratchpad::write_beat(const Cycle& cycle, const Dma& dma) {
   const DmaState& d = dma.state(cycle.now);
   const std::uint8_t* data = dma.data(cycle.now);
-  const std::int64_t header = channels_ ? d.data_header : format_.header_bytes(lanes_);
+  const std::int64_t header = header_of(d);
   const std::int64_t bank_bytes = 4 * std::int64_t{parameter_words_};
   const std::int64_t stride = lanes_ + (has_checksum_ ? 2 : 0);
   std::int64_t position = d.data_address;

@@ -76,20 +76,26 @@ class WeightScratchpad {
   bool by_channel(const SequencerState& s) const {
     return channels_ && sequencer_->dataflow(s) == Dataflow::is;
   }
+  // Bytes of the beat's transfer before its weights.
+  std::int64_t header_of(const DmaState& d) const {
+    return has_header_ ? d.data_header : format_.header_bytes(lanes_);
+  }
   // Where in a bank the words of the lanes and of the tile begin.
   int lane_area() const { return channels_ ? format_.tile_words : 0; }
   int tile_area() const { return channels_ ? 0 : parameter_lanes_ * format_.lane_words; }
 
   const Sequencer* sequencer_;
-  bool channels_;  // is: parameters of any number of channels, tile words first
-  int lanes_;      // weights a row
+  bool channels_;    // is: parameters of any number of channels, tile words first
+  bool has_header_;  // the beat says where its transfer's weights begin
+  int lanes_;        // weights a row
   std::int64_t rows_;
   bool has_checksum_;
   int checksum_width_;
   bool bias_sums_;  // is: lane words 2 and 3 are sums of biases, for the checksum
   ParameterFormat format_;
-  int parameter_lanes_;  // a bank
-  int parameter_words_;  // a bank
+  int parameter_lanes_;       // a bank
+  int parameter_words_;       // a bank
+  std::int64_t bound_bytes_;  // a bank of bounds a neuron, which the checkers hold
   Held<std::int8_t> weights_;
   Held<std::int16_t> checksum_;
   Held<std::uint32_t> parameters_;

@@ -15,6 +15,7 @@
 #include "base/registers.h"
 #include "machine/control/sequencer.h"
 #include "machine/memory/access.h"
+#include "machine/memory/dma.h"
 #include "machine/memory/weight_scratchpad.h"
 #include "machine/vector/sum_stage.h"
 #include "schedule/program.h"
@@ -34,8 +35,10 @@ struct CheckerPlace {
   RegisterLayout& layout;
   const Program& program;
   const Sequencer& sequencer;
+  const Dma& dma;
   std::size_t index;
-  int word;  // index of its first bound within the lane's or the tile's parameter words
+  int word;  // index of its first bound within the lane's or the tile's parameter words, or a
+             // neuron's
 
   const Checker& checker() const { return program.protection.checkers[index]; }
   std::string name() const { return checker_name(program.protection, index); }
@@ -53,29 +56,6 @@ struct CheckerPlace {
   SumStage stage(const std::string& stage, Beside beside) const {
     return {layout, path() + "." + stage, lanes(), beside, checker().value_bits()};
   }
-};
-
-// The bounds registers of a checker: one pair, or one a lane (only is: one for the channel at
-// hand). Only their own checker reads them.
-class BoundsRegisters {
- public:
-  explicit BoundsRegisters(const CheckerPlace& place);
-  Bounds of(const Cycle& cycle, int lane) const {
-    const int i = low_.count > 1 ? lane : 0;
-    return {low_.at(cycle)[i], high_.at(cycle)[i]};
-  }
-  void load(const Cycle& cycle, const SequencerState& s, const WeightScratchpad& weights) const;
-
- private:
-  // The bounds that begin with this one of the parameter words.
-  template <typename Word>
-  Bounds bounds(const Word& word) const;
-
-  const Sequencer* sequencer_;
-  Granularity granularity_;
-  Position position_;
-  int word_;
-  Held<std::int32_t> low_, high_;
 };
 
 inline bool has_product(const SequencerState& s) {
@@ -108,9 +88,10 @@ class SumChecker {
   virtual void step(const Cycle& cycle, const SumVector& input,
                     const WeightScratchpad& weights) = 0;
   virtual SumVector output(const std::byte* now) const = 0;
-  // What a memory of its own does in this cycle, of which `s` is the state.
+  // What a memory of its own does in this cycle, of which `s` is the state and `input` what comes.
   virtual void accesses(const std::byte* /*now*/, const std::byte* /*held*/,
-                        const SequencerState& /*s*/, const MemoryVisitor& /*visit*/) const {}
+                        const SequencerState& /*s*/, const SumVector& /*input*/,
+                        const MemoryVisitor& /*visit*/) const {}
   const std::string& name() const { return name_; }  // of the block: "gradient"
 
   void touch() { idle_.touch(); }

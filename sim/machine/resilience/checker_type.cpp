@@ -27,4 +27,10 @@ const CheckerType& checker_type(const CheckerKind& kind) {
   throw std::logic_error("there is no checker " + std::string(kind.name()));
 }
 
+void add_row_counter(const Checker& checker, std::vector<OperatorUse>& list) {
+  if (checker.granularity != Granularity::neuron) return;
+  list.push_back({"row of the bounds", OperatorUse::Kind::adder, 24, 1, false});
+  list.push_back({"end of an image", OperatorUse::Kind::equality, 24, 1, false});
+}
+
 }  // namespace sagitta

@@ -27,13 +27,17 @@ struct OperatorUse {
   double evaluations = 1;  // of it, each time
 };
 
+// The counter of rows that bounds a neuron take, where the checker has such.
+void add_row_counter(const Checker& checker, std::vector<OperatorUse>& list);
+
 // What a checker holds against its bounds to judge one neuron: a value and the channel whose bounds
-// apply, or two of them. It acts where all are outside, under the spike rule on opposite sides. Or,
-// counted, one above its high bound or one below its low bound is enough: of the differences to the
-// neighbours in a map the third largest and the third smallest.
+// apply (one a neuron: at its pixel), or two of them. It acts where all are outside, under the
+// spike rule on opposite sides. Or, counted, one above its high bound or one below its low bound is
+// enough: of the differences to the neighbours in a map the third largest and the third smallest.
 struct Judged {
   std::int64_t first = 0;
   std::int64_t second = 0;
+  int pixel = 0;
   int channel = 0;
   int second_channel = -1;  // -1: there is one value only
   // Counted: all differences, of which `first` and `second` are two.

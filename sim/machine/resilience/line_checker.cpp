@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "machine/resilience/bounds_registers.h"
 #include "machine/resilience/gradient_rule.h"
 
 namespace sagitta {

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <string>
 
+#include "machine/resilience/bounds_registers.h"
 #include "machine/resilience/gradient_rule.h"
 
 namespace sagitta {
@@ -54,7 +55,7 @@ class MapChecker : public SumChecker {
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
   void accesses(const std::byte* now, const std::byte* held, const SequencerState& s,
-                const MemoryVisitor& visit) const override;
+                const SumVector& input, const MemoryVisitor& visit) const override;
 
  private:
   // The layer's vectors go past the line memory.
@@ -348,7 +349,7 @@ void MapChecker::step_result(const Cycle& cycle, const SequencerState& s, const 
 }
 
 void MapChecker::accesses(const std::byte* now, const std::byte* held, const SequencerState& s,
-                          const MemoryVisitor& visit) const {
+                          const SumVector&, const MemoryVisitor& visit) const {
   const auto lanes = static_cast<std::int64_t>(lanes_);
   const std::uint32_t slot = *slot_.now(now);
   if (moves(now, s, leaving(now).valid) && *full_.now(now) != 0 && slot < words_) {

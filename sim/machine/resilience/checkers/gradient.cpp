@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "machine/resilience/bounds_registers.h"
 #include "machine/resilience/checker_type.h"
 #include "machine/resilience/gradient_rule.h"
 #include "machine/resilience/line_checker.h"
@@ -31,13 +32,33 @@ class GradientChecker : public SumChecker {
         compare_(place.stage("compare", place.flag())),
         out_of_bounds_(place.layout.pipe<std::uint8_t>(place.path() + ".compare.out[]",
                                                        {place.lanes()}, rule_.out_bits())),
-        result_(place.stage("result", place.flag_behind())) {}
+        result_(place.stage("result", place.flag_behind())) {
+    const bool with_vectors = place.checker().granularity == Granularity::neuron ||
+                              (place.checker().granularity == Granularity::channel &&
+                               place.program.array.has(Dataflow::is));
+    if (place.checker().suppress != Suppress::clamp || !with_vectors) return;
+    const int sets = place.program.parameter_sets();
+    const int bits = place.checker().bound_bits();
+    held_low_ = place.layout.held<std::int32_t>(place.path() + ".compare.low[]", {sets}, bits);
+    held_high_ = place.layout.held<std::int32_t>(place.path() + ".compare.high[]", {sets}, bits);
+  }
 
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
+  void accesses(const std::byte* now, const std::byte* held, const SequencerState& s,
+                const SumVector&, const MemoryVisitor& visit) const override {
+    bounds_.accesses(now, held, s, latch_.view(now).valid, visit);
+  }
 
  private:
   void step_result(const Cycle& cycle, const SequencerState& s, const SumVector& compared);
+  // Bounds that are new with each vector are held for the last stage where it takes them.
+  void hold_bounds(const Cycle& cycle) const;
+  Bounds bounds_behind(const Cycle& cycle, int lane) const {
+    if (held_low_.count == 0) return bounds_.of(cycle, lane);
+    const int i = held_low_.count > 1 ? lane : 0;
+    return {held_low_.at(cycle)[i], held_high_.at(cycle)[i]};
+  }
 
   GradientRule rule_;
   CheckerGate gate_;
@@ -47,6 +68,7 @@ class GradientChecker : public SumChecker {
   Pipe<std::int64_t> gradient_;  // lane minus the lane before, circular over valid lanes
   SumStage compare_;
   Pipe<std::uint8_t> out_of_bounds_;
+  Held<std::int32_t> held_low_, held_high_;
   SumStage result_;
 };
 
@@ -87,7 +109,8 @@ void GradientChecker::step(const Cycle& cycle, const SumVector& input,
     }
   }
   gate_.step(cycle, s, compared);
-  bounds_.load(cycle, s, weights);
+  if (differed.valid) hold_bounds(cycle);
+  bounds_.load(cycle, s, weights, latched.valid);
 }
 
 void GradientChecker::step_result(const Cycle& cycle, const SequencerState& s,
@@ -100,7 +123,15 @@ void GradientChecker::step_result(const Cycle& cycle, const SequencerState& s,
     if (!rule_.blamed(out[c], out[next])) continue;
     replace(result, compared, c,
             rule_.replacement(compared.value[lane_before(c, lanes)], compared.value[next], out[c],
-                              bounds_.of(cycle, c), zero(s)));
+                              bounds_behind(cycle, c), zero(s)));
+  }
+}
+
+void GradientChecker::hold_bounds(const Cycle& cycle) const {
+  for (std::size_t i = 0; i < held_low_.count; ++i) {
+    const Bounds b = bounds_.of(cycle, static_cast<int>(i));
+    held_low_.at(cycle)[i] = b.low;
+    held_high_.at(cycle)[i] = b.high;
   }
 }
 
@@ -125,6 +156,7 @@ std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
     list.push_back({"end of the line", comparator, 24, 1, false});
     list.push_back({"first of a line", and_mask, sides, n});
   }
+  add_row_counter(checker, list);
   if (checker.position == Position::output) {
     list.push_back({"layer with a product", equality, 2, 1, false});
   }
@@ -147,7 +179,7 @@ std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
 }
 
 // Neurons in a ring, `step` sums apart: lane 0's neighbour before is the last one.
-void judge_ring(const std::int32_t* first, int lanes, std::ptrdiff_t step, int channel,
+void judge_ring(const std::int32_t* first, int lanes, std::ptrdiff_t step, int pixel, int channel,
                 int channel_step, std::vector<Judged>& all) {
   if (lanes < kFewestLanes) return;  // the checker passes such tiles
   const auto difference = [&](int lane) {
@@ -157,6 +189,7 @@ void judge_ring(const std::int32_t* first, int lanes, std::ptrdiff_t step, int c
     const int next = lane_after(c, lanes);
     all.push_back({.first = difference(c),
                    .second = difference(next),
+                   .pixel = pixel,
                    .channel = channel + c * channel_step,
                    .second_channel = channel + next * channel_step});
   }
@@ -176,12 +209,13 @@ void judged(const Checker& checker, const Layer& layer, const ArrayShape& array,
   } else if (array.dataflow_of(layer.name) == Dataflow::is) {  // lanes are pixels of one channel
     for (int first = 0; first < pixels; first += array.columns) {
       const int lanes = std::min(array.columns, pixels - first);
-      for (int c = 0; c < channels; ++c) judge_ring(at(first, c), lanes, channels, c, 0, all);
+      for (int c = 0; c < channels; ++c)
+        judge_ring(at(first, c), lanes, channels, first, c, 0, all);
     }
   } else {
     const auto tiles = column_tiles(channels, channels / layer.groups, array.columns);
     for (int m = 0; m < pixels; ++m) {
-      for (const auto& [first, lanes] : tiles) judge_ring(at(m, first), lanes, 1, first, 1, all);
+      for (const auto& [first, lanes] : tiles) judge_ring(at(m, first), lanes, 1, m, first, 1, all);
     }
   }
 }

@@ -1,6 +1,7 @@
 // A sum outside its bounds. Two stages: latch; compare and replace.
 #include <algorithm>
 
+#include "machine/resilience/bounds_registers.h"
 #include "machine/resilience/checker_type.h"
 
 namespace sagitta {
@@ -19,6 +20,10 @@ class RangeChecker : public SumChecker {
 
   void step(const Cycle& cycle, const SumVector& input, const WeightScratchpad& weights) override;
   SumVector output(const std::byte* now) const override { return result_.view(now); }
+  void accesses(const std::byte* now, const std::byte* held, const SequencerState& s,
+                const SumVector& input, const MemoryVisitor& visit) const override {
+    bounds_.accesses(now, held, s, input.valid, visit);
+  }
 
  private:
   bool clamps_;
@@ -49,7 +54,7 @@ void RangeChecker::step(const Cycle& cycle, const SumVector& input,
     }
   }
   gate_.step(cycle, s, latched);
-  bounds_.load(cycle, s, weights);
+  bounds_.load(cycle, s, weights, input.valid);
 }
 
 std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
@@ -66,14 +71,17 @@ std::vector<OperatorUse> operators(const Checker& checker, int lanes) {
     list.push_back({"suppress", sums ? and_mask : mux2, bits, n});
   }
   if (!sums) list.push_back({"layer with a product", equality, 2, 1, false});
+  add_row_counter(checker, list);
   return list;
 }
 
 void judged(const Checker&, const Layer& layer, const ArrayShape&,
             const std::vector<std::int32_t>& sums, std::vector<Judged>& all) {
+  const auto channels = static_cast<std::size_t>(layer.columns());
   for (std::size_t i = 0; i < sums.size(); ++i) {
     all.push_back({.first = sums[i],
-                   .channel = static_cast<int>(i % static_cast<std::size_t>(layer.columns()))});
+                   .pixel = static_cast<int>(i / channels),
+                   .channel = static_cast<int>(i % channels)});
   }
 }
 
