@@ -126,6 +126,20 @@ std::string explain_overlap(const std::string& path, const std::vector<int>& ind
   return "holds nothing of any tile in that cycle: no output depends on it";
 }
 
+// What the scheme may do about it: a footprint is that of the array without it.
+std::string repair(const SiteMap& sites) {
+  const auto has = [&](const char* path) {
+    return std::any_of(sites.classes().begin(), sites.classes().end(),
+                       [&](const RegisterClass& c) { return c.path.starts_with(path); });
+  };
+  if (has("memory.vote.")) return ", unless the vote of three passes has the other two's sums";
+  if (has("resilience.columns.total")) {
+    return ", unless the checksums of rows and columns correct it";
+  }
+  if (has("resilience.recompute.")) return ", unless its tile runs again";
+  return "";
+}
+
 }  // namespace
 
 std::string cycle_of_tile(std::int64_t offset) {
@@ -140,8 +154,11 @@ std::string outputs(int row0, int row1, int column0, int column1) {
   return fmt::format("C[{}][{}]", range(row0, row1), range(column0, column1));
 }
 
-std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
-                    const GemmShape& shape, const ArrayShape& array) {
+namespace {
+
+std::string explain_data(const SiteMap& sites, const Fault& fault,
+                         const std::vector<TileRecord>& tiles, const GemmShape& shape,
+                         const ArrayShape& array) {
   const std::string path = sites.element_path(fault.site.register_class, fault.site.element);
   const auto& classes = sites.classes();
   const bool voted = std::any_of(classes.begin(), classes.end(), [](const RegisterClass& c) {
@@ -173,6 +190,14 @@ std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<
   return array.dataflow != Dataflow::os
              ? explain_folds(path, index, fault.cycle, tiles, shape, array)
              : explain_outputs(path, index, fault.cycle, tiles, shape, array);
+}
+
+}  // namespace
+
+std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
+                    const GemmShape& shape, const ArrayShape& array) {
+  std::string text = explain_data(sites, fault, tiles, shape, array);
+  return text.find("; acts on ") == std::string::npos ? text : text + repair(sites);
 }
 
 }  // namespace sagitta::cli

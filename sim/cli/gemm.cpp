@@ -224,11 +224,11 @@ void run_gemm(const GemmOptions& o) {
   j["outputs_changed"] = changed;  // by all faults together
   j["tiles"] = nlohmann::ordered_json::array();
   for (const TileRecord& t : bench.tiles()) {
-    j["tiles"].push_back({{"row", t.row},
-                          {"col", t.column},
-                          {"fold", t.fold},
-                          {"start_cycle", t.start_cycle},
-                          {"end_cycle", t.end_cycle}});
+    nlohmann::ordered_json tile = {{"row", t.row}, {"col", t.column}, {"fold", t.fold}};
+    if (bench.machine().program().protection.passes > 1) tile["pass"] = t.pass;
+    tile["start_cycle"] = t.start_cycle;
+    tile["end_cycle"] = t.end_cycle;
+    j["tiles"].push_back(tile);
   }
   j["faults"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < faults.size(); ++i) {

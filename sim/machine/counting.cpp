@@ -23,7 +23,7 @@ void Machine::record_tile(const SequencerState& s) {
   const bool os = sequencer_.dataflow(s) == Dataflow::os;
   if (sequencer_.issues_rows(s, reads_wait()) && (os ? s.weight_row : s.pixel) == 0) {
     tiles_.push_back({layer(), s.first_row, s.first_column,
-                      os ? 0 : s.first_depth / program_->array.rows, cycle_ + 2, -1});
+                      os ? 0 : s.first_depth / program_->array.rows, pass(), cycle_ + 2, -1});
   }
   if (os ? sequencer_.ends_tile(s) : (sequencer_.tag(state_.now()) & kTagEnd) != 0) {
     // The oldest tile under way: the next ones may already have begun.

@@ -39,6 +39,7 @@ struct TileRecord {
   int row = 0;     // first output pixel
   int column = 0;  // first output channel
   int fold = 0;
+  int pass = 0;  // of three
   std::int64_t start_cycle = 0;
   std::int64_t end_cycle = 0;
 };

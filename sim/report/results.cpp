@@ -196,7 +196,7 @@ ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
           {"values", null_unless(plan.level == "neuron", plan.values)},
           {"upsets", null_unless(drawn, plan.upsets)},
           {"sites", null_unless(drawn, plan.sites)},
-          {"population", null_unless(drawn || !registers, plan.population)},
+          {"population", null_unless(plan.list.empty(), plan.population)},
           {"seed", plan.seed},
           {"list", plan.list},
           {"bits", null_unless(drawn, r.sites)},

@@ -110,6 +110,8 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     for (const char* key : {"outcomes", "accuracy_under_faults", "faults_drawn", "faults_fired"}) {
       EXPECT_EQ(figures(drawn, key), figures(replayed, key)) << key;
     }
+    EXPECT_EQ(figures(drawn, "fault").at("population"), "common");
+    EXPECT_EQ(figures(replayed, "fault").at("population"), nullptr) << "a list decides that";
     if (name == "reals") {
       EXPECT_EQ(drawn.at("faults.csv"), replayed.at("faults.csv"));
     }

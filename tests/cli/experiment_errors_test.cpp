@@ -207,6 +207,41 @@ TEST_F(CliExperiment, ActivationMemoryTooSmall) {
   done({"run", "experiment.json", "-q"});
 }
 
+// Nothing is wrong with it, but the machine is not what its words suggest.
+TEST_F(CliExperiment, NotesOfCheckersThatLookElsewhere) {
+  with("/batch", 1);
+  const std::string maps = R"(scheme={"kind": "gradient-tuned", "axis": "map"})";
+  const auto notes = [&](const Arguments& more) {
+    const auto j = nlohmann::json::parse(
+        done(Arguments{"check", "experiment.json", "--json", "--set", maps} + more));
+    return j.at("machines").at(0).at("notes").dump();
+  };
+  EXPECT_EQ(notes({}), "[]");
+  EXPECT_NE(notes({"--set", "array.dataflow=is"}).find("not along lines or in maps"),
+            std::string::npos);
+  EXPECT_EQ(notes({"--set", "array.dataflow=ws"}), "[]");
+}
+
+// Bounds of each neuron: where they cannot be, and why.
+TEST_F(CliExperiment, BoundsANeuronHaveTheirLimits) {
+  with("/batch", 1);
+  const auto scheme = [](const std::string& options) {
+    return "scheme={\"kind\": \"range-zero\", \"granularity\": \"neuron\"" + options + "}";
+  };
+  refuses(
+      {"check", "experiment.json", "--set", scheme(""), "--set", "array.dataflow=is"},
+      {"has bounds a neuron", "input-stationary", "take another dataflow, or bounds a channel"});
+  refuses({"check", "experiment.json", "--set", scheme(R"(, "with": ["checksum-recompute"])")},
+          {"runs tiles again", "take bounds a channel, or use 0 retries"});
+  refuses({"check", "experiment.json", "--set", scheme(R"(, "with": ["parity"])")},
+          {"a memory without check bits", "take bounds a channel"});
+  refuses({"check", "experiment.json", "--set",
+           R"(scheme={"kind": "gradient", "granularity": "neuron", "axis": "line"})"},
+          {"$.scheme.granularity: a checker along lines or in maps has no bounds a neuron",
+           "choose \"layer\" or \"channel\""});
+  done({"check", "experiment.json", "--set", scheme(R"(, "with": ["tmr-pe"])")});
+}
+
 // Bank and word are bits of an address.
 TEST_F(CliExperiment, BanksAndTheirWordsArePowersOfTwo) {
   with("/memory", {{"activation_banks", 12}});

@@ -214,6 +214,32 @@ TEST_F(CliGemm, ExplanationNamesTileMacAndOutputs) {
   EXPECT_EQ(text.rfind(expected, 0), 0U) << text;
 }
 
+// A footprint is that of the array: what the scheme may do about it stands behind.
+TEST_F(CliGemm, ExplanationNamesWhatTheSchemeMayRepair) {
+  make(4, 6, 4);
+  for (const auto& [scheme, repair] : {std::pair<std::string, std::string>{"none", ""},
+                                       {"checksum", ""},
+                                       {"tmr-time", ", unless the vote of three passes"},
+                                       {"checksum-correct", ", unless the checksums of rows"},
+                                       {"dmr-recompute", ", unless its tile runs again"}}) {
+    const Arguments of_scheme = gemm({"--array", "4x4", "--scheme", scheme});
+    const auto tiles = document(of_scheme).at("tiles");
+    const auto start = tiles.at(0).at("start_cycle").get<int>();
+    const std::string site = "array.pe[1][2].a:0@" + std::to_string(start + 6);
+    const std::string text = done(of_scheme + Arguments{"--fault", site, "--explain"});
+    const std::size_t acts = text.find("; acts on C[1][2..3]");
+    ASSERT_NE(acts, std::string::npos) << text;
+    const std::string rest = text.substr(acts + std::string("; acts on C[1][2..3]").size());
+    EXPECT_EQ(rest.rfind(repair.empty() ? "\n" : repair, 0), 0U) << scheme << ": " << text;
+    for (std::size_t i = 0; i < tiles.size(); ++i) {
+      EXPECT_EQ(tiles[i].contains("pass"), scheme == "tmr-time");
+      if (scheme == "tmr-time") {
+        EXPECT_EQ(tiles[i].at("pass"), i % 3);
+      }
+    }
+  }
+}
+
 // Stationary operands are there before the first product, and on their way still earlier.
 TEST_F(CliGemm, ExplanationBeforeTheTileBegins) {
   make(4, 6, 4);
