@@ -227,65 +227,91 @@ def verdict(a, b):
     return "superior" if a["value"] > b["value"] else "inferior"
 
 
-def declared_comparison(first, second):
-    rows = []
-    for networks in STUDY.values():
+def neuron_plans():
+    """(part, network, plan, {scheme: configuration}) of neurons and weights."""
+    for part, networks in STUDY.items():
         for network, results in networks.items():
             for name in plans(results):
                 here = by_scheme(of_plan(results, name))
-                if first not in here or second not in here:
-                    continue
-                if here[first]["fault"]["level"] == "register":
-                    continue
-                a, b = (here[s]["accuracy_under_faults"] for s in (first, second))
-                rows.append([network, name, here[first]["threshold_bytes"], with_interval(a),
-                             here[second]["threshold_bytes"], with_interval(b), verdict(a, b)])
+                if next(iter(here.values()))["fault"]["level"] != "register":
+                    yield part, network, name, here
+
+
+def declared_rows(first, second):
+    rows = []
+    for _, network, name, here in neuron_plans():
+        if first in here and second in here:
+            a, b = (here[s]["accuracy_under_faults"] for s in (first, second))
+            rows.append([network, name, here[first]["threshold_bytes"], with_interval(a),
+                         here[second]["threshold_bytes"], with_interval(b), verdict(a, b)])
+    return rows
+
+
+DECLARED_HEADER = ["network", "faults", "bytes", "ours", "bytes", "rival", "verdict"]
+
+
+def answer_declared(first, second):
+    rows = declared_rows(first, second)
     if not rows:
         return
     ends = {v: sum(r[-1] == v for r in rows) for v in ("superior", "comparable", "inferior")}
     print(f"Fixed beforehand: `{first}` (ours, bounds a layer) against `{second}`. It is superior, "
           f"with intervals that do not overlap, in {ends['superior']} of {len(rows)} plans, "
-          f"inferior in {ends['inferior']}, else comparable:\n")
-    print(table(["network", "faults", "bytes", first, "bytes", second, "verdict"], rows, left=2))
+          f"inferior in {ends['inferior']}, else comparable "
+          f"([all of them](#comparisons-fixed-beforehand)):\n")
+    told = [r for r in rows if r[-1] != "comparable"]
+    if told:
+        print(table(DECLARED_HEADER, told, left=2))
+
+
+def declared_tables():
+    for first in DECLARED[0]:
+        rows = declared_rows(first, DECLARED[1])
+        if rows:
+            print(f"### {first} against {DECLARED[1]}\n")
+            print(table(DECLARED_HEADER, rows, left=2))
+
+
+def rivals():
+    """Each range and median scheme with the best of the gradient schemes that keep no more bytes."""
+    for _, network, name, here in neuron_plans():
+        gradients = [c for c in here.values()
+                     if "gradient" in c["scheme"] or "tuned" in c["scheme"]]
+        for rival in here.values():
+            if not rival["scheme"].startswith(("range-zero", "median")):
+                continue
+            # A median filter has none to compare with.
+            fair = [c for c in gradients if rival["threshold_bytes"] == 0 or
+                    c["threshold_bytes"] <= rival["threshold_bytes"]]
+            if fair:
+                yield network, name, rival, max(
+                    fair, key=lambda c: c["accuracy_under_faults"]["value"])
+
+
+def rival_table():
+    rows = []
+    for network, name, rival, best in rivals():
+        a, b = best["accuracy_under_faults"], rival["accuracy_under_faults"]
+        rows.append([network, name, rival["scheme"], rival["threshold_bytes"], with_interval(b),
+                     best["scheme"], best["threshold_bytes"], with_interval(a), verdict(a, b)])
+    print(table(["network", "faults", "rival", "bytes", "accuracy", "best gradient scheme", "bytes",
+                 "accuracy", "verdict"], rows, left=3))
 
 
 def answer_storage():
     print("**2. Is accuracy comparable or superior to range and median at equal threshold "
           "storage?**\n")
     for first in DECLARED[0]:
-        declared_comparison(first, DECLARED[1])
-    print("Each range and median scheme against the best of the gradient schemes with no more "
-          "storage, chosen with hindsight and so an optimistic figure:\n")
+        answer_declared(first, DECLARED[1])
     tally = {}
-    for part, networks in STUDY.items():
-        for network, results in networks.items():
-            for name in plans(results):
-                fault = of_plan(results, name)[0]["fault"]
-                if fault["level"] == "register":
-                    continue
-                rows = of_plan(results, name)
-                gradients = [c for c in rows if "gradient" in c["scheme"] or "tuned" in c["scheme"]]
-                for rival in rows:
-                    if not rival["scheme"].startswith(("range-zero", "median")):
-                        continue
-                    # At most as many bytes; a median filter has none to compare with.
-                    fair = [c for c in gradients if rival["threshold_bytes"] == 0 or
-                            c["threshold_bytes"] <= rival["threshold_bytes"]]
-                    if not fair:
-                        continue
-                    best = max(fair, key=lambda c: c["accuracy_under_faults"]["value"])
-                    a, b = best["accuracy_under_faults"], rival["accuracy_under_faults"]
-                    overlap = ("the intervals do not overlap" if apart(a, b)
-                               else "the intervals overlap")
-                    kind = "median" if rival["scheme"].startswith("median") else "range"
-                    ends = tally.setdefault((fault["values"] or "weights", kind),
-                                            {"superior": 0, "comparable": 0, "inferior": 0})
-                    ends[verdict(a, b)] += 1
-                    print(f"- {network}, {name}: {best['scheme']} ({best['threshold_bytes']} "
-                          f"bytes) {percent(a['value'])} %, {rival['scheme']} "
-                          f"({rival['threshold_bytes']} bytes) {percent(b['value'])} %; {overlap}.")
-    print("\nThe best gradient scheme with at most the rival's storage is superior where its interval "
-          "lies above the rival's, inferior where it lies below, and else comparable:\n")
+    for _, name, rival, best in rivals():
+        kind = "median" if rival["scheme"].startswith("median") else "range"
+        ends = tally.setdefault((rival["fault"]["values"] or "weights", kind),
+                                {"superior": 0, "comparable": 0, "inferior": 0})
+        ends[verdict(best["accuracy_under_faults"], rival["accuracy_under_faults"])] += 1
+    print("With hindsight, and so an optimistic figure: the best gradient scheme with at most the "
+          "rival's storage is superior where its interval lies above the rival's, inferior where it "
+          "lies below, and else comparable ([all of them](#best-with-hindsight)):\n")
     print(table(["values", "rival", "comparisons", "superior", "comparable", "inferior"],
                 [[values, kind, sum(ends.values()), *ends.values()]
                  for (values, kind), ends in tally.items()], left=2))
@@ -295,23 +321,41 @@ def answer_storage():
               "counted.\n")
 
 
+def clean_changes():
+    """{scheme: [points against none]} over all parts and networks."""
+    changes = {}
+    for networks in STUDY.values():
+        for results in networks.values():
+            none = by_scheme(results["configurations"])["none"]["accuracy"]["value"]
+            for scheme, c in by_scheme(results["configurations"]).items():
+                changes.setdefault(scheme, []).append(100 * (c["accuracy"]["value"] - none))
+    return changes
+
+
 def answer_gating():
     print("**3. Does gating keep the clean accuracy, and how much does its granularity matter?**\n")
-    for part, networks in STUDY.items():
-        for network, results in networks.items():
-            schemes = by_scheme(results["configurations"])
-            gated = [s for s in schemes if s.startswith("tuned gate ")]
-            if not gated:
-                continue
-            none = schemes["none"]["accuracy"]["value"]
-            for name in plans(results):
-                here = by_scheme(of_plan(results, name))
-                text = ", ".join(
-                    f"{s[len('tuned gate '):]} {percent(here[s]['accuracy_under_faults']['value'])} %"
-                    f" (clean {100 * (here[s]['accuracy']['value'] - none):+.2f} points)"
-                    for s in gated)
-                print(f"- {network}, {name}: {text}.")
-    print()
+    rows = []
+    for _, network, name, here in neuron_plans():
+        gated = [here.get(f"tuned gate {g}") for g in ("always", "row", "layer")]
+        if None in gated:
+            continue
+        none = here["none"]["accuracy"]["value"]
+        rows.append([network, name] + [
+            f"{with_interval(c['accuracy_under_faults'])} "
+            f"({100 * (c['accuracy']['value'] - none):+.1f})" for c in gated])
+    print("The tuned unit behind each gate: accuracy under faults, and in brackets the change of the "
+          "clean accuracy in points:\n")
+    print(table(["network", "faults", "always", "row", "layer"], rows, left=2))
+    within, outside = [], []
+    for scheme, changes in clean_changes().items():
+        worst = min(changes, key=lambda change: (-abs(change), change))
+        if scheme in ("none", "oracle"):
+            continue
+        (within if abs(worst) <= 0.2 + 1e-9 else outside).append((scheme, worst))
+    print("Clean accuracy within 0.2 points of `none` on every network and in every part: "
+          + ", ".join(f"`{s}`" for s, _ in within) + ".\n")
+    print("Not so, with the worst change: "
+          + (", ".join(f"`{s}` {w:+.1f}" for s, w in outside) or "none") + ".\n")
 
 
 def answer_cost():
@@ -365,6 +409,35 @@ def answer_losses():
     if not lost:
         print("Nowhere in this study.")
     print()
+    rows = []
+    highest = {(part, network): (name, here) for part, network, name, here in neuron_plans()}
+    for (_, network), (name, here) in highest.items():
+        for scheme in ("gradient", "gradient near", "tuned layer", "tuned map layer", "gradient-tuned"):
+            if scheme not in here or sum(here[scheme]["suppressions"].values()) == 0:
+                continue
+            c = here[scheme]
+            right, wrong = c["suppressions"]["right"], c["suppressions"]["wrong"]
+            rows.append([network, name, scheme, c["faults_fired"], right, wrong,
+                         percent(right / (right + wrong)), percent(right / c["faults_fired"])])
+    if not rows:
+        return
+    print("*Why.* What the checkers replaced, at each part's highest rate: right where a fault had "
+          "changed the value, wrong where it was as without faults.\n")
+    print(table(["network", "faults", "scheme", "faults fired", "replaced, right", "wrong",
+                 "right, % of replaced", "% of faults"], rows, left=3))
+    print("""- Differences between channels in their natural order vary more than the values themselves
+  (answer 1), so that the paper's mode has wider thresholds than a range checker and lets more
+  faults pass: few are replaced at all. An order of channels or neighbours in the map mends that.
+- A dense layer has no lines and no map: what is left are channels beside each other, which are
+  related only as far as their order makes them. There the share of right replacements is lowest,
+  and a healthy output that becomes zero is a fault more.
+- A check of the outputs' registers opens the gate for a whole row of a column tile. Many faults
+  in one row (high rates) leave few healthy neighbours to compare with.
+- A flip of the control, of addresses or of requantisation changes many values alike; no
+  comparison with neighbours sees that. See the register level in answer 4.
+- In int32 sums most harmful flips are in the high bits, where a range checker needs no neighbours;
+  what remains for the gradient is small, and its bounds cost as much again.
+""")
 
 
 def breakdown_tables():
@@ -404,6 +477,52 @@ def breakdown_tables():
                              sorted(rows.items())]))
 
 
+def in_short():
+    """The figures that a reader in a hurry wants, each read from the data."""
+    lines = []
+    layers = all_fits("sum")
+    if layers:
+        counts = []
+        for choice, rule, words in (("lanes", "both", "channels in natural order"),
+                                    ("lanes in near order", "both", "in near order"),
+                                    ("line", "spike", "pixels along a line (spikes)"),
+                                    ("map", "three", "the pixels around in the map")):
+            b, n = tighter(layers, (choice, rule))
+            counts.append(f"{words} {b} of {n}")
+        lines.append("Layers whose gradient threshold on int32 sums is tighter than the value's at "
+                     "the same share of false positives: " + ", ".join(counts) + ".")
+    for _, network, name, here in neuron_plans():
+        if here["none"]["fault"]["values"] != "int8" or here["none"]["fault"]["rate"] < 0.1:
+            continue
+        shown = [f"`{s}` {with_interval(here[s]['accuracy_under_faults'])}"
+                 + (f" ({here[s]['threshold_bytes']:,} bytes)" if here[s]["threshold_bytes"] else "")
+                 for s in ("none", "range-zero channel", "range-zero neuron", "gradient",
+                           "tuned map layer", "oracle") if s in here]
+        lines.append(f"{network}, {name}: " + ", ".join(shown) + ".")
+    for part, networks in STUDY.items():
+        for network, results in networks.items():
+            here = by_scheme(results["configurations"])
+            if here["none"]["fault"]["level"] != "register" or "tmr-pe" not in here:
+                continue
+            single = [c for c in results["configurations"] if "absolute_failures" in c]
+            a = by_scheme(single)
+            text = []
+            for s in ("none", "tuned layer", "checksum-recompute", "dmr-recompute", "tmr-pe",
+                      "hardened"):
+                if s in a:
+                    f = a[s]["absolute_failures"]["sdc"]
+                    o = a[s]["overhead"]
+                    text.append(f"`{s}` {f['value'] / 1e6:.2f} [{f['low'] / 1e6:.2f}, "
+                                f"{f['high'] / 1e6:.2f}] (area {overhead(o['area'])} %, energy "
+                                f"{overhead(o['energy'])} %)")
+            lines.append(f"{network}, N x p of wrong classes for one upset in logic, in 10^6 bits x "
+                         "cycles: " + ", ".join(text) + ".")
+    print("## In short\n")
+    for line in lines:
+        print(f"- {line}")
+    print()
+
+
 def main():
     command = "scripts/study" + (" --full" if "full" in CONFIG else "")
     first = next(iter(next(iter(STUDY.values())).values()))
@@ -416,6 +535,7 @@ def main():
           "paper's mode; the `tuned` schemes are ours, not the paper's. The oracle is no scheme: it "
           "zeroes exactly the struck neurons, also those whose flip would have done no harm. What "
           "each scheme is: [resilience.md](resilience.md).\n")
+    in_short()
     print("## Answers\n")
     answer_tightness()
     answer_storage()
@@ -433,6 +553,10 @@ def main():
         fault_tables(part)
     print("## Single upsets by what they strike\n")
     breakdown_tables()
+    print("## Comparisons fixed beforehand\n")
+    declared_tables()
+    print("## Best with hindsight\n")
+    rival_table()
 
 
 main()
