@@ -50,6 +50,7 @@ void add_checker(const ordered_json& object, const std::string& key, const Schem
                                  [&](const CheckerType& t) { return t.kind.name() == wanted; });
   if (type == types.end()) {
     std::vector<std::string> names;
+    names.reserve(types.size());
     for (const CheckerType& t : types) names.emplace_back(t.kind.name());
     fail(key + ".kind", "there is no checker \"" + wanted + "\"",
          suggest(wanted, names, "checkers"));

@@ -156,7 +156,7 @@ class FitReader {
   }
   std::string known_value(const json& object, const std::string& where, const char* key,
                           const std::vector<std::string>& known) const {
-    const auto value = object.at(key).get<std::string>();
+    auto value = object.at(key).get<std::string>();
     if (std::find(known.begin(), known.end(), value) != known.end()) return value;
     throw InputError(path_, where + "." + key, fmt::format("\"{}\" is not known", value), kRemedy);
   }

@@ -21,6 +21,7 @@ std::optional<Program> narrowed(const Program& program, DataPath data_path) {
 
 std::vector<SumStage> delay_stages(RegisterLayout& layout, const std::string& name, int stages) {
   std::vector<SumStage> delay;
+  delay.reserve(static_cast<std::size_t>(stages));
   for (int i = 0; i < stages; ++i) {
     delay.emplace_back(layout, "resilience." + name + "[" + std::to_string(i) + "]", 1, false);
   }

@@ -134,8 +134,9 @@ void WeightScratchpad::read_parameters(const Cycle& cycle, const SequencerState&
     }
     for (int w = 0; w < format_.tile_words && taken == 0; ++w) {
       const bool bias_sum = has_checksum_ && w == 0;  // not for sums by channel
-      tile[w] = check_word(cycle, static_cast<std::size_t>(first + tile_area() + w), tile[w],
-                           !(bias_sum && by_channel(s)));
+      tile[w] = check_word(
+          cycle, static_cast<std::size_t>(first) + static_cast<std::size_t>(tile_area() + w),
+          tile[w], !(bias_sum && by_channel(s)));
     }
   }
   for (std::size_t w = 0; w < waiting_.size(); ++w) {

@@ -52,7 +52,9 @@ class SumStage {
     const SumVector source = input.valid ? input : view(cycle.now);
     *address_.next(cycle) = source.address;
     if (has_flag_) *flagged_.next(cycle) = source.flagged ? 1 : 0;
-    if (cells_.count > 0) std::memcpy(cells_.next(cycle), source.cells, cells_.count);
+    // Who has a stage with cells hands it some.
+    if (cells_.count > 0 && source.cells != nullptr)
+      std::memcpy(cells_.next(cycle), source.cells, cells_.count);
     std::memcpy(value_.next(cycle), source.value,
                 sizeof(std::int32_t) * static_cast<std::size_t>(lanes_));
   }
