@@ -516,6 +516,20 @@ def breakdown_tables():
                              sorted(rows.items())]))
 
 
+def shares():
+    """{part: [schemes with the share of false positives that their bounds are fitted for]}."""
+    told = {}
+    for part, options in json.loads(pathlib.Path(CONFIG).read_text())["parts"].items():
+        for scheme in options["scheme"]:
+            kind = scheme if isinstance(scheme, str) else scheme["kind"]
+            options_of = {} if isinstance(scheme, str) else scheme
+            name = options_of.get("name", kind)
+            if kind == "gradient-tuned" or "false_positives" in options_of:
+                share = options_of.get("false_positives", 0.001)
+                told.setdefault(part, {}).setdefault(share, []).append(f"`{name}`")
+    return told
+
+
 def parts_table():
     rows = []
     for part, networks in STUDY.items():
@@ -598,6 +612,10 @@ def main():
     in_short()
     print("## What was run, and how to read it\n")
     parts_table()
+    print("Shares of fault-free neurons that bounds may blame, where they are fitted to one: "
+          + "; ".join(f"{part}: " + ", ".join(f"{share:g} {', '.join(names)}"
+                                              for share, names in found.items())
+                      for part, found in shares().items() if part in STUDY) + ".\n")
     print("- One seed a plan, the same for all networks and rates: how much another seed would change "
           "is in no interval. Trials on the same image are not independent, which makes intervals "
           "a little too narrow.\n"

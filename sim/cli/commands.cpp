@@ -225,8 +225,9 @@ std::string bounds_table(const ThresholdFile& file) {
     for (const LayerFit& l : fit.layers) {
       const auto [low, high] = fit.key.floats ? widest(l.float_bounds) : widest(l.bounds);
       const bool one = l.mean.size() == 1;
-      const auto statistic = [one](const std::vector<double>& values) {
-        return one ? fmt::format("{:.1f}", values[0]) : "by channel";
+      const std::string several = fmt::format("by {}", to_string(fit.key.checker.granularity));
+      const auto statistic = [&](const std::vector<double>& values) {
+        return one ? fmt::format("{:.1f}", values[0]) : several;
       };
       const bool none = l.samples == 0;  // no bounds for this layer, or too few neighbours
       table.add({describe(fit.key), std::to_string(fit.key.columns), l.layer, to_string(l.dataflow),
@@ -237,7 +238,7 @@ std::string bounds_table(const ThresholdFile& file) {
   }
   return table.text(colour_wanted()) +
          "judged: fault-free neurons; blamed: those that the checker would act on with its gate "
-         "open.\n\n";
+         "open; low, high: of several bounds the widest.\n\n";
 }
 
 std::string neighbours_tables(const ThresholdFile& file) {

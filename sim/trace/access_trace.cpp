@@ -71,9 +71,8 @@ double MemoryTrace::estimate(const std::vector<LayerCounters>& counters, const P
     if (l < program.layers.size() && program.layers[l].map_lines != 0) {
       add(2 * of(c.vectors) * program.protection.maps(), columns, kSum);
     }
-    if (program.parameters.neuron_words > 0) {  // read beside each vector, written byte by byte
+    if (program.parameters.neuron_words > 0) {  // a neuron's bounds are read beside each vector
       add(of(c.vectors), 4.0 * columns * program.parameters.neuron_words, kElement);
-      add(of(c.weight_dma_bytes), 1, kElement);
     }
     add(of(c.dma_burst_cycles), program.memory.dram_bytes_per_cycle, kElement);
   }

@@ -23,9 +23,12 @@ has() {
   grep -q -- "$1" "$folder/results.md" || fail "$1"
 }
 has '^## In short$'
-has '^- mlp-mnist, int8 neurons, rate 0.1: `none` '
-has '^- mlp-mnist, N x p of wrong classes for one upset in logic'
-has '^Fixed beforehand: `tuned layer` (ours, bounds a layer) against `range-zero channel`. It is '
+has '^| `tuned map layer` | [0-9.]* \[[0-9., ]*\] (24) |$'
+has '^| `hardened` | [0-9.]* \[[0-9., ]*\] ([+0-9.]*) |$'
+has '^| registers | 1 upset in logic, own | 12 | 3 | 1 |$'
+has '^Shares of fault-free neurons .* int8: 0.01 `'
+has '^Fixed beforehand: `tuned layer` (ours, .*) against `range-zero channel` (.*It is superior, '
+has '^- mlp-mnist, 1 upset in logic, own: fewer wrong classes than `none`, intervals apart: '
 has '^Clean accuracy within 0.2 points of `none` on every network and in every part: '
 has '^## Comparisons fixed beforehand$'
 has '^## Best with hindsight$'

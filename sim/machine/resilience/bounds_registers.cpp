@@ -136,11 +136,23 @@ void BoundsRegisters::accesses(const std::byte* now, const std::byte* held, cons
         {memory_name_.c_str(), s.weight_bank, false, row * row_bytes, {bytes, bytes + row_bytes}});
   }
   const std::int64_t bank_bytes = row_bytes * rows_;
+  // Neighbours of a beat are one access.
+  MemoryAccess write{memory_name_.c_str(), 0, true, 0, {}};
   for_each_byte(now, [&](std::int64_t place, int byte, std::uint8_t value) {
     const std::int64_t at = 4 * place + byte;
-    visit(
-        {memory_name_.c_str(), static_cast<int>(at / bank_bytes), true, at % bank_bytes, {value}});
+    const auto bank = static_cast<int>(at / bank_bytes);
+    const std::int64_t end = write.address + static_cast<std::int64_t>(write.values.size());
+    if (!write.values.empty() && (bank != write.bank || at % bank_bytes != end)) {
+      visit(write);
+      write.values.clear();
+    }
+    if (write.values.empty()) {
+      write.bank = bank;
+      write.address = at % bank_bytes;
+    }
+    write.values.push_back(value);
   });
+  if (!write.values.empty()) visit(write);
 }
 
 }  // namespace sagitta
