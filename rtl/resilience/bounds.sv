@@ -23,7 +23,7 @@ module bounds #(
     output wire [COLUMNS*WIDTH-1:0] least,  // of each lane
     output wire [COLUMNS*WIDTH-1:0] most
 );
-  localparam int PAIRS = NEURON != 0 || (CHANNEL != 0 && FLOWS != 4) ? COLUMNS : 1;
+  localparam int PAIRS = (NEURON != 0 || CHANNEL != 0) && FLOWS != 4 ? COLUMNS : 1;
   wire follows_channel = CHANNEL != 0 && is;
   logic [PAIRS*WIDTH-1:0] low;
   logic [PAIRS*WIDTH-1:0] high;

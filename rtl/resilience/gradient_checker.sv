@@ -118,19 +118,12 @@ module gradient_checker #(
     end
     wire [COLUMNS*BOUND-1:0] held_least, held_most;
     if (HOLD != 0) begin : holds
-      localparam int PAIRS = FLOWS == 4 ? 1 : COLUMNS;
-      logic [PAIRS*BOUND-1:0] low;
-      logic [PAIRS*BOUND-1:0] high;
-      always_ff @(posedge clk) begin
-        if (reset) {low, high} <= '0;
-        else if (difference.valid)
-          {low, high} <= {least[PAIRS*BOUND-1:0], most[PAIRS*BOUND-1:0]};
-      end
-      for (genvar c = 0; c < COLUMNS; c = c + 1) begin : lane
-        localparam int PAIR = PAIRS > 1 ? c : 0;
-        assign held_least[BOUND*c+:BOUND] = low[BOUND*PAIR+:BOUND];
-        assign held_most[BOUND*c+:BOUND] = high[BOUND*PAIR+:BOUND];
-      end
+      bounds #(
+          .FLOWS(FLOWS), .COLUMNS(COLUMNS), .WIDTH(BOUND), .NEURON(1)
+      ) held (
+          .clk, .reset, .is(1'b0), .param1(1'b0), .param_lane1(9'd0), .low_word('0),
+          .high_word('0), .arrives(difference.valid), .row_low(least), .row_high(most),
+          .least(held_least), .most(held_most));
     end else begin : as_they_are
       assign {held_least, held_most} = {least, most};
     end
