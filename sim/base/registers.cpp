@@ -1,5 +1,6 @@
 #include "base/registers.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -88,9 +89,28 @@ void MachineState::restore(const std::vector<std::byte>& snapshot) {
   now_ = 0;
 }
 
+bool MachineState::pipeline_equals(const std::vector<std::byte>& snapshot) const {
+  return std::memcmp(pipeline(now_), snapshot.data(), pipeline_bytes_) == 0;
+}
+
 bool MachineState::equals(const std::vector<std::byte>& snapshot) const {
-  return std::memcmp(pipeline(now_), snapshot.data(), pipeline_bytes_) == 0 &&
+  return pipeline_equals(snapshot) &&
          std::memcmp(held(), snapshot.data() + pipeline_bytes_, held_bytes_) == 0;
+}
+
+void MachineState::held_differences(const std::vector<std::byte>& snapshot,
+                                    std::vector<std::size_t>& places) const {
+  constexpr std::size_t kChunk = 256;  // most are equal
+  const std::byte* now = held();
+  const std::byte* then = snapshot.data() + pipeline_bytes_;
+  places.clear();
+  for (std::size_t start = 0; start < held_bytes_; start += kChunk) {
+    const std::size_t end = std::min(start + kChunk, held_bytes_);
+    if (std::memcmp(now + start, then + start, end - start) == 0) continue;
+    for (std::size_t i = start; i < end; ++i) {
+      if (now[i] != then[i]) places.push_back(i);
+    }
+  }
 }
 
 }  // namespace sagitta

@@ -3,28 +3,9 @@
 #include <algorithm>
 
 #include "base/philox.h"
-#include "network/fixed_scale.h"
-#include "schedule/conservation.h"
+#include "network/reference.h"
 
 namespace sagitta {
-namespace {
-
-std::int64_t mismatches_of(const Machine::Snapshot& snapshot) {
-  std::int64_t n = 0;
-  for (const LayerCounters& c : snapshot.counters) n += c.mismatches + c.output_mismatches;
-  return n;
-}
-
-// Cycles in which the program went on: neither waits for DRAM, of which a run that was held up has
-// fewer, nor runs of tiles that were run again.
-std::int64_t progress(const std::vector<LayerCounters>& counters, std::int64_t cycle) {
-  std::int64_t lost = 0;
-  for (const LayerCounters& c : counters) lost += c.dram_stall_cycles + c.recompute_cycles;
-  return cycle - lost;
-}
-
-}  // namespace
-
 int draw_image(std::uint64_t seed, std::int64_t trial, int images) {
   Stream stream(seed, static_cast<std::uint64_t>(trial), Purpose::image);
   return static_cast<int>(stream.below(static_cast<std::uint64_t>(images)));
@@ -43,125 +24,25 @@ std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upset
   return faults;
 }
 
-// Keeps the values of a fault-free run: what trials on the same machine are compared with.
-class TrialEngine::Recorder : public MachineObserver {
- public:
-  Recorder(std::vector<LayerValues>& values, std::vector<std::vector<std::int8_t>>& written,
-           NeuronStrikes& neurons, WeightFlips& weights)
-      : values_(values), written_(written), neurons_(neurons), weights_(weights) {}
+const char* to_string(Road road) {
+  constexpr const char* kNames[] = {"core", "difference", "machine"};
+  return kNames[static_cast<int>(road)];
+}
 
-  void observe(const Machine& machine) override {
-    neurons_.note(machine);
-    weights_.note(machine);
-    const auto layer = static_cast<std::size_t>(machine.layer());
-    if (layer >= values_.size()) return;
-    const std::byte* now = machine.state().now();
-    const SumVector sums = machine.vector().sums(now);
-    if (sums.valid) keep(machine, sums.value, sums.address, values_[layer].sums);
-    const WriteBack output = machine.vector().output(now);
-    if (output.valid) keep(machine, output.value, output.address, values_[layer].output);
-    const WriteBack write = machine.written();
-    if (write.valid) keep(machine, write.value, write.address, written_[layer]);
-  }
-
- private:
-  // The lanes' elements of the result lie lane_step apart.
-  template <typename T>
-  static void keep(const Machine& machine, const T* lanes, std::int32_t address,
-                   std::vector<T>& values) {
-    const SequencerState& s = machine.control();
-    std::int64_t at = address;
-    for (int c = 0; c < machine.sequencer().lanes(s); ++c) {
-      values.at(static_cast<std::size_t>(at)) = lanes[c];
-      at += machine.sequencer().lane_step(s);
-    }
-  }
-
-  std::vector<LayerValues>& values_;
-  std::vector<std::vector<std::int8_t>>& written_;
-  NeuronStrikes& neurons_;
-  WeightFlips& weights_;
-};
-
-// Follows a run and notes how far towards the output a difference from the fault-free values came.
-class TrialEngine::Differences : public MachineObserver {
- public:
-  enum class Reach { none, requantise, activation, output };
-
-  Differences(const Network& network, const std::vector<LayerValues>& reference,
-              const std::vector<std::vector<std::int8_t>>& written)
-      : network_(network), reference_(reference), written_(written) {}
-
-  void observe(const Machine& machine) override {
-    if (reach_ == Reach::output) return;
-    const int layer = machine.layer();
-    if (layer >= static_cast<int>(network_.layers.size())) return;
-    const auto l = static_cast<std::size_t>(layer);
-    const std::byte* now = machine.state().now();
-    const int lanes = machine.sequencer().lanes(machine.control());
-    const std::int64_t step = machine.sequencer().lane_step(machine.control());
-    const SumVector sums = machine.vector().sums(now);
-    if (sums.valid) compare_sums(l, sums, lanes, step);
-    // Also where a checker then replaces it: that is no masking.
-    const WriteBack output = machine.vector().output(now);
-    if (output.valid) compare_output(reference_[l].output, output, lanes, step);
-    const WriteBack write = machine.written();
-    if (write.valid) compare_output(written_[l], write, lanes, step);
-  }
-
-  Reach reach() const { return reach_; }
-
- private:
-  void compare_sums(std::size_t layer, const SumVector& sums, int lanes, std::int64_t step) {
-    const std::vector<std::int32_t>& expected = reference_[layer].sums;
-    const Layer& l = network_.layers[layer];
-    for (int c = 0; c < lanes; ++c) {
-      const std::int64_t at = sums.address + c * step;
-      if (at < 0 || at >= static_cast<std::int64_t>(expected.size())) continue;
-      const std::int32_t clean = expected[static_cast<std::size_t>(at)];
-      if (sums.value[c] == clean) continue;
-      const FixedScale scale = l.scale[static_cast<std::size_t>(at % l.columns())];
-      const auto rounded = [&](std::int32_t sum) {
-        return round_half_even(std::int64_t{sum} * std::int64_t{scale.mantissa}, scale.shift);
-      };
-      raise(rounded(sums.value[c]) == rounded(clean) ? Reach::requantise : Reach::activation);
-    }
-  }
-
-  void compare_output(const std::vector<std::int8_t>& expected, const WriteBack& write, int lanes,
-                      std::int64_t step) {
-    for (int c = 0; c < lanes; ++c) {
-      const std::int64_t at = write.address + c * step;
-      if (at < 0 || at >= static_cast<std::int64_t>(expected.size()) ||
-          write.value[c] != expected[static_cast<std::size_t>(at)]) {
-        raise(Reach::output);
-      }
-    }
-  }
-
-  void raise(Reach reach) { reach_ = std::max(reach_, reach); }
-
-  const Network& network_;
-  const std::vector<LayerValues>& reference_;
-  const std::vector<std::vector<std::int8_t>>& written_;
-  Reach reach_ = Reach::none;
-};
-
-TrialEngine::TrialEngine(const Program& program, const Network& network)
+TrialEngine::TrialEngine(const Program& program, const Network& network, Engine engine)
     : network_(&network),
       program_(program),
-      machine_(program_),
+      accelerator_(engine == Engine::machine ? std::make_unique<Accelerator>("sagitta", program_)
+                                             : nullptr),
+      plain_(accelerator_ ? nullptr : std::make_unique<Machine>(program_)),
+      machine_(accelerator_ ? accelerator_->machine() : *plain_),
       sites_(machine_.layout()),
       activity_(sites_, program_),
       neurons_(sites_, network),
-      weights_(program_, network) {
-  for (const Layer& layer : network.layers) {
-    const auto elements = static_cast<std::size_t>(layer.output.elements());
-    reference_.push_back({std::vector<std::int32_t>(layer.kind == LayerKind::gemm ? elements : 0),
-                          std::vector<std::int8_t>(elements)});
-    written_.emplace_back(elements);
-  }
-}
+      weights_(program_, network),
+      carrier_(network, program_),
+      carries_(DifferenceCarrier::allowed(program_)),
+      clean_(network) {}
 
 std::int64_t TrialEngine::clean_cycles() {
   if (clean_cycles_ == 0) {
@@ -177,225 +58,314 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   image_ = image;
   label_ = label;
   pixels_ = pixels;
-  machine_.reset(pixels_.data());
-  checkpoint_count_ = 0;
-  progress_.clear();
-  neurons_.forget();
-  weights_.forget();
-  Recorder recorder(reference_, written_, neurons_, weights_);
-  machine_.set_observer(&recorder);
-  while (!machine_.done()) {
-    if (machine_.cycle() % kCheckpointInterval == 0) {
-      if (checkpoint_count_ == checkpoints_.size()) checkpoints_.emplace_back();
-      machine_.save(checkpoints_[checkpoint_count_++]);
-      progress_.push_back(progress(machine_.counters(), machine_.cycle()));
-    }
-    machine_.step();
-  }
-  machine_.set_observer(nullptr);
-  check_conservation(machine_.program(), machine_.counters(), machine_.cycle());
-  clean_cycles_ = machine_.cycle();
-  clean_suppressions_ = machine_.suppressions();
-  clean_chain_.clear();
-  for (const SuppressionRecord& r : clean_suppressions_) {
-    clean_chain_[{r.layer, r.address}].push_back(r);
-  }
-  clean_ = {};
-  clean_.image = image;
-  clean_.logits = machine_.logits();
-  clean_.correct = top1(clean_.logits) == label;
-  clean_.cycles = clean_cycles_;
-  clean_.mismatches = machine_.mismatches();
-  clean_.suppressed = static_cast<std::int64_t>(machine_.suppressions().size());
-  clean_.counters = machine_.counters();
-  return clean_;
+  clean_.record(machine_, accelerator_.get(), pixels_, neurons_, weights_);
+  clean_cycles_ = clean_.cycles();
+  CleanResult result = clean_.result();
+  result.image = image;
+  result.correct = correct_ = top1(result.logits) == label;
+  return result;
 }
 
-void TrialEngine::strike(Injector& injector, bool& in_use) {
-  const std::int64_t cycle = machine_.cycle();
-  for (const FaultRecord& r : injector.records()) {
-    if (r.cycle == cycle && !r.resisted && !in_use) in_use = activity_.in_use(machine_, r.site);
-  }
-  injector.strike(machine_.state(), cycle);
-  machine_.touch();
-}
+// Its pieces are run on the machine; between them, and behind the last one if it ends clean, the
+// run is the fault-free one.
+struct TrialEngine::Course {
+  Course(const SiteMap& sites, const TrialFaults& faults, const Network& network,
+         const CleanValues& clean)
+      : injector(sites, faults.registers),
+        differences(network, clean),
+        in_use(!faults.weights.empty() || !faults.neurons.empty()) {}
 
-// The last checkpoint before anything that the trial's faults change; nullptr: none strikes.
-const Machine::Snapshot* TrialEngine::start(std::int64_t first_register) const {
-  std::int64_t first = first_register;
+  Injector injector;
+  Differences differences;
+  bool shortcuts = true;
+  std::int64_t limit = 0;
+  bool in_use;     // a register that was struck, when it was
+  int layer = -1;  // at work when the first register was struck
+
+  // The piece at hand.
+  bool recomputed = false;        // a tile has run again in it
+  std::size_t search = 0;         // CleanRun::like
+  std::int64_t passed_over = -1;  // a cycle in which the state need not be compared
+  int unchanged = 0;              // clock edges in a row that changed nothing
+  std::size_t began_with = 0;     // suppressions of the fault-free run before it
+  std::size_t checkpoint = 0;     // that it has come back to
+
+  // Of all pieces.
+  Road road = Road::machine;
+  std::int64_t late = 0;  // cycles behind the fault-free run: tiles have run again
+  RunCounts counts;       // beyond the fault-free run's
+  std::vector<SuppressionRecord> suppressions;
+
+  // Words that are not as in the fault-free run: places in the held state, and what they hold.
+  std::vector<std::size_t> places;
+  std::vector<std::byte> bytes;
+};
+
+// Before the first cycle in which any of the trial's faults changes something.
+void TrialEngine::start(Course& course) {
+  std::int64_t first = course.injector.next_cycle();
   for (const std::int64_t cycle : {neurons_.first_cycle(), weights_.first_cycle()}) {
     if (cycle >= 0 && (first < 0 || cycle < first)) first = cycle;
   }
-  if (first < 0) return nullptr;
-  const auto i = static_cast<std::size_t>(first / kCheckpointInterval);
-  return &checkpoints_[std::min(i, checkpoint_count_ - 1)];
-}
-
-const Machine::Snapshot* TrialEngine::converged_to(bool recomputed, std::size_t& from) const {
-  const std::int64_t cycle = machine_.cycle();
-  std::size_t i = static_cast<std::size_t>(cycle / kCheckpointInterval);
-  if (!recomputed) {
-    if (cycle % kCheckpointInterval != 0) return nullptr;
-  } else {
-    const std::int64_t done = progress(machine_.counters(), cycle);
-    while (from < checkpoint_count_ && progress_[from] < done) ++from;
-    if (from >= checkpoint_count_ || progress_[from] > done) return nullptr;
-    i = from;
-  }
-  return i < checkpoint_count_ && machine_.equals(checkpoints_[i]) ? &checkpoints_[i] : nullptr;
-}
-
-TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
-  TrialResult result;
-  result.trial = trial;
-  result.image = image_;
-  result.reference_class = top1(clean_.logits);
-  result.reference_correct = clean_.correct;
-
-  Injector injector(sites_, faults.registers);
-  neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
-  weights_.apply(faults.weights);
-  const Machine::Snapshot* from = from_reset ? nullptr : start(injector.next_cycle());
-  if (from == nullptr) {
+  if (!course.shortcuts || first < 0) {
     machine_.reset(pixels_.data());
-  } else {
-    machine_.restore(*from);
+    return;
   }
-  Differences differences(*network_, reference_, written_);
-  machine_.set_observer(&differences);
-  bool in_use = !faults.weights.empty() || !faults.neurons.empty();
-  const auto all_struck = [&] {
-    return injector.next_cycle() < 0 && !neurons_.pending() && weights_.delivered(machine_);
-  };
-  const Machine::Snapshot* converged = nullptr;  // the checkpoint that the run has come back to
-  bool stands_still = false;
-  int unchanged = 0;
-  bool recomputed = false;
-  std::size_t next_checkpoint = 0;
-  const std::int64_t limit = budget(clean_cycles_, machine_.program().protection.retries);
-  while (!machine_.done() && machine_.cycle() < limit) {
-    const std::int64_t cycle = machine_.cycle();
-    if (cycle == injector.next_cycle()) {
-      if (result.layer < 0) result.layer = machine_.layer();
-      strike(injector, in_use);
+  machine_.restore(clean_.checkpoint(clean_.before(first)));
+  course.suppressions = machine_.suppressions();
+  course.began_with = course.suppressions.size();
+}
+
+void TrialEngine::strike(Course& course) {
+  const std::int64_t cycle = machine_.cycle();
+  if (course.layer < 0) course.layer = machine_.layer();
+  for (const FaultRecord& r : course.injector.records()) {
+    if (r.cycle == cycle && !r.resisted && !course.in_use) {
+      course.in_use = activity_.in_use(machine_, r.site);
     }
+  }
+  course.injector.strike(machine_.state(), cycle);
+  machine_.touch();
+}
+
+// On the SystemC accelerator: one piece, the whole run.
+TrialEngine::Stop TrialEngine::run_whole(Course& course) {
+  const auto strikes = [&] {
+    if (machine_.cycle() == course.injector.next_cycle()) strike(course);
     if (neurons_.pending()) neurons_.strike(machine_);
-    // Once every fault has struck and all state is as in the fault-free run, so is the rest.
-    const bool comparable = recomputed || cycle % kCheckpointInterval == 0;
-    if (!from_reset && comparable && all_struck()) {
-      converged = converged_to(recomputed, next_checkpoint);
-      if (converged != nullptr) break;
-    }
-    recomputed = recomputed || machine_.again();
+    return course.injector.next_cycle() >= 0 || neurons_.pending();
+  };
+  return accelerator_->run(course.limit, strikes) ? Stop::done : Stop::too_long;
+}
+
+TrialEngine::Stop TrialEngine::run_piece(Course& course) {
+  while (!machine_.done()) {
+    const std::int64_t cycle = machine_.cycle();
+    if (cycle + course.late >= course.limit) return Stop::too_long;
+    if (cycle == course.injector.next_cycle()) strike(course);
+    if (neurons_.pending()) neurons_.strike(machine_);
+    if (course.shortcuts && cycle != course.passed_over && clean_again(course)) return Stop::clean;
+    course.recomputed = course.recomputed || machine_.again();
     machine_.step();
     // A machine that stands still will do so for ever. Two unchanged edges are needed: the first
     // may have followed a write to a memory, which the second one would then have shown.
-    unchanged = machine_.cycle() % kCheckpointInterval < 2 && machine_.state().pipeline_unchanged()
-                    ? unchanged + 1
-                    : 0;
-    if (!from_reset && unchanged == 2 && injector.next_cycle() < 0 && !machine_.done()) {
-      stands_still = true;
-      break;
+    const bool looked_at = machine_.cycle() % clean_.interval() < 2;
+    course.unchanged =
+        looked_at && machine_.state().pipeline_unchanged() ? course.unchanged + 1 : 0;
+    if (course.shortcuts && course.unchanged == 2 && course.injector.next_cycle() < 0 &&
+        !machine_.done()) {
+      return Stop::stands_still;
     }
   }
+  return Stop::done;
+}
+
+// Every fault has struck, and all state is that of a checkpoint but for words of memories.
+bool TrialEngine::clean_again(Course& course) {
+  const std::optional<std::size_t> like = clean_.like(machine_, course.recomputed, course.search);
+  if (!like || course.injector.next_cycle() >= 0 || neurons_.pending() ||
+      !weights_.delivered(machine_) ||
+      !machine_.equals_but_held(clean_.checkpoint(*like), course.places)) {
+    return false;
+  }
+  course.checkpoint = *like;
+  if (course.places.empty()) return true;
+  course.bytes.clear();
+  for (const std::size_t place : course.places) {
+    if (!use_->knows(place)) return false;
+    course.bytes.push_back(std::as_const(machine_).state().held()[place]);
+  }
+  return true;
+}
+
+// Forgets the words that are written before they are read, or never read, from `cycle` on; returns
+// when the first of the others is read, -1 if there are none.
+std::int64_t TrialEngine::next_read(Course& course, std::int64_t cycle) const {
+  std::int64_t first = -1;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < course.places.size(); ++i) {
+    const MemoryUse::Access next = use_->next(course.places[i], cycle);
+    if (next.cycle < 0 || next.write) continue;
+    if (first < 0 || next.cycle < first) first = next.cycle;
+    course.places[kept] = course.places[i];
+    course.bytes[kept++] = course.bytes[i];
+  }
+  course.places.resize(kept);
+  course.bytes.resize(kept);
+  return first;
+}
+
+// Behind a piece that ended clean: false where nothing more can differ on the machine.
+bool TrialEngine::go_on(Course& course) {
+  const std::int64_t cycle = clean_.checkpoint(course.checkpoint).cycle;
+  const std::int64_t read = course.places.empty() ? -1 : next_read(course, cycle);
+  if (read < 0) {
+    course.road = Road::core;
+    return false;
+  }
+  if (carries_ && carry(course, cycle, read, course.differences)) {
+    course.road = Road::difference;
+    return false;
+  }
+  const std::size_t next = clean_.before(read);
+  if (next == course.checkpoint) {
+    course.passed_over = machine_.cycle();
+    return true;
+  }
+  leave_piece(course);
+  skip_to(course, next);
+  return true;
+}
+
+// The piece at hand ends as the fault-free run at its checkpoint.
+void TrialEngine::leave_piece(Course& course) {
+  const Machine::Snapshot& checkpoint = clean_.checkpoint(course.checkpoint);
+  course.late += machine_.cycle() - checkpoint.cycle;
+  course.counts.add(RunCounts::of(checkpoint.counters), RunCounts::of(machine_.counters()));
+  const auto& suppressions = machine_.suppressions();
+  const auto begin = suppressions.begin() + static_cast<std::ptrdiff_t>(course.began_with);
+  course.suppressions.insert(course.suppressions.end(), begin, suppressions.end());
+  course.began_with = checkpoint.suppressions.size();
+}
+
+// Goes on with the fault-free run from a later checkpoint, but for the words that differ.
+void TrialEngine::skip_to(Course& course, std::size_t next) {
+  const Machine::Snapshot& checkpoint = clean_.checkpoint(next);
+  // None of the words is written in the part that is left out: each is read first.
+  machine_.restore(checkpoint);
+  std::byte* held = machine_.state().held();
+  for (std::size_t i = 0; i < course.places.size(); ++i) held[course.places[i]] = course.bytes[i];
+  machine_.touch();
+  const auto& suppressions = clean_.suppressions();
+  course.suppressions.insert(
+      course.suppressions.end(),
+      suppressions.begin() + static_cast<std::ptrdiff_t>(course.began_with),
+      suppressions.begin() + static_cast<std::ptrdiff_t>(checkpoint.suppressions.size()));
+  course.began_with = checkpoint.suppressions.size();
+  course.recomputed = false;
+  course.search = 0;
+  course.unchanged = 0;
+  course.passed_over = checkpoint.cycle;
+}
+
+// From `cycle` on only activations differ, the first of which is read in `read`. In software, if
+// all of them are first read by layers that have not begun to read.
+bool TrialEngine::carry(const Course& course, std::int64_t cycle, std::int64_t read,
+                        Differences& differences) {
+  std::size_t layer = 0;  // that reads it
+  for (std::size_t l = 0; l <= network_->layers.size(); ++l) {
+    if (use_->first_access(l) <= read) layer = l;
+  }
+  if (use_->first_access(layer) < cycle) return false;
+  carrier_.clear();
+  for (std::size_t i = 0; i < course.places.size(); ++i) {
+    const MemoryUse::Activation at = use_->activation(course.places[i]);
+    if (at.map < 0) return false;
+    carrier_.change(carrier_.owner(layer, at.map), at.element,
+                    static_cast<std::int8_t>(course.bytes[i]));
+  }
+  logits_ = carrier_.run(layer, pixels_, clean_.values(), differences);
+  return true;
+}
+
+TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
+  // Before weights are flipped in the program: a detector might find them, and tiles run again.
+  if (!use_ && !accelerator_ && !from_reset) use_.emplace(program_);
+  neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
+  weights_.apply(faults.weights);
+  Course course(sites_, faults, *network_, clean_.values());
+  course.shortcuts = !from_reset && !accelerator_;
+  course.limit = budget(clean_cycles_, program_.protection.retries);
+  start(course);
+  machine_.set_observer(&course.differences);
+  Stop stop = accelerator_ ? run_whole(course) : run_piece(course);
+  while (stop == Stop::clean && go_on(course)) stop = run_piece(course);
   machine_.set_observer(nullptr);
 
-  const bool finished = converged != nullptr || machine_.done();
-  const std::vector<std::int8_t>& logits = converged != nullptr ? clean_.logits : machine_.logits();
-  std::vector<SuppressionRecord> suppressions = machine_.suppressions();
-  result.faults = injector.records();
+  TrialResult result = conclude(course, stop);
+  result.trial = trial;
+  result.faults_drawn = static_cast<std::int64_t>(faults.registers.size() + faults.neurons.size() +
+                                                  faults.weights.size());
+  weights_.undo();
+  return result;
+}
+
+TrialResult TrialEngine::conclude(Course& course, Stop stop) {
+  const bool finished = stop == Stop::clean || stop == Stop::done;
+  RunCounts total = course.counts;
+  std::int64_t cycles = 0;
+  if (stop == Stop::clean) {  // what the fault-free run does from there on, this one does too
+    leave_piece(course);
+    total = course.counts;
+    total.add({}, RunCounts::of(clean_.result().counters));
+    const auto& rest = clean_.suppressions();
+    course.suppressions.insert(course.suppressions.end(),
+                               rest.begin() + static_cast<std::ptrdiff_t>(course.began_with),
+                               rest.end());
+    cycles = clean_.cycles() + course.late;
+    if (course.road == Road::core) logits_ = clean_.result().logits;
+  } else {
+    total.add({}, RunCounts::of(machine_.counters()));
+    const auto& own = machine_.suppressions();
+    course.suppressions.insert(course.suppressions.end(),
+                               own.begin() + static_cast<std::ptrdiff_t>(course.began_with),
+                               own.end());
+    cycles = stop == Stop::stands_still ? course.limit : machine_.cycle() + course.late;
+    logits_ = machine_.logits();
+  }
+
+  TrialResult result;
+  result.image = image_;
+  result.road = course.road;
+  result.reference_class = top1(clean_.result().logits);
+  result.reference_correct = correct_;
+  result.layer = course.layer;
+  result.cycles = cycles;
+  result.mismatches = total.mismatches;
+  result.recomputed_tiles = total.recomputed_tiles;
+  result.recompute_cycles = total.recompute_cycles;
+  result.faults = course.injector.records();
   result.faults_fired = std::count_if(result.faults.begin(), result.faults.end(),
                                       [](const FaultRecord& r) { return r.fired; }) +
                         neurons_.fired() + weights_.fired(machine_);
-  result.faults_drawn = static_cast<std::int64_t>(faults.registers.size() + faults.neurons.size() +
-                                                  faults.weights.size());
   if (keep_records_) {
     result.faults.insert(result.faults.end(), neurons_.records().begin(), neurons_.records().end());
     result.weights = weights_.records(machine_);
   }
-  weights_.undo();
-  result.cycles = converged != nullptr ? clean_cycles_ + machine_.cycle() - converged->cycle
-                  : stands_still       ? limit
-                                       : machine_.cycle();
-  for (const LayerCounters& c : machine_.counters()) {
-    result.recomputed_tiles += c.recomputed_tiles;
-    result.recompute_cycles += c.recompute_cycles;
+  for (const SuppressionRecord& s : course.suppressions) {
+    const bool wrong = clean_.value_at(s, program_.protection.checkers) == s.value;
+    ++(wrong ? result.suppressed_wrong : result.suppressed_right);
   }
-  result.mismatches = machine_.mismatches();
-  if (converged != nullptr) {  // what the fault-free run does from there on, this one does too
-    result.mismatches += clean_.mismatches - mismatches_of(*converged);
-    suppressions.insert(
-        suppressions.end(),
-        clean_suppressions_.begin() + static_cast<std::ptrdiff_t>(converged->suppressions.size()),
-        clean_suppressions_.end());
-  }
-  judge_suppressions(suppressions, result);
   result.suppressed_right += neurons_.zeroed();
-  if (!finished) {
-    result.outcome = Outcome::hang;
-  } else if (result.faults_fired == 0) {
-    result.outcome = Outcome::not_fired;
-  } else if (machine_.uncorrected()) {
-    result.outcome = Outcome::detected_uncorrected;
-  } else if (logits == clean_.logits) {
-    const bool acted = result.mismatches > clean_.mismatches || neurons_.zeroed() > 0 ||
-                       static_cast<std::int64_t>(suppressions.size()) > clean_.suppressed ||
-                       corrected() > 0;  // without faults there are none
-    using Reach = Differences::Reach;
-    if (acted) {
-      result.outcome = Outcome::detected_corrected;
-    } else if (differences.reach() == Reach::output) {
-      result.outcome = Outcome::masked_downstream;
-    } else if (differences.reach() == Reach::activation) {
-      result.outcome = Outcome::masked_activation;
-    } else if (differences.reach() == Reach::requantise) {
-      result.outcome = Outcome::masked_requantise;
-    } else {
-      result.outcome = in_use ? Outcome::masked_logical : Outcome::masked_idle;
-    }
-  } else {
-    result.outcome = compare_logits(clean_.logits, logits, label_);
-  }
+  course.counts = total;
+  result.outcome = classify(course, result, finished, course.suppressions.size());
   if (finished && result.outcome != Outcome::detected_uncorrected) {
-    result.predicted_class = top1(logits);
+    result.predicted_class = top1(logits_);
     result.correct = result.predicted_class == label_;
   }
   return result;
 }
 
-std::int64_t TrialEngine::corrected() const {
-  std::int64_t n = 0;
-  for (const LayerCounters& c : machine_.counters()) n += c.corrected_reads + c.corrected_sums;
-  return n;
-}
-
-// What stands at this place, before this checker, in the fault-free run.
-std::optional<std::int32_t> TrialEngine::fault_free(const SuppressionRecord& s) const {
-  const auto layer = static_cast<std::size_t>(s.layer);
-  const auto at = static_cast<std::size_t>(s.address);
-  const auto& chain = machine_.program().protection.checkers;
-  const auto position = [&](const SuppressionRecord& record) {
-    return chain[static_cast<std::size_t>(record.checker)].position;
-  };
-  const bool of_sum = position(s) == Position::sum;
-  if (s.address < 0 || layer >= reference_.size() ||
-      at >= (of_sum ? reference_[layer].sums.size() : reference_[layer].output.size())) {
-    return std::nullopt;
-  }
-  std::int32_t value = of_sum ? reference_[layer].sums[at] : reference_[layer].output[at];
-  const auto replaced = clean_chain_.find({s.layer, s.address});
-  if (replaced == clean_chain_.end()) return value;
-  for (const SuppressionRecord& earlier : replaced->second) {
-    if (position(earlier) == position(s) && earlier.checker < s.checker)
-      value = earlier.replacement;
-  }
-  return value;
-}
-
-void TrialEngine::judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
-                                     TrialResult& result) const {
-  for (const SuppressionRecord& s : suppressions) {
-    ++(fault_free(s) == s.value ? result.suppressed_wrong : result.suppressed_right);
+Outcome TrialEngine::classify(const Course& course, const TrialResult& result, bool finished,
+                              std::size_t suppressions) const {
+  if (!finished) return Outcome::hang;
+  if (result.faults_fired == 0) return Outcome::not_fired;
+  if (machine_.uncorrected()) return Outcome::detected_uncorrected;
+  const CleanResult& clean = clean_.result();
+  if (logits_ != clean.logits) return compare_logits(clean.logits, logits_, label_);
+  const bool acted = result.mismatches > clean.mismatches || neurons_.zeroed() > 0 ||
+                     static_cast<std::int64_t>(suppressions) > clean.suppressed ||
+                     course.counts.corrected > 0;
+  if (acted) return Outcome::detected_corrected;
+  switch (course.differences.reach()) {
+    case Reach::output:
+      return Outcome::masked_downstream;
+    case Reach::activation:
+      return Outcome::masked_activation;
+    case Reach::requantise:
+      return Outcome::masked_requantise;
+    default:
+      return course.in_use ? Outcome::masked_logical : Outcome::masked_idle;
   }
 }
 

@@ -1,34 +1,44 @@
 // The trial engine: one machine, one image at a time; a fault-free run with checkpoints, then any
 // number of trials on that image.
 //
-// A trial is by definition a whole run from reset. The engine starts it from the last checkpoint
-// before its first fault, and stops it when the whole state equals the fault-free state of a later
-// checkpoint: both are exact, and a test holds them to whole runs. A run in which a tile ran again
-// is compared with the checkpoint that stands as far on in the program, a tile's run earlier.
+// A trial is by definition a whole run from reset. The engine leaves out of it what cannot differ
+// from the fault-free run (docs/adr/0017-what-a-trial-leaves-out.md): it starts from the last
+// checkpoint before its first fault; once all state is as at a later checkpoint but for words of
+// memories, it goes on where the first of these is read; and differences in activations that only
+// later layers read are carried through these in software. A test holds all of it to whole runs.
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <memory>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "campaign/activity.h"
+#include "campaign/carry.h"
+#include "campaign/clean_run.h"
 #include "campaign/experiment.h"
 #include "campaign/fault_levels.h"
 #include "campaign/level_strikes.h"
+#include "campaign/memory_use.h"
 #include "campaign/outcome.h"
 #include "fault/injector.h"
 #include "fault/site.h"
+#include "machine/accelerator.h"
 #include "machine/machine.h"
-#include "network/reference.h"
 
 namespace sagitta {
+
+// What a trial's result took: the clocked core, until everything was as in the fault-free run; from
+// some cycle on also software, for differences that only later layers read; or the clocked core to
+// the end of the run.
+enum class Road : std::uint8_t { core, difference, machine };
+const char* to_string(Road road);
 
 struct TrialResult {
   std::int64_t trial = 0;
   int image = 0;
   Outcome outcome = Outcome::harness_error;
+  Road road = Road::machine;
   int reference_class = 0;   // fault-free
   int predicted_class = -1;  // -1: no result, or one that the host was told not to trust
   bool reference_correct = false;
@@ -47,25 +57,20 @@ struct TrialResult {
   std::vector<FloatRecord> floats;    // ... of a study in real numbers
 };
 
-// What a fault-free run of an image gives.
-struct CleanResult {
-  int image = 0;
-  std::vector<std::int8_t> logits;
-  bool correct = false;
-  std::int64_t cycles = 0;
-  std::int64_t mismatches = 0;  // false alarms of the detectors
-  std::int64_t suppressed = 0;  // suppressions on clean data
-  std::vector<LayerCounters> counters;
-};
-
 // The draws of trial k: a pure function of seed and k.
 int draw_image(std::uint64_t seed, std::int64_t trial, int images);
 std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upsets,
                                const SiteSelection& sites, std::int64_t cycles);
 
+// How trials are run; results are the same.
+//  - fast: the blocks of the machine without the kernel, and only what can differ.
+//  - machine: the whole SystemC accelerator, from reset to the end. SystemC elaborates once a
+//    process, so there can be one such engine in it.
+enum class Engine : std::uint8_t { fast, machine };
+
 class TrialEngine {
  public:
-  TrialEngine(const Program& program, const Network& network);
+  TrialEngine(const Program& program, const Network& network, Engine engine = Engine::fast);
 
   const SiteMap& sites() const { return sites_; }
   Machine& machine() { return machine_; }
@@ -76,7 +81,8 @@ class TrialEngine {
   // Fault-free run of an image, keeping checkpoints for the trials that follow.
   CleanResult prepare(int image, const std::vector<std::int8_t>& pixels, int label);
 
-  // One trial on the prepared image. `from_reset`: a whole run, without shortcuts.
+  // One trial on the prepared image. `from_reset`: a whole run, without shortcuts, as the machine's
+  // engine always makes it.
   TrialResult run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset = false);
   TrialResult run(std::int64_t trial, const std::vector<Fault>& registers,
                   bool from_reset = false) {
@@ -88,50 +94,56 @@ class TrialEngine {
   // Whether somebody knows which neurons are struck, and makes them zero: a bound, no hardware.
   void set_oracle(bool oracle) { oracle_ = oracle; }
 
-  static constexpr std::int64_t kCheckpointInterval = 512;
   // A run that takes longer than this is a hang. All of its tiles may run again.
   static std::int64_t budget(std::int64_t clean_cycles, int retries) {
     return (2 + retries) * clean_cycles + 1000;
   }
+  // Of the last trial: what the host received.
+  const std::vector<std::int8_t>& logits() const { return logits_; }
 
  private:
-  class Recorder;
-  class Differences;
-  void strike(Injector& injector, bool& in_use);
-  std::int64_t corrected() const;
-  const Machine::Snapshot* start(std::int64_t first_register) const;
-  // The checkpoint that the machine has come back to, or nullptr. `from`: the first one that may be
-  // as far on in the program as a run in which tiles ran again.
-  const Machine::Snapshot* converged_to(bool recomputed, std::size_t& from) const;
-  void judge_suppressions(const std::vector<SuppressionRecord>& suppressions,
-                          TrialResult& result) const;
-  std::optional<std::int32_t> fault_free(const SuppressionRecord& suppression) const;
+  // A trial on its way; see trial.cpp.
+  struct Course;
+  // How a piece of it ended: the run is over; it has taken too long, or stands still for ever; or
+  // it is the fault-free run again, but for words of memories that are still to be read.
+  enum class Stop : std::uint8_t { done, too_long, stands_still, clean };
+
+  void start(Course& course);
+  void strike(Course& course);
+  Stop run_whole(Course& course);
+  Stop run_piece(Course& course);
+  bool clean_again(Course& course);
+  std::int64_t next_read(Course& course, std::int64_t cycle) const;
+  bool go_on(Course& course);
+  bool carry(const Course& course, std::int64_t cycle, std::int64_t read, Differences& differences);
+  void leave_piece(Course& course);
+  void skip_to(Course& course, std::size_t checkpoint);
+  TrialResult conclude(Course& course, Stop stop);
+  Outcome classify(const Course& course, const TrialResult& result, bool finished,
+                   std::size_t suppressions) const;
 
   const Network* network_;
-  Program program_;  // of its own: weights are flipped in it
-  Machine machine_;
+  Program program_;                           // of its own: weights are flipped in it
+  std::unique_ptr<Accelerator> accelerator_;  // Engine::machine
+  std::unique_ptr<Machine> plain_;            // Engine::fast
+  Machine& machine_;
   SiteMap sites_;
   Activity activity_;
   NeuronStrikes neurons_;
   WeightFlips weights_;
+  std::optional<MemoryUse> use_;  // once there are trials that take shortcuts
+  DifferenceCarrier carrier_;
+  bool carries_;  // whether differences may be carried in software
   bool keep_records_ = true;
   bool oracle_ = false;
   std::int64_t clean_cycles_ = 0;
 
   int image_ = -1;
   int label_ = 0;
+  bool correct_ = false;  // fault-free
   std::vector<std::int8_t> pixels_;
-  CleanResult clean_;
-  // Of clean_: sums before the checkers of sums, outputs before those of outputs, and what is
-  // written.
-  std::vector<LayerValues> reference_;
-  std::vector<std::vector<std::int8_t>> written_;
-  std::vector<SuppressionRecord> clean_suppressions_;
-  // ... by layer and address, in the chain's order.
-  std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> clean_chain_;
-  std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * kCheckpointInterval
-  std::vector<std::int64_t> progress_;          // of each: cycles of work
-  std::size_t checkpoint_count_ = 0;
+  CleanRun clean_;
+  std::vector<std::int8_t> logits_;
 };
 
 }  // namespace sagitta

@@ -109,7 +109,8 @@ std::string with_stage(const std::string& path, const Protection& protection) {
       rest =
           std::regex_replace(rest, std::regex(R"(^above\.(previous|first))"), "above.neighbour.$1");
       rest = std::regex_replace(rest, std::regex(R"(^line\[\]\.flag)"), "flags.line[].flag");
-      rest = std::regex_replace(rest, std::regex(R"(^compare\.(low|high))"), "compare.holds.held.$1");
+      rest =
+          std::regex_replace(rest, std::regex(R"(^compare\.(low|high))"), "compare.holds.held.$1");
       if (line)
         rest = std::regex_replace(rest, std::regex(R"(^compare\.previous)"), "memory.previous");
     }

@@ -1,0 +1,68 @@
+// Carries a few changed activations through the layers behind them, in software: only what depends
+// on them is computed again, and nothing further once nothing differs.
+//
+// Exact where what happens between two layers on the machine is what the reference executor does,
+// that is, where no checker acts on its own (`allowed`): hardware without a fault computes what the
+// reference does from any input, and its detectors compare it with itself, so that gates stay shut.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "campaign/reach.h"
+#include "network/network.h"
+#include "schedule/program.h"
+
+namespace sagitta {
+
+class DifferenceCarrier {
+ public:
+  DifferenceCarrier(const Network& network, const Program& program);
+
+  static bool allowed(const Program& program);
+
+  // Whose result stands in an activation map when a layer begins: the index of the layer that has
+  // written it last, -1 the image. `layer` may be the number of layers: when the result is read.
+  int owner(std::size_t layer, int map) const {
+    return owners_[layer * maps_ + static_cast<std::size_t>(map)];
+  }
+
+  void clear();
+  // An element (HWC) of the result of `layer` (-1: of the image) is no longer the fault-free one.
+  // One behind the last is of no consequence: a wide port reads it in a lane that nobody uses.
+  void change(int layer, std::int32_t element, std::int8_t value);
+  // Computes what differs in the layers from `first` on and tells `differences` how far it came.
+  // Returns the result.
+  std::vector<std::int8_t> run(std::size_t first, const std::vector<std::int8_t>& image,
+                               const CleanValues& clean, Differences& differences);
+
+ private:
+  struct Change {
+    std::int32_t element;
+    std::int8_t value;
+  };
+  const std::vector<Change>& changes_of(int layer) const {
+    return changes_[static_cast<std::size_t>(layer + 1)];
+  }
+  void carry_gemm(std::size_t layer, const std::vector<std::int8_t>& input,
+                  const CleanValues& clean, Differences& differences);
+  void add_products(const Layer& layer, std::int32_t element, int difference);
+  void carry_pool(std::size_t layer, const std::vector<std::int8_t>& input,
+                  const CleanValues& clean);
+  void carry_add(std::size_t layer, const CleanValues& clean,
+                 const std::vector<std::int8_t>& image);
+  void keep(std::size_t layer, std::int32_t element, std::int8_t value, const CleanValues& clean);
+  void touch(std::int32_t place);
+
+  const Network* network_;
+  std::size_t maps_;
+  std::vector<int> owners_;                   // [layer][map]
+  std::vector<std::vector<Change>> changes_;  // [layer + 1]
+  // Scratch, all zero between layers.
+  std::vector<std::uint32_t> sums_;    // differences of a layer's sums
+  std::vector<std::uint8_t> touched_;  // places that are listed in `places_`
+  std::vector<std::int32_t> places_;   // output pixels (gemm) or elements that may differ
+  std::vector<std::int8_t> copy_;      // a layer's input with its changes
+};
+
+}  // namespace sagitta

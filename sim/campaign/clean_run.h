@@ -1,0 +1,83 @@
+// The fault-free run of an image, kept for its trials: checkpoints to start from and to come back
+// to, and the values and counts that trials are compared with.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "campaign/level_strikes.h"
+#include "campaign/reach.h"
+#include "machine/accelerator.h"
+#include "machine/machine.h"
+#include "network/network.h"
+
+namespace sagitta {
+
+// What a fault-free run of an image gives.
+struct CleanResult {
+  int image = 0;
+  std::vector<std::int8_t> logits;
+  bool correct = false;
+  std::int64_t cycles = 0;
+  std::int64_t mismatches = 0;  // false alarms of the detectors
+  std::int64_t suppressed = 0;  // suppressions on clean data
+  std::vector<LayerCounters> counters;
+};
+
+// Counts of a run that are part of a trial's result.
+struct RunCounts {
+  std::int64_t mismatches = 0;
+  std::int64_t recomputed_tiles = 0;
+  std::int64_t recompute_cycles = 0;
+  std::int64_t corrected = 0;  // words of memories, and sums; without faults there are none
+
+  static RunCounts of(const std::vector<LayerCounters>& counters);
+  // Adds what lies between the two.
+  void add(const RunCounts& from, const RunCounts& to);
+};
+
+class CleanRun {
+ public:
+  explicit CleanRun(const Network& network) : values_(network) {}
+
+  // Runs the machine on an image, which must outlive the trials; if it is an accelerator's, through
+  // SystemC and without checkpoints.
+  void record(Machine& machine, Accelerator* accelerator, const std::vector<std::int8_t>& image,
+              NeuronStrikes& neurons, WeightFlips& weights);
+
+  std::int64_t cycles() const { return result_.cycles; }
+  const CleanResult& result() const { return result_; }
+  const CleanValues& values() const { return values_; }
+  const std::vector<SuppressionRecord>& suppressions() const { return suppressions_; }
+  // What stands at this place, before this checker of `chain`.
+  std::optional<std::int32_t> value_at(const SuppressionRecord& suppression,
+                                       const std::vector<Checker>& chain) const;
+
+  // Cycles from one checkpoint to the next: as few as the memory for them allows.
+  std::int64_t interval() const { return interval_; }
+  std::size_t checkpoints() const { return count_; }
+  const Machine::Snapshot& checkpoint(std::size_t i) const { return checkpoints_[i]; }
+  // The last one at or before a cycle.
+  std::size_t before(std::int64_t cycle) const;
+  // The checkpoint that may equal a machine's state. Where tiles ran again it is the one that is as
+  // far on in the program; `from`, which is 0 at first, keeps the place of the search.
+  std::optional<std::size_t> like(const Machine& machine, bool recomputed, std::size_t& from) const;
+
+ private:
+  CleanValues values_;
+  CleanResult result_;
+  std::vector<SuppressionRecord> suppressions_;
+  // ... by layer and address, in the chain's order.
+  std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> chain_;
+  void run(Machine& machine);
+
+  std::int64_t interval_ = 0;
+  std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * interval
+  std::vector<std::int64_t> progress_;          // of each: cycles of work
+  std::size_t count_ = 0;
+};
+
+}  // namespace sagitta

@@ -1,0 +1,114 @@
+// Differences carried in software are those of the reference executor on changed values.
+#include "campaign/carry.h"
+
+#include <gtest/gtest.h>
+
+#include "support/random_network.h"
+
+namespace sagitta {
+namespace {
+
+using test::Random;
+
+CleanValues clean_values(const Network& network, const std::vector<std::int8_t>& image) {
+  CleanValues clean(network);
+  clean.layers = run_network(network, image);
+  for (std::size_t l = 0; l < clean.layers.size(); ++l) clean.written[l] = clean.layers[l].output;
+  return clean;
+}
+
+// The layers from `first` on, with the results before them as given ([0]: the image).
+std::vector<std::int8_t> reference(const Network& network, std::size_t first,
+                                   std::vector<std::vector<std::int8_t>> results) {
+  for (std::size_t l = first; l < network.layers.size(); ++l) {
+    const bool add = network.layers[l].kind == LayerKind::add;
+    const auto& a = results[static_cast<std::size_t>(network.source(l) + 1)];
+    const std::vector<std::int8_t> none;
+    results[l + 1] =
+        run_layer(network.layers[l], a,
+                  add ? results[static_cast<std::size_t>(network.source(l, 1) + 1)] : none)
+            .output;
+  }
+  return results.back();
+}
+
+TEST(DifferenceCarrier, EqualsTheReferenceOnChangedValues) {
+  int changed_results = 0;
+  int unchanged_results = 0;
+  int kinds[4] = {};
+  for (int seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(seed));
+    const Network network = test::random_network(random, random.between(1, 7));
+    const auto image = random.int8s(network.input.elements());
+    const CleanValues clean = clean_values(network, image);
+    const Program program = compile(network, {3, 4}, {}, {}, "test");
+    DifferenceCarrier carrier(network, program);
+    for (int round = 0; round < 8; ++round) {
+      // A few elements, or many, of results that exist before `first`.
+      const auto first =
+          static_cast<std::size_t>(random.between(0, static_cast<int>(network.layers.size())));
+      std::vector<std::vector<std::int8_t>> results{image};
+      results.insert(results.end(), clean.written.begin(), clean.written.end());
+      carrier.clear();
+      for (int n = random.chance(50) ? 1 : random.between(2, 40); n > 0; --n) {
+        const int of = random.between(-1, static_cast<int>(first) - 1);
+        auto& values = results[static_cast<std::size_t>(of + 1)];
+        const int element = random.between(0, static_cast<int>(values.size()) - 1);
+        const auto before =
+            of < 0 ? image[static_cast<std::size_t>(element)]
+                   : clean.written[static_cast<std::size_t>(of)][static_cast<std::size_t>(element)];
+        if (values[static_cast<std::size_t>(element)] != before) continue;  // once each
+        const auto value = static_cast<std::int8_t>(before ^ (1 << random.between(0, 7)));
+        values[static_cast<std::size_t>(element)] = value;
+        carrier.change(of, element, value);
+      }
+      Differences differences(network, clean);
+      const auto carried = carrier.run(first, image, clean, differences);
+      ASSERT_EQ(carried, reference(network, first, results));
+      ++(carried == clean.written.back() ? unchanged_results : changed_results);
+    }
+    for (const Layer& l : network.layers) ++kinds[static_cast<int>(l.kind)];
+  }
+  EXPECT_GT(changed_results, 300);
+  EXPECT_GT(unchanged_results, 300);
+  for (const int n : kinds) EXPECT_GT(n, 30);
+}
+
+// What a wide port reads behind the last element goes into lanes that nobody uses.
+TEST(DifferenceCarrier, ElementsBehindTheLastOneAreOfNoConsequence) {
+  Random random(5);
+  const Network network = test::random_network(random, 4);
+  const auto image = random.int8s(network.input.elements());
+  const CleanValues clean = clean_values(network, image);
+  DifferenceCarrier carrier(network, compile(network, {3, 4}, {}, {}, "test"));
+  carrier.clear();
+  carrier.change(-1, network.input.elements(), 1);
+  Differences differences(network, clean);
+  EXPECT_EQ(carrier.run(0, image, clean, differences), clean.written.back());
+  EXPECT_EQ(differences.reach(), Reach::none);
+}
+
+// Whose result a map holds when a layer begins, by following the program.
+TEST(DifferenceCarrier, KnowsWhoseResultAMapHolds) {
+  int maps_that_changed_hands = 0;
+  for (int seed = 0; seed < 50; ++seed) {
+    Random random(static_cast<std::uint64_t>(100 + seed));
+    const Network network = test::random_network(random, 7);
+    const Program program = compile(network, {2, 2}, {}, {}, "test");
+    const DifferenceCarrier carrier(network, program);
+    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+      EXPECT_EQ(carrier.owner(l, program.layers[l].input_map), network.source(l));
+      if (network.layers[l].kind == LayerKind::add) {
+        EXPECT_EQ(carrier.owner(l, program.layers[l].second_map), network.source(l, 1));
+      }
+      maps_that_changed_hands += carrier.owner(l, program.layers[l].output_map) >= 0 ? 1 : 0;
+    }
+    const int last = static_cast<int>(network.layers.size()) - 1;
+    EXPECT_EQ(carrier.owner(network.layers.size(), program.layers.back().output_map), last);
+  }
+  EXPECT_GT(maps_that_changed_hands, 50);
+}
+
+}  // namespace
+}  // namespace sagitta
