@@ -89,28 +89,29 @@ void MachineState::restore(const std::vector<std::byte>& snapshot) {
   now_ = 0;
 }
 
-bool MachineState::pipeline_equals(const std::vector<std::byte>& snapshot) const {
-  return std::memcmp(pipeline(now_), snapshot.data(), pipeline_bytes_) == 0;
-}
-
 bool MachineState::equals(const std::vector<std::byte>& snapshot) const {
-  return pipeline_equals(snapshot) &&
+  return std::memcmp(pipeline(now_), snapshot.data(), pipeline_bytes_) == 0 &&
          std::memcmp(held(), snapshot.data() + pipeline_bytes_, held_bytes_) == 0;
 }
 
-void MachineState::held_differences(const std::vector<std::byte>& snapshot,
-                                    std::vector<std::size_t>& places) const {
+bool MachineState::differences(Region region, const std::vector<std::byte>& snapshot,
+                               std::size_t most, std::vector<std::size_t>& places) const {
   constexpr std::size_t kChunk = 256;  // most are equal
-  const std::byte* now = held();
-  const std::byte* then = snapshot.data() + pipeline_bytes_;
+  const bool is_held = region == Region::held;
+  const std::byte* now = is_held ? held() : pipeline(now_);
+  const std::byte* then = snapshot.data() + (is_held ? pipeline_bytes_ : 0);
+  const std::size_t bytes = is_held ? held_bytes_ : pipeline_bytes_;
   places.clear();
-  for (std::size_t start = 0; start < held_bytes_; start += kChunk) {
-    const std::size_t end = std::min(start + kChunk, held_bytes_);
+  for (std::size_t start = 0; start < bytes; start += kChunk) {
+    const std::size_t end = std::min(start + kChunk, bytes);
     if (std::memcmp(now + start, then + start, end - start) == 0) continue;
     for (std::size_t i = start; i < end; ++i) {
-      if (now[i] != then[i]) places.push_back(i);
+      if (now[i] == then[i]) continue;
+      if (places.size() == most) return false;
+      places.push_back(i);
     }
   }
+  return true;
 }
 
 }  // namespace sagitta

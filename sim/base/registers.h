@@ -151,10 +151,10 @@ class MachineState {
   void save(std::vector<std::byte>& snapshot);
   void restore(const std::vector<std::byte>& snapshot);
   bool equals(const std::vector<std::byte>& snapshot) const;
-  bool pipeline_equals(const std::vector<std::byte>& snapshot) const;
-  // Places in the held region of the bytes that differ from the snapshot's, in order.
-  void held_differences(const std::vector<std::byte>& snapshot,
-                        std::vector<std::size_t>& places) const;
+  // Places in a region of the bytes that differ from the snapshot's, in order; of more than `most`
+  // it gives up and returns false.
+  bool differences(Region region, const std::vector<std::byte>& snapshot, std::size_t most,
+                   std::vector<std::size_t>& places) const;
 
  private:
   const std::byte* pipeline(int which) const {

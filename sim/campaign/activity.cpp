@@ -162,20 +162,57 @@ const RegisterClass* Activity::valid_of(const std::string& path) const {
   return nullptr;
 }
 
+Activity::Moment Activity::moment(const Machine& machine) {
+  const SequencerState& s = machine.control();
+  const std::byte* now = machine.state().now();
+  const DmaState& dma = machine.dma().state(now);
+  Moment moment;
+  moment.arrived = dma.position;
+  moment.arriving = machine.dma().arriving(now);
+  moment.transfers = dma.done;
+  moment.column_tile = s.column_tile;
+  moment.layer = static_cast<std::uint8_t>(s.layer);
+  moment.phase = s.phase;
+  moment.weight_bank = s.weight_bank;
+  moment.dataflow = static_cast<std::uint8_t>(machine.sequencer().dataflow(s));
+  return moment;
+}
+
+bool Activity::of_moment(int register_class) const {
+  const Kind kind = places_[static_cast<std::size_t>(register_class)].kind;
+  return kind == Kind::activation_map || kind == Kind::weight_bank;
+}
+
+bool Activity::in_use(const Moment& moment, const Site& site) const {
+  if (static_cast<Phase>(moment.phase) == Phase::done) return false;
+  const Place& place = places_[static_cast<std::size_t>(site.register_class)];
+  if (!place.used[moment.dataflow]) return false;
+  const std::vector<int> index = sites_->indices(site);
+  return place.kind == Kind::weight_bank ? weight_in_use(moment, index)
+                                         : activation_in_use(moment, index);
+}
+
+bool Activity::activation_in_use(const Moment& moment, const std::vector<int>& index) const {
+  const auto phase = static_cast<Phase>(moment.phase);
+  const std::size_t layer = std::min<std::size_t>(moment.layer, program_->layers.size());
+  const bool between = phase == Phase::load || phase == Phase::store;
+  const auto& used = between || layer == 0 ? live_before_[layer] : live_during_[layer - 1];
+  return index.back() < used[static_cast<std::size_t>(index[0])];
+}
+
 // A bank holds the weights of the tile at work, or of the next one that it was made for; rows that
 // DMA has not brought yet are still free.
-bool Activity::weight_in_use(const Machine& machine, const SequencerState& s,
-                             const std::vector<int>& index) const {
-  const auto tile = static_cast<std::size_t>(s.column_tile) + (index[0] == s.weight_bank ? 0 : 1);
+bool Activity::weight_in_use(const Moment& moment, const std::vector<int>& index) const {
+  const auto tile =
+      static_cast<std::size_t>(moment.column_tile) + (index[0] == moment.weight_bank ? 0 : 1);
   if (tile >= tiles_.size()) return false;
   const WeightTile& t = tiles_[tile];
-  const DmaState& dma = machine.dma().state(machine.state().now());
   const std::size_t transfer = tile + 1;  // transfer 0 is the image
-  if (dma.done <= transfer) {
-    if (machine.dma().arriving(machine.state().now()) != static_cast<int>(transfer)) return false;
+  if (static_cast<std::size_t>(moment.transfers) <= transfer) {
+    if (moment.arriving != static_cast<int>(transfer)) return false;
     const std::int64_t end = program_->transfers[transfer].header +
                              (index[1] + std::int64_t{1}) * program_->weight_stride();
-    if (end > dma.position) return false;
+    if (end > moment.arrived) return false;
   }
   if (index[1] >= t.rows || (index.size() == 3 && index[2] >= t.lanes)) return false;
   if (index.size() < 3) return !t.is;  // the checksum weight
@@ -272,15 +309,10 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       return array && last < (is ? rows : lanes);
     case Kind::detector_row:
       return array && (place.lane >= 0 ? place.lane : last) < rows;
-    case Kind::activation_map: {
-      const auto layers = program_->layers.size();
-      const bool between = phase == Phase::load || phase == Phase::store;
-      const std::size_t layer = std::min<std::size_t>(s.layer, layers);
-      const auto& used = between || layer == 0 ? live_before_[layer] : live_during_[layer - 1];
-      return last < used[static_cast<std::size_t>(index[0])];
-    }
+    case Kind::activation_map:
+      return activation_in_use(moment(machine), index);
     case Kind::weight_bank:
-      return weight_in_use(machine, s, index);
+      return weight_in_use(moment(machine), index);
     case Kind::partial_row:
       return array && last < lanes &&
              index[0] < (is ? c.columns - s.first_column : c.rows - s.first_row);

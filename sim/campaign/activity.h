@@ -15,6 +15,23 @@ class Activity {
   Activity(const SiteMap& sites, const Program& program);
   bool in_use(const Machine& machine, const Site& site) const;
 
+  // What decides whether a word of the activation maps or of the weights is in use. It is the same
+  // in every fault-free run, so that it can be asked for without a machine.
+  struct Moment {
+    std::int64_t arrived = 0;  // bytes of the transfer that is arriving
+    std::int32_t arriving = -1;
+    std::int32_t transfers = 0;  // completed
+    std::int32_t column_tile = 0;
+    std::uint8_t layer = 0;  // SequencerState::layer
+    std::uint8_t phase = 0;
+    std::uint8_t weight_bank = 0;
+    std::uint8_t dataflow = 0;
+  };
+  static Moment moment(const Machine& machine);
+  bool of_moment(int register_class) const;
+  // Only of such a class.
+  bool in_use(const Moment& moment, const Site& site) const;
+
  private:
   enum class Kind : unsigned char {
     control,
@@ -70,8 +87,8 @@ class Activity {
   bool feeding(const Machine& machine, const SequencerState& s) const;
   int rows_at_work(const Machine& machine, const SequencerState& s) const;
   const RegisterClass* valid_of(const std::string& path) const;
-  bool weight_in_use(const Machine& machine, const SequencerState& s,
-                     const std::vector<int>& index) const;
+  bool activation_in_use(const Moment& moment, const std::vector<int>& index) const;
+  bool weight_in_use(const Moment& moment, const std::vector<int>& index) const;
 
   const SiteMap* sites_;
   const Program* program_;

@@ -1,6 +1,7 @@
 #include "campaign/clean_run.h"
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include "network/reference.h"
@@ -80,20 +81,25 @@ void RunCounts::add(const RunCounts& from, const RunCounts& to) {
   corrected += to.corrected - from.corrected;
 }
 
+void CleanRun::plan(std::int64_t cycles, std::size_t snapshot_bytes,
+                    const std::vector<std::int64_t>& also) {
+  const std::int64_t fit =
+      std::max<std::int64_t>(1, kCheckpointBytes / static_cast<std::int64_t>(snapshot_bytes));
+  const std::int64_t wanted = std::min(kShortestInterval, cycles / kFewestCheckpoints + 1);
+  const std::int64_t interval = std::max(wanted, cycles / fit + 1);
+  std::set<std::int64_t> at;
+  for (std::int64_t cycle = 0; cycle < cycles; cycle += interval) at.insert(cycle);
+  for (const std::int64_t cycle : also) {
+    if (cycle < cycles) at.insert(cycle);
+  }
+  at_.assign(at.begin(), at.end());
+  checkpoints_.resize(at_.size());
+}
+
 void CleanRun::record(Machine& machine, Accelerator* accelerator,
                       const std::vector<std::int8_t>& image, NeuronStrikes& neurons,
                       WeightFlips& weights) {
-  if (interval_ == 0) {  // how long a run takes does not depend on the image
-    machine.reset(image.data());
-    while (!machine.done()) machine.step();
-    const auto bytes = static_cast<std::int64_t>(machine.state().snapshot_bytes());
-    const std::int64_t fit = std::max<std::int64_t>(1, kCheckpointBytes / bytes);
-    const std::int64_t wanted =
-        std::min(kShortestInterval, machine.cycle() / kFewestCheckpoints + 1);
-    interval_ = std::max(wanted, machine.cycle() / fit + 1);
-  }
   machine.reset(image.data());
-  count_ = 0;
   progress_.clear();
   neurons.forget();
   weights.forget();
@@ -118,10 +124,10 @@ void CleanRun::record(Machine& machine, Accelerator* accelerator,
 }
 
 void CleanRun::run(Machine& machine) {
+  std::size_t next = 0;
   while (!machine.done()) {
-    if (machine.cycle() % interval_ == 0) {
-      if (count_ == checkpoints_.size()) checkpoints_.emplace_back();
-      machine.save(checkpoints_[count_++]);
+    if (next < at_.size() && machine.cycle() == at_[next]) {
+      machine.save(checkpoints_[next++]);
       progress_.push_back(progress(machine.counters(), machine.cycle()));
     }
     machine.step();
@@ -129,19 +135,17 @@ void CleanRun::run(Machine& machine) {
 }
 
 std::size_t CleanRun::before(std::int64_t cycle) const {
-  return std::min(static_cast<std::size_t>(cycle / interval_), count_ - 1);
+  return static_cast<std::size_t>(std::upper_bound(at_.begin(), at_.end(), cycle) - at_.begin()) -
+         1;
 }
 
 std::optional<std::size_t> CleanRun::like(const Machine& machine, bool recomputed,
                                           std::size_t& from) const {
-  const std::int64_t cycle = machine.cycle();
-  if (!recomputed) {
-    const auto i = static_cast<std::size_t>(cycle / interval_);
-    return cycle % interval_ == 0 && i < count_ ? std::optional(i) : std::nullopt;
-  }
-  const std::int64_t done = progress(machine.counters(), cycle);
-  while (from < count_ && progress_[from] < done) ++from;
-  return from < count_ && progress_[from] == done ? std::optional(from) : std::nullopt;
+  const std::int64_t now =
+      recomputed ? progress(machine.counters(), machine.cycle()) : machine.cycle();
+  const std::vector<std::int64_t>& of = recomputed ? progress_ : at_;
+  while (from < of.size() && of[from] < now) ++from;
+  return from < of.size() && of[from] == now ? std::optional(from) : std::nullopt;
 }
 
 std::optional<std::int32_t> CleanRun::value_at(const SuppressionRecord& s,

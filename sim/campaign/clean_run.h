@@ -43,6 +43,10 @@ class CleanRun {
  public:
   explicit CleanRun(const Network& network) : values_(network) {}
 
+  // Where checkpoints are kept: as close to each other as the memory for them allows, and in the
+  // cycles `also`. `cycles`: of a fault-free run, for any image.
+  void plan(std::int64_t cycles, std::size_t snapshot_bytes, const std::vector<std::int64_t>& also);
+
   // Runs the machine on an image, which must outlive the trials; if it is an accelerator's, through
   // SystemC and without checkpoints.
   void record(Machine& machine, Accelerator* accelerator, const std::vector<std::int8_t>& image,
@@ -56,14 +60,11 @@ class CleanRun {
   std::optional<std::int32_t> value_at(const SuppressionRecord& suppression,
                                        const std::vector<Checker>& chain) const;
 
-  // Cycles from one checkpoint to the next: as few as the memory for them allows.
-  std::int64_t interval() const { return interval_; }
-  std::size_t checkpoints() const { return count_; }
   const Machine::Snapshot& checkpoint(std::size_t i) const { return checkpoints_[i]; }
   // The last one at or before a cycle.
   std::size_t before(std::int64_t cycle) const;
   // The checkpoint that may equal a machine's state. Where tiles ran again it is the one that is as
-  // far on in the program; `from`, which is 0 at first, keeps the place of the search.
+  // far on in the program. `from` is 0 at first and keeps the place of the search.
   std::optional<std::size_t> like(const Machine& machine, bool recomputed, std::size_t& from) const;
 
  private:
@@ -74,10 +75,9 @@ class CleanRun {
   std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> chain_;
   void run(Machine& machine);
 
-  std::int64_t interval_ = 0;
-  std::vector<Machine::Snapshot> checkpoints_;  // [i] at cycle i * interval
-  std::vector<std::int64_t> progress_;          // of each: cycles of work
-  std::size_t count_ = 0;
+  std::vector<std::int64_t> at_;  // cycles of the checkpoints, in order, 0 the first
+  std::vector<Machine::Snapshot> checkpoints_;
+  std::vector<std::int64_t> progress_;  // of each: cycles of work
 };
 
 }  // namespace sagitta

@@ -44,7 +44,8 @@ void MemoryUse::find_memories(const RegisterLayout& layout) {
   add("parameter", first->offset, 4 * static_cast<std::size_t>(first->strides[0]), 2, 1);
 }
 
-MemoryUse::MemoryUse(const Program& program) {
+MemoryUse::MemoryUse(const Program& program,
+                     const std::function<void(const Machine&)>& each_cycle) {
   Machine machine(program);
   find_memories(machine.layout());
   const std::size_t bytes = memories_.back().first_index + memories_.back().bytes;
@@ -83,8 +84,10 @@ MemoryUse::MemoryUse(const Program& program) {
   machine.reset(blank.data());
   while (!machine.done()) {
     machine.visit_memories(visit);
+    if (each_cycle) each_cycle(machine);
     machine.step();
   }
+  cycles_ = machine.cycle();
   if (machine.cycle() >= std::int64_t{1} << 31) {
     throw std::runtime_error("a run of 2^31 cycles or more is not supported");
   }
@@ -117,6 +120,17 @@ MemoryUse::Access MemoryUse::next(std::size_t held_byte, std::int64_t cycle) con
   const auto found = std::lower_bound(begin, end, static_cast<std::uint32_t>(2 * cycle));
   if (found == end) return {};
   return {static_cast<std::int64_t>(*found / 2), *found % 2 != 0};
+}
+
+bool MemoryUse::written(std::size_t held_byte, std::int64_t first, std::int64_t end) const {
+  const std::size_t i = index_of(*word_of(held_byte), held_byte);
+  const auto last = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i + 1]);
+  auto event = std::lower_bound(events_.begin() + static_cast<std::ptrdiff_t>(starts_[i]), last,
+                                static_cast<std::uint32_t>(2 * first));
+  for (; event != last && static_cast<std::int64_t>(*event / 2) < end; ++event) {
+    if (*event % 2 != 0) return true;
+  }
+  return false;
 }
 
 MemoryUse::Activation MemoryUse::activation(std::size_t held_byte) const {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "base/registers.h"
@@ -14,8 +15,11 @@ namespace sagitta {
 
 class MemoryUse {
  public:
-  // Runs the program once, fault-free, on a machine of its own.
-  explicit MemoryUse(const Program& program);
+  // Runs the program once, fault-free, on a machine of its own; `each_cycle` sees it in each.
+  explicit MemoryUse(const Program& program,
+                     const std::function<void(const Machine&)>& each_cycle = nullptr);
+
+  std::int64_t cycles() const { return cycles_; }  // of the run
 
   struct Access {
     std::int64_t cycle = -1;  // -1: none before the end of the run
@@ -28,6 +32,9 @@ class MemoryUse {
   bool knows(std::size_t held_byte) const { return word_of(held_byte) != nullptr; }
   // Its first access in this cycle or later. Only for bytes that are known.
   Access next(std::size_t held_byte, std::int64_t cycle) const;
+
+  // Whether it is written in a cycle from `first` on, but before `end`.
+  bool written(std::size_t held_byte, std::int64_t first, std::int64_t end) const;
 
   // Of a byte that holds an activation: its map and place in it; otherwise map -1.
   struct Activation {
@@ -57,6 +64,7 @@ class MemoryUse {
     return memory.first_index + (held_byte - memory.offset);
   }
 
+  std::int64_t cycles_ = 0;
   std::vector<Memory> memories_;
   // Accesses of byte i: events_[starts_[i]] .. events_[starts_[i + 1] - 1], in order; twice the
   // cycle, and one more for a write.

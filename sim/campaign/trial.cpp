@@ -2,27 +2,16 @@
 
 #include <algorithm>
 
-#include "base/philox.h"
 #include "network/reference.h"
 
 namespace sagitta {
-int draw_image(std::uint64_t seed, std::int64_t trial, int images) {
-  Stream stream(seed, static_cast<std::uint64_t>(trial), Purpose::image);
-  return static_cast<int>(stream.below(static_cast<std::uint64_t>(images)));
-}
+namespace {
 
-std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upsets,
-                               const SiteSelection& sites, std::int64_t cycles) {
-  Stream site(seed, static_cast<std::uint64_t>(trial), Purpose::fault_site);
-  Stream cycle(seed, static_cast<std::uint64_t>(trial), Purpose::fault_cycle);
-  std::vector<Fault> faults;
-  for (int i = 0; i < upsets; ++i) {
-    const auto index = site.below(static_cast<std::uint64_t>(sites.bits()));
-    faults.push_back({sites.at(static_cast<std::int64_t>(index)),
-                      static_cast<std::int64_t>(cycle.below(static_cast<std::uint64_t>(cycles)))});
-  }
-  return faults;
-}
+constexpr std::int64_t kStandstillInterval = 64;
+// Of more bytes that differ it is not asked whether all are idle: most are not, then.
+constexpr std::size_t kMostIdleBytes = 256;
+
+}  // namespace
 
 const char* to_string(Road road) {
   constexpr const char* kNames[] = {"core", "difference", "machine"};
@@ -38,6 +27,7 @@ TrialEngine::TrialEngine(const Program& program, const Network& network, Engine 
       machine_(accelerator_ ? accelerator_->machine() : *plain_),
       sites_(machine_.layout()),
       activity_(sites_, program_),
+      idle_state_(sites_, activity_, machine_.layout()),
       neurons_(sites_, network),
       weights_(program_, network),
       carrier_(network, program_),
@@ -58,12 +48,26 @@ CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixe
   image_ = image;
   label_ = label;
   pixels_ = pixels;
+  if (!use_ && !accelerator_) plan();
   clean_.record(machine_, accelerator_.get(), pixels_, neurons_, weights_);
   clean_cycles_ = clean_.cycles();
   CleanResult result = clean_.result();
   result.image = image;
   result.correct = correct_ = top1(result.logits) == label;
+  clean_trial_ = clean_trial();
   return result;
+}
+
+// What is the same for all images.
+void TrialEngine::plan() {
+  use_.emplace(program_, [this](const Machine& machine) {
+    moments_.push_back(Activity::moment(machine));
+    layers_.push_back(static_cast<std::int16_t>(machine.layer()));
+  });
+  // Where layers meet, so that differences that only the next one reads are found there.
+  std::vector<std::int64_t> meet;
+  for (std::size_t l = 0; l <= network_->layers.size(); ++l) meet.push_back(use_->first_access(l));
+  clean_.plan(use_->cycles(), machine_.state().snapshot_bytes(), meet);
 }
 
 // Its pieces are run on the machine; between them, and behind the last one if it ends clean, the
@@ -111,7 +115,8 @@ void TrialEngine::start(Course& course) {
     machine_.reset(pixels_.data());
     return;
   }
-  machine_.restore(clean_.checkpoint(clean_.before(first)));
+  course.search = clean_.before(first);
+  machine_.restore(clean_.checkpoint(course.search));
   course.suppressions = machine_.suppressions();
   course.began_with = course.suppressions.size();
 }
@@ -145,11 +150,14 @@ TrialEngine::Stop TrialEngine::run_piece(Course& course) {
     if (cycle == course.injector.next_cycle()) strike(course);
     if (neurons_.pending()) neurons_.strike(machine_);
     if (course.shortcuts && cycle != course.passed_over && clean_again(course)) return Stop::clean;
-    course.recomputed = course.recomputed || machine_.again();
+    if (!course.recomputed && machine_.again()) {
+      course.recomputed = true;
+      course.search = 0;  // from now on by progress
+    }
     machine_.step();
     // A machine that stands still will do so for ever. Two unchanged edges are needed: the first
     // may have followed a write to a memory, which the second one would then have shown.
-    const bool looked_at = machine_.cycle() % clean_.interval() < 2;
+    const bool looked_at = machine_.cycle() % kStandstillInterval < 2;
     course.unchanged =
         looked_at && machine_.state().pipeline_unchanged() ? course.unchanged + 1 : 0;
     if (course.shortcuts && course.unchanged == 2 && course.injector.next_cycle() < 0 &&
@@ -160,21 +168,39 @@ TrialEngine::Stop TrialEngine::run_piece(Course& course) {
   return Stop::done;
 }
 
-// Every fault has struck, and all state is that of a checkpoint but for words of memories.
+// Every fault has struck, and all state is that of a checkpoint but for words of memories, and for
+// registers that are not in use.
 bool TrialEngine::clean_again(Course& course) {
   const std::optional<std::size_t> like = clean_.like(machine_, course.recomputed, course.search);
   if (!like || course.injector.next_cycle() >= 0 || neurons_.pending() ||
-      !weights_.delivered(machine_) ||
-      !machine_.equals_but_held(clean_.checkpoint(*like), course.places)) {
+      !weights_.delivered(machine_)) {
     return false;
   }
-  course.checkpoint = *like;
-  if (course.places.empty()) return true;
-  course.bytes.clear();
-  for (const std::size_t place : course.places) {
-    if (!use_->knows(place)) return false;
-    course.bytes.push_back(std::as_const(machine_).state().held()[place]);
+  const Machine::Snapshot& checkpoint = clean_.checkpoint(*like);
+  const MachineState& state = std::as_const(machine_).state();
+  const auto idle = [&](Region region, std::size_t place) {
+    return idle_state_.idle(machine_, region, place);
+  };
+  std::vector<std::size_t>& places = course.places;
+  if (!state.differences(Region::pipeline, checkpoint.state, kMostIdleBytes, places) ||
+      !std::all_of(places.begin(), places.end(),
+                   [&](std::size_t place) { return idle(Region::pipeline, place); }) ||
+      !machine_.host_equals(checkpoint) ||
+      !state.differences(Region::held, checkpoint.state, SIZE_MAX, places)) {
+    return false;
   }
+  std::size_t words = 0;
+  for (const std::size_t place : places) {
+    if (use_->knows(place)) {
+      places[words++] = place;
+    } else if (!idle(Region::held, place)) {
+      return false;
+    }
+  }
+  places.resize(words);
+  course.checkpoint = *like;
+  course.bytes.clear();
+  for (const std::size_t place : places) course.bytes.push_back(state.held()[place]);
   return true;
 }
 
@@ -243,7 +269,7 @@ void TrialEngine::skip_to(Course& course, std::size_t next) {
       suppressions.begin() + static_cast<std::ptrdiff_t>(checkpoint.suppressions.size()));
   course.began_with = checkpoint.suppressions.size();
   course.recomputed = false;
-  course.search = 0;
+  course.search = next;
   course.unchanged = 0;
   course.passed_over = checkpoint.cycle;
 }
@@ -269,8 +295,12 @@ bool TrialEngine::carry(const Course& course, std::int64_t cycle, std::int64_t r
 }
 
 TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
-  // Before weights are flipped in the program: a detector might find them, and tiles run again.
-  if (!use_ && !accelerator_ && !from_reset) use_.emplace(program_);
+  if (!accelerator_ && !from_reset) {
+    if (auto result = unread(faults)) {
+      result->trial = trial;
+      return *result;
+    }
+  }
   neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
   weights_.apply(faults.weights);
   Course course(sites_, faults, *network_, clean_.values());
@@ -332,10 +362,7 @@ TrialResult TrialEngine::conclude(Course& course, Stop stop) {
     result.faults.insert(result.faults.end(), neurons_.records().begin(), neurons_.records().end());
     result.weights = weights_.records(machine_);
   }
-  for (const SuppressionRecord& s : course.suppressions) {
-    const bool wrong = clean_.value_at(s, program_.protection.checkers) == s.value;
-    ++(wrong ? result.suppressed_wrong : result.suppressed_right);
-  }
+  judge(course.suppressions, result);
   result.suppressed_right += neurons_.zeroed();
   course.counts = total;
   result.outcome = classify(course, result, finished, course.suppressions.size());

@@ -18,6 +18,7 @@
 #include "campaign/clean_run.h"
 #include "campaign/experiment.h"
 #include "campaign/fault_levels.h"
+#include "campaign/idle_state.h"
 #include "campaign/level_strikes.h"
 #include "campaign/memory_use.h"
 #include "campaign/outcome.h"
@@ -108,6 +109,10 @@ class TrialEngine {
   // it is the fault-free run again, but for words of memories that are still to be read.
   enum class Stop : std::uint8_t { done, too_long, stands_still, clean };
 
+  void plan();
+  std::optional<TrialResult> unread(const TrialFaults& faults);
+  TrialResult clean_trial() const;
+  void judge(const std::vector<SuppressionRecord>& suppressions, TrialResult& result) const;
   void start(Course& course);
   void strike(Course& course);
   Stop run_whole(Course& course);
@@ -129,9 +134,13 @@ class TrialEngine {
   Machine& machine_;
   SiteMap sites_;
   Activity activity_;
+  IdleState idle_state_;
   NeuronStrikes neurons_;
   WeightFlips weights_;
-  std::optional<MemoryUse> use_;  // once there are trials that take shortcuts
+  // Of a fault-free run of any image; filled by the first prepare(), if trials take shortcuts.
+  std::optional<MemoryUse> use_;
+  std::vector<Activity::Moment> moments_;  // by cycle
+  std::vector<std::int16_t> layers_;       // at work, by cycle
   DifferenceCarrier carrier_;
   bool carries_;  // whether differences may be carried in software
   bool keep_records_ = true;
@@ -143,6 +152,7 @@ class TrialEngine {
   bool correct_ = false;  // fault-free
   std::vector<std::int8_t> pixels_;
   CleanRun clean_;
+  TrialResult clean_trial_;
   std::vector<std::int8_t> logits_;
 };
 

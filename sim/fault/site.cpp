@@ -91,6 +91,14 @@ bool same_register(const std::string& declared, const ParsedPath& wanted,
   return true;
 }
 
+// A class's path with something in its empty brackets: what a user is advised to write.
+std::string with_indices(std::string path, std::string_view index) {
+  for (std::size_t at = 0; (at = path.find("[]", at)) != std::string::npos; at += index.size()) {
+    path.insert(at + 1, index);
+  }
+  return path;
+}
+
 std::string join_indices(const std::string& class_path, const std::vector<int>& indices) {
   std::string path;
   std::size_t next = 0;
@@ -228,15 +236,10 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
     throw InputError(file, where, fmt::format("'{}' is not a fault site", path),
                      "write register and bit as in array.pe[3][4].acc:17");
   }
-  std::string known;
-  std::vector<std::string> names;
   std::vector<std::int64_t> free;
   for (std::size_t i = 0; i < classes_.size(); ++i) {
     const RegisterClass& c = classes_[i];
-    if (!same_register(c.path, wanted, free)) {
-      names.push_back(c.path);
-      continue;
-    }
+    if (!same_register(c.path, wanted, free)) continue;
     std::int64_t element = 0;
     for (std::size_t d = 0; d < free.size(); ++d) {
       if (free[d] >= c.extents[d]) {
@@ -254,6 +257,8 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
     }
     return {static_cast<int>(i), element, wanted.bit};
   }
+  std::vector<std::string> names;
+  for (const RegisterClass& c : classes_) names.push_back(c.path);
   // A register that has copies here, or else the nearest by spelling.
   const auto longer = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
     return name.starts_with(wanted.class_path + ".");
@@ -262,8 +267,9 @@ Site SiteMap::parse(const std::string& path, const std::string& file,
   throw InputError(
       file, where, fmt::format("'{}' is not a fault site of this machine", path),
       meant.empty() ? "`sagitta sites` lists all registers; a site is one of their bits, such as " +
-                          names.front() + ":0"
-                    : fmt::format("the nearest register is {}; `sagitta sites` lists all", meant));
+                          with_indices(names.front(), "0") + ":0"
+                    : fmt::format("the nearest register is {}; `sagitta sites` lists all",
+                                  with_indices(meant, "0")));
 }
 
 SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
@@ -313,12 +319,13 @@ SiteSelection SiteMap::select(const std::string& globs, const std::string& file,
       std::vector<std::string> names = {"all", "logic", "memory"};
       for (const RegisterClass& c : classes_) names.push_back(c.path);
       const std::string meant = nearest(glob, names);
-      throw InputError(file, where,
-                       fmt::format("'{}' matches no register of the machine{}", glob,
-                                   machine.empty() ? "" : " " + machine),
-                       (meant.empty() ? std::string("name all, logic, memory or path globs")
-                                      : fmt::format("the nearest is {}", meant)) +
-                           "; `sagitta sites` lists all registers, with their bits and sizes");
+      throw InputError(
+          file, where,
+          fmt::format("'{}' matches no register of the machine{}", glob,
+                      machine.empty() ? "" : " " + machine),
+          (meant.empty() ? std::string("name all, logic, memory or path globs")
+                         : fmt::format("the nearest is {}", with_indices(meant, "*"))) +
+              "; `sagitta sites` lists all registers, with their bits and sizes");
     }
   }
   if (!any_glob) {

@@ -384,12 +384,6 @@ bool Machine::equals(const Snapshot& snapshot) const {
   return host_equals(snapshot) && state_.equals(snapshot.state);
 }
 
-bool Machine::equals_but_held(const Snapshot& snapshot, std::vector<std::size_t>& held) const {
-  if (!state_.pipeline_equals(snapshot.state) || !host_equals(snapshot)) return false;
-  state_.held_differences(snapshot.state, held);
-  return true;
-}
-
 bool Machine::host_equals(const Snapshot& snapshot) const {
   return host_beats_ == snapshot.host_beats && logits_ == snapshot.logits &&
          raw_output_ == snapshot.raw_output;

@@ -120,9 +120,8 @@ class Machine {
   // Whether everything that decides the rest of the run is as in the snapshot: the state, and what
   // the host has received. Counts of past events may differ.
   bool equals(const Snapshot& snapshot) const;
-  // ... but for the memories and whatever else is held: the places of the bytes of it that differ
-  // (MachineState::held), if everything else is equal.
-  bool equals_but_held(const Snapshot& snapshot, std::vector<std::size_t>& held) const;
+  // Of these, what the host has received.
+  bool host_equals(const Snapshot& snapshot) const;
 
   const Program& program() const { return *program_; }
   const RegisterLayout& layout() const { return layout_; }
@@ -208,7 +207,6 @@ class Machine {
   bool folding() const;  // the layer at work has a stationary operand
   const Program& built_for() const { return narrow_ ? *narrow_ : *program_; }
   bool flagged() const;  // by the checksum
-  bool host_equals(const Snapshot& snapshot) const;
   // Two arrays differ in a row that leaves them.
   bool copies_differ() { return array_copies_ && array_copies_->differ(state_.now(), array_); }
   void step_drain_path(const Cycle& cycle);

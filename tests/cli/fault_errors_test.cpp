@@ -38,9 +38,10 @@ class CliFaults : public CommandLine {
 };
 
 TEST_F(CliFaults, GlobThatMatchesNothing) {
-  injectors_refuse(
-      {"--set", "fault.sites=array.pf**.acc"},
-      {"$.fault.sites: 'array.pf**.acc' matches no register", "array.pe[][].acc", "sagitta sites"});
+  injectors_refuse({"--set", "fault.sites=array.pf**.acc"},
+                   {"$.fault.sites: 'array.pf**.acc' matches no register", "is array.pe[*][*].acc;",
+                    "sagitta sites"});
+  injectors_refuse({"--set", "fault.sites=array.pe.acc"}, {"nearest is array.pe[*][*].acc;"});
   injectors_refuse({"--set", "fault.sites=logic, memori"},
                    {"'memori' matches no register of the machine ", "the nearest is memory"});
   injectors_refuse({"--set", "fault.sites=everything"},
@@ -94,7 +95,7 @@ TEST_F(CliFaults, ListWithABadSite) {
   };
   bad_site("array.pe[0][0].acc:3", {where + "'array.pe[0][0].acc:3' is not SITE@CYCLE"});
   bad_site("array.pe[0][0].acc@3", {where, "'array.pe[0][0].acc' is not a fault site"});
-  bad_site("array.pe[0][0].acd:3@3", {where, "nearest register is array.pe[][].acc"});
+  bad_site("array.pe[0][0].acd:3@3", {where, "nearest register is array.pe[0][0].acc;"});
   bad_site("x:3@3", {where, "remedy: `sagitta sites` lists all registers; a site is one of"});
   bad_site("array.pe[0][16].acc:3@3", {where, "index 16 is outside 0..15"});
   bad_site("array.pe[0][0].a:8@3", {where, "bits 0..7"});

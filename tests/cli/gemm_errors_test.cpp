@@ -79,8 +79,8 @@ TEST_F(CliGemmErrors, FaultSyntax) {
 
 TEST_F(CliGemmErrors, UnknownRegisterNamesTheNearest) {
   bad_fault("array.pe[0][0].accu:5@5", {"--fault: 'array.pe[0][0].accu:5' is not a fault site",
-                                        "array.pe[][].acc", "sagitta sites"});
-  bad_fault("array.pe[0].acc:5@5", {"--fault: ", "array.pe[][].acc"});
+                                        "register is array.pe[0][0].acc;", "sagitta sites"});
+  bad_fault("array.pe[0].acc:5@5", {"--fault: ", "register is array.pe[0][0].acc;"});
 }
 
 TEST_F(CliGemmErrors, IndexOutOfRange) {

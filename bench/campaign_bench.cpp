@@ -1,0 +1,330 @@
+// Campaign speed: injections a second to a classified outcome, and against what. Prints one JSON
+// document; see README.md.
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <nlohmann/json.hpp>
+
+#include "base/philox.h"
+#include "campaign/trial.h"
+#include "network/dataset.h"
+#include "network/reference.h"
+#include "rtl_machine.h"
+#include "worker.h"
+
+int sc_main(int, char**) {
+  return 0;
+}  // the library wants one; main() below is used
+
+namespace sagitta::bench {
+namespace {
+
+struct Options {
+  int rounds = 5;
+  double seconds = 1;
+  int trials_of_an_image = 1000;
+  std::vector<std::string> networks{SAGITTA_SOURCE_DIR "/models/lenet5-mnist",
+                                    SAGITTA_SOURCE_DIR "/models/resnet8-fashion"};
+};
+
+constexpr int kSize = 16;
+constexpr int kTileDepth = 64;
+constexpr int kImages = 20;
+
+std::vector<std::int8_t> random_int8s(std::size_t n) {
+  Stream stream(1, n, Purpose::test);
+  std::vector<std::int8_t> values(n);
+  for (auto& v : values) v = static_cast<std::int8_t>(stream.next());
+  return values;
+}
+
+// One tile as a network: a 1x1 convolution of 16 pixels, 64 channels to 16.
+Network tile_network() {
+  Layer layer;
+  layer.name = "tile";
+  layer.input = {4, 4, kTileDepth};
+  layer.output = {4, 4, kSize};
+  layer.weights = random_int8s(std::size_t{kTileDepth} * kSize);
+  layer.bias.assign(kSize, 0);
+  layer.scale.assign(kSize, to_fixed_scale(1e-3F, "tile"));
+  Network network;
+  network.name = "tile";
+  network.input = layer.input;
+  network.layers.push_back(layer);
+  return network;
+}
+
+struct Case {
+  Network network;
+  std::vector<std::vector<std::int8_t>> images;
+  Program program;
+};
+
+std::shared_ptr<Case> network_case(const std::string& path) {
+  NetworkFolder folder = open_network(path);
+  const ImageSet set = folder.load_test(kImages);
+  auto c = std::make_shared<Case>();
+  for (int i = 0; i < kImages; ++i) c->images.push_back(set.image(i));
+  c->program = compile(folder.network, {kSize, kSize}, {}, {}, path);
+  c->network = std::move(folder.network);
+  return c;
+}
+
+std::shared_ptr<Case> tile_case() {
+  auto c = std::make_shared<Case>();
+  c->network = tile_network();
+  for (int i = 0; i < kImages; ++i) {
+    c->images.push_back(random_int8s(static_cast<std::size_t>(c->network.input.elements())));
+  }
+  c->program = compile(c->network, {kSize, kSize}, {}, {}, "tile");
+  return c;
+}
+
+// Trials of the fast engine or of the whole SystemC machine, an image's fault-free run included.
+// The checksum is over the outcomes of the first few.
+Measure trials(std::shared_ptr<Case> c, Engine engine, std::string sites, int of_an_image) {
+  struct State {
+    State(const Case& c, Engine engine, const std::string& sites)
+        : trials(c.program, c.network, engine),
+          selection(trials.sites().select(sites, "", "")),
+          cycles(trials.clean_cycles()) {}
+    TrialEngine trials;
+    SiteSelection selection;
+    std::int64_t cycles;
+    std::int64_t next = 0;
+  };
+  auto state = std::make_shared<State>(*c, engine, sites);
+  return [c, state, of_an_image](double seconds) {
+    Slice slice;
+    slice.checksum = 14695981039346656037U;
+    const double start = cpu_seconds();
+    const auto run = [&](std::int64_t k) {
+      const auto faults = draw_faults(1, k, 1, state->selection, state->cycles);
+      return state->trials.run(k, faults);
+    };
+    state->trials.prepare(0, c->images[0], 0);
+    for (std::int64_t k = 0; k < 20; ++k) {
+      slice.checksum =
+          (slice.checksum ^ static_cast<std::uint64_t>(run(k).outcome)) * 1099511628211U;
+    }
+    do {
+      if (state->next % of_an_image == 0) {
+        const auto image = static_cast<std::size_t>(state->next / of_an_image % kImages);
+        state->trials.prepare(static_cast<int>(image), c->images[image], 0);
+      }
+      run(state->next++);
+      ++slice.cycles;
+      slice.seconds = cpu_seconds() - start;
+    } while (slice.seconds < seconds);
+    return slice;
+  };
+}
+
+Measure inferences(std::shared_ptr<Case> c) {
+  return [c](double seconds) {
+    Slice slice;
+    const double start = cpu_seconds();
+    do {
+      const auto image = static_cast<std::size_t>(slice.cycles % kImages);
+      slice.checksum +=
+          static_cast<std::uint64_t>(top1(run_network(c->network, c->images[image]).back().output));
+      ++slice.cycles;
+      slice.seconds = cpu_seconds() - start;
+    } while (slice.seconds < seconds);
+    return slice;
+  };
+}
+
+// The product of the tile on the RTL machine, from reset to its results.
+Measure rtl_tile() {
+  MemoryShape memory;
+  memory.dram_bytes_per_cycle = 4 * kSize;
+  auto a =
+      std::make_shared<std::vector<std::int8_t>>(random_int8s(std::size_t{kSize} * kTileDepth));
+  auto program = std::make_shared<Program>(
+      compile_gemm(kSize, kTileDepth, kSize, random_int8s(std::size_t{kTileDepth} * kSize),
+                   {kSize, kSize}, memory, {}));
+  std::shared_ptr<RtlMachine> machine = make_rtl_machine(*program);
+  return [a, program, machine](double seconds) {
+    Slice slice;
+    std::vector<std::int32_t> results;
+    const double start = cpu_seconds();
+    do {
+      slice.checksum = static_cast<std::uint64_t>(machine->run(a->data(), results));
+      ++slice.cycles;
+      slice.seconds = cpu_seconds() - start;
+    } while (slice.seconds < seconds);
+    return slice;
+  };
+}
+
+bool has_rtl_tile() {
+  MemoryShape memory;
+  memory.dram_bytes_per_cycle = 4 * kSize;
+  return make_rtl_machine(compile_gemm(kSize, kTileDepth, kSize,
+                                       random_int8s(std::size_t{kTileDepth} * kSize),
+                                       {kSize, kSize}, memory, {})) != nullptr;
+}
+
+double median(std::vector<double> v) {
+  std::sort(v.begin(), v.end());
+  return v.size() % 2 == 1 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
+}
+
+// All in turn, round by round, each in a process of its own.
+class Comparison {
+ public:
+  explicit Comparison(const Options& options) : options_(options) {}
+  void add(const std::string& name, const std::function<Measure()>& make) {
+    workers_.push_back(std::make_unique<Worker>(name, make));
+  }
+  nlohmann::ordered_json run() {
+    for (auto& w : workers_) checksums_[w->name()] = w->measure(options_.seconds / 20).checksum;
+    for (int round = 0; round < options_.rounds; ++round) {
+      for (auto& w : workers_) {
+        const Slice s = w->measure(options_.seconds);
+        rates_[w->name()].push_back(static_cast<double>(s.cycles) / s.seconds);
+      }
+    }
+    nlohmann::ordered_json result;
+    for (auto& w : workers_) result["per_second"][w->name()] = figures(rates_[w->name()]);
+    return result;
+  }
+  void ratio(nlohmann::ordered_json& result, const std::string& upper,
+             const std::string& lower) const {
+    std::vector<double> r;
+    for (std::size_t i = 0; i < rates_.at(upper).size(); ++i) {
+      r.push_back(rates_.at(upper)[i] / rates_.at(lower)[i]);
+    }
+    result["ratios"][fmt::format("{} / {}", upper, lower)] = figures(r);
+  }
+  bool same(const std::string& x, const std::string& y) const {
+    return checksums_.at(x) == checksums_.at(y);
+  }
+
+ private:
+  static nlohmann::ordered_json figures(const std::vector<double>& values) {
+    return {{"median", median(values)}, {"best", *std::max_element(values.begin(), values.end())}};
+  }
+  const Options& options_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::map<std::string, std::vector<double>> rates_;
+  std::map<std::string, std::uint64_t> checksums_;
+};
+
+nlohmann::ordered_json bench_network(const Options& options, const std::string& path, bool& same) {
+  const auto c = network_case(path);
+  Comparison comparison(options);
+  comparison.add("injections",
+                 [&] { return trials(c, Engine::fast, "all", options.trials_of_an_image); });
+  comparison.add("injections_into_the_array",
+                 [&] { return trials(c, Engine::fast, "array.**", options.trials_of_an_image); });
+  comparison.add("injections_on_the_systemc_machine",
+                 [&] { return trials(c, Engine::machine, "all", options.trials_of_an_image); });
+  comparison.add("reference_inferences", [&] { return inferences(c); });
+  nlohmann::ordered_json result;
+  result["network"] = c->network.name;
+  result.update(comparison.run());
+  comparison.ratio(result, "injections", "reference_inferences");
+  comparison.ratio(result, "injections_into_the_array", "reference_inferences");
+  comparison.ratio(result, "injections", "injections_on_the_systemc_machine");
+  same = same && comparison.same("injections", "injections_on_the_systemc_machine");
+  return result;
+}
+
+nlohmann::ordered_json bench_tile(const Options& options) {
+  const auto c = tile_case();
+  Comparison comparison(options);
+  comparison.add("injections",
+                 [&] { return trials(c, Engine::fast, "all", options.trials_of_an_image); });
+  comparison.add("injections_into_the_array",
+                 [&] { return trials(c, Engine::fast, "array.**", options.trials_of_an_image); });
+  const bool rtl = has_rtl_tile();
+  if (rtl) comparison.add("rtl_tiles", [] { return rtl_tile(); });
+  nlohmann::ordered_json result;
+  result["tile"] = fmt::format("{0}x{0}, K = {1}", kSize, kTileDepth);
+  result.update(comparison.run());
+  if (rtl) {
+    comparison.ratio(result, "injections", "rtl_tiles");
+    comparison.ratio(result, "injections_into_the_array", "rtl_tiles");
+  } else {
+    result["missing"]["rtl_tiles"] =
+        "built without the RTL model of the tile: install Verilator and configure again";
+  }
+  return result;
+}
+
+[[noreturn]] void usage(int code) {
+  std::fprintf(
+      code == 0 ? stdout : stderr,
+      "campaign_bench [--rounds N] [--seconds S] [--trials-of-an-image N] "
+      "[--network FOLDER]...\n"
+      "Prints one JSON document with injections a second and what they are compared with.\n");
+  std::exit(code);
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  bool first = true;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    if (name == "--help") usage(0);
+    if (i + 1 >= argc) usage(2);
+    const std::string value = argv[++i];
+    if (name == "--rounds") {
+      options.rounds = std::atoi(value.c_str());
+    } else if (name == "--seconds") {
+      options.seconds = std::atof(value.c_str());
+    } else if (name == "--trials-of-an-image") {
+      options.trials_of_an_image = std::atoi(value.c_str());
+    } else if (name == "--network") {
+      if (first) options.networks.clear();
+      first = false;
+      options.networks.push_back(value);
+    } else {
+      usage(2);
+    }
+  }
+  if (options.rounds < 1 || options.seconds <= 0 || options.trials_of_an_image < 1) usage(2);
+  return options;
+}
+
+}  // namespace
+}  // namespace sagitta::bench
+
+int main(int argc, char** argv) {
+  using namespace sagitta::bench;
+  const Options options = parse(argc, argv);
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    nlohmann::ordered_json document;
+    document["benchmark"] = "campaign";
+    document["compiler"] = __VERSION__;
+    document["rounds"] = options.rounds;
+    document["seconds_a_slice"] = options.seconds;
+    document["trials_of_an_image"] = options.trials_of_an_image;
+    document["tile"] = bench_tile(options);
+    document["networks"] = nlohmann::ordered_json::array();
+    bool same = true;
+    for (const std::string& path : options.networks) {
+      document["networks"].push_back(bench_network(options, path, same));
+    }
+    document["same_results"] = same;
+    rusage children{};
+    getrusage(RUSAGE_CHILDREN, &children);
+    document["peak_memory_mib"] = static_cast<double>(children.ru_maxrss) / 1024;
+    std::printf("%s\n", document.dump(2).c_str());
+    return same ? 0 : 1;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "campaign_bench: %s\n", e.what());
+    return 2;
+  }
+}
