@@ -24,6 +24,7 @@ enum class Purpose : std::uint32_t {
   weight_bit = 7,
   hardening = 8,
   bootstrap = 16,
+  order = 17,
   test = 100
 };
 
