@@ -17,16 +17,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What a folder of sim/ may include beside itself (CONTRIBUTING.md, Layout).
 MAY_INCLUDE = {
     "base": set(),
+    "statistics": {"base"},
     "network": {"base"},
     "workload": {"base", "network"},
     "schedule": {"base", "network"},
     "machine": {"base", "network", "schedule"},
     "fault": {"base"},
     "cost": {"base", "schedule", "machine"},  # what blocks are made of: no simulation
-    "campaign": {"base", "network", "workload", "schedule", "machine", "fault", "cost"},
-    "report": {"base", "campaign"},  # a campaign's records
+    "campaign": {"base", "statistics", "network", "workload", "schedule", "machine", "fault",
+                 "cost"},
+    "report": {"base", "statistics", "campaign"},  # a campaign's records
     "trace": {"base", "schedule", "machine", "fault"},  # a run that is watched
-    "cli": {"base", "network", "workload", "schedule", "machine", "fault", "cost", "campaign",
+    "cli": {"base", "statistics", "network", "workload", "schedule", "machine", "fault", "cost", "campaign",
             "report", "trace"},
 }
 # Where SystemC may be seen, included directly or through other headers.

@@ -21,6 +21,12 @@ TEST(Philox, KnownAnswers) {
             (PhiloxCounter{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
+// C++26, [rand.predef]: the 10,000th invocation of a default-constructed std::philox4x32 (key
+// 20111115, counters from 0, four words each) produces 1955073260.
+TEST(Philox, StandardsTenThousandthInvocation) {
+  EXPECT_EQ(philox4x32({9999 / 4, 0, 0, 0}, {20111115, 0})[9999 % 4], 1955073260U);
+}
+
 // The reproducibility contract: these values may never change.
 TEST(Stream, FirstDrawsAreFixed) {
   Stream zero(0, 0, static_cast<Purpose>(0));
