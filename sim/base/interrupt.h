@@ -2,11 +2,14 @@
 #pragma once
 
 #include <csignal>
+#include <string>
 
 namespace sagitta {
 
 // Thrown by work that was interrupted; the command line then exits with 130.
-struct Interrupted {};
+struct Interrupted {
+  std::string kept = {};  // of work that goes on when it is started again; empty: nothing is
+};
 
 // While alive, SIGINT and SIGTERM are noted instead of ending the process at once.
 class InterruptGuard {

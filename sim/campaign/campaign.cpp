@@ -1,6 +1,7 @@
 #include "campaign/campaign.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -140,22 +141,19 @@ std::vector<std::int8_t> Campaign::pass(int first) const {
   return images;
 }
 
-std::int64_t Campaign::clean_units() const {
-  return static_cast<std::int64_t>(machines_.size()) * (images_.count() / batch());
-}
-
-std::int64_t Campaign::trial_units() const {
-  std::int64_t n = clean_units() + static_cast<std::int64_t>(studies_.size()) * images_.count();
-  for (const Configuration& c : experiment_.configurations) n += c.fault.trials;
-  return n;
-}
-
 void Campaign::run_clean(int workers, const Progress& progress) {
   // SystemC elaborates once a process, so each machine has workers of its own.
-  std::int64_t units_before = 0;
   const std::int64_t passes = images_.count() / batch();
+  ProgressState state;
+  state.total = static_cast<std::int64_t>(machines_.size()) * passes;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto show = [&] {
+    state.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    if (progress) progress(state);
+  };
   for (std::size_t m = 0; m < machines_.size(); ++m) {
-    const auto work = [&](WorkQueue& queue, Buffer& buffer) {
+    std::vector<CleanResult> results(static_cast<std::size_t>(passes));
+    const auto work = [&](WorkQueue& queue) {
       Accelerator accelerator("sagitta", machines_[m].program);
       Machine& machine = accelerator.machine();
       for (std::int64_t i = queue.next(); i >= 0; i = queue.next()) {
@@ -171,72 +169,29 @@ void Campaign::run_clean(int workers, const Progress& progress) {
         c.mismatches = machine.mismatches();
         c.suppressed = static_cast<std::int64_t>(machine.suppressions().size());
         c.counters = machine.counters();
-        put_clean(buffer, static_cast<int>(m), c);
-        queue.report(1);
+        put_clean(queue.results, static_cast<int>(m), c);
+        queue.result_is_whole();
       }
     };
-    auto buffers = run_workers(workers, passes, work, [&](std::int64_t units, double seconds) {
-      if (progress) progress(units_before + units, seconds);
-    });
-    units_before += passes;
-    take_results(buffers);
-  }
-  finish();
-}
-
-void Campaign::run_trials(int workers, const Progress& progress) {
-  plan_trials();
-  const std::int64_t images = images_.count();
-  const auto work = [&](WorkQueue& queue, Buffer& buffer) {
-    std::unique_ptr<TrialEngine> engine;
-    std::unique_ptr<FloatEngine> floats;
-    std::int64_t machine = -1;
-    const auto machines = static_cast<std::int64_t>(machines_.size());
-    for (std::int64_t item = queue.next(); item >= 0; item = queue.next()) {
-      if (item / images >= machines) {
-        const auto study = static_cast<std::size_t>(item / images - machines);
-        if (item / images != machine) floats = std::make_unique<FloatEngine>(studies_[study]);
-        machine = item / images;
-        run_study(*floats, static_cast<int>(study), static_cast<int>(item % images), queue, buffer);
-        continue;
-      }
-      if (item / images != machine) {
-        machine = item / images;
-        const MachinePlan& plan = machines_[static_cast<std::size_t>(machine)];
-        engine = std::make_unique<TrialEngine>(plan.program, *plan.network);
-        engine->keep_records(keep_faults_);
-        engine->set_oracle(plan.scheme.oracle);
-      }
-      const int image = static_cast<int>(item % images);
-      const CleanResult clean = engine->prepare(image, images_.image(image),
-                                                images_.labels[static_cast<std::size_t>(image)]);
-      put_clean(buffer, static_cast<int>(machine), clean);
-      queue.report(1);
-      for (const int c : machines_[static_cast<std::size_t>(machine)].configurations) {
-        const auto& trials =
-            sources_[static_cast<std::size_t>(c)].by_image[static_cast<std::size_t>(image)];
-        for (const std::int64_t k : trials) {
-          put_trial(buffer, c, engine->run_trial(k, faults_of(*engine, c, k)));
-          queue.report(1);
-        }
-      }
+    const auto take = [&](Buffer& buffer) {
+      get_results(
+          buffer,
+          [&](int, const CleanResult& c) {
+            results[static_cast<std::size_t>(c.image / batch())] = c;
+            ++state.done;
+          },
+          nullptr);
+    };
+    try {
+      run_workers(workers, passes, {work, take, show});
+    } catch (const LostWorker& e) {
+      throw std::runtime_error(std::string(e.what()) + "; nothing was written\n  remedy: " +
+                               "if memory ran out, use fewer workers: -j 1");
     }
-  };
-  const std::size_t plans = machines_.size() + studies_.size();
-  auto buffers = run_workers(workers, static_cast<std::int64_t>(plans) * images, work, progress);
-  take_results(buffers);
-  finish();
-}
-
-void Campaign::take_results(std::vector<Buffer>& buffers) {
-  for (Buffer& buffer : buffers) {
-    get_results(
-        buffer, [this](int machine, const CleanResult& clean) { add_clean(machine, clean); },
-        [this](int configuration, TrialResult trial) {
-          add_trial(configuration, std::move(trial));
-        },
-        [this](int study, const FloatClean& clean) { add_study(study, clean); });
+    for (const CleanResult& c : results) add_clean(static_cast<int>(m), c);
   }
+  show();
+  finish();
 }
 
 void Campaign::add_clean(int machine, const CleanResult& clean) {
@@ -263,19 +218,6 @@ void Campaign::add_clean(int machine, const CleanResult& clean) {
     r.counters[l].output_mismatches += clean.counters[l].output_mismatches;
     r.counters[l].suppressed += clean.counters[l].suppressed;
   }
-}
-
-void Campaign::add_trial(int configuration, TrialResult trial) {
-  FaultResult& r = fault_results_[static_cast<std::size_t>(configuration)];
-  ++r.outcomes[static_cast<std::size_t>(trial.outcome)];
-  r.correct += trial.correct ? 1 : 0;
-  r.reference_correct += trial.reference_correct ? 1 : 0;
-  r.suppressed_right += trial.suppressed_right;
-  r.suppressed_wrong += trial.suppressed_wrong;
-  r.drawn += trial.faults_drawn;
-  r.fired += trial.faults_fired;
-  const auto at = static_cast<std::size_t>(trial.trial);
-  r.trials[at] = std::move(trial);
 }
 
 void Campaign::finish() {

@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/interval.h"
 #include "campaign/experiment.h"
 #include "campaign/float_trial.h"
 #include "campaign/hardening.h"
 #include "campaign/population.h"
+#include "campaign/progress.h"
+#include "campaign/store.h"
 #include "campaign/thresholds.h"
 #include "campaign/trial.h"
 #include "campaign/workers.h"
@@ -62,18 +65,10 @@ struct Overhead {
 };
 
 // One configuration's trials.
-struct FaultResult {
+struct FaultResult : TrialSums {
   std::int64_t sites = 0;     // bits that could be hit
   std::int64_t cycles = 0;    // cycles in which they could be hit
   std::int64_t elements = 0;  // of other levels: neurons or weights that could be hit
-  OutcomeCounts outcomes{};
-  std::int64_t correct = 0;            // right class in spite of the faults
-  std::int64_t reference_correct = 0;  // fault-free, on the same draws
-  std::int64_t suppressed_right = 0;
-  std::int64_t suppressed_wrong = 0;
-  std::int64_t drawn = 0;           // faults, of all trials
-  std::int64_t fired = 0;           // ... that struck a running machine
-  std::vector<TrialResult> trials;  // in trial order
 };
 
 // A fault list for replay: explicit image, site and cycle of every trial.
@@ -120,19 +115,25 @@ class Campaign {
   int batch() const { return experiment_.batch; }
   std::vector<std::int8_t> pass(int first) const;
 
-  // Trials are to name every neuron and weight that was hit, as a list that replays needs it.
-  // Registers are always named.
+  // Every fault of every trial is to be kept, as a list that replays needs it. Otherwise those of
+  // plans with one upset are: of others it can be many more than there are trials.
   void keep_faults() { keep_faults_ = true; }
-  // Reads the fault lists and site globs of every configuration: what trial_units and run_trials
-  // need. Throws InputError.
+  // Where run_trials keeps trials; `command` reports on them. Without it: in a temporary file.
+  void keep_in(const StoreOptions& options, const std::string& command) {
+    store_options_ = options;
+    command_ = command;
+  }
+  // Reads the fault lists and site globs of every configuration: what run_trials needs. Throws
+  // InputError.
   void read_plans();
   // Every machine on every image through the SystemC kernel.
   void run_clean(int workers, const Progress& progress);
-  // Every machine and study on every image, and every configuration's trials, on the plain cores.
+  // Every machine and study on every image, and every configuration's trials, on the plain cores:
+  // what the store does not have yet. Of a shard only its trials, and no results: merge makes them.
   void run_trials(int workers, const Progress& progress);
-  std::int64_t clean_units() const;  // what progress counts: inferences, and trials
-  std::int64_t trial_units() const;
 
+  // What run_trials left.
+  const Store& store() const { return *store_; }
   // Filled by run_clean or run_trials.
   const MachineResult& result(int machine) const {
     return results_[static_cast<std::size_t>(machine)];
@@ -147,7 +148,8 @@ class Campaign {
   // Against the unprotected machine of the same array; area of `none` comes from its own bill.
   Overhead overhead(int machine) const;
 
-  FaultList fault_list(int configuration) const;
+  // faults.json of a configuration, with the store's trials: docs/formats.md.
+  void write_fault_list(int configuration, const std::string& path) const;
 
  private:
   struct Baseline {
@@ -162,7 +164,7 @@ class Campaign {
     std::shared_ptr<const CommonPopulation> common;  // population: common
     std::int64_t cycles = 0;
     std::int64_t elements = 0;                        // neurons or weights
-    std::vector<std::vector<std::int64_t>> by_image;  // trials of each image
+    std::vector<std::vector<std::int64_t>> by_image;  // trials that are to be run, by image
     std::vector<FaultList::Trial> list;               // replay
   };
 
@@ -170,15 +172,12 @@ class Campaign {
   void compile_machines();
   void plan_study(int configuration);
   void read_study_sources();
-  FaultList float_list(int configuration) const;
   void check_image(const FaultPlan& plan, int image, const std::string& where) const;
-  void draw_images(int configuration);
-  void run_study(FloatEngine& engine, int study, int image, WorkQueue& queue, Buffer& buffer) const;
-  void add_study(int study, const FloatClean& clean);
+  void add_study(int study, const CleanResult& clean);
   std::vector<NeuronFault> neurons_of(int configuration, std::int64_t trial) const;
   void read_sources();
-  void check_memory() const;
-  double faults_kept(std::size_t configuration) const;
+  void check_room() const;
+  bool names_faults(int configuration) const;
   // Refuses a fault of the list; the second argument says where it stands.
   using ParseFault = std::function<void(const std::string& fault, const std::string& place)>;
   void read_list(FaultPlan& plan, TrialSource& source, const ParseFault& parse) const;
@@ -186,9 +185,10 @@ class Campaign {
   void plan_trials();
   Program compile_for(const Network& network, const ArrayShape& array,
                       const Protection& protection) const;
-  void take_results(std::vector<Buffer>& buffers);
+  class TrialRun;
+  StoreHead store_head() const;
+  void take_results();
   void add_clean(int machine, const CleanResult& clean);
-  void add_trial(int configuration, TrialResult trial);
   void finish();
   TrialFaults faults_of(const TrialEngine& engine, int configuration, std::int64_t trial) const;
   const Baseline& baseline(const ArrayShape& array) const;
@@ -208,11 +208,24 @@ class Campaign {
   std::vector<FloatResult> study_results_;
   std::vector<FaultResult> fault_results_;
   bool keep_faults_ = false;
+  StoreOptions store_options_;
+  std::string command_;
+  std::unique_ptr<Store> store_;
   mutable std::vector<Baseline> baselines_;
 };
 
-// faults.json: see docs/formats.md.
-void write_fault_list(const FaultList& list, const std::string& path);
+// faults.json: see docs/formats.md. A list is written trial by trial: it may be longer than memory.
+class FaultListWriter {
+ public:
+  // `list`: all but its trials. Members throw InputError naming the path.
+  FaultListWriter(const FaultList& list, const std::string& path);
+  void add(const FaultList::Trial& trial);
+  void finish();
+
+ private:
+  OutputFile file_;
+  bool first_ = true;
+};
 FaultList read_fault_list(const std::string& path);
 
 }  // namespace sagitta

@@ -1,7 +1,6 @@
 // Campaign's fault plans: where the trials of each configuration come from, and the lists that
 // replay them.
-#include <unistd.h>
-
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -59,24 +58,27 @@ void Campaign::read_sources() {
     }
   }
   read_study_sources();
-  check_memory();
+  check_room();
 }
 
-// Records of faults that a trial of a configuration keeps, on average.
-double Campaign::faults_kept(std::size_t configuration) const {
-  const FaultPlan& f = experiment_.configurations[configuration].fault;
-  if (f.of_registers()) return f.upsets;
-  return keep_faults_ ? f.rate * static_cast<double>(sources_[configuration].elements) : 0;
+// Whether the store has the faults of this configuration's trials, each with its site.
+bool Campaign::names_faults(int configuration) const {
+  const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
+  return keep_faults_ || (f.of_registers() && f.list.empty() && f.upsets == 1);
 }
 
-// Trials are kept until the results are written, so more than memory holds must not begin.
-void Campaign::check_memory() const {
-  constexpr double kMostNamed = 10e6;  // more makes a list that nobody can read
+// What does not fit on the disk must not begin.
+void Campaign::check_room() const {
+  namespace fs = std::filesystem;
+  constexpr double kMostNamed = 10e6;                   // more makes a list that nobody can read
+  constexpr double kTrialBytes = 45, kFaultBytes = 30;  // about, in the store: docs/store.md
   double bytes = 0;
   for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
     const FaultPlan& f = experiment_.configurations[i].fault;
     const auto trials = static_cast<double>(f.trials);
-    const double faults = faults_kept(i);
+    const double hits =
+        f.of_registers() ? f.upsets : f.rate * static_cast<double>(sources_[i].elements);
+    const double faults = names_faults(static_cast<int>(i)) ? hits : 0;
     if (!f.of_registers() && faults * trials > kMostNamed) {
       throw InputError(
           experiment_.file, "$.fault.rate",
@@ -85,19 +87,23 @@ void Campaign::check_memory() const {
           fmt::format("keep to {:.0e}: fewer trials, or a lower rate; sweep only counts them",
                       kMostNamed));
     }
-    // A result and its place in the list of its image; once more on the way from the worker.
-    const double each = sizeof(TrialResult) + sizeof(std::int64_t) +
-                        static_cast<double>(sizeof(FaultRecord)) * faults;
-    bytes += 2 * each * trials;
+    bytes += (kTrialBytes + kFaultBytes * faults) * trials / store_options_.shard.of;
   }
-  const double memory =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-  if (bytes <= memory) return;
-  throw InputError(experiment_.file, "$.fault.trials",
-                   fmt::format("the trials of all {} configurations need {:.0f} GB of memory, this "
-                               "machine has {:.0f} GB",
-                               experiment_.configurations.size(), bytes / 1e9, memory / 1e9),
-                   "ask for fewer trials or configurations, in several runs with other seeds");
+  std::error_code error;
+  const std::string& path = store_options_.path;
+  fs::path folder = path.empty() ? fs::temp_directory_path(error) : fs::absolute(path, error);
+  while (!fs::exists(folder, error) && folder.has_relative_path()) folder = folder.parent_path();
+  const fs::space_info space = fs::space(folder, error);
+  if (error) return;  // the store will say what is wrong with it
+  const auto there = path.empty() || !fs::exists(path, error) ? 0 : fs::file_size(path, error);
+  const double room = static_cast<double>(space.available) + static_cast<double>(there);
+  if (bytes <= room) return;
+  throw InputError(
+      experiment_.file, "$.fault.trials",
+      fmt::format("the trials of all {} configurations need about {:.0f} GB of disk, "
+                  "{} has {:.0f} GB",
+                  experiment_.configurations.size(), bytes / 1e9, folder.string(), room / 1e9),
+      "ask for fewer trials or configurations, or run shards on several disks");
 }
 
 void Campaign::check_image(const FaultPlan& plan, int image, const std::string& where) const {
@@ -148,30 +154,8 @@ void Campaign::plan_trials() {
         source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
                                                                  plan.program, engine.sites());
       }
-      draw_images(index);
     }
   }
-  for (const FloatPlan& plan : studies_) {
-    for (const int index : plan.configurations) draw_images(index);
-  }
-}
-
-// Which trials each image has.
-void Campaign::draw_images(int configuration) {
-  const auto index = static_cast<std::size_t>(configuration);
-  const FaultPlan& f = experiment_.configurations[index].fault;
-  TrialSource& source = sources_[index];
-  source.by_image.assign(static_cast<std::size_t>(images_.count()), {});
-  for (std::int64_t k = 0; k < f.trials; ++k) {
-    const int image = f.list.empty() ? draw_image(f.seed, k, images_.count())
-                                     : source.list[static_cast<std::size_t>(k)].image;
-    source.by_image[static_cast<std::size_t>(image)].push_back(k);
-  }
-  FaultResult& result = fault_results_[index];
-  result.sites = source.sites.bits();
-  result.cycles = source.cycles;
-  result.elements = source.elements;
-  result.trials.resize(static_cast<std::size_t>(f.trials));
 }
 
 TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
@@ -211,27 +195,33 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
   return faults;
 }
 
-FaultList Campaign::fault_list(int configuration) const {
+void Campaign::write_fault_list(int configuration, const std::string& path) const {
   const Configuration& c = experiment_.configurations[static_cast<std::size_t>(configuration)];
-  if (c.fault.of_floats()) return float_list(configuration);
-  const MachinePlan& plan = machines_[static_cast<std::size_t>(machine_of(configuration))];
-  const Machine machine(plan.program);
-  const SiteMap sites(machine.layout());
-  FaultList list;
-  list.machine_digest = plan.digest;
-  list.seed = c.fault.seed;
-  list.model = c.fault.model;
-  for (const TrialResult& t : faults(configuration).trials) {
+  const bool floats = c.fault.of_floats();
+  const int machine = machine_of(configuration);
+  FaultList head;
+  head.seed = c.fault.seed;
+  head.model = c.fault.model;
+  if (floats) head.values = "fp32";
+  head.machine_digest = floats ? studies_[static_cast<std::size_t>(study_of(configuration))].digest
+                               : machines_[static_cast<std::size_t>(machine)].digest;
+  static const std::vector<LayerOrder> kNatural;
+  const auto& orders = floats ? kNatural : machines_[static_cast<std::size_t>(machine)].orders;
+  const SiteMap sites(floats ? std::vector<RegisterClass>{}
+                             : machines_[static_cast<std::size_t>(machine)].registers);
+  FaultListWriter list(head, path);
+  store().each_trial(configuration, [&](const TrialResult& t) {
     FaultList::Trial trial{t.trial, t.image, {}};
     for (const FaultRecord& f : t.faults) {
       trial.faults.push_back(fmt::format("{}@{}", sites.path(f.site), f.cycle));
     }
     for (const WeightRecord& w : t.weights) {
-      trial.faults.push_back(weight_path(network(), original(plan.orders, w.fault)));
+      trial.faults.push_back(weight_path(network(), original(orders, w.fault)));
     }
-    list.trials.push_back(std::move(trial));
-  }
-  return list;
+    for (const FloatRecord& r : t.floats) trial.faults.push_back(neuron_path(network(), r.fault));
+    list.add(trial);
+  });
+  list.finish();
 }
 
 }  // namespace sagitta

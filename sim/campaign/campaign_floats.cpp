@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "campaign/campaign.h"
 #include "campaign/dataflows.h"
-#include "campaign/result_buffer.h"
 
 namespace sagitta {
 namespace {
@@ -93,37 +92,7 @@ std::vector<NeuronFault> Campaign::neurons_of(int configuration, std::int64_t tr
   return faults;
 }
 
-FaultList Campaign::float_list(int configuration) const {
-  const FloatPlan& plan = studies_[static_cast<std::size_t>(study_of(configuration))];
-  const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
-  FaultList list;
-  list.machine_digest = plan.digest;
-  list.seed = f.seed;
-  list.model = f.model;
-  list.values = "fp32";
-  for (const TrialResult& t : faults(configuration).trials) {
-    FaultList::Trial trial{t.trial, t.image, {}};
-    for (const FloatRecord& r : t.floats) trial.faults.push_back(neuron_path(network(), r.fault));
-    list.trials.push_back(std::move(trial));
-  }
-  return list;
-}
-
-void Campaign::run_study(FloatEngine& engine, int study, int image, WorkQueue& queue,
-                         Buffer& buffer) const {
-  const auto at = static_cast<std::size_t>(image);
-  engine.keep_records(keep_faults_);
-  put_study(buffer, study, engine.prepare(image, images_.image(image), images_.labels[at]));
-  queue.report(1);
-  for (const int c : studies_[static_cast<std::size_t>(study)].configurations) {
-    for (const std::int64_t k : sources_[static_cast<std::size_t>(c)].by_image[at]) {
-      put_trial(buffer, c, engine.run_trial(k, neurons_of(c, k)));
-      queue.report(1);
-    }
-  }
-}
-
-void Campaign::add_study(int study, const FloatClean& clean) {
+void Campaign::add_study(int study, const CleanResult& clean) {
   FloatResult& r = study_results_[static_cast<std::size_t>(study)];
   ++r.images;
   r.correct += clean.correct ? 1 : 0;

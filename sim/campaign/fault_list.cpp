@@ -53,7 +53,7 @@ class Reader {
 
 }  // namespace
 
-void write_fault_list(const FaultList& list, const std::string& path) {
+FaultListWriter::FaultListWriter(const FaultList& list, const std::string& path) : file_(path) {
   nlohmann::ordered_json j;
   j["format"] = kFormat;
   j["machine_digest"] = list.machine_digest;
@@ -61,10 +61,25 @@ void write_fault_list(const FaultList& list, const std::string& path) {
   j["model"] = list.model;
   if (!list.values.empty()) j["values"] = list.values;
   j["trials"] = nlohmann::ordered_json::array();
-  for (const FaultList::Trial& t : list.trials) {
-    j["trials"].push_back({{"trial", t.trial}, {"image", t.image}, {"faults", t.faults}});
+  std::string text = j.dump(1);
+  text.resize(text.rfind(']'));  // the list stays open
+  file_.write(text);
+}
+
+void FaultListWriter::add(const FaultList::Trial& t) {
+  const nlohmann::ordered_json j = {{"trial", t.trial}, {"image", t.image}, {"faults", t.faults}};
+  file_.write(first_ ? "\n  " : ",\n  ");
+  first_ = false;
+  for (const char c : j.dump(1)) {  // two levels deep in the document
+    file_.write({&c, 1});
+    if (c == '\n') file_.write("  ");
   }
-  write_file(path, j.dump(1) + "\n");
+}
+
+void FaultListWriter::finish() {
+  file_.write(first_ ? "]\n}\n" : "\n ]\n}\n");
+  file_.close();
+  file_.take_name();
 }
 
 FaultList read_fault_list(const std::string& path) {

@@ -3,20 +3,17 @@
 
 #include <functional>
 
-#include "campaign/float_trial.h"
 #include "campaign/trial.h"
 #include "campaign/workers.h"
 
 namespace sagitta {
 
-// `machine`, `study` and `configuration` are indices into the campaign's lists.
-void put_clean(Buffer& buffer, int machine, CleanResult clean);
-void put_study(Buffer& buffer, int study, const FloatClean& clean);
-void put_trial(Buffer& buffer, int configuration, TrialResult trial);
+// `plan` and `configuration` are numbers of the campaign's (campaign.h).
+void put_clean(Buffer& buffer, int plan, const CleanResult& clean);
+void put_trial(Buffer& buffer, int configuration, const TrialResult& trial);
 
 // Hands on all that was put, in its order.
-void get_results(Buffer& buffer, const std::function<void(int machine, const CleanResult&)>& clean,
-                 const std::function<void(int configuration, TrialResult)>& trial,
-                 const std::function<void(int study, const FloatClean&)>& study);
+void get_results(Buffer& buffer, const std::function<void(int plan, const CleanResult&)>& clean,
+                 const std::function<void(int configuration, const TrialResult&)>& trial);
 
 }  // namespace sagitta

@@ -96,7 +96,8 @@ void TimingRun::run_scale_sim(TimedMachine& machine) const {
 
 void TimingRun::run(const Progress& progress) {
   const auto begin = std::chrono::steady_clock::now();
-  std::int64_t done = 0;
+  ProgressState state;
+  state.total = static_cast<std::int64_t>(machines_.size());
   for (TimedMachine& machine : machines_) {
     if (experiment_.timing == Timing::real) {
       run_real(machine);
@@ -104,7 +105,9 @@ void TimingRun::run(const Progress& progress) {
       run_scale_sim(machine);
     }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    if (progress) progress(++done, seconds.count());
+    ++state.done;
+    state.seconds = seconds.count();
+    if (progress) progress(state);
   }
   if (experiment_.timing != Timing::real) return;
   const auto unprotected = [](const TimedMachine& machine, const std::vector<TimedMachine>& in) {

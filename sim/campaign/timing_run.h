@@ -8,7 +8,7 @@
 #include "base/counters.h"
 #include "base/registers.h"
 #include "campaign/experiment.h"
-#include "campaign/workers.h"
+#include "campaign/progress.h"
 #include "campaign/workload_file.h"
 #include "cost/cost.h"
 #include "schedule/program.h"

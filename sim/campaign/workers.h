@@ -1,11 +1,13 @@
 // Worker processes. Work items are taken in order from a shared counter; results come back through
-// anonymous temporary files and are put in order by the caller, so that they do not depend on the
-// number of workers.
+// a pipe from each worker while it works, in messages that the parent takes as a whole or not at
+// all: what a worker that dies had not finished sending is as if it had never been computed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ namespace sagitta {
 // Bytes of results, written by a worker and read by its parent on the same machine.
 class Buffer {
  public:
+  Buffer() = default;
+  explicit Buffer(std::vector<char> bytes) : bytes_(std::move(bytes)) {}
   template <typename T>
   void put(const T& value) {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -54,19 +58,30 @@ class Buffer {
 class WorkQueue {
  public:
   virtual ~WorkQueue() = default;
-  virtual std::int64_t next() = 0;              // the next item, or -1
-  virtual void report(std::int64_t units) = 0;  // progress
+  virtual std::int64_t next() = 0;  // the next item, or -1
+  Buffer results;                   // what is to be sent
+  // After each result: sends what has come together, once that is much or some time has passed.
+  virtual void result_is_whole() = 0;
 };
 
-// Called about ten times a second in the parent with the units reported so far.
-using Progress = std::function<void(std::int64_t units, double seconds)>;
+// What the parent does with a pool of workers.
+struct WorkerHooks {
+  std::function<void(WorkQueue&)> work;  // in each worker: until next() says -1
+  std::function<void(Buffer&)> take;     // in the parent: results of a worker, whole ones
+  std::function<void()> tick;  // in the parent, at least twenty times a second; may be null
+};
+
+// A worker that was ended by a signal.
+struct LostWorker : std::runtime_error {
+  explicit LostWorker(int signal);
+  int signal;
+};
 
 // Runs `work` in `workers` processes (1: still a process of its own) over items 0 .. items - 1.
-// Returns every worker's buffer. Throws std::runtime_error when a worker fails, with its message;
-// on SIGINT or SIGTERM in the parent the workers are ended and Interrupted is thrown.
-std::vector<Buffer> run_workers(int workers, std::int64_t items,
-                                const std::function<void(WorkQueue&, Buffer&)>& work,
-                                const Progress& progress);
+// Throws LostWorker, or std::runtime_error with the message of a worker that failed; on SIGINT or
+// SIGTERM in the parent Interrupted. In each of these cases, and when a hook throws, the workers
+// are ended first; what they had sent in whole is taken before LostWorker and Interrupted.
+void run_workers(int workers, std::int64_t items, const WorkerHooks& hooks);
 
 // Processors that this process may use.
 int default_workers();

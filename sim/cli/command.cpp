@@ -28,13 +28,26 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
       ->type_name("NAME")
       ->check(not_empty);
   if (!runs) return;
-  app.add_option("-o,--output", output,
-                 "Folder for results.json, results.csv, experiment.json and thresholds.json")
+  app.add_option(
+         "-o,--output", output,
+         "Folder for results.json, results.csv, experiment.json and thresholds.json; trials are "
+         "kept there, too, and the same command goes on with them")
       ->type_name("DIR")
       ->check(not_empty);
   app.add_option("-j,--workers", workers, "Worker processes (default: one for each processor)")
       ->check(CLI::Range(1, 1024));
   app.add_flag("-q,--quiet", quiet, "No progress on standard error");
+}
+
+void ExperimentOptions::add_store_to(CLI::App& app) {
+  app.add_flag("--fresh", store.fresh,
+               "Start anew: delete the trials that DIR holds, in place of going on with them");
+  app.add_flag("--resume", store.resume,
+               "Go on with the trials that DIR holds, as without it; an error where it has none");
+  app.add_option(
+         "--shard", shard,
+         "Only the trials k with k mod n = i - 1, in DIR; `sagitta merge` joins all n parts")
+      ->type_name("i/n");
 }
 
 std::vector<ExperimentOptions> ExperimentOptions::each() const {
@@ -76,8 +89,8 @@ std::vector<ExperimentOptions> ExperimentOptions::each() const {
   return all;
 }
 
-ProgressLine::ProgressLine(std::string what, std::int64_t total, bool quiet)
-    : what_(std::move(what)), total_(total), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+ProgressLine::ProgressLine(std::string what, bool quiet)
+    : what_(std::move(what)), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 
 ProgressLine::~ProgressLine() {
   if (drawn_ && terminal_) std::fputs("\n", stderr);
@@ -85,29 +98,29 @@ ProgressLine::~ProgressLine() {
 
 Progress ProgressLine::callback() {
   if (quiet_) return nullptr;
-  return [this](std::int64_t done, double seconds) { show(done, seconds); };
+  return [this](const ProgressState& state) { show(state); };
 }
 
-void ProgressLine::show(std::int64_t done, double seconds) {
-  // A terminal is redrawn; a log gets a line every ten seconds and the last one.
-  const bool last = done >= total_;
-  if (last && finished_) return;
+void ProgressLine::show(const ProgressState& state) {
+  const bool last = state.done >= state.total;
+  if ((last && finished_) || (!last && !terminal_)) return;
   finished_ = last;
-  if (!terminal_ && !last && seconds - last_ < 10) return;
-  last_ = seconds;
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  const auto done = static_cast<double>(state.done - state.before);  // in these seconds
+  const double rate = state.seconds > 0 ? done / state.seconds : 0;
   const std::string left =
-      last       ? fmt::format("{:.0f} s", seconds)
-      : rate > 0 ? fmt::format("{:.0f} s left", static_cast<double>(total_ - done) / rate)
-                 : std::string("-");
-  const std::string line =
-      fmt::format("{}: {}/{} ({:.0f} %), {:.0f}/s, {}", what_, done, total_,
-                  100.0 * static_cast<double>(done) / static_cast<double>(total_), rate, left);
-  if (terminal_) {
-    fmt::print(stderr, "\r\033[K{}", line);
-  } else {
-    fmt::print(stderr, "{}\n", line);
+      last ? fmt::format("{:.0f} s", state.seconds)
+      : rate > 0
+          ? fmt::format("{:.0f} s left", static_cast<double>(state.total - state.done) / rate)
+          : std::string("-");
+  std::string line = fmt::format(
+      "{}: {}/{} ({:.0f} %), {:.0f}/s, {}", what_, state.done, state.total,
+      100.0 * static_cast<double>(state.done) / static_cast<double>(state.total), rate, left);
+  if (state.trials > 0) {
+    const Proportion sdc = wilson(state.sdc, state.trials);
+    line += fmt::format(", SDC {:.2f} % [{:.2f}, {:.2f}]", 100 * sdc.value, 100 * sdc.low,
+                        100 * sdc.high);
   }
+  fmt::print(stderr, "{}{}{}", terminal_ ? "\r\033[K" : "", line, terminal_ ? "" : "\n");
   std::fflush(stderr);
   drawn_ = true;
 }
@@ -147,7 +160,8 @@ void make_output(const std::string& folder) {
 std::vector<std::string> left_over(const std::string& folder,
                                    const std::vector<std::string>& written) {
   static const std::regex names(
-      "(results|experiment|thresholds|faults|faults-[0-9]+)\\.json|(results|faults)\\.csv");
+      "(results|experiment|thresholds|faults|faults-[0-9]+)\\.json|(results|faults)\\.csv|trials\\."
+      "sqlite");
   std::vector<std::string> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
@@ -169,6 +183,23 @@ void write_results(const std::string& folder, const Campaign& campaign,
   }
   write_file(folder + "/results.csv", results_csv(results));
   write_file(folder + "/results.json", document(results));
+}
+
+void report(const ExperimentOptions& options, const Campaign& campaign,
+            const nlohmann::ordered_json& results, const std::string& text,
+            const std::vector<std::string>& more) {
+  write_results(options.output, campaign, results);
+  print(options.json ? document(results) : text);
+  if (options.output.empty()) return;
+  std::vector<std::string> files = {"results.json", "results.csv", "experiment.json"};
+  if (!campaign.thresholds().empty()) files.emplace_back("thresholds.json");
+  files.insert(files.end(), more.begin(), more.end());
+  if (const auto old = left_over(options.output, files); !old.empty()) {
+    fmt::print(stderr, "sagitta: note: {} also holds files of an earlier run: {}\n", options.output,
+               fmt::join(old, ", "));
+  }
+  if (options.quiet || options.json) return;
+  print(fmt::format("Written to {}: {}\n", options.output, fmt::join(files, ", ")));
 }
 
 void check_overwrite(const ExperimentOptions& options, const std::string& resolved) {

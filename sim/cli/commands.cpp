@@ -1,4 +1,4 @@
-// The subcommands that run an experiment: run, calibrate, inject, sweep, compare.
+// The subcommands without faults: run, calibrate.
 #include <algorithm>
 #include <filesystem>
 #include <functional>
@@ -20,115 +20,6 @@
 namespace sagitta::cli {
 namespace {
 
-using Options = std::shared_ptr<ExperimentOptions>;
-
-// Of several experiments: which one's results follow.
-void announce(const ExperimentOptions& options) {
-  if (!options.title.empty()) print(options.title + "\n");
-}
-
-// Adds a command that loads an experiment, works for a while and may leave a folder of results.
-void add_experiment_command(CLI::App& app, const std::string& name, const std::string& description,
-                            const std::string& footer,
-                            const std::function<void(const Options&, Campaign&)>& work,
-                            const std::vector<std::string>& set = {}) {
-  auto* command = app.add_subcommand(name, description);
-  command->footer(footer);
-  auto options = std::make_shared<ExperimentOptions>();
-  options->add_to(*command);
-  command->callback([options, work, set, name] {
-    check_output(options->output);
-    const auto all = name == "inject" ? std::vector{*options} : options->each();
-    for (const ExperimentOptions& each : all) {
-      const auto one = std::make_shared<ExperimentOptions>(each);
-      if (!set.empty()) require_network(one->load());  // before keys that only networks take
-      one->set.insert(one->set.end(), set.begin(), set.end());
-      Campaign campaign(one->load());
-      check_overwrite(*one, document(campaign.experiment().resolved));
-      announce(*one);
-      work(one, campaign);
-    }
-  });
-}
-
-// `more`: other files that the command has put into the output folder.
-void finish(const Options& options, const Campaign& campaign, const nlohmann::ordered_json& results,
-            const std::string& text, const std::vector<std::string>& more = {}) {
-  write_results(options->output, campaign, results);
-  print(options->json ? document(results) : text);
-  if (options->output.empty()) return;
-  std::vector<std::string> files = {"results.json", "results.csv", "experiment.json"};
-  if (!campaign.thresholds().empty()) files.emplace_back("thresholds.json");
-  files.insert(files.end(), more.begin(), more.end());
-  if (const auto old = left_over(options->output, files); !old.empty()) {
-    fmt::print(stderr, "sagitta: note: {} also holds files of an earlier run: {}\n",
-               options->output, fmt::join(old, ", "));
-  }
-  if (options->quiet || options->json) return;
-  print(fmt::format("Written to {}: {}\n", options->output, fmt::join(files, ", ")));
-}
-
-// A fault list names sites and cycles of one machine; on another they may mean something else.
-void note_foreign_lists(const Campaign& campaign) {
-  for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
-    const Configuration& c = campaign.experiment().configurations[i];
-    if (c.fault.list.empty()) continue;
-    // Neurons are the same whatever struck them.
-    if (c.fault.of_floats()) continue;
-    const auto& machine =
-        campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))];
-    const std::string digest = read_fault_list(c.fault.list).machine_digest;
-    if (digest.empty() || digest == machine.digest) continue;
-    fmt::print(stderr, "sagitta: note: {} was drawn for another machine than {}\n", c.fault.list,
-               c.name);
-  }
-}
-
-void run_trials(const Options& options, Campaign& campaign) {
-  note_foreign_lists(campaign);
-  campaign.read_plans();
-  ProgressLine line("trials and fault-free inferences", campaign.trial_units(), options->quiet);
-  campaign.run_trials(options->worker_count(), line.callback());
-}
-
-// One row a fault of every trial, with what it did.
-std::string faults_csv(const Campaign& campaign) {
-  std::string text =
-      "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
-      "class,predicted_class\n";
-  const auto add = [&](const Configuration& c, const TrialResult& t, const std::string& site,
-                       std::int64_t cycle, bool fired, auto before, auto after) {
-    text += fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
-                        c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
-                        t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle, fired ? 1 : 0,
-                        before, after, to_string(t.outcome), t.reference_class, t.predicted_class);
-  };
-  for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
-    const int index = static_cast<int>(i);
-    const Configuration& c = campaign.experiment().configurations[i];
-    if (c.fault.of_floats()) {
-      for (const TrialResult& t : campaign.faults(index).trials) {
-        for (const FloatRecord& r : t.floats) {  // in software: there are no cycles
-          add(c, t, neuron_path(campaign.network(), r.fault), 0, r.fired, r.before, r.after);
-        }
-      }
-      continue;
-    }
-    const Machine machine(
-        campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].program);
-    const SiteMap sites(machine.layout());
-    for (const TrialResult& t : campaign.faults(index).trials) {
-      for (const FaultRecord& f : t.faults) {
-        add(c, t, sites.path(f.site), f.cycle, f.fired, f.before, f.after);
-      }
-      for (const WeightRecord& w : t.weights) {  // in DRAM before the run
-        add(c, t, weight_path(campaign.network(), w.fault), 0, w.fired, w.before, w.after);
-      }
-    }
-  }
-  return text;
-}
-
 // What each machine counted in an inference.
 std::string counters_of_machines(const Campaign& campaign) {
   std::string text;
@@ -144,19 +35,6 @@ std::string counters_of_machines(const Campaign& campaign) {
   return text;
 }
 
-// Writes faults.csv and the lists that replay; returns their names.
-std::vector<std::string> write_faults(const std::string& folder, const Campaign& campaign) {
-  make_output(folder);
-  std::vector<std::string> names = {"faults.csv"};
-  write_file(folder + "/faults.csv", faults_csv(campaign));
-  const auto n = campaign.experiment().configurations.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    names.push_back(n == 1 ? "faults.json" : fmt::format("faults-{}.json", i));
-    write_fault_list(campaign.fault_list(static_cast<int>(i)), folder + "/" + names.back());
-  }
-  return names;
-}
-
 void run_one(const ExperimentOptions& options) {
   Experiment experiment = options.load();
   if (!experiment.workload_path.empty()) {
@@ -166,15 +44,15 @@ void run_one(const ExperimentOptions& options) {
   Campaign campaign(std::move(experiment));
   campaign.require_machines();
   check_overwrite(options, document(campaign.experiment().resolved));
-  announce(options);
+  if (!options.title.empty()) print(options.title + "\n");
   {
-    ProgressLine line("inferences", campaign.clean_units(), options.quiet);
+    ProgressLine line("inferences", options.quiet);
     campaign.run_clean(options.worker_count(), line.callback());
   }
   const auto results = clean_results(campaign);
   std::string text = clean_table(results, colour_wanted());
   if (options.counters) text += counters_of_machines(campaign);
-  finish(std::make_shared<ExperimentOptions>(options), campaign, results, text);
+  report(options, campaign, results, text);
 }
 
 }  // namespace
@@ -313,69 +191,6 @@ void add_calibrate(CLI::App& app) {
           fmt::format("Fitted on {} calibration images of {}. Written: {}\n", file.images,
                       file.network, options->output));
   });
-}
-
-void add_inject(CLI::App& app) {
-  add_experiment_command(
-      app, "inject",
-      "Trials with bit flips: outcomes, a row for every fault, and a list that replays",
-      "Examples: sagitta inject configs/lenet5.json --set scheme=none --set "
-      "fault.sites='array.pe**.acc' -o out\n"
-      "          sagitta inject configs/lenet5.json --set scheme=none --set "
-      "fault.list=out/faults.json\n"
-      "With fault.level=neuron or weight and a fault.rate, neurons or weights are hit in place of "
-      "the\n"
-      "machine's bits (docs/faults.md).",
-      [](const Options& options, Campaign& campaign) {
-        if (!options->output.empty()) campaign.keep_faults();
-        run_trials(options, campaign);
-        const auto results = fault_results(campaign);
-        std::vector<std::string> lists;
-        if (!options->output.empty()) lists = write_faults(options->output, campaign);
-        finish(options, campaign, results, fault_table(results, colour_wanted()), lists);
-      });
-}
-
-void add_sweep(CLI::App& app) {
-  add_experiment_command(
-      app, "sweep",
-      "Every configuration of an experiment under faults: accuracy, SDC, and what it costs",
-      "Examples: sagitta sweep configs/sweeps/demo.json -o out/demo\n"
-      "          sagitta sweep configs/lenet5.json --set 'fault={\"level\": \"neuron\", \"rate\": "
-      "[1e-4, 1e-3]}'",
-      [](const Options& options, Campaign& campaign) {
-        run_trials(options, campaign);
-        const auto results = sweep_results(campaign);
-        finish(options, campaign, results,
-               fault_table(results, colour_wanted()) + "\n" + finding(results) + "\n");
-      });
-}
-
-void add_compare(CLI::App& app) {
-  add_experiment_command(
-      app, "compare",
-      "The schemes of an experiment on the same faults, pair by pair (McNemar's exact test)",
-      "Faults are drawn over the unprotected machine and carried over to every scheme by layer, "
-      "tile\n"
-      "and cycle; registers that only a scheme has are not struck here (see sweep for those).\n"
-      "Neurons and weights (fault.level) are the same for every scheme.\n"
-      "Example: sagitta compare configs/lenet5.json --set fault.upsets=64",
-      [](const Options& options, Campaign& campaign) {
-        for (const Configuration& c : campaign.experiment().configurations) {
-          if (c.fault.list.empty()) continue;
-          // Its cycles are those of one machine; in another they fall into other phases.
-          throw InputError(campaign.experiment().file, "$.fault.list",
-                           "compare draws the faults that it carries over to every scheme",
-                           "leave the list out, or replay it with sagitta inject");
-        }
-        run_trials(options, campaign);
-        const auto results = compare_results(campaign);
-        finish(
-            options, campaign, results,
-            fault_table(results, colour_wanted()) + "\n" + pairs_table(results, colour_wanted()));
-      },
-      // As an override, so that the experiment written beside the results gives them again.
-      {"fault.population=common"});
 }
 
 }  // namespace sagitta::cli

@@ -64,6 +64,8 @@ int run_command(int argc, char** argv) {
   cli::add_inject(app);
   cli::add_sweep(app);
   cli::add_compare(app);
+  cli::add_export(app);
+  cli::add_merge(app);
   cli::add_counters(app);
   cli::add_gemm(app);
   cli::add_scale_sim(app);
@@ -79,9 +81,10 @@ int run_command(int argc, char** argv) {
   } catch (const InputError& e) {
     fmt::print(stderr, "sagitta: {}\n", e.what());
     return 2;
-  } catch (const Interrupted&) {
-    fmt::print(stderr,
-               "\nsagitta: interrupted; nothing was written. Run the same command again.\n");
+  } catch (const Interrupted& e) {
+    const std::string kept = e.kept.empty() ? "nothing was written" : e.kept;
+    fmt::print(stderr, "\nsagitta: interrupted; {}. Run the same command again{}.\n", kept,
+               e.kept.empty() ? "" : " to go on");
     return 130;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "sagitta: out of memory\n");

@@ -235,7 +235,7 @@ void run_workload(const ExperimentOptions& options, Experiment experiment) {
   const std::string resolved = document(run.experiment().resolved);
   check_overwrite(options, resolved);
   {
-    ProgressLine line("machines", static_cast<std::int64_t>(run.machines().size()), options.quiet);
+    ProgressLine line("machines", options.quiet);
     run.run(line.callback());
   }
   const nlohmann::ordered_json results = timing_results(run);

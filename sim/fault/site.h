@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/registers.h"
@@ -46,6 +47,7 @@ class SiteSelection {
 class SiteMap {
  public:
   explicit SiteMap(const RegisterLayout& layout) : classes_(layout.classes()) {}
+  explicit SiteMap(std::vector<RegisterClass> classes) : classes_(std::move(classes)) {}
 
   const std::vector<RegisterClass>& classes() const { return classes_; }
   std::int64_t total_bits() const;

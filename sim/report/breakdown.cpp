@@ -39,21 +39,23 @@ bool in_a_pe(const std::string& path) {
 
 }  // namespace
 
-ordered_json breakdown(const MachinePlan& plan, const FaultResult& result) {
+ordered_json breakdown(const Campaign& campaign, int configuration) {
+  const MachinePlan& plan =
+      campaign.machines()[static_cast<std::size_t>(campaign.machine_of(configuration))];
   std::map<int, Ends> registers, layers;
   std::map<std::pair<int, int>, Ends> bits, pes;  // register class and bit; row and column
-  for (const TrialResult& t : result.trials) {
-    if (t.faults.size() != 1 || !t.faults[0].fired) continue;
+  campaign.store().each_trial(configuration, [&](const TrialResult& t) {
+    if (t.faults.size() != 1 || !t.faults[0].fired) return;
     const Site& site = t.faults[0].site;
     registers[site.register_class].add(t.outcome);
     bits[{site.register_class, site.bit}].add(t.outcome);
     layers[t.layer].add(t.outcome);
     const RegisterClass& c = plan.registers[static_cast<std::size_t>(site.register_class)];
-    if (!in_a_pe(c.path)) continue;
+    if (!in_a_pe(c.path)) return;
     const std::int64_t copies = c.extents.size() > 2 ? c.extents[2] : 1;
     const std::int64_t pe = site.element / copies;
     pes[{static_cast<int>(pe / c.extents[1]), static_cast<int>(pe % c.extents[1])}].add(t.outcome);
-  }
+  });
   ordered_json j = {{"registers", ordered_json::array()},
                     {"bits", ordered_json::array()},
                     {"layers", ordered_json::array()},

@@ -10,6 +10,6 @@ namespace sagitta {
 // Of a configuration whose trials have one upset in a register each. Groups without a trial are
 // left out; each has `trials` and, of these, `masked`, `corrected`, `tolerable`, `sdc`, `hang` and
 // `uncorrected` (told to the host).
-nlohmann::ordered_json breakdown(const MachinePlan& plan, const FaultResult& result);
+nlohmann::ordered_json breakdown(const Campaign& campaign, int configuration);
 
 }  // namespace sagitta

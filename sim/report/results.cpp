@@ -8,6 +8,7 @@
 #include "campaign/dataflows.h"
 #include "report/breakdown.h"
 #include "report/counter_report.h"
+#include "report/csv.h"
 #include "report/memory_report.h"
 
 namespace sagitta {
@@ -221,12 +222,7 @@ ordered_json failures_json(const FaultResult& r, std::int64_t trials) {
 }
 
 std::string csv_cell(const ordered_json& value) {
-  if (!value.is_string()) return value.dump();
-  auto text = value.get<std::string>();
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
+  return value.is_string() ? csv_text(value.get<std::string>()) : value.dump();
 }
 
 }  // namespace
@@ -246,7 +242,7 @@ ordered_json fault_results(const Campaign& campaign) {
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const Configuration& c = campaign.experiment().configurations[i];
     const FaultResult& r = campaign.faults(static_cast<int>(i));
-    const auto trials = static_cast<std::int64_t>(r.trials.size());
+    const std::int64_t trials = r.trials;
     const int study = campaign.study_of(static_cast<int>(i));
     ordered_json e = study >= 0
                          ? study_json(campaign, study, c.name)
@@ -273,9 +269,7 @@ ordered_json fault_results(const Campaign& campaign) {
     e["faults_fired"] = r.fired;
     if (c.fault.of_registers() && c.fault.list.empty() && c.fault.upsets == 1) {
       if (c.fault.population == "own") e["absolute_failures"] = failures_json(r, trials);
-      e["breakdown"] = breakdown(
-          campaign.machines()[static_cast<std::size_t>(campaign.machine_of(static_cast<int>(i)))],
-          r);
+      e["breakdown"] = breakdown(campaign, static_cast<int>(i));
     }
     j["configurations"].push_back(e);
   }
@@ -287,15 +281,10 @@ namespace {
 // Two configurations whose trials k meet the same faults on the same image.
 ordered_json pair_json(const Campaign& campaign, std::size_t x, std::size_t y) {
   const auto& configurations = campaign.experiment().configurations;
-  const auto& a = campaign.faults(static_cast<int>(x)).trials;
-  const auto& b = campaign.faults(static_cast<int>(y)).trials;
-  std::int64_t only_a = 0;
-  std::int64_t only_b = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    only_a += a[k].correct && !b[k].correct ? 1 : 0;
-    only_b += b[k].correct && !a[k].correct ? 1 : 0;
-  }
-  const auto n = static_cast<double>(a.size());
+  const auto [only_a, only_b] =
+      campaign.store().discordant(static_cast<int>(x), static_cast<int>(y));
+  const std::int64_t trials = campaign.faults(static_cast<int>(x)).trials;
+  const auto n = static_cast<double>(trials);
   const FaultPlan& plan = configurations[x].fault;
   const bool of_registers = plan.of_registers();
   return {{"first", configurations[x].name},
@@ -306,7 +295,7 @@ ordered_json pair_json(const Campaign& campaign, std::size_t x, std::size_t y) {
           {"sites", null_unless(of_registers, plan.sites)},
           {"upsets", null_unless(of_registers, plan.upsets)},
           {"seed", plan.seed},
-          {"trials", a.size()},
+          {"trials", trials},
           {"only_first_correct", only_a},
           {"only_second_correct", only_b},
           {"accuracy_difference", static_cast<double>(only_b - only_a) / n},

@@ -10,6 +10,7 @@
 #include "report/table.h"
 #include "support/machine_cases.h"
 #include "support/random_network.h"
+#include "support/trials.h"
 
 namespace sagitta {
 namespace {
@@ -38,7 +39,7 @@ TEST(Campaign, RatesAreThoseOfTheTrials) {
     SCOPED_TRACE(c.at("name").get<std::string>());
     std::int64_t correct = 0, reference = 0, sdc = 0, masked = 0, detected = 0, hang = 0, right = 0,
                  wrong = 0, uncorrected = 0;
-    for (const TrialResult& t : campaign.faults(static_cast<int>(i)).trials) {
+    for (const TrialResult& t : test::trials_of(campaign, static_cast<int>(i))) {
       const std::string name = to_string(t.outcome);
       const int label = campaign.images().labels[static_cast<std::size_t>(t.image)];
       const bool told = name == "detected_uncorrected";
@@ -172,10 +173,14 @@ TEST(Campaign, FaultsOfNeuronsAndWeightsDoNotDependOnTheOrderOfChannels) {
     EXPECT_EQ(natural.outcomes, near.outcomes) << level;
     EXPECT_EQ(natural.suppressed_right, near.suppressed_right);
     EXPECT_EQ(natural.suppressed_wrong, near.suppressed_wrong);
-    for (std::size_t k = 0; k < natural.trials.size(); ++k) {
-      EXPECT_EQ(natural.trials[k].outcome, near.trials[k].outcome) << level << k;
-      EXPECT_EQ(natural.trials[k].predicted_class, near.trials[k].predicted_class);
-      EXPECT_EQ(natural.trials[k].faults_drawn, near.trials[k].faults_drawn);
+    const auto of_natural = test::trials_of(campaign, 0);
+    const auto of_near = test::trials_of(campaign, 1);
+    ASSERT_EQ(of_natural.size(), 30U);
+    ASSERT_EQ(of_near.size(), 30U);
+    for (std::size_t k = 0; k < of_natural.size(); ++k) {
+      EXPECT_EQ(of_natural[k].outcome, of_near[k].outcome) << level << k;
+      EXPECT_EQ(of_natural[k].predicted_class, of_near[k].predicted_class);
+      EXPECT_EQ(of_natural[k].faults_drawn, of_near[k].faults_drawn);
     }
     EXPECT_GT(natural.drawn, 100) << level;
   }

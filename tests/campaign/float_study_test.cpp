@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "report/results.h"
 #include "report/table.h"
+#include "support/trials.h"
 
 namespace sagitta {
 namespace {
@@ -53,8 +54,8 @@ TEST(FloatStudies, StandBesideMachines) {
     EXPECT_EQ(c.at("threshold_bytes"), machine.at("threshold_bytes"));
     EXPECT_EQ(c.at("name"), machine.at("name"));
     EXPECT_EQ(c.at("faults_drawn"), machine.at("faults_drawn"));
-    const auto& a = campaign.faults(i).trials;
-    const auto& b = campaign.faults(i - 1).trials;
+    const auto a = test::trials_of(campaign, i);
+    const auto b = test::trials_of(campaign, i - 1);
     for (std::size_t k = 0; k < a.size(); ++k) {
       EXPECT_EQ(a[k].image, b[k].image);
       EXPECT_EQ(a[k].faults_drawn, b[k].faults_drawn);
@@ -86,7 +87,7 @@ TEST(FloatStudies, FiguresAreThoseOfTheTrials) {
     const auto& c = results.at("configurations")[i];
     SCOPED_TRACE(c.at("name").get<std::string>());
     std::int64_t correct = 0, reference = 0, right = 0, wrong = 0, outcomes = 0;
-    for (const TrialResult& t : campaign.faults(static_cast<int>(i)).trials) {
+    for (const TrialResult& t : test::trials_of(campaign, static_cast<int>(i))) {
       const int label = campaign.images().labels[static_cast<std::size_t>(t.image)];
       EXPECT_EQ(t.correct, t.predicted_class == label);
       correct += t.predicted_class == label ? 1 : 0;

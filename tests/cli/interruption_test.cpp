@@ -1,6 +1,8 @@
-// Runs that are cut off: the message, the exit code, nothing written and no process left.
+// Runs that are cut off: the message, the exit code, no process left, no results, and of the trials
+// what was committed (docs/store.md), with which the same command goes on.
 #include <cctype>
 #include <functional>
+#include <regex>
 
 #include "cli/command_line.h"
 
@@ -60,6 +62,19 @@ class CliInterruption : public CommandLine {
     usleep(100000);
     return process;
   }
+  // No file but the store, which is as SQLite leaves it, and whole.
+  void expect_trials_only() const {
+    auto after = everything();
+    std::erase_if(after, [](const auto& file) {
+      return file.first.find("/out/trials.sqlite") != std::string::npos;
+    });
+    after.erase(path("out"));
+    auto before = before_;
+    before.erase(path("out"));
+    EXPECT_EQ(after, before) << "something was written";
+    for (const pid_t worker : workers_) EXPECT_FALSE(is_alive(worker)) << worker;
+    EXPECT_TRUE(std::filesystem::exists(path("out/trials.sqlite")));
+  }
   void expect_nothing_left() const {
     EXPECT_EQ(everything(), before_) << "something was written";
     for (const pid_t worker : workers_) EXPECT_FALSE(is_alive(worker)) << worker;
@@ -77,9 +92,12 @@ TEST_F(CliInterruption, SignalsEndTheWork) {
       ASSERT_TRUE(process->wait(2, result)) << command << " runs on";
       EXPECT_EQ(result.code, 130) << command;
       EXPECT_EQ(result.out, "");
-      EXPECT_NE(result.err.find("sagitta: interrupted; nothing was written."), std::string::npos)
+      EXPECT_TRUE(std::regex_search(
+          result.err, std::regex("sagitta: interrupted; out/trials.sqlite keeps [0-9]+ of 200000 "
+                                 "trials. Run the same command again to go on.\n$")))
           << result.err;
-      expect_nothing_left();
+      expect_trials_only();
+      std::filesystem::remove_all(path("out"));
     }
   }
 }
@@ -92,7 +110,7 @@ TEST_F(CliInterruption, SignalToAllProcesses) {
   Result result;
   ASSERT_TRUE(process->wait(2, result));
   EXPECT_EQ(result.code, 130);
-  expect_nothing_left();
+  expect_trials_only();
 }
 
 TEST_F(CliInterruption, FaultFreeRun) {
@@ -116,8 +134,26 @@ TEST_F(CliInterruption, KilledWorker) {
   ASSERT_TRUE(process->wait(2, result));
   EXPECT_EQ(result.code, 1);
   EXPECT_EQ(result.out, "");
-  EXPECT_NE(result.err.find("sagitta: a worker process was ended by signal 9 (Killed); nothing was "
-                            "written\n  remedy: "),
+  EXPECT_TRUE(std::regex_search(
+      result.err,
+      std::regex("sagitta: a worker process was ended by signal 9 \\(Killed\\); out/trials.sqlite "
+                 "keeps [0-9]+ of 200000 trials\n  remedy: run the same command again to go on; if "
+                 "memory ran out, use fewer workers: -j 1\n$")))
+      << result.err;
+  expect_trials_only();
+}
+
+// Without a folder there is nothing to keep.
+TEST_F(CliInterruption, WithoutAFolder) {
+  Process process({"sweep", "experiment.json", "-j", "2"}, folder_ / "");
+  ASSERT_TRUE(within(20, [&] { return (workers_ = children_of(process.pid())).size() == 2; }));
+  usleep(100000);
+  kill(process.pid(), SIGINT);
+  Result result;
+  ASSERT_TRUE(process.wait(2, result));
+  EXPECT_EQ(result.code, 130);
+  EXPECT_NE(result.err.find("sagitta: interrupted; nothing was written. Run the same command "
+                            "again.\n"),
             std::string::npos)
       << result.err;
   expect_nothing_left();
@@ -133,7 +169,7 @@ TEST_F(CliInterruption, KilledParent) {
     EXPECT_TRUE(within(10, [worker] { return !is_alive(worker); })) << worker;
     if (is_alive(worker)) kill(worker, SIGKILL);
   }
-  expect_nothing_left();
+  expect_trials_only();
 }
 
 // What was there before stays as it was.
@@ -144,7 +180,7 @@ TEST_F(CliInterruption, KeepsTheResultsOfBefore) {
   kill(process->pid(), SIGINT);
   Result result;
   ASSERT_TRUE(process->wait(2, result));
-  expect_nothing_left();
+  expect_trials_only();
 }
 
 }  // namespace

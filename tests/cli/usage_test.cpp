@@ -102,7 +102,8 @@ TEST_F(CliUsage, FilesOfAnEarlierRunAreNamed) {
   const Result result = run({"run", "experiment.json", "-q", "-o", "out"});
   EXPECT_EQ(result.code, 0);
   EXPECT_EQ(result.err,
-            "sagitta: note: out also holds files of an earlier run: faults.csv, faults.json\n");
+            "sagitta: note: out also holds files of an earlier run: faults.csv, faults.json, "
+            "trials.sqlite\n");
 }
 
 // Neither results nor thresholds replace what the user wrote.

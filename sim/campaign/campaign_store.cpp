@@ -1,0 +1,105 @@
+// What a store says of its experiment: docs/store.md.
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/version.h"
+#include "campaign/campaign.h"
+#include "campaign/dataflows.h"
+
+namespace sagitta {
+namespace {
+
+using nlohmann::ordered_json;
+
+template <typename Value>
+ordered_json null_unless(bool applies, const Value& value) {
+  return applies ? ordered_json(value) : ordered_json(nullptr);
+}
+
+ordered_json configuration_row(int id, const Configuration& c, int plan,
+                               const std::string& digest) {
+  const FaultPlan& f = c.fault;
+  const bool drawn = f.of_registers() && f.list.empty();
+  return {{"id", id},
+          {"name", c.name},
+          {"plan", plan},
+          {"array", array_name(c.array)},
+          {"scheme", c.scheme.name},
+          {"level", f.level},
+          {"rate", null_unless(!f.of_registers() && f.list.empty(), f.rate)},
+          {"value_kind", null_unless(f.level == "neuron", f.values)},
+          {"upsets", null_unless(drawn, f.upsets)},
+          {"sites", null_unless(drawn, f.sites)},
+          {"population", null_unless(f.list.empty(), f.population)},
+          {"seed", f.seed},
+          {"trials", f.trials},
+          {"machine_digest", digest}};
+}
+
+ordered_json register_row(int plan, int id, const RegisterClass& c) {
+  const bool in_a_pe = c.path.starts_with("array.pe[][]");
+  return {{"plan", plan},
+          {"id", id},
+          {"path", c.path},
+          {"block", c.path.substr(0, c.path.find('.'))},
+          {"extents", ordered_json(c.extents).dump()},
+          {"width", c.width},
+          {"bits", c.bits()},
+          {"pe_columns", null_unless(in_a_pe, in_a_pe ? c.extents[1] : 0)},
+          {"pe_copies", null_unless(in_a_pe, in_a_pe && c.extents.size() > 2 ? c.extents[2] : 1)}};
+}
+
+}  // namespace
+
+StoreHead Campaign::store_head() const {
+  StoreHead head;
+  std::string lists;
+  bool named = true;
+  for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
+    const Configuration& c = experiment_.configurations[i];
+    if (!c.fault.list.empty()) lists += sha256_file(c.fault.list);
+    named = named && names_faults(static_cast<int>(i));
+    const int study = study_of(static_cast<int>(i));
+    const int machine = machine_of(static_cast<int>(i));
+    const int plan = study >= 0 ? static_cast<int>(machines_.size()) + study : machine;
+    head.tables["configuration"].push_back(
+        configuration_row(static_cast<int>(i), c, plan,
+                          study >= 0 ? studies_[static_cast<std::size_t>(study)].digest
+                                     : machines_[static_cast<std::size_t>(machine)].digest));
+  }
+  for (std::size_t m = 0; m < machines_.size(); ++m) {
+    for (std::size_t r = 0; r < machines_[m].registers.size(); ++r) {
+      head.tables["register"].push_back(
+          register_row(static_cast<int>(m), static_cast<int>(r), machines_[m].registers[r]));
+    }
+  }
+  for (std::size_t l = 0; l < network().layers.size(); ++l) {
+    const Layer& layer = network().layers[l];
+    head.tables["layer"].push_back({{"id", l},
+                                    {"name", layer.name},
+                                    {"width", layer.output.width},
+                                    {"channels", layer.output.channels}});
+  }
+  head.meta = {
+      {"version", kVersion},
+      {"commit", kCommit},
+      {"command", command_},
+      {"file", experiment_.file},
+      {"experiment", experiment_.resolved},
+      {"network", network().name},
+      {"network_digest", network().digest},
+      {"data_digest", folder_.data_digest},
+      {"technology_digest",
+       experiment_.technology_path.empty() ? "" : sha256_file(experiment_.technology_path)},
+      {"thresholds_digest", thresholds_.empty() ? "" : to_json(thresholds_).at("digest")},
+      {"lists_digest", lists.empty() ? "" : sha256(lists)},
+      {"faults", named ? "named" : "counted"},
+      {"shard", store_options_.shard.name()},
+  };
+  return head;
+}
+
+}  // namespace sagitta

@@ -1,0 +1,21 @@
+// How far a run is.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace sagitta {
+
+struct ProgressState {
+  std::int64_t done = 0;  // units of work, of `total`
+  std::int64_t total = 0;
+  std::int64_t before = 0;  // of those done, what an earlier run had left
+  double seconds = 0;       // since this run began
+  std::int64_t trials = 0;  // done, of which so many ended in silent data corruption
+  std::int64_t sdc = 0;
+};
+
+// Called some ten times a second while there is work, and at the end.
+using Progress = std::function<void(const ProgressState&)>;
+
+}  // namespace sagitta

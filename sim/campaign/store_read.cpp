@@ -1,0 +1,248 @@
+#include <sqlite3.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "campaign/store.h"
+#include "campaign/store_guard.h"
+#include "campaign/trial_fields.h"
+
+namespace sagitta {
+namespace {
+
+// "trial, image, ..." of a result's numbers.
+template <typename Each>
+std::string columns(Each each) {
+  std::string text;
+  each([&](const char* name, const auto&) {
+    text += (text.empty() ? "" : ", ") + std::string(name);
+  });
+  return text;
+}
+
+// The numbers of a row, in the order of `columns`; returns the next column.
+auto reader(SQLite::Statement& row, int& at) {
+  return [&row, &at](const char*, auto& value) {
+    value = static_cast<std::remove_reference_t<decltype(value)>>(row.getColumn(at++).getInt64());
+  };
+}
+
+template <typename T>
+std::vector<T> blob(const SQLite::Column& column) {
+  std::vector<T> values(static_cast<std::size_t>(column.size()) / sizeof(T));
+  if (!values.empty()) std::memcpy(values.data(), column.getBlob(), values.size() * sizeof(T));
+  return values;
+}
+
+float read_float(const SQLite::Column& column) {
+  if (!column.isText()) return static_cast<float>(column.getDouble());
+  const float sign = column.getString() == "-nan" ? -1.0F : 1.0F;
+  return std::copysign(std::numeric_limits<float>::quiet_NaN(), sign);
+}
+
+// The faults of one configuration, in the order of trials.
+class FaultRows {
+ public:
+  FaultRows(SQLite::Database& database, int configuration)
+      : row_(database,
+             "SELECT trial, level, place, element, lane, bit, cycle, fired, resisted, before, "
+             "after FROM fault WHERE configuration = ? ORDER BY trial, ordinal") {
+    row_.bind(1, configuration);
+    more_ = row_.executeStep();
+  }
+  // Those of trial `t`; trials are asked for in ascending order.
+  void take(TrialResult& t) {
+    for (; more_ && row_.getColumn(0).getInt64() <= t.trial; more_ = row_.executeStep()) {
+      if (row_.getColumn(0).getInt64() == t.trial) take_row(t);
+    }
+  }
+
+ private:
+  int number(int column) const { return row_.getColumn(column).getInt(); }
+  void take_row(TrialResult& t) const {
+    const std::string level = row_.getColumn(1).getText();
+    const bool fired = number(7) != 0;
+    if (level == "register") {
+      t.faults.push_back({{number(2), row_.getColumn(3).getInt64(), number(5)},
+                          row_.getColumn(6).getInt64(),
+                          fired,
+                          row_.getColumn(9).getInt64(),
+                          row_.getColumn(10).getInt64(),
+                          number(8) != 0});
+    } else if (level == "weight") {
+      t.weights.push_back(
+          {{number(2), number(3), number(4), number(5)}, fired, number(9), number(10)});
+    } else {
+      t.floats.push_back({{number(2), number(3), number(5)},
+                          fired,
+                          read_float(row_.getColumn(9)),
+                          read_float(row_.getColumn(10))});
+    }
+  }
+
+  mutable SQLite::Statement row_;
+  bool more_ = false;
+};
+
+}  // namespace
+
+void Store::fail(const std::exception& error) const {
+  const auto* sqlite = dynamic_cast<const SQLite::Exception*>(&error);
+  const int code = sqlite == nullptr ? 0 : sqlite->getErrorCode() & 0xff;
+  const std::string name = path_.empty() ? "the temporary file of trials" : path_;
+  switch (code) {
+    case SQLITE_NOTADB:
+      throw InputError(name, "", "is not a database", "give another folder with -o");
+    case SQLITE_CORRUPT:
+      throw InputError(name, "", std::string("is damaged: ") + error.what(),
+                       "remove it to start anew, or give another folder with -o");
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      throw InputError(name, "", std::string("cannot be opened for writing: ") + error.what(),
+                       "check the permissions of file and folder, or give another folder");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw InputError(name, "", "another program holds it locked", "close that, and try again");
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+      // The work failed, not the input.
+      throw std::runtime_error(
+          InputError(name, "", std::string("cannot be written: ") + error.what(),
+                     "make room on the disk and run the same command again: what was "
+                     "committed is kept, and it goes on from there")
+              .what());
+    default:
+      throw std::runtime_error(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
+nlohmann::ordered_json Store::meta() const {
+  return guarded([this] {
+    nlohmann::ordered_json meta = nlohmann::ordered_json::object();
+    SQLite::Statement row(*database_, "SELECT key, value FROM meta");
+    while (row.executeStep()) {
+      const std::string key = row.getColumn(0).getText();
+      const std::string value = row.getColumn(1).getText();
+      meta[key] = key == "experiment" ? nlohmann::ordered_json::parse(value)
+                                      : nlohmann::ordered_json(value);
+    }
+    return meta;
+  });
+}
+
+std::vector<bool> Store::trials_in(int configuration, std::int64_t first, std::int64_t end) const {
+  return guarded([&] {
+    std::vector<bool> there(static_cast<std::size_t>(std::max<std::int64_t>(0, end - first)));
+    SQLite::Statement row(
+        *database_, "SELECT trial FROM trial WHERE configuration = ? AND trial >= ? AND trial < ?");
+    row.bind(1, configuration);
+    row.bind(2, first);
+    row.bind(3, end);
+    while (row.executeStep()) {
+      there[static_cast<std::size_t>(row.getColumn(0).getInt64() - first)] = true;
+    }
+    return there;
+  });
+}
+
+std::vector<bool> Store::images_in(int plan, std::int64_t images) const {
+  return guarded([&] {
+    std::vector<bool> there(static_cast<std::size_t>(images));
+    SQLite::Statement row(*database_, "SELECT image FROM clean WHERE plan = ? AND image < ?");
+    row.bind(1, plan);
+    row.bind(2, images);
+    while (row.executeStep()) there[static_cast<std::size_t>(row.getColumn(0).getInt64())] = true;
+    return there;
+  });
+}
+
+std::int64_t Store::trials() const {
+  return guarded([this] { return database_->execAndGet("SELECT count(*) FROM trial").getInt64(); });
+}
+
+TrialSums Store::sums(int configuration) const {
+  return guarded([&] {
+    TrialSums sums;
+    SQLite::Statement row(
+        *database_,
+        "SELECT outcome, count(*), sum(correct), sum(reference_correct), sum(suppressed_right), "
+        "sum(suppressed_wrong), sum(faults_drawn), sum(faults_fired) "
+        "FROM trial WHERE configuration = ? GROUP BY outcome");
+    row.bind(1, configuration);
+    while (row.executeStep()) {
+      const auto value = [&row](int column) { return row.getColumn(column).getInt64(); };
+      sums.outcomes.at(static_cast<std::size_t>(value(0))) = value(1);
+      sums.trials += value(1);
+      sums.correct += value(2);
+      sums.reference_correct += value(3);
+      sums.suppressed_right += value(4);
+      sums.suppressed_wrong += value(5);
+      sums.drawn += value(6);
+      sums.fired += value(7);
+    }
+    return sums;
+  });
+}
+
+std::pair<std::int64_t, std::int64_t> Store::discordant(int first, int second) const {
+  return guarded([&] {
+    SQLite::Statement row(
+        *database_,
+        "SELECT total(a.correct > b.correct), total(a.correct < b.correct) FROM trial a "
+        "JOIN trial b ON b.configuration = ? AND b.trial = a.trial WHERE a.configuration = ?");
+    row.bind(1, second);
+    row.bind(2, first);
+    row.executeStep();
+    return std::pair(row.getColumn(0).getInt64(), row.getColumn(1).getInt64());
+  });
+}
+
+void Store::each_clean(int plan, const std::function<void(const CleanResult&)>& visit) const {
+  guarded([&] {
+    CleanResult clean;
+    const std::string numbers = columns([&](auto&& add) { each_clean_number(clean, add); });
+    SQLite::Statement row(
+        *database_,
+        fmt::format("SELECT {}, logits, counters FROM clean WHERE plan = ? ORDER BY image",
+                    numbers));
+    row.bind(1, plan);
+    while (row.executeStep()) {
+      int at = 0;
+      each_clean_number(clean, reader(row, at));
+      clean.logits = blob<std::int8_t>(row.getColumn(at));
+      clean.counters = blob<LayerCounters>(row.getColumn(at + 1));
+      visit(clean);
+    }
+  });
+}
+
+void Store::each_trial(int configuration,
+                       const std::function<void(const TrialResult&)>& visit) const {
+  guarded([&] {
+    TrialResult trial;
+    const std::string numbers = columns([&](auto&& add) { each_number(trial, add); });
+    SQLite::Statement row(
+        *database_,
+        fmt::format("SELECT {} FROM trial WHERE configuration = ? ORDER BY trial", numbers));
+    row.bind(1, configuration);
+    FaultRows faults(*database_, configuration);
+    while (row.executeStep()) {
+      int at = 0;
+      each_number(trial, reader(row, at));
+      trial.faults.clear();
+      trial.weights.clear();
+      trial.floats.clear();
+      faults.take(trial);
+      visit(trial);
+    }
+  });
+}
+
+}  // namespace sagitta

@@ -1,0 +1,108 @@
+// The tables and views of a store: docs/store.md says what their columns mean.
+#include <string>
+
+#include <fmt/format.h>
+
+#include "campaign/store.h"
+#include "campaign/trial_fields.h"
+
+namespace sagitta {
+namespace {
+
+constexpr const char* kTables = R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE configuration (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, plan INTEGER NOT NULL, array TEXT NOT NULL,
+  scheme TEXT NOT NULL, level TEXT NOT NULL, rate REAL, value_kind TEXT, upsets INTEGER,
+  sites TEXT, population TEXT, seed INTEGER NOT NULL, trials INTEGER NOT NULL,
+  machine_digest TEXT NOT NULL);
+CREATE TABLE register (
+  plan INTEGER, id INTEGER, path TEXT NOT NULL, block TEXT NOT NULL, extents TEXT NOT NULL,
+  width INTEGER NOT NULL, bits INTEGER NOT NULL, pe_columns INTEGER, pe_copies INTEGER,
+  PRIMARY KEY (plan, id)) WITHOUT ROWID;
+CREATE TABLE layer (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, width INTEGER NOT NULL, channels INTEGER NOT NULL);
+CREATE TABLE outcome (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL, is_masked INTEGER NOT NULL, is_sdc INTEGER NOT NULL);
+CREATE TABLE clean (
+  plan INTEGER, {clean} logits BLOB, counters BLOB, PRIMARY KEY (plan, image)) WITHOUT ROWID;
+CREATE TABLE trial (
+  configuration INTEGER, {trial} PRIMARY KEY (configuration, trial)) WITHOUT ROWID;
+CREATE TABLE fault (
+  configuration INTEGER, trial INTEGER, ordinal INTEGER, level TEXT NOT NULL,
+  place INTEGER NOT NULL, element INTEGER NOT NULL, lane INTEGER, bit INTEGER NOT NULL,
+  cycle INTEGER, fired INTEGER NOT NULL, resisted INTEGER NOT NULL, before, after,
+  PRIMARY KEY (configuration, trial, ordinal)) WITHOUT ROWID;
+)sql";
+
+// z of a 95 % interval stands in `wilson`, in the same double as in the program's own.
+constexpr const char* kViews = R"sql(
+CREATE VIEW trials AS
+  SELECT c.name, c.scheme, c.seed, o.name AS outcome_name, o.is_masked, o.is_sdc,
+         l.name AS layer_name, t.*
+  FROM trial t JOIN configuration c ON c.id = t.configuration JOIN outcome o ON o.id = t.outcome
+       LEFT JOIN layer l ON l.id = t.layer;
+CREATE VIEW outcomes AS
+  SELECT c.id AS configuration, c.name, o.name AS outcome, count(*) AS trials
+  FROM trial t JOIN configuration c ON c.id = t.configuration JOIN outcome o ON o.id = t.outcome
+  GROUP BY c.id, o.id;
+CREATE VIEW sdc AS
+  WITH counts AS (SELECT t.configuration, count(*) AS n, sum(o.is_sdc) AS k, 1.0 * sum(o.is_sdc) / count(*) AS p,
+                         1.959963984540054 * 1.959963984540054 AS zz
+                  FROM trial t JOIN outcome o ON o.id = t.outcome GROUP BY t.configuration)
+  SELECT c.id AS configuration, c.name, n AS trials, k AS sdc, p AS rate,
+         max(0, (p + zz / (2 * n) - sqrt(zz * (p * (1 - p) + zz / (4 * n)) / n)) / (1 + zz / n)) AS low,
+         min(1, (p + zz / (2 * n) + sqrt(zz * (p * (1 - p) + zz / (4 * n)) / n)) / (1 + zz / n)) AS high
+  FROM counts JOIN configuration c ON c.id = counts.configuration;
+CREATE VIEW single_upset AS
+  SELECT t.configuration, t.trial, t.layer, t.outcome, r.path AS register, r.block, f.bit, f.element,
+         f.element / r.pe_copies / r.pe_columns AS pe_row, f.element / r.pe_copies % r.pe_columns AS pe_col
+  FROM trial t JOIN configuration c ON c.id = t.configuration
+       JOIN fault f ON f.configuration = t.configuration AND f.trial = t.trial
+       JOIN register r ON r.plan = c.plan AND r.id = f.place
+  WHERE c.upsets = 1 AND t.faults_drawn = 1 AND f.fired = 1 AND f.level = 'register';
+)sql";
+
+constexpr const char* kEnds = R"sql(
+CREATE VIEW {view} AS
+  SELECT c.id AS configuration, c.name, {columns}, count(*) AS trials,
+         sum(o.is_masked) AS masked, sum(o.name = 'detected_corrected') AS corrected,
+         sum(o.name = 'tolerable') AS tolerable, sum(o.is_sdc) AS sdc, sum(o.name = 'hang') AS hang,
+         sum(o.name = 'detected_uncorrected') AS uncorrected
+  FROM single_upset u JOIN configuration c ON c.id = u.configuration
+       JOIN outcome o ON o.id = u.outcome LEFT JOIN layer l ON l.id = u.layer
+  {where} GROUP BY c.id, {groups};
+)sql";
+
+// `columns` and the same as `groups`: what was struck, or where.
+std::string ends(const char* view, const char* columns, const char* groups,
+                 const char* where = "") {
+  return fmt::format(fmt::runtime(kEnds), fmt::arg("view", view), fmt::arg("columns", columns),
+                     fmt::arg("groups", groups), fmt::arg("where", where));
+}
+
+}  // namespace
+
+std::string store_schema() {
+  std::string clean, trial;
+  const auto add = [](std::string& columns) {
+    return [&columns](const char* name, const auto&) {
+      columns += fmt::format("{} INTEGER NOT NULL, ", name);
+    };
+  };
+  const CleanResult no_run;
+  const TrialResult no_trial;
+  each_clean_number(no_run, add(clean));
+  each_number(no_trial, add(trial));
+  std::string text =
+      fmt::format(fmt::runtime(kTables), fmt::arg("clean", clean), fmt::arg("trial", trial)) +
+      kViews;
+  text += ends("by_block", "u.block", "u.block");
+  text += ends("by_register", "u.block, u.register", "u.register");
+  text += ends("by_bit", "u.register, u.bit", "u.register, u.bit");
+  text += ends("by_layer", "l.name AS layer", "u.layer");
+  text += ends("by_pe", "u.pe_row, u.pe_col", "u.pe_row, u.pe_col", "WHERE u.pe_row IS NOT NULL");
+  return text;
+}
+
+}  // namespace sagitta

@@ -1,0 +1,90 @@
+// Runs that are killed at any moment, again and again: what was committed stays, and in the end all
+// is as after one run.
+#include <random>
+#include <sstream>
+
+#include "cli/command_line.h"
+
+namespace sagitta::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class CliKill : public CommandLine {
+ protected:
+  static constexpr int kKills = 50;
+
+  CliKill() {
+    nlohmann::json experiment = small();
+    experiment["images"] = 10;
+    experiment["fault"] = {
+        {{"sites", "logic"}, {"upsets", 3}, {"trials", 120}, {"seed", 1}},
+        {{"level", "weight"}, {"rate", 1e-4}, {"trials", 40}, {"seed", 1}},
+        {{"level", "neuron"}, {"values", "fp32"}, {"rate", 1e-3}, {"trials", 40}, {"seed", 1}}};
+    experiment["scheme"] = {"none", "range-zero"};
+    write_json("experiment.json", experiment);
+  }
+  // What a run leaves, with its trials as rows.
+  std::map<std::string, std::string> files(const std::string& folder) const {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : std::filesystem::directory_iterator(path(folder))) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with("trials.sqlite")) all[name] = contents(entry.path().string());
+    }
+    all["csv"] = done({"export", folder});
+    all["jsonl"] = done({"export", folder, "--format", "jsonl"});
+    return all;
+  }
+  static Arguments inject(const std::string& folder, int workers) {
+    return {"inject", "experiment.json", "-q", "-o", folder, "-j", std::to_string(workers)};
+  }
+};
+
+TEST_F(CliKill, FiftyKillsChangeNothing) {
+  const auto begin = Clock::now();
+  done(inject("whole", 2));
+  const double once = std::chrono::duration<double>(Clock::now() - begin).count();
+  const auto expected = files("whole");
+  ASSERT_EQ(std::count(expected.at("csv").begin(), expected.at("csv").end(), '\n'), 401);
+
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> part(0, 1);
+  int kills = 0, runs = 0, kept = 0, most = 0;
+  while (kills < kKills) {
+    const std::string folder = "run" + std::to_string(runs++);
+    for (bool ended = false; !ended;) {
+      Process process(inject(folder, 1 + static_cast<int>(random() % 3)), folder_ / "");
+      Result result;
+      if (process.wait(part(random) * once, result)) {
+        EXPECT_EQ(result.code, 0) << result.err;
+        ended = true;
+        continue;
+      }
+      kill(process.pid(), SIGKILL);
+      ++kills;
+      ASSERT_TRUE(process.wait(10, result));
+      if (!std::filesystem::exists(path(folder + "/trials.sqlite"))) continue;
+      // All that is there was there in the whole run: rows, and never half of one.
+      const Result some = run({"export", folder});
+      if (some.code != 0) continue;  // killed before there were tables
+      std::istringstream rows(some.out);
+      std::string row;
+      kept = 0;
+      while (std::getline(rows, row)) {
+        ++kept;
+        EXPECT_NE(expected.at("csv").find(row + "\n"), std::string::npos) << row;
+      }
+      most = std::max(most, kept - 1);
+    }
+    EXPECT_EQ(files(folder), expected) << folder << " after " << kills << " kills";
+    std::filesystem::remove_all(path(folder));
+  }
+  RecordProperty("kills", kills);
+  std::printf("%d kills in %d runs, %.1f s\n", kills, runs,
+              std::chrono::duration<double>(Clock::now() - begin).count());
+  EXPECT_GT(most, 0) << "no kill came after a commit: they test nothing";
+  EXPECT_LT(most, 400 + 1);
+}
+
+}  // namespace
+}  // namespace sagitta::test
