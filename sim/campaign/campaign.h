@@ -119,6 +119,8 @@ class Campaign {
   // plans with one upset are: of others it can be many more than there are trials.
   void keep_faults() { keep_faults_ = true; }
   // Where run_trials keeps trials; `command` reports on them. Without it: in a temporary file.
+  // How trials are run; before keep_in().
+  void set_engine(Engine engine) { engine_ = engine; }
   void keep_in(const StoreOptions& options, const std::string& command) {
     store_options_ = options;
     command_ = command;
@@ -209,6 +211,7 @@ class Campaign {
   std::vector<FaultResult> fault_results_;
   bool keep_faults_ = false;
   StoreOptions store_options_;
+  Engine engine_ = Engine::fast;
   std::string command_;
   std::unique_ptr<Store> store_;
   mutable std::vector<Baseline> baselines_;

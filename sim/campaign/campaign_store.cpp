@@ -87,6 +87,7 @@ StoreHead Campaign::store_head() const {
       {"version", kVersion},
       {"commit", kCommit},
       {"command", command_},
+      {"engine", to_string(engine_)},
       {"file", experiment_.file},
       {"experiment", experiment_.resolved},
       {"network", network().name},

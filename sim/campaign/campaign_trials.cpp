@@ -41,6 +41,7 @@ class Campaign::TrialRun {
   std::int64_t images() const { return campaign_.images_.count(); }
   void draw(std::int64_t first, std::int64_t end);
   std::vector<std::pair<int, int>> items() const;
+  void run_items(int workers, const WorkerHooks& hooks);
   void work(WorkQueue& queue) const;
   template <typename Engine, typename Run>
   void run_image(Engine& engine, std::size_t plan, int image, WorkQueue& queue, Run run) const;
@@ -142,7 +143,7 @@ void Campaign::TrialRun::run(int workers) {
       state_.total += there ? 0 : 1;
     }
     try {
-      run_workers(workers, static_cast<std::int64_t>(items_.size()), hooks);
+      run_items(workers, hooks);
     } catch (const LostWorker& e) {
       campaign_.store_->commit();
       const std::string what = kept().empty() ? "nothing was written" : kept();
@@ -163,6 +164,21 @@ void Campaign::TrialRun::run(int workers) {
   show();
 }
 
+// SystemC elaborates once a process, so that each machine then has workers of its own.
+void Campaign::TrialRun::run_items(int workers, const WorkerHooks& hooks) {
+  const auto all = std::move(items_);
+  for (auto first = all.begin(); first != all.end();) {
+    const auto end = campaign_.engine_ == Engine::fast
+                         ? all.end()
+                         : std::find_if(first, all.end(), [first](const auto& item) {
+                             return item.first != first->first;
+                           });
+    items_.assign(first, end);
+    run_workers(workers, static_cast<std::int64_t>(items_.size()), hooks);
+    first = end;
+  }
+}
+
 void Campaign::TrialRun::work(WorkQueue& queue) const {
   std::unique_ptr<TrialEngine> engine;
   std::unique_ptr<FloatEngine> floats;
@@ -177,7 +193,8 @@ void Campaign::TrialRun::work(WorkQueue& queue) const {
         floats->keep_records(campaign_.keep_faults_);
       } else {
         const MachinePlan& machine = campaign_.machines_[at];
-        engine = std::make_unique<TrialEngine>(machine.program, *machine.network);
+        engine =
+            std::make_unique<TrialEngine>(machine.program, *machine.network, campaign_.engine_);
         engine->keep_records(campaign_.keep_faults_);
         engine->set_oracle(machine.scheme.oracle);
       }

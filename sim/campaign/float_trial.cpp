@@ -191,6 +191,7 @@ TrialResult FloatEngine::run_trial(std::int64_t trial, const std::vector<NeuronF
     if (!same_values(own_[l], reference_[l].output)) run.reach = Run::Reach::output;
   }
   TrialResult result;
+  result.road = Road::software;
   result.trial = trial;
   result.faults_drawn = static_cast<std::int64_t>(faults.size());
   finish(run, result);

@@ -246,6 +246,9 @@ void Store::make(const StoreHead& head) {
                        {"is_masked", is_masked(outcome) ? 1 : 0},
                        {"is_sdc", is_sdc(outcome) ? 1 : 0}});
   }
+  for (int i = 0; i < kRoads; ++i) {
+    insert("road", {{"id", i}, {"name", to_string(static_cast<Road>(i))}});
+  }
   database_->exec(fmt::format("PRAGMA application_id = {}", kApplication));
   database_->exec(fmt::format("PRAGMA user_version = {}", kSchema));
   commit();

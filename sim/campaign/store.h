@@ -5,6 +5,7 @@
 // here is kept in memory that grows with the number of trials.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -59,6 +60,7 @@ struct StoreHead {
 struct TrialSums {
   std::int64_t trials = 0;
   OutcomeCounts outcomes{};
+  std::array<std::int64_t, kRoads> roads{};
   std::int64_t correct = 0;            // right class in spite of the faults
   std::int64_t reference_correct = 0;  // fault-free, on the same draws
   std::int64_t suppressed_right = 0;

@@ -187,6 +187,13 @@ TrialSums Store::sums(int configuration) const {
       sums.drawn += value(6);
       sums.fired += value(7);
     }
+    SQLite::Statement road(
+        *database_, "SELECT road, count(*) FROM trial WHERE configuration = ? GROUP BY road");
+    road.bind(1, configuration);
+    while (road.executeStep()) {
+      sums.roads.at(static_cast<std::size_t>(road.getColumn(0).getInt64())) =
+          road.getColumn(1).getInt64();
+    }
     return sums;
   });
 }

@@ -24,6 +24,7 @@ CREATE TABLE layer (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, width INTEGER NOT NULL, channels INTEGER NOT NULL);
 CREATE TABLE outcome (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, is_masked INTEGER NOT NULL, is_sdc INTEGER NOT NULL);
+CREATE TABLE road (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE clean (
   plan INTEGER, {clean} logits BLOB, counters BLOB, PRIMARY KEY (plan, image)) WITHOUT ROWID;
 CREATE TABLE trial (
@@ -46,6 +47,10 @@ CREATE VIEW outcomes AS
   SELECT c.id AS configuration, c.name, o.name AS outcome, count(*) AS trials
   FROM trial t JOIN configuration c ON c.id = t.configuration JOIN outcome o ON o.id = t.outcome
   GROUP BY c.id, o.id;
+CREATE VIEW roads AS
+  SELECT c.id AS configuration, c.name, r.name AS road, count(*) AS trials
+  FROM trial t JOIN configuration c ON c.id = t.configuration JOIN road r ON r.id = t.road
+  GROUP BY c.id, r.id;
 CREATE VIEW sdc AS
   WITH counts AS (SELECT t.configuration, count(*) AS n, sum(o.is_sdc) AS k, 1.0 * sum(o.is_sdc) / count(*) AS p,
                          1.959963984540054 * 1.959963984540054 AS zz

@@ -14,8 +14,12 @@ constexpr std::size_t kMostIdleBytes = 256;
 }  // namespace
 
 const char* to_string(Road road) {
-  constexpr const char* kNames[] = {"core", "difference", "machine"};
+  constexpr const char* kNames[kRoads] = {"core", "difference", "machine", "software"};
   return kNames[static_cast<int>(road)];
+}
+
+const char* to_string(Engine engine) {
+  return engine == Engine::fast ? "fast" : "machine";
 }
 
 TrialEngine::TrialEngine(const Program& program, const Network& network, Engine engine)

@@ -31,8 +31,9 @@ namespace sagitta {
 
 // What a trial's result took: the clocked core, until everything was as in the fault-free run; from
 // some cycle on also software, for differences that only later layers read; or the clocked core to
-// the end of the run.
-enum class Road : std::uint8_t { core, difference, machine };
+// the end of the run. A study in real numbers has no machine: software.
+enum class Road : std::uint8_t { core, difference, machine, software };
+inline constexpr int kRoads = 4;
 const char* to_string(Road road);
 
 struct TrialResult {
@@ -68,6 +69,7 @@ std::vector<Fault> draw_faults(std::uint64_t seed, std::int64_t trial, int upset
 //  - machine: the whole SystemC accelerator, from reset to the end. SystemC elaborates once a
 //    process, so there can be one such engine in it.
 enum class Engine : std::uint8_t { fast, machine };
+const char* to_string(Engine engine);
 
 class TrialEngine {
  public:

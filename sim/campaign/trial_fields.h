@@ -26,6 +26,7 @@ void each_number(Trial& t, Visit&& visit) {
   visit("suppressed_wrong", t.suppressed_wrong);
   visit("faults_drawn", t.faults_drawn);
   visit("faults_fired", t.faults_fired);
+  visit("road", t.road);
 }
 
 // The same of a fault-free run; logits and counters are lists of their own.

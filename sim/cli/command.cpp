@@ -40,6 +40,11 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
 }
 
 void ExperimentOptions::add_store_to(CLI::App& app) {
+  app.add_option("--engine", engine,
+                 "How trials are run: fast leaves out what cannot differ, machine runs the whole "
+                 "SystemC accelerator for each. Results are the same, but for the column road")
+      ->check(CLI::IsMember({"fast", "machine"}))
+      ->capture_default_str();
   app.add_flag("--fresh", store.fresh,
                "Start anew: delete the trials that DIR holds, in place of going on with them");
   app.add_flag("--resume", store.resume,

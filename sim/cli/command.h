@@ -23,7 +23,8 @@ struct ExperimentOptions {
   bool counters = false;  // run: print them, layer by layer
 
   StoreOptions store;  // inject, sweep, compare: how they keep their trials
-  std::string shard;   // ... as on the command line
+  std::string engine = "fast";
+  std::string shard;  // ... as on the command line
 
   void add_to(CLI::App& app, bool runs = true);
   void add_store_to(CLI::App& app);

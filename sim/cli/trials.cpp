@@ -158,6 +158,7 @@ void run_trial_command(const std::string& command, const ExperimentOptions& opti
   if (command == "inject" && !options.output.empty()) campaign.keep_faults();
   StoreOptions store = options.store;
   if (!options.output.empty()) store.path = store_in(options.output);
+  campaign.set_engine(options.engine == "machine" ? Engine::machine : Engine::fast);
   campaign.keep_in(store, command);
   note_foreign_lists(campaign);
   campaign.read_plans();

@@ -254,6 +254,11 @@ ordered_json fault_results(const Campaign& campaign) {
       outcomes[to_string(static_cast<Outcome>(o))] = r.outcomes[static_cast<std::size_t>(o)];
     }
     e["outcomes"] = outcomes;
+    for (int road = 0; road < kRoads; ++road) {
+      if (const std::int64_t n = r.roads[static_cast<std::size_t>(road)]; n > 0) {
+        e["roads"][to_string(static_cast<Road>(road))] = n;
+      }
+    }
     const auto of = [&r](Outcome o) { return r.outcomes[static_cast<std::size_t>(o)]; };
     e["accuracy_under_faults"] = proportion(r.correct, trials);
     e["accuracy_fault_free_same_draws"] = proportion(r.reference_correct, trials);

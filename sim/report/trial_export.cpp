@@ -133,7 +133,7 @@ class Line {
   // Classes and layers by their names, yes and no as 1 and 0 in either format.
   template <typename Value>
   void add_number(const std::string& name, const Value& value) {
-    if constexpr (std::is_same_v<Value, Outcome>) {
+    if constexpr (std::is_same_v<Value, Outcome> || std::is_same_v<Value, Road>) {
       add(name.c_str(), to_string(value));
     } else if (name == "layer") {
       const bool none = static_cast<std::size_t>(value) >= layers_.size();
