@@ -171,6 +171,7 @@ Activity::Moment Activity::moment(const Machine& machine) {
   moment.arriving = machine.dma().arriving(now);
   moment.transfers = dma.done;
   moment.column_tile = s.column_tile;
+  moment.first_row = s.first_row;
   moment.layer = static_cast<std::uint8_t>(s.layer);
   moment.phase = s.phase;
   moment.weight_bank = s.weight_bank;

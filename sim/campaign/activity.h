@@ -22,7 +22,8 @@ class Activity {
     std::int32_t arriving = -1;
     std::int32_t transfers = 0;  // completed
     std::int32_t column_tile = 0;
-    std::uint8_t layer = 0;  // SequencerState::layer
+    std::int32_t first_row = 0;  // of the tile at work
+    std::uint8_t layer = 0;      // SequencerState::layer
     std::uint8_t phase = 0;
     std::uint8_t weight_bank = 0;
     std::uint8_t dataflow = 0;

@@ -28,6 +28,10 @@ bool DifferenceCarrier::allowed(const Program& program) {
                      [](const Checker& c) { return c.gate != Gate::always; });
 }
 
+bool DifferenceCarrier::weights_allowed(const Program& program) {
+  return allowed(program) && !program.protection.checksum && program.protection.passes == 1;
+}
+
 DifferenceCarrier::DifferenceCarrier(const Network& network, const Program& program)
     : network_(&network), maps_(static_cast<std::size_t>(program.activation_maps)) {
   std::vector<int> owner(maps_, -1);
@@ -96,6 +100,33 @@ void DifferenceCarrier::add_products(const Layer& layer, std::int32_t element, i
               }
             });
       });
+}
+
+void DifferenceCarrier::change_weight(std::size_t layer, int k, int n, int difference,
+                                      int first_row, const std::vector<std::int8_t>& image,
+                                      const CleanValues& clean) {
+  const Layer& l = network_->layers[layer];
+  const Window& w = l.window;
+  const int source = network_->source(layer);
+  const std::vector<std::int8_t>& input =
+      source < 0 ? image : clean.written[static_cast<std::size_t>(source)];
+  const int of_group = l.input.channels / l.groups;
+  const int channel = n / (l.columns() / l.groups) * of_group + k % of_group;
+  const int tap_x = k / of_group % w.kernel_w * w.dilation_w - w.pad_left;
+  const int tap_y = k / of_group / w.kernel_w * w.dilation_h - w.pad_top;
+  for (int pixel = first_row; pixel < l.rows(); ++pixel) {
+    const int y = pixel / l.output.width * w.stride_h + tap_y;
+    const int x = pixel % l.output.width * w.stride_w + tap_x;
+    const bool inside = y >= 0 && y < l.input.height && x >= 0 && x < l.input.width;
+    const int value =
+        inside
+            ? input[static_cast<std::size_t>((y * l.input.width + x) * l.input.channels + channel)]
+            : l.input_zero_point;
+    if (value == 0) continue;
+    touch(pixel);
+    sums_[static_cast<std::size_t>(pixel * l.columns() + n)] +=
+        static_cast<std::uint32_t>(difference * value);
+  }
 }
 
 void DifferenceCarrier::carry_gemm(std::size_t layer, const std::vector<std::int8_t>& input,
@@ -212,7 +243,8 @@ std::vector<std::int8_t> DifferenceCarrier::run(std::size_t first,
     const Layer& layer = network_->layers[l];
     const int source = network_->source(l);
     const bool adds = layer.kind == LayerKind::add;
-    if (changes_of(source).empty() && !(adds && !changes_of(network_->source(l, 1)).empty())) {
+    if (places_.empty() && changes_of(source).empty() &&
+        !(adds && !changes_of(network_->source(l, 1)).empty())) {
       continue;
     }
     const std::vector<std::int8_t>& input =

@@ -20,6 +20,9 @@ class DifferenceCarrier {
   DifferenceCarrier(const Network& network, const Program& program);
 
   static bool allowed(const Program& program);
+  // ... also where weights differ: no checksum, whose weights would not fit them, and tiles that
+  // run once, so that each reads a weight once.
+  static bool weights_allowed(const Program& program);
 
   // Whose result stands in an activation map when a layer begins: the index of the layer that has
   // written it last, -1 the image. `layer` may be the number of layers: when the result is read.
@@ -31,6 +34,11 @@ class DifferenceCarrier {
   // An element (HWC) of the result of `layer` (-1: of the image) is no longer the fault-free one.
   // One behind the last is of no consequence: a wide port reads it in a lane that nobody uses.
   void change(int layer, std::int32_t element, std::int8_t value);
+  // weights[k][n] of `layer` is `difference` more than it should be in the output pixels from
+  // `first_row` on: adds what that does to its sums. The layer is then the first one to run(), and
+  // nothing that it reads may have changed.
+  void change_weight(std::size_t layer, int k, int n, int difference, int first_row,
+                     const std::vector<std::int8_t>& image, const CleanValues& clean);
   // Computes what differs in the layers from `first` on and tells `differences` how far it came.
   // Returns the result.
   std::vector<std::int8_t> run(std::size_t first, const std::vector<std::int8_t>& image,

@@ -34,6 +34,8 @@ void MemoryUse::find_memories(const RegisterLayout& layout) {
   };
   add_dense("activation", "memory.activation.map[].element[]");
   add_dense("weight", "memory.weight.bank[].row[].lane[]");
+  const RegisterClass* weights = find(layout, "memory.weight.bank[].row[].lane[]");
+  if (weights != nullptr) weight_lanes_ = weights->extents[2];
   add_dense("checksum", "resilience.checksum.weight.bank[].row[]");
   // The words of the lanes and those of the tile, in either order.
   const RegisterClass* lanes = find(layout, "memory.parameter.bank[].lane[].word[]");
@@ -138,6 +140,13 @@ MemoryUse::Activation MemoryUse::activation(std::size_t held_byte) const {
   if (held_byte < maps.offset || held_byte >= maps.offset + maps.bytes) return {};
   const std::size_t at = held_byte - maps.offset;
   return {static_cast<int>(at / maps.bank_bytes), static_cast<std::int32_t>(at % maps.bank_bytes)};
+}
+
+MemoryUse::Weight MemoryUse::weight(std::size_t held_byte) const {
+  const Memory* memory = word_of(held_byte);
+  if (memory == nullptr || std::string_view(memory->name) != "weight") return {};
+  const auto at = static_cast<std::int32_t>((held_byte - memory->offset) % memory->bank_bytes);
+  return {at / weight_lanes_, at % weight_lanes_};
 }
 
 }  // namespace sagitta

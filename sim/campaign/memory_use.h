@@ -43,6 +43,13 @@ class MemoryUse {
   };
   Activation activation(std::size_t held_byte) const;
 
+  // Of a byte that holds a weight: its row in the bank and its place in the row; otherwise row -1.
+  struct Weight {
+    std::int32_t row = -1;
+    std::int32_t lane = 0;
+  };
+  Weight weight(std::size_t held_byte) const;
+
   // The first cycle in which a layer reads or writes activations (one that begins in the padding
   // may write first); of the layer behind the last one: in which the result is read for the host.
   // As many as cycles of the run where there is none.
@@ -65,6 +72,7 @@ class MemoryUse {
   }
 
   std::int64_t cycles_ = 0;
+  std::int32_t weight_lanes_ = 1;
   std::vector<Memory> memories_;
   // Accesses of byte i: events_[starts_[i]] .. events_[starts_[i + 1] - 1], in order; twice the
   // cycle, and one more for a write.

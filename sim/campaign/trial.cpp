@@ -36,6 +36,7 @@ TrialEngine::TrialEngine(const Program& program, const Network& network, Engine 
       weights_(program_, network),
       carrier_(network, program_),
       carries_(DifferenceCarrier::allowed(program_)),
+      carries_weights_(DifferenceCarrier::weights_allowed(program_)),
       clean_(network) {}
 
 std::int64_t TrialEngine::clean_cycles() {
@@ -233,7 +234,8 @@ bool TrialEngine::go_on(Course& course) {
     course.road = Road::core;
     return false;
   }
-  if (carries_ && carry(course, cycle, read, course.differences)) {
+  if ((carries_ && carry(course, cycle, read, course.differences)) ||
+      (carries_weights_ && carry_weights(course, cycle, course.differences))) {
     course.road = Road::difference;
     return false;
   }
@@ -295,6 +297,48 @@ bool TrialEngine::carry(const Course& course, std::int64_t cycle, std::int64_t r
                     static_cast<std::int8_t>(course.bytes[i]));
   }
   logits_ = carrier_.run(layer, pixels_, clean_.values(), differences);
+  return true;
+}
+
+// From `cycle` on weights of one output-stationary layer differ. Its tiles read a row of weights
+// once each, so from the next tile that does all output pixels are computed with the wrong one;
+// what else differs are results of that layer, and nobody has read them.
+bool TrialEngine::carry_weights(const Course& course, std::int64_t cycle,
+                                Differences& differences) {
+  int layer = -1;
+  carrier_.clear();
+  for (const std::size_t place : course.places) {
+    if (use_->weight(place).row < 0) continue;
+    const auto read = static_cast<std::size_t>(use_->next(place, cycle).cycle);
+    const bool os = static_cast<Dataflow>(moments_[read].dataflow) == Dataflow::os;
+    if (!os || (layer >= 0 && layers_[read] != layer)) return false;
+    layer = layers_[read];
+  }
+  if (layer < 0 || layer >= static_cast<int>(network_->layers.size())) return false;
+  const auto l = static_cast<std::size_t>(layer);
+  for (std::size_t i = 0; i < course.places.size(); ++i) {
+    if (use_->weight(course.places[i]).row >= 0) continue;
+    const MemoryUse::Activation at = use_->activation(course.places[i]);
+    const auto read = static_cast<std::size_t>(use_->next(course.places[i], cycle).cycle);
+    if (at.map != program_.layers[l].output_map || layers_[read] <= layer) return false;
+    carrier_.change(layer, at.element, static_cast<std::int8_t>(course.bytes[i]));
+  }
+  const LayerDescriptor& d = program_.layers[l];
+  const auto tiles = column_tiles(d.columns, d.group_columns, d.tile_channels);
+  for (std::size_t i = 0; i < course.places.size(); ++i) {
+    const MemoryUse::Weight at = use_->weight(course.places[i]);
+    if (at.row < 0) continue;
+    const Activity::Moment& moment =
+        moments_[static_cast<std::size_t>(use_->next(course.places[i], cycle).cycle)];
+    const ColumnTile& tile =
+        tiles[static_cast<std::size_t>(moment.column_tile - program_.first_column_tile[l])];
+    if (at.lane >= tile.lanes) continue;  // nobody uses it
+    const int n = tile.first + at.lane;
+    const int clean = network_->layers[l].weights[static_cast<std::size_t>(at.row * d.columns + n)];
+    carrier_.change_weight(l, at.row, n, static_cast<std::int8_t>(course.bytes[i]) - clean,
+                           moment.first_row, pixels_, clean_.values());
+  }
+  logits_ = carrier_.run(l, pixels_, clean_.values(), differences);
   return true;
 }
 

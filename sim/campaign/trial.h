@@ -123,6 +123,7 @@ class TrialEngine {
   std::int64_t next_read(Course& course, std::int64_t cycle) const;
   bool go_on(Course& course);
   bool carry(const Course& course, std::int64_t cycle, std::int64_t read, Differences& differences);
+  bool carry_weights(const Course& course, std::int64_t cycle, Differences& differences);
   void leave_piece(Course& course);
   void skip_to(Course& course, std::size_t checkpoint);
   TrialResult conclude(Course& course, Stop stop);
@@ -144,7 +145,7 @@ class TrialEngine {
   std::vector<Activity::Moment> moments_;  // by cycle
   std::vector<std::int16_t> layers_;       // at work, by cycle
   DifferenceCarrier carrier_;
-  bool carries_;  // whether differences may be carried in software
+  bool carries_, carries_weights_;  // whether differences may be carried in software
   bool keep_records_ = true;
   bool oracle_ = false;
   std::int64_t clean_cycles_ = 0;

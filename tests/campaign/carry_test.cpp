@@ -75,6 +75,45 @@ TEST(DifferenceCarrier, EqualsTheReferenceOnChangedValues) {
   for (const int n : kinds) EXPECT_GT(n, 30);
 }
 
+// A weight that is wrong from some output pixel on.
+TEST(DifferenceCarrier, EqualsTheReferenceOnWrongWeights) {
+  int changed_results = 0;
+  for (int seed = 0; seed < 2000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(1000 + seed));
+    Network network = test::random_network(random, random.between(1, 5));
+    const auto image = random.int8s(network.input.elements());
+    const CleanValues clean = clean_values(network, image);
+    DifferenceCarrier carrier(network, compile(network, {3, 4}, {}, {}, "test"));
+    for (std::size_t l = 0; l < network.layers.size(); ++l) {
+      Layer& layer = network.layers[l];
+      if (layer.kind != LayerKind::gemm) continue;
+      const int k = random.between(0, layer.depth() - 1);
+      const int n = random.between(0, layer.columns() - 1);
+      const int first_row = random.between(0, layer.rows() - 1);
+      std::int8_t& weight = layer.weights[static_cast<std::size_t>(k * layer.columns() + n)];
+      const std::int8_t right = weight;
+      const auto wrong = static_cast<std::int8_t>(right ^ (1 << random.between(0, 7)));
+      carrier.clear();
+      carrier.change_weight(l, k, n, wrong - right, first_row, image, clean);
+      Differences differences(network, clean);
+      const auto carried = carrier.run(l, image, clean, differences);
+
+      std::vector<std::vector<std::int8_t>> results{image};
+      results.insert(results.end(), clean.written.begin(), clean.written.end());
+      weight = wrong;
+      auto whole =
+          run_layer(layer, results[static_cast<std::size_t>(network.source(l) + 1)]).output;
+      weight = right;
+      std::copy_n(clean.written[l].begin(), first_row * layer.columns(), whole.begin());
+      results[l + 1] = whole;
+      ASSERT_EQ(carried, reference(network, l + 1, results));
+      changed_results += carried == clean.written.back() ? 0 : 1;
+    }
+  }
+  EXPECT_GT(changed_results, 100);
+}
+
 // What a wide port reads behind the last element goes into lanes that nobody uses.
 TEST(DifferenceCarrier, ElementsBehindTheLastOneAreOfNoConsequence) {
   Random random(5);
