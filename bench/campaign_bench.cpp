@@ -20,9 +20,11 @@
 #include "rtl_machine.h"
 #include "worker.h"
 
-int sc_main(int, char**) {
+// The SystemC library wants one; main() below is used.
+extern "C" int sc_main(int argc, char** argv);
+extern "C" int sc_main(int /*argc*/, char** /*argv*/) {
   return 0;
-}  // the library wants one; main() below is used
+}
 
 namespace sagitta::bench {
 namespace {

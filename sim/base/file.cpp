@@ -1,5 +1,7 @@
 #include "base/file.h"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 
 #include <unistd.h>
@@ -38,6 +40,27 @@ void write_file(const std::string& path, const std::string& content) {
   file.take_name();
 }
 
+namespace {
+
+// What a process that was killed left behind: files of this name and its number, which nobody has
+// any more.
+void remove_abandoned(const std::string& prefix) {
+  const std::filesystem::path path(prefix);
+  const std::string name = path.filename().string();
+  std::error_code error;
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string other = entry.path().filename().string();
+    if (!other.starts_with(name) || other.size() == name.size()) continue;
+    const std::string number = other.substr(name.size());
+    if (number.size() > 9 || number.find_first_not_of("0123456789") != std::string::npos) continue;
+    const bool alive = kill(static_cast<pid_t>(std::stol(number)), 0) == 0 || errno != ESRCH;
+    if (!alive) std::filesystem::remove(entry.path(), error);
+  }
+}
+
+}  // namespace
+
 OutputFile::OutputFile(const std::string& path)
     : path_(path), temporary_(path + ".tmp" + std::to_string(getpid())) {
   // The renaming would put a file in the place of a device, a pipe or an empty folder.
@@ -45,6 +68,7 @@ OutputFile::OutputFile(const std::string& path)
   if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
     throw InputError(path, "", "cannot be written: it is not a regular file", "name a file");
   }
+  remove_abandoned(path_ + ".tmp");
   file_ = std::fopen(temporary_.c_str(), "wb");
   if (file_ == nullptr) fail();
 }

@@ -96,7 +96,7 @@ void CleanRun::plan(std::int64_t cycles, std::size_t snapshot_bytes,
   checkpoints_.resize(at_.size());
 }
 
-void CleanRun::record(Machine& machine, Accelerator* accelerator,
+void CleanRun::record(Machine& machine, ClockedMachine* accelerator,
                       const std::vector<std::int8_t>& image, NeuronStrikes& neurons,
                       WeightFlips& weights) {
   machine.reset(image.data());

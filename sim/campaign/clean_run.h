@@ -10,7 +10,7 @@
 
 #include "campaign/level_strikes.h"
 #include "campaign/reach.h"
-#include "machine/accelerator.h"
+#include "machine/clocked_machine.h"
 #include "machine/machine.h"
 #include "network/network.h"
 
@@ -49,7 +49,7 @@ class CleanRun {
 
   // Runs the machine on an image, which must outlive the trials; if it is an accelerator's, through
   // SystemC and without checkpoints.
-  void record(Machine& machine, Accelerator* accelerator, const std::vector<std::int8_t>& image,
+  void record(Machine& machine, ClockedMachine* accelerator, const std::vector<std::int8_t>& image,
               NeuronStrikes& neurons, WeightFlips& weights);
 
   std::int64_t cycles() const { return result_.cycles; }

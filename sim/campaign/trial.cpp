@@ -25,8 +25,7 @@ const char* to_string(Engine engine) {
 TrialEngine::TrialEngine(const Program& program, const Network& network, Engine engine)
     : network_(&network),
       program_(program),
-      accelerator_(engine == Engine::machine ? std::make_unique<Accelerator>("sagitta", program_)
-                                             : nullptr),
+      accelerator_(engine == Engine::machine ? make_accelerator(program_) : nullptr),
       plain_(accelerator_ ? nullptr : std::make_unique<Machine>(program_)),
       machine_(accelerator_ ? accelerator_->machine() : *plain_),
       sites_(machine_.layout()),

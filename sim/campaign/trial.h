@@ -24,7 +24,7 @@
 #include "campaign/outcome.h"
 #include "fault/injector.h"
 #include "fault/site.h"
-#include "machine/accelerator.h"
+#include "machine/clocked_machine.h"
 #include "machine/machine.h"
 
 namespace sagitta {
@@ -131,9 +131,9 @@ class TrialEngine {
                    std::size_t suppressions) const;
 
   const Network* network_;
-  Program program_;                           // of its own: weights are flipped in it
-  std::unique_ptr<Accelerator> accelerator_;  // Engine::machine
-  std::unique_ptr<Machine> plain_;            // Engine::fast
+  Program program_;                              // of its own: weights are flipped in it
+  std::unique_ptr<ClockedMachine> accelerator_;  // Engine::machine
+  std::unique_ptr<Machine> plain_;               // Engine::fast
   Machine& machine_;
   SiteMap sites_;
   Activity activity_;

@@ -159,4 +159,8 @@ bool Accelerator::run(std::int64_t budget, InjectorModule::Strike strike) {
   return machine_.done();
 }
 
+std::unique_ptr<ClockedMachine> make_accelerator(const Program& program) {
+  return std::make_unique<Accelerator>("sagitta", program);
+}
+
 }  // namespace sagitta

@@ -8,23 +8,19 @@
 
 #include <systemc>
 
+#include "machine/clocked_machine.h"
 #include "machine/machine.h"
 #include "machine/modules.h"
 
 namespace sagitta {
 
 // SystemC elaborates once a process: make one Accelerator, then run it as often as needed.
-class Accelerator : public sc_core::sc_module {
+class Accelerator : public sc_core::sc_module, public ClockedMachine {
  public:
   Accelerator(const sc_core::sc_module_name& name, const Program& program);
 
-  // The registers, for reset, counters and results. Change them between runs only.
-  Machine& machine() { return machine_; }
-
-  // Clocks the machine from where it is until it is done or `budget` cycles have passed since
-  // reset; true when done. `strike`, if any, is called once between the clock edges of every cycle
-  // until it returns false or the run ends.
-  bool run(std::int64_t budget, InjectorModule::Strike strike = nullptr);
+  Machine& machine() override { return machine_; }
+  bool run(std::int64_t budget, InjectorModule::Strike strike = nullptr) override;
 
  private:
   void wire_further_arrays();

@@ -63,12 +63,12 @@ TEST_F(CliStore, MissingTrialsAreRun) {
 TEST_F(CliStore, AnotherExperimentIsRefused) {
   done(sweep());
   refuses(sweep({"--set", "fault.seed=2"}),
-          {"out/trials.sqlite: holds trials of another experiment: $.fault[0].seed is 1 there and "
+          {"out/trials.sqlite: holds trials of another experiment: $.fault.seed is 1 there and "
            "2 here",
            "another folder with -o", "--fresh"});
   refuses(sweep({"--set", "images=3"}), {"$.images is 4 there and 3 here"});
   refuses(sweep({"--set", "scheme=[\"none\",\"tmr-pe\"]"}), {"$.scheme", "tmr-pe"});
-  refuses({"compare", "experiment.json", "-q", "-o", "out"}, {"$.fault[0].population"});
+  refuses({"compare", "experiment.json", "-q", "-o", "out"}, {"$.fault.population is"});
   refuses(sweep({"--shard", "1/2"}), {"shard is \"1/1\" there and \"1/2\" here"});
   // Two commands, the same trials.
   done({"inject", "experiment.json", "-q", "-o", "out"});
@@ -177,7 +177,7 @@ TEST_F(CliStore, ExportGoesWhereItIsSent) {
   EXPECT_EQ(csv.substr(0, csv.find('\n')),
             "configuration,name,seed,trial,image,outcome,reference_class,predicted_class,"
             "reference_correct,correct,cycles,layer,mismatches,recomputed_tiles,recompute_cycles,"
-            "suppressed_right,suppressed_wrong,faults_drawn,faults_fired,faults");
+            "suppressed_right,suppressed_wrong,faults_drawn,faults_fired,road,faults");
   const std::string faults = contents(path("out/faults.csv"));
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'),
             std::count(faults.begin(), faults.end(), '\n'));

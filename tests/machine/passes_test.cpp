@@ -88,7 +88,7 @@ TEST_P(PassesOf, TheSameBitInTwoPassesCorrupts) {
 // As the last pass begins both sums of a row are kept, and those of the first one have been read.
 TEST_P(PassesOf, AKeptSumIsOutvotedUnlessBothAreStruck) {
   Product x(GetParam(), passes());
-  const Product::Tile& t = x.tiles()[1];
+  const Product::Tile t = x.tiles()[1];
   const bool is = GetParam().dataflow == Dataflow::is;
   const std::int64_t at = t.start + 2 * x.cost(t);
   const auto flip = [&](const std::string& path) { return Fault{x.runs.site(path), at}; };

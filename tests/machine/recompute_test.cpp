@@ -122,7 +122,7 @@ TEST_P(RecomputeOf, AWordOfTheScratchpadThatStaysWrongDefeatsIt) {
 // A flip of the detector or of the flag itself costs a run and nothing else.
 TEST_P(RecomputeOf, AFalseAlarmCostsARun) {
   Product x(GetParam(), recompute(1));
-  const Product::Tile& t = x.tiles()[1];
+  const Product::Tile t = x.tiles()[1];
   ASSERT_TRUE(x.runs.run({{x.runs.site("resilience.recompute.failed:0"), t.start}}));
   EXPECT_EQ(x.runs.machine().cycle(), x.runs.cycles() + x.cost(t));
   EXPECT_EQ(x.runs.machine().raw_output(), x.runs.clean_raw());
