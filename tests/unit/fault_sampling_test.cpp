@@ -160,6 +160,16 @@ TEST(SamplingPlan, DrawsUniformlyWithinAStratum) {
   expect_uniform(counts, "memory");
 }
 
+TEST(SamplingPlan, StrataOfOneSizeHaveOrdersOfTheirOwn) {
+  const SiteMap sites{layout()};
+  const SamplingPlan plan(sites, sites.select("all", "", ""), {6, {0, 3}, 1}, {.layer = true});
+  int alike = 0;
+  for (std::int64_t k = 0; k < 50; ++k) {
+    alike += plan.draw(1, 0, k).fault.site == plan.draw(1, 1, k).fault.site ? 1 : 0;
+  }
+  EXPECT_LT(alike, 10);  // of 83 bits
+}
+
 TEST(SamplingPlan, RefusesWhatIsNoPopulation) {
   const SiteMap sites{layout()};
   const SiteSelection all = sites.select("all", "", "");

@@ -47,6 +47,10 @@ TEST(ClusterBootstrap, IsTheBcaInterval) {
   EXPECT_EQ(e.clusters, 400);
   // Eight like trials are worth one.
   EXPECT_NEAR(e.design_effect, 8, 0.25);
+  // 5 of 150 at 80 %: z0 = 0.06709, a = 0.07076, quantiles 0.14657 and 0.94038.
+  const ClusterEstimate skewed = cluster_bootstrap(all_or_nothing(150, 5, 8), 1, 40'000, 0.8);
+  EXPECT_DOUBLE_EQ(skewed.low, 3 / 150.0);
+  EXPECT_DOUBLE_EQ(skewed.high, 9 / 150.0);
 }
 
 TEST(ClusterBootstrap, OfSingleTrialsHasNoDesignEffect) {
@@ -61,6 +65,10 @@ TEST(ClusterBootstrap, IsNeverNarrowerThanWilson) {
   EXPECT_EQ(e.low, independent.low);
   EXPECT_EQ(e.high, independent.high);
   EXPECT_NEAR(e.design_effect, 0, 1e-9);
+  // Nor where the images have unlike numbers of trials: what is resampled are both totals.
+  std::vector<Cluster> unlike(25, {2, 10});
+  unlike.insert(unlike.end(), 25, {6, 30});
+  EXPECT_NEAR(cluster_bootstrap(unlike, 1, 200).design_effect, 0, 1e-9);
 }
 
 TEST(ClusterBootstrap, WithoutEventsACaseIsACluster) {

@@ -114,6 +114,20 @@ TEST(Stratified, AStratumWithoutTrialsMayBeAnything) {
   EXPECT_EQ(nothing.high, 1);
 }
 
+TEST(Stratified, StrataOfOneTrialAreOneStratum) {
+  // Alike: as one sample.
+  std::vector<Stratum> singles(30, {1.0 / 30, kInfinite, 0, 1});
+  for (std::size_t h : {3, 11, 20}) singles[h].count = 1;
+  const Proportion pooled = stratified({{1, kInfinite, 3, 30}});
+  const Proportion e = stratified(singles);
+  EXPECT_NEAR(e.low, pooled.low, 1e-12);
+  EXPECT_NEAR(e.high, pooled.high, 1e-12);
+  // Unlike: as so many trials as there would be if all were as heavy as the heaviest.
+  const Proportion unlike =
+      stratified({{0.25, kInfinite, 0, 1}, {0.5, kInfinite, 0, 1}, {0.25, kInfinite, 0, 1}});
+  EXPECT_NEAR(unlike.high, stratified({{1, kInfinite, 0, 2}}).high, 1e-12);
+}
+
 TEST(Stratified, EndsAreExact) {
   const Proportion none = stratified({{0.3, 50, 0, 20}, {0.7, kInfinite, 0, 1}});
   EXPECT_EQ(none.low, 0);
