@@ -8,6 +8,13 @@
 namespace sagitta {
 namespace {
 
+// Of an element of a map; x may count on over its rows.
+std::size_t index(const FeatureShape& shape, int y, int x, int channel) {
+  const auto pixel = static_cast<std::size_t>(y) * static_cast<std::size_t>(shape.width) +
+                     static_cast<std::size_t>(x);
+  return pixel * static_cast<std::size_t>(shape.channels) + static_cast<std::size_t>(channel);
+}
+
 // Calls visit(output position, tap) for the windows along one axis that reach an input position.
 template <typename Visit>
 void for_each_window(int input, int pad, int stride, int dilation, int kernel, int outputs,
@@ -57,7 +64,7 @@ void DifferenceCarrier::change(int layer, std::int32_t element, std::int8_t valu
   const FeatureShape& shape =
       layer < 0 ? network_->input : network_->layers[static_cast<std::size_t>(layer)].output;
   if (element >= shape.elements()) return;
-  changes_[static_cast<std::size_t>(layer + 1)].push_back({element, value});
+  changes_[static_cast<std::size_t>(layer) + 1].push_back({element, value});
 }
 
 void DifferenceCarrier::touch(std::int32_t place) {
@@ -118,14 +125,11 @@ void DifferenceCarrier::change_weight(std::size_t layer, int k, int n, int diffe
     const int y = pixel / l.output.width * w.stride_h + tap_y;
     const int x = pixel % l.output.width * w.stride_w + tap_x;
     const bool inside = y >= 0 && y < l.input.height && x >= 0 && x < l.input.width;
-    const int value =
-        inside
-            ? input[static_cast<std::size_t>((y * l.input.width + x) * l.input.channels + channel)]
-            : l.input_zero_point;
+    const std::int8_t value = inside ? input[index(l.input, y, x, channel)]
+                                     : static_cast<std::int8_t>(l.input_zero_point);
     if (value == 0) continue;
     touch(pixel);
-    sums_[static_cast<std::size_t>(pixel * l.columns() + n)] +=
-        static_cast<std::uint32_t>(difference * value);
+    sums_[index(l.output, 0, pixel, n)] += static_cast<std::uint32_t>(difference * value);
   }
 }
 
@@ -140,7 +144,7 @@ void DifferenceCarrier::carry_gemm(std::size_t layer, const std::vector<std::int
   for (const std::int32_t pixel : places_) {
     touched_[static_cast<std::size_t>(pixel)] = 0;
     for (int n = 0; n < columns; ++n) {
-      const auto at = static_cast<std::size_t>(pixel * columns + n);
+      const std::size_t at = index(l.output, 0, pixel, n);
       const std::uint32_t difference = std::exchange(sums_[at], 0);
       if (difference == 0) continue;
       const auto sum =
@@ -179,7 +183,7 @@ void DifferenceCarrier::carry_pool(std::size_t layer, const std::vector<std::int
     const int channel = at % channels;
     const int out_x = at / channels % l.output.width;
     const int out_y = at / channels / l.output.width;
-    int maximum = -128;
+    std::int8_t maximum = -128;
     std::int64_t sum = 0;
     for (int ky = 0; ky < w.kernel_h; ++ky) {
       const int in_y = out_y * w.stride_h - w.pad_top + ky * w.dilation_h;
@@ -187,15 +191,14 @@ void DifferenceCarrier::carry_pool(std::size_t layer, const std::vector<std::int
       for (int kx = 0; kx < w.kernel_w; ++kx) {
         const int in_x = out_x * w.stride_w - w.pad_left + kx * w.dilation_w;
         if (in_x < 0 || in_x >= l.input.width) continue;
-        const int value =
-            copy_[static_cast<std::size_t>((in_y * l.input.width + in_x) * channels + channel)];
+        const std::int8_t value = copy_[index(l.input, in_y, in_x, channel)];
         maximum = std::max(maximum, value);
         sum += value - l.input_zero_point;
       }
     }
     const std::int8_t value =
         l.kind == LayerKind::max_pool
-            ? static_cast<std::int8_t>(maximum)
+            ? maximum
             : round_taps(sum * std::int64_t{l.tap_scale.first}, l.tap_scale.shift,
                          l.output_zero_point, l.output_min, l.output_max);
     keep(layer, at, value, clean);

@@ -50,7 +50,7 @@ class DifferenceCarrier {
     std::int8_t value;
   };
   const std::vector<Change>& changes_of(int layer) const {
-    return changes_[static_cast<std::size_t>(layer + 1)];
+    return changes_[static_cast<std::size_t>(layer) + 1];
   }
   void carry_gemm(std::size_t layer, const std::vector<std::int8_t>& input,
                   const CleanValues& clean, Differences& differences);

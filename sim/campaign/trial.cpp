@@ -333,7 +333,10 @@ bool TrialEngine::carry_weights(const Course& course, std::int64_t cycle,
         tiles[static_cast<std::size_t>(moment.column_tile - program_.first_column_tile[l])];
     if (at.lane >= tile.lanes) continue;  // nobody uses it
     const int n = tile.first + at.lane;
-    const int clean = network_->layers[l].weights[static_cast<std::size_t>(at.row * d.columns + n)];
+    const std::int8_t clean =
+        network_->layers[l]
+            .weights[static_cast<std::size_t>(at.row) * static_cast<std::size_t>(d.columns) +
+                     static_cast<std::size_t>(n)];
     carrier_.change_weight(l, at.row, n, static_cast<std::int8_t>(course.bytes[i]) - clean,
                            moment.first_row, pixels_, clean_.values());
   }
