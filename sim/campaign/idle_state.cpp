@@ -6,6 +6,8 @@ IdleState::IdleState(const SiteMap& sites, const Activity& activity, const Regis
     : activity_(&activity), pipeline_(layout.pipeline_bytes()), held_(layout.held_bytes()) {
   for (std::size_t i = 0; i < sites.classes().size(); ++i) {
     const RegisterClass& c = sites.classes()[i];
+    // A memory's word and its check bits are read together, whatever becomes of the word.
+    if (c.storage == Storage::sram) continue;
     const auto bytes = static_cast<std::size_t>(c.element_bytes);
     for (std::int64_t e = 0; e < c.elements(); ++e) {
       const std::size_t first = c.offset + static_cast<std::size_t>(c.place(e)) * bytes;

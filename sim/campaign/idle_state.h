@@ -16,7 +16,8 @@ class IdleState {
  public:
   IdleState(const SiteMap& sites, const Activity& activity, const RegisterLayout& layout);
 
-  // Whether a byte of the machine's state belongs to a register that is not in use in this cycle.
+  // Whether a byte of the machine's state belongs to a register, not a word of a memory, that is
+  // not in use in this cycle.
   bool idle(const Machine& machine, Region region, std::size_t place) const;
 
  private:
