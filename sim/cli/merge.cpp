@@ -81,6 +81,7 @@ void merge(const std::string& out, const std::vector<std::string>& folders,
   // From here on it is a run in which no trial is missing, of the experiment as it was resolved.
   options.file = out + "/experiment.json";
   options.output = out;
+  options.engine = head.meta.at("engine").get<std::string>();
   write_file(options.file, document(head.meta.at("experiment")));
   Experiment experiment = options.load();
   experiment.file = head.meta.at("file").get<std::string>();

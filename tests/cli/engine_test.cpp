@@ -39,6 +39,16 @@ TEST_F(CliEngine, BothLeaveTheSameResults) {
   EXPECT_GT(roads("fast").value("core", 0), 0);
 }
 
+TEST_F(CliEngine, PartsOfTheMachineAreMerged) {
+  const Arguments inject = {"inject", "experiment.json", "-q", "--engine", "machine"};
+  done(inject + Arguments{"-o", "whole"});
+  done(inject + Arguments{"-o", "a", "--shard", "1/2"});
+  done(inject + Arguments{"-o", "b", "--shard", "2/2"});
+  done({"merge", "merged", "a", "b", "-q"});
+  EXPECT_EQ(contents(path("merged/results.json")), contents(path("whole/results.json")));
+  EXPECT_EQ(done({"export", "merged"}), done({"export", "whole"}));
+}
+
 TEST_F(CliEngine, IsPartOfWhatAFolderHolds) {
   done({"inject", "experiment.json", "-q", "-o", "out"});
   refuses({"inject", "experiment.json", "-q", "-o", "out", "--engine", "machine"},
