@@ -23,9 +23,8 @@ Activity::Place Activity::place_of(const RegisterClass& registers) {
   if (starts("memory.activation.map")) return {Kind::activation_map, -1};
   if (starts("memory.activation.read")) return {Kind::activation_read, -1};
   if (starts("memory.activation.vector")) return {Kind::pool_lane, -1};
-  if (starts("memory.weight.bank") || starts("resilience.checksum.weight.bank")) {
-    return {Kind::weight_bank, -1};
-  }
+  if (starts("memory.weight.bank")) return {Kind::weight_bank, -1};
+  if (starts("resilience.checksum.weight.bank")) return {Kind::checksum_bank, -1};
   if (starts("memory.weight.read")) return {Kind::weight_read, -1};
   if (starts("memory.parameter.wait")) return {Kind::channel_parameter, -1};
   if (starts("memory.parameter.bank")) return {Kind::parameter_bank, -1};
@@ -101,7 +100,8 @@ Activity::Activity(const SiteMap& sites, const Program& program)
     Place& place = places_.back();
     if (waits_for_the_next(c.path, program.protection)) place.kind = Kind::control;
     for (const Dataflow d : {Dataflow::os, Dataflow::ws, Dataflow::is}) {
-      const bool resting = place.kind != Kind::control && place.kind != Kind::weight_bank;
+      const bool resting = place.kind != Kind::control && place.kind != Kind::weight_bank &&
+                           place.kind != Kind::checksum_bank;
       place.used[static_cast<std::size_t>(d)] = !resting || used_in(c.path, d);
     }
     if (place.kind != Kind::stage && place.kind != Kind::stage_lane &&
@@ -181,16 +181,18 @@ Activity::Moment Activity::moment(const Machine& machine) {
 
 bool Activity::of_moment(int register_class) const {
   const Kind kind = places_[static_cast<std::size_t>(register_class)].kind;
-  return kind == Kind::activation_map || kind == Kind::weight_bank;
+  return kind == Kind::activation_map || kind == Kind::weight_bank || kind == Kind::checksum_bank;
 }
 
 bool Activity::in_use(const Moment& moment, const Site& site) const {
   if (static_cast<Phase>(moment.phase) == Phase::done) return false;
   const Place& place = places_[static_cast<std::size_t>(site.register_class)];
   if (!place.used[moment.dataflow]) return false;
-  const std::vector<int> index = sites_->indices(site);
-  return place.kind == Kind::weight_bank ? weight_in_use(moment, index)
-                                         : activation_in_use(moment, index);
+  std::vector<int> index = sites_->indices(site);
+  if (place.kind == Kind::activation_map) return activation_in_use(moment, index);
+  // Of a row: check bits of either byte of its checksum weight are like the weight.
+  if (place.kind == Kind::checksum_bank) index.resize(2);
+  return weight_in_use(moment, index);
 }
 
 bool Activity::activation_in_use(const Moment& moment, const std::vector<int>& index) const {
@@ -311,9 +313,9 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::detector_row:
       return array && (place.lane >= 0 ? place.lane : last) < rows;
     case Kind::activation_map:
-      return activation_in_use(moment(machine), index);
     case Kind::weight_bank:
-      return weight_in_use(moment(machine), index);
+    case Kind::checksum_bank:
+      return in_use(moment(machine), site);
     case Kind::partial_row:
       return array && last < lanes &&
              index[0] < (is ? c.columns - s.first_column : c.rows - s.first_row);

@@ -47,6 +47,7 @@ class Activity {
     weight_read,
     activation_map,
     weight_bank,
+    checksum_bank,
     parameter_bank,
     accumulator,
     partial_row,
