@@ -11,10 +11,11 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "base/philox.h"
 #include "campaign/trial.h"
+#include "measure.h"
 #include "network/dataset.h"
 #include "network/reference.h"
 #include "rtl_machine.h"
@@ -30,8 +31,7 @@ namespace sagitta::bench {
 namespace {
 
 struct Options {
-  int rounds = 5;
-  double seconds = 1;
+  Measuring measuring{.rounds = 5, .seconds = 1};
   int trials_of_an_image = 1000;
   std::vector<std::string> networks{SAGITTA_SOURCE_DIR "/models/lenet5-mnist",
                                     SAGITTA_SOURCE_DIR "/models/resnet8-fashion"};
@@ -40,13 +40,6 @@ struct Options {
 constexpr int kSize = 16;
 constexpr int kTileDepth = 64;
 constexpr int kImages = 20;
-
-std::vector<std::int8_t> random_int8s(std::size_t n) {
-  Stream stream(1, n, Purpose::test);
-  std::vector<std::int8_t> values(n);
-  for (auto& v : values) v = static_cast<std::int8_t>(stream.next());
-  return values;
-}
 
 // One tile as a network: a 1x1 convolution of 16 pixels, 64 channels to 16.
 Network tile_network() {
@@ -105,80 +98,62 @@ Measure trials(std::shared_ptr<Case> c, Engine engine, std::string sites, int of
   };
   auto state = std::make_shared<State>(*c, engine, sites);
   return [c, state, of_an_image](double seconds) {
-    Slice slice;
-    slice.checksum = 14695981039346656037U;
-    const double start = cpu_seconds();
     const auto run = [&](std::int64_t k) {
       const auto faults = draw_faults(1, k, 1, state->selection, state->cycles);
       return state->trials.run(k, faults);
     };
+    std::uint64_t checksum = 14695981039346656037U;
     state->trials.prepare(0, c->images[0], 0);
     for (std::int64_t k = 0; k < 20; ++k) {
-      slice.checksum =
-          (slice.checksum ^ static_cast<std::uint64_t>(run(k).outcome)) * 1099511628211U;
+      checksum = (checksum ^ static_cast<std::uint64_t>(run(k).outcome)) * 1099511628211U;
     }
-    do {
+    Slice slice = repeat_for(seconds, [&] {
       if (state->next % of_an_image == 0) {
         const auto image = static_cast<std::size_t>(state->next / of_an_image % kImages);
         state->trials.prepare(static_cast<int>(image), c->images[image], 0);
       }
       run(state->next++);
-      ++slice.cycles;
-      slice.seconds = cpu_seconds() - start;
-    } while (slice.seconds < seconds);
+      return 1;
+    });
+    slice.checksum = checksum;
     return slice;
   };
 }
 
 Measure inferences(std::shared_ptr<Case> c) {
   return [c](double seconds) {
-    Slice slice;
-    const double start = cpu_seconds();
-    do {
-      const auto image = static_cast<std::size_t>(slice.cycles % kImages);
-      slice.checksum +=
-          static_cast<std::uint64_t>(top1(run_network(c->network, c->images[image]).back().output));
-      ++slice.cycles;
-      slice.seconds = cpu_seconds() - start;
-    } while (slice.seconds < seconds);
+    std::size_t next = 0;
+    std::uint64_t classes = 0;
+    Slice slice = repeat_for(seconds, [&] {
+      const auto& image = c->images[next++ % kImages];
+      classes += static_cast<std::uint64_t>(top1(run_network(c->network, image).back().output));
+      return 1;
+    });
+    slice.checksum = classes;
     return slice;
   };
+}
+
+Program tile_product() {
+  MemoryShape memory;
+  memory.dram_bytes_per_cycle = 4 * kSize;
+  return compile_gemm(kSize, kTileDepth, kSize, random_int8s(std::size_t{kTileDepth} * kSize),
+                      {kSize, kSize}, memory, {});
 }
 
 // The product of the tile on the RTL machine, from reset to its results.
 Measure rtl_tile() {
-  MemoryShape memory;
-  memory.dram_bytes_per_cycle = 4 * kSize;
   auto a =
       std::make_shared<std::vector<std::int8_t>>(random_int8s(std::size_t{kSize} * kTileDepth));
-  auto program = std::make_shared<Program>(
-      compile_gemm(kSize, kTileDepth, kSize, random_int8s(std::size_t{kTileDepth} * kSize),
-                   {kSize, kSize}, memory, {}));
+  auto program = std::make_shared<Program>(tile_product());
   std::shared_ptr<RtlMachine> machine = make_rtl_machine(*program);
   return [a, program, machine](double seconds) {
-    Slice slice;
     std::vector<std::int32_t> results;
-    const double start = cpu_seconds();
-    do {
-      slice.checksum = static_cast<std::uint64_t>(machine->run(a->data(), results));
-      ++slice.cycles;
-      slice.seconds = cpu_seconds() - start;
-    } while (slice.seconds < seconds);
-    return slice;
+    return repeat_for(seconds, [&] {
+      machine->run(a->data(), results);
+      return 1;
+    });
   };
-}
-
-bool has_rtl_tile() {
-  MemoryShape memory;
-  memory.dram_bytes_per_cycle = 4 * kSize;
-  return make_rtl_machine(compile_gemm(kSize, kTileDepth, kSize,
-                                       random_int8s(std::size_t{kTileDepth} * kSize),
-                                       {kSize, kSize}, memory, {})) != nullptr;
-}
-
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v.size() % 2 == 1 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
 }
 
 // All in turn, round by round, each in a process of its own.
@@ -189,10 +164,11 @@ class Comparison {
     workers_.push_back(std::make_unique<Worker>(name, make));
   }
   nlohmann::ordered_json run() {
-    for (auto& w : workers_) checksums_[w->name()] = w->measure(options_.seconds / 20).checksum;
-    for (int round = 0; round < options_.rounds; ++round) {
+    for (auto& w : workers_)
+      checksums_[w->name()] = w->measure(options_.measuring.seconds / 20).checksum;
+    for (int round = 0; round < options_.measuring.rounds; ++round) {
       for (auto& w : workers_) {
-        const Slice s = w->measure(options_.seconds);
+        const Slice s = w->measure(options_.measuring.seconds);
         rates_[w->name()].push_back(static_cast<double>(s.cycles) / s.seconds);
       }
     }
@@ -249,7 +225,7 @@ nlohmann::ordered_json bench_tile(const Options& options) {
                  [&] { return trials(c, Engine::fast, "all", options.trials_of_an_image); });
   comparison.add("injections_into_the_array",
                  [&] { return trials(c, Engine::fast, "array.**", options.trials_of_an_image); });
-  const bool rtl = has_rtl_tile();
+  const bool rtl = make_rtl_machine(tile_product()) != nullptr;
   if (rtl) comparison.add("rtl_tiles", [] { return rtl_tile(); });
   nlohmann::ordered_json result;
   result["tile"] = fmt::format("{0}x{0}, K = {1}", kSize, kTileDepth);
@@ -264,54 +240,28 @@ nlohmann::ordered_json bench_tile(const Options& options) {
   return result;
 }
 
-[[noreturn]] void usage(int code) {
-  std::fprintf(
-      code == 0 ? stdout : stderr,
-      "campaign_bench [--rounds N] [--seconds S] [--trials-of-an-image N] "
-      "[--network FOLDER]...\n"
-      "Prints one JSON document with injections a second and what they are compared with.\n");
-  std::exit(code);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  bool first = true;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--help") usage(0);
-    if (i + 1 >= argc) usage(2);
-    const std::string value = argv[++i];
-    if (name == "--rounds") {
-      options.rounds = std::atoi(value.c_str());
-    } else if (name == "--seconds") {
-      options.seconds = std::atof(value.c_str());
-    } else if (name == "--trials-of-an-image") {
-      options.trials_of_an_image = std::atoi(value.c_str());
-    } else if (name == "--network") {
-      if (first) options.networks.clear();
-      first = false;
-      options.networks.push_back(value);
-    } else {
-      usage(2);
-    }
-  }
-  if (options.rounds < 1 || options.seconds <= 0 || options.trials_of_an_image < 1) usage(2);
-  return options;
-}
-
 }  // namespace
 }  // namespace sagitta::bench
 
 int main(int argc, char** argv) {
   using namespace sagitta::bench;
-  const Options options = parse(argc, argv);
+  Options options;
+  CLI::App app("Injections a second and their ratios, as one JSON document (bench/README.md)");
+  add_measuring(app, options.measuring);
+  app.add_option("--trials-of-an-image", options.trials_of_an_image,
+                 "Trials for each fault-free run of an image")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--network", options.networks, "Folder of a network; may be repeated")
+      ->check(CLI::ExistingDirectory);
+  CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   try {
     nlohmann::ordered_json document;
     document["benchmark"] = "campaign";
     document["compiler"] = __VERSION__;
-    document["rounds"] = options.rounds;
-    document["seconds_a_slice"] = options.seconds;
+    document["rounds"] = options.measuring.rounds;
+    document["seconds_a_slice"] = options.measuring.seconds;
     document["trials_of_an_image"] = options.trials_of_an_image;
     document["tile"] = bench_tile(options);
     document["networks"] = nlohmann::ordered_json::array();

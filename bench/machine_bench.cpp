@@ -12,12 +12,13 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "base/philox.h"
 #include "machine/accelerator.h"
 #include "machine/array/pe_array.h"
 #include "machine/modules.h"
+#include "measure.h"
 #include "network/dataset.h"
 #include "rtl_machine.h"
 #include "worker.h"
@@ -30,18 +31,10 @@ namespace sagitta::bench {
 namespace {
 
 struct Options {
-  int rounds = 7;
-  double seconds = 0.2;
+  Measuring measuring{.rounds = 7, .seconds = 0.2};
   std::vector<int> sizes{8, 16, 32, 128};
   std::string network = SAGITTA_SOURCE_DIR "/models/lenet5-mnist";
 };
-
-std::vector<std::int8_t> random_int8s(std::size_t n) {
-  Stream stream(1, n, Purpose::test);
-  std::vector<std::int8_t> values(n);
-  for (auto& v : values) v = static_cast<std::int8_t>(stream.next());
-  return values;
-}
 
 std::uint64_t mix(std::uint64_t hash, std::int64_t value) {
   return (hash ^ static_cast<std::uint64_t>(value)) * 1099511628211U;
@@ -81,14 +74,11 @@ std::uint64_t checksum(const Machine& machine) {
 // Whole runs until the time is used up. Run: from reset to done.
 template <typename Run>
 Slice repeat(double seconds, Machine& machine, const Work& work, const Run& run) {
-  Slice slice;
-  const double start = cpu_seconds();
-  do {
+  Slice slice = repeat_for(seconds, [&] {
     machine.reset(work.image.data());
     run();
-    slice.cycles += machine.cycle();
-    slice.seconds = cpu_seconds() - start;
-  } while (slice.seconds < seconds);
+    return machine.cycle();
+  });
   slice.checksum = checksum(machine);
   return slice;
 }
@@ -110,15 +100,10 @@ Measure plain_machine(const Work& work) {
 Measure rtl_machine(const Work& work) {
   std::shared_ptr<RtlMachine> machine = make_rtl_machine(work.program);
   return [machine, &work](double seconds) {
-    Slice slice;
     std::vector<std::int32_t> results;
     std::int64_t cycles = 0;
-    const double start = cpu_seconds();
-    do {
-      cycles = machine->run(work.image.data(), results);
-      slice.cycles += cycles;
-      slice.seconds = cpu_seconds() - start;
-    } while (slice.seconds < seconds);
+    Slice slice =
+        repeat_for(seconds, [&] { return cycles = machine->run(work.image.data(), results); });
     slice.checksum = mix(14695981039346656037U, cycles);
     // A machine with raw results has, beside them, as many logits, which stay zero.
     if (work.program.raw_output) {
@@ -176,15 +161,11 @@ Measure kernel_alone() {
   constexpr int modules = 7;
   auto kernel = std::make_shared<KernelAlone>("kernel", modules);
   return [kernel](double seconds) {
-    Slice slice;
-    const double start = cpu_seconds();
-    const std::int64_t before = kernel->commits();
-    do {
+    return repeat_for(seconds, [&] {
+      const std::int64_t before = kernel->commits();
       kernel->run(5000);
-      slice.seconds = cpu_seconds() - start;
-    } while (slice.seconds < seconds);
-    slice.cycles = kernel->commits() - before;
-    return slice;
+      return kernel->commits() - before;
+    });
   };
 }
 
@@ -222,14 +203,11 @@ Measure batches(int size, Step step, Sum sum) {
     for (int c = 0; c < size; ++c) hash = mix(hash, sum(r, c));
   }
   return [step, hash, size](double seconds) {
-    Slice slice;
     const std::int64_t batch = size >= 128 ? 50 : 2000;
-    const double start = cpu_seconds();
-    do {
+    Slice slice = repeat_for(seconds, [&] {
       step(batch);
-      slice.cycles += batch;
-      slice.seconds = cpu_seconds() - start;
-    } while (slice.seconds < seconds);
+      return batch;
+    });
     slice.checksum = hash;
     return slice;
   };
@@ -281,11 +259,6 @@ Measure flat_array(int size) {
       });
 }
 
-double median(std::vector<double> v) {
-  std::sort(v.begin(), v.end());
-  return v.size() % 2 == 1 ? v[v.size() / 2] : (v[v.size() / 2 - 1] + v[v.size() / 2]) / 2;
-}
-
 nlohmann::ordered_json bench_size(int size, const Options& options, const NetworkFolder& folder,
                                   const ImageSet& images) {
   const Work product = product_work(size);
@@ -309,10 +282,10 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   std::map<std::string, std::vector<double>> rates;
   std::map<std::string, std::uint64_t> checksums;
   for (auto& w : workers)
-    checksums[w->name()] = w->measure(options.seconds / 10).checksum;  // warm up
-  for (int round = 0; round < options.rounds; ++round) {
+    checksums[w->name()] = w->measure(options.measuring.seconds / 10).checksum;  // warm up
+  for (int round = 0; round < options.measuring.rounds; ++round) {
     for (auto& w : workers) {
-      const Slice s = w->measure(options.seconds);
+      const Slice s = w->measure(options.measuring.seconds);
       rates[w->name()].push_back(static_cast<double>(s.cycles) / s.seconds);
     }
   }
@@ -329,7 +302,7 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   const auto ratio = [&](const char* upper, const char* lower) {
     if (!rates.contains(upper)) return;
     std::vector<double> r;
-    for (int i = 0; i < options.rounds; ++i) {
+    for (int i = 0; i < options.measuring.rounds; ++i) {
       r.push_back(rates[upper][static_cast<std::size_t>(i)] /
                   rates[lower][static_cast<std::size_t>(i)]);
     }
@@ -360,51 +333,22 @@ nlohmann::ordered_json bench_size(int size, const Options& options, const Networ
   return result;
 }
 
-[[noreturn]] void usage(int code) {
-  std::fprintf(code == 0 ? stdout : stderr,
-               "machine_bench [--sizes 8,16,32,128] [--rounds N] [--seconds S] [--network FOLDER]\n"
-               "Prints one JSON document with simulation speeds and their ratios.\n");
-  std::exit(code);
-}
-
-Options parse(int argc, char** argv) {
-  Options options;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    if (name == "--help") usage(0);
-    if (i + 1 >= argc) usage(2);
-    const std::string value = argv[++i];
-    if (name == "--rounds") {
-      options.rounds = std::atoi(value.c_str());
-    } else if (name == "--seconds") {
-      options.seconds = std::atof(value.c_str());
-    } else if (name == "--network") {
-      options.network = value;
-    } else if (name == "--sizes") {
-      options.sizes.clear();
-      for (std::size_t at = 0; at < value.size();
-           at = std::min(value.find(',', at), value.size() - 1) + 1) {
-        options.sizes.push_back(std::atoi(value.c_str() + at));
-      }
-    } else {
-      usage(2);
-    }
-  }
-  const auto bad = [](int size) { return size < 1 || size > 256; };
-  if (options.rounds < 1 || options.seconds <= 0 || options.sizes.empty() ||
-      std::any_of(options.sizes.begin(), options.sizes.end(), bad)) {
-    usage(2);
-  }
-  return options;
-}
-
 }  // namespace
 }  // namespace sagitta::bench
 
 int main(int argc, char** argv) {
   using namespace sagitta;
   using namespace sagitta::bench;
-  const Options options = parse(argc, argv);
+  Options options;
+  CLI::App app("Simulation speeds and their ratios, as one JSON document (bench/README.md)");
+  app.add_option("--sizes", options.sizes, "Rows and columns of the arrays")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  add_measuring(app, options.measuring);
+  app.add_option("--network", options.network, "Folder of the network")
+      ->check(CLI::ExistingDirectory);
+  CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   try {
     const NetworkFolder folder = open_network(options.network);
@@ -414,8 +358,8 @@ int main(int argc, char** argv) {
     document["compiler"] = __VERSION__;
     document["systemc"] = SC_VERSION;
     document["network"] = folder.network.name;
-    document["rounds"] = options.rounds;
-    document["seconds_a_slice"] = options.seconds;
+    document["rounds"] = options.measuring.rounds;
+    document["seconds_a_slice"] = options.measuring.seconds;
     document["sizes"] = nlohmann::ordered_json::array();
     bool same = true;
     for (const int size : options.sizes) {
