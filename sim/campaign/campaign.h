@@ -14,6 +14,7 @@
 #include "campaign/hardening.h"
 #include "campaign/population.h"
 #include "campaign/progress.h"
+#include "campaign/sampler.h"
 #include "campaign/store.h"
 #include "campaign/thresholds.h"
 #include "campaign/trial.h"
@@ -64,8 +65,11 @@ struct Overhead {
   double area = 0, energy = 0, cycles = 0;  // fractions; 0.07 is 7 % more
 };
 
-// One configuration's trials.
+// One configuration's trials; those of a pilot are left out.
 struct FaultResult : TrialSums {
+  Rates rates;
+  std::int64_t pilots = 0;
+  double population = 0;      // points of the fault space; 0: not known, or far more than trials
   std::int64_t sites = 0;     // bits that could be hit
   std::int64_t cycles = 0;    // cycles in which they could be hit
   std::int64_t elements = 0;  // of other levels: neurons or weights that could be hit
@@ -168,6 +172,10 @@ class Campaign {
     std::int64_t elements = 0;                        // neurons or weights
     std::vector<std::vector<std::int64_t>> by_image;  // trials that are to be run, by image
     std::vector<FaultList::Trial> list;               // replay
+    std::unique_ptr<Sampler> sampler;                 // none: uniform, or replay
+    double population = 0;                            // as in FaultResult
+    std::int64_t decided = 0;                         // trials, so far
+    double planned = 0;                               // sequence: where it is narrowest
   };
 
   void load();
@@ -185,6 +193,15 @@ class Campaign {
   void read_list(FaultPlan& plan, TrialSource& source, const ParseFault& parse) const;
   Program unprotected(const ArrayShape& array) const;
   void plan_trials();
+  // campaign_sample.cpp: how many trials there are, and which.
+  void plan_samples();
+  void count_trials(std::size_t configuration);
+  void plan_sample(std::size_t configuration, const Program& program, TrialEngine& engine);
+  void refuse_shards() const;
+  bool decide_more(std::size_t configuration);
+  std::int64_t pilots_of(std::size_t configuration) const;
+  int image_of(std::size_t configuration, std::int64_t trial) const;
+  FaultResult result_of(std::size_t configuration) const;
   Program compile_for(const Network& network, const ArrayShape& array,
                       const Protection& protection) const;
   class TrialRun;

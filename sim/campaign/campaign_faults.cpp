@@ -58,7 +58,6 @@ void Campaign::read_sources() {
     }
   }
   read_study_sources();
-  check_room();
 }
 
 // Whether the store has the faults of this configuration's trials, each with its site.
@@ -75,7 +74,7 @@ void Campaign::check_room() const {
   double bytes = 0;
   for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
     const FaultPlan& f = experiment_.configurations[i].fault;
-    const auto trials = static_cast<double>(f.trials);
+    const auto trials = static_cast<double>(sources_[i].decided);
     const double hits =
         f.of_registers() ? f.upsets : f.rate * static_cast<double>(sources_[i].elements);
     const double faults = names_faults(static_cast<int>(i)) ? hits : 0;
@@ -83,7 +82,7 @@ void Campaign::check_room() const {
       throw InputError(
           experiment_.file, "$.fault.rate",
           fmt::format("at {} the {} trials hit about {:.1e} {}s, and inject names each of them",
-                      f.rate, f.trials, faults * trials, f.level),
+                      f.rate, sources_[i].decided, faults * trials, f.level),
           fmt::format("keep to {:.0e}: fewer trials, or a lower rate; sweep only counts them",
                       kMostNamed));
     }
@@ -141,6 +140,15 @@ void Campaign::plan_trials() {
                      "leave batch out; sagitta run takes it");
   });
   read_plans();
+  with_origins(experiment_, [this] {
+    refuse_shards();
+    plan_samples();
+    check_room();
+  });
+}
+
+// Where the points of the machines' fault spaces are, and how many trials strike them.
+void Campaign::plan_samples() {
   for (const MachinePlan& plan : machines_) {
     TrialEngine engine(plan.program, *plan.network);
     for (const int index : plan.configurations) {
@@ -153,7 +161,15 @@ void Campaign::plan_trials() {
         source.cycles = base_engine.clean_cycles();
         source.common = std::make_shared<const CommonPopulation>(base, base_engine.sites(),
                                                                  plan.program, engine.sites());
+        plan_sample(static_cast<std::size_t>(index), base, base_engine);
+      } else {
+        plan_sample(static_cast<std::size_t>(index), plan.program, engine);
       }
+    }
+  }
+  for (const FloatPlan& plan : studies_) {
+    for (const int index : plan.configurations) {
+      count_trials(static_cast<std::size_t>(index));
     }
   }
 }
@@ -176,7 +192,9 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
     return faults;
   }
   if (f.list.empty()) {
-    faults.registers = draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
+    faults.registers = source.sampler
+                           ? std::vector{source.sampler->point(trial).fault}
+                           : draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
     if (source.common) {
       for (Fault& fault : faults.registers) fault = source.common->carry(fault);
     }

@@ -19,8 +19,8 @@ ordered_json null_unless(bool applies, const Value& value) {
   return applies ? ordered_json(value) : ordered_json(nullptr);
 }
 
-ordered_json configuration_row(int id, const Configuration& c, int plan,
-                               const std::string& digest) {
+ordered_json configuration_row(int id, const Configuration& c, int plan, std::int64_t pilots,
+                               std::int64_t trials, const std::string& digest) {
   const FaultPlan& f = c.fault;
   const bool drawn = f.of_registers() && f.list.empty();
   return {{"id", id},
@@ -34,8 +34,10 @@ ordered_json configuration_row(int id, const Configuration& c, int plan,
           {"upsets", null_unless(drawn, f.upsets)},
           {"sites", null_unless(drawn, f.sites)},
           {"population", null_unless(f.list.empty(), f.population)},
+          {"sample", f.list.empty() ? to_string(f.sample.method) : "list"},
+          {"pilots", pilots},
           {"seed", f.seed},
-          {"trials", f.trials},
+          {"trials", trials},
           {"machine_digest", digest}};
 }
 
@@ -66,9 +68,21 @@ StoreHead Campaign::store_head() const {
     const int machine = machine_of(static_cast<int>(i));
     const int plan = study >= 0 ? static_cast<int>(machines_.size()) + study : machine;
     head.tables["configuration"].push_back(
-        configuration_row(static_cast<int>(i), c, plan,
+        configuration_row(static_cast<int>(i), c, plan, pilots_of(i), sources_[i].decided,
                           study >= 0 ? studies_[static_cast<std::size_t>(study)].digest
                                      : machines_[static_cast<std::size_t>(machine)].digest));
+  }
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (!sources_[i].sampler) continue;
+    const auto& strata = sources_[i].sampler->strata();
+    for (std::size_t h = 0; h < strata.size(); ++h) {
+      head.tables["stratum"].push_back({{"configuration", i},
+                                        {"id", h},
+                                        {"name", strata[h].name},
+                                        {"population", strata[h].population},
+                                        {"weight", strata[h].weight},
+                                        {"probability", strata[h].probability}});
+    }
   }
   for (std::size_t m = 0; m < machines_.size(); ++m) {
     for (std::size_t r = 0; r < machines_[m].registers.size(); ++r) {

@@ -25,7 +25,7 @@ class Campaign::TrialRun {
  public:
   TrialRun(Campaign& campaign, const Progress& progress);
   void run(int workers);
-  bool complete() const { return state_.trials == trials_; }
+  bool complete() const { return runs_ == decided(); }
   // What is kept, for messages; empty: nothing.
   std::string kept() const;
 
@@ -39,6 +39,8 @@ class Campaign::TrialRun {
     return campaign_.sources_[static_cast<std::size_t>(configuration)].by_image[image];
   }
   std::int64_t images() const { return campaign_.images_.count(); }
+  std::int64_t decided() const;
+  void run_decided(int workers);
   void draw(std::int64_t first, std::int64_t end);
   std::vector<std::pair<int, int>> items() const;
   void run_items(int workers, const WorkerHooks& hooks);
@@ -51,8 +53,8 @@ class Campaign::TrialRun {
   Campaign& campaign_;
   const Progress& progress_;
   const Shard shard_;
-  std::int64_t trials_ = 0;                 // of the shard, there or not
-  std::int64_t longest_ = 0;                // trials of a configuration, at most
+  std::int64_t runs_ = 0;                   // trials of the shard that are there
+  std::vector<std::int64_t> begins_;        // trials of each configuration that earlier stages had
   std::vector<std::vector<bool>> clean_;    // fault-free runs that are there, by plan and image
   std::vector<std::pair<int, int>> items_;  // of this round: plan and image
   ProgressState state_;
@@ -63,11 +65,11 @@ class Campaign::TrialRun {
 Campaign::TrialRun::TrialRun(Campaign& campaign, const Progress& progress)
     : campaign_(campaign), progress_(progress), shard_(campaign.store_options_.shard) {
   const auto& configurations = campaign_.experiment_.configurations;
+  begins_.assign(configurations.size(), 0);
   for (std::size_t i = 0; i < configurations.size(); ++i) {
-    const std::int64_t n = configurations[i].fault.trials;
-    trials_ += shard_.share(n);
-    longest_ = std::max(longest_, n);
     const TrialSums sums = campaign_.store_->sums(static_cast<int>(i));
+    runs_ += sums.runs;
+    if (campaign_.sources_[i].sampler) continue;
     state_.trials += sums.trials;
     for (int o = 0; o < kOutcomes; ++o) {
       if (is_sdc(static_cast<Outcome>(o))) state_.sdc += sums.outcomes[static_cast<std::size_t>(o)];
@@ -79,29 +81,34 @@ Campaign::TrialRun::TrialRun(Campaign& campaign, const Progress& progress)
     clean_.push_back(campaign_.store_->images_in(static_cast<int>(plan), images()));
     clean += std::count(clean_.back().begin(), clean_.back().end(), true);
   }
-  state_.before = state_.done = state_.trials + clean;
-  state_.total = trials_ + clean;
+  state_.before = state_.done = runs_ + clean;
+  state_.total = decided() + clean;
+}
+
+// Trials of the shard, there or not, as far as they are decided.
+std::int64_t Campaign::TrialRun::decided() const {
+  std::int64_t trials = 0;
+  for (const TrialSource& source : campaign_.sources_) trials += shard_.share(source.decided);
+  return trials;
 }
 
 std::string Campaign::TrialRun::kept() const {
   const std::string& path = campaign_.store_->path();
   if (path.empty()) return "";
-  return fmt::format("{} keeps {} of {} trials", path, state_.trials, trials_);
+  return fmt::format("{} keeps {} of {} trials", path, runs_, decided());
 }
 
-// The trials first .. end - 1 of each configuration that are to be run, by image.
+// The trials first .. end - 1 of each configuration's stage that are to be run, by image.
 void Campaign::TrialRun::draw(std::int64_t first, std::int64_t end) {
   for (std::size_t i = 0; i < campaign_.sources_.size(); ++i) {
-    const FaultPlan& f = campaign_.experiment_.configurations[i].fault;
     TrialSource& source = campaign_.sources_[i];
     source.by_image.assign(static_cast<std::size_t>(images()), {});
-    const std::int64_t last = std::min(end, f.trials);
-    const std::vector<bool> there = campaign_.store_->trials_in(static_cast<int>(i), first, last);
-    for (std::int64_t k = first; k < last; ++k) {
-      if (!shard_.has(k) || there[static_cast<std::size_t>(k - first)]) continue;
-      const int image = f.list.empty() ? draw_image(f.seed, k, campaign_.images_.count())
-                                       : source.list[static_cast<std::size_t>(k)].image;
-      source.by_image[static_cast<std::size_t>(image)].push_back(k);
+    const std::int64_t begin = begins_[i] + first;
+    const std::int64_t last = std::min(begins_[i] + end, source.decided);
+    const std::vector<bool> there = campaign_.store_->trials_in(static_cast<int>(i), begin, last);
+    for (std::int64_t k = begin; k < last; ++k) {
+      if (!shard_.has(k) || there[static_cast<std::size_t>(k - begin)]) continue;
+      source.by_image[static_cast<std::size_t>(campaign_.image_of(i, k))].push_back(k);
     }
   }
 }
@@ -124,7 +131,22 @@ std::vector<std::pair<int, int>> Campaign::TrialRun::items() const {
   return items;
 }
 
+// Stage by stage: what samples adapt to is there before they go on.
 void Campaign::TrialRun::run(int workers) {
+  for (bool more = true; more;) {
+    run_decided(workers);
+    const std::int64_t before = decided();
+    more = false;
+    for (std::size_t i = 0; i < begins_.size(); ++i) {
+      begins_[i] = campaign_.sources_[i].decided;
+      more = campaign_.decide_more(i) || more;
+    }
+    state_.total += decided() - before;
+  }
+  show();
+}
+
+void Campaign::TrialRun::run_decided(int workers) {
   const auto configurations = static_cast<std::int64_t>(campaign_.sources_.size());
   const std::int64_t round = std::max<std::int64_t>(1024, kRound / configurations);
   const WorkerHooks hooks{[this](WorkQueue& queue) { work(queue); },
@@ -134,7 +156,11 @@ void Campaign::TrialRun::run(int workers) {
                             constexpr std::chrono::milliseconds kRedraw{100};
                             if (std::chrono::steady_clock::now() - shown_ >= kRedraw) show();
                           }};
-  for (std::int64_t first = 0; first < longest_; first += round) {
+  std::int64_t longest = 0;  // stage of a configuration
+  for (std::size_t i = 0; i < begins_.size(); ++i) {
+    longest = std::max(longest, campaign_.sources_[i].decided - begins_[i]);
+  }
+  for (std::int64_t first = 0; first < longest; first += round) {
     draw(first, first + round);
     items_ = items();
     if (items_.empty()) continue;
@@ -161,7 +187,6 @@ void Campaign::TrialRun::run(int workers) {
     }
     campaign_.store_->commit();
   }
-  show();
 }
 
 // SystemC elaborates once a process, so that each machine then has workers of its own.
@@ -239,8 +264,14 @@ void Campaign::TrialRun::run_image(Engine& engine, std::size_t plan, int image, 
   }
   for (const int c : configurations(plan)) {
     const bool names = campaign_.names_faults(c);
+    const Sampler* sampler = campaign_.sources_[static_cast<std::size_t>(c)].sampler.get();
     for (const std::int64_t k : trials_of(c, at)) {
       TrialResult trial = run(c, k);
+      if (sampler != nullptr) {
+        const Sampler::Point point = sampler->point(k);
+        trial.stratum = point.stratum;
+        trial.weight = point.weight;
+      }
       if (!names) trial.faults.clear();
       put_trial(queue.results, c, trial);
       queue.result_is_whole();
@@ -259,6 +290,8 @@ void Campaign::TrialRun::take(Buffer& buffer) {
       [this](int configuration, const TrialResult& trial) {
         campaign_.store_->put(configuration, trial);
         ++state_.done;
+        ++runs_;
+        if (campaign_.sources_[static_cast<std::size_t>(configuration)].sampler) return;
         ++state_.trials;
         state_.sdc += is_sdc(trial.outcome) ? 1 : 0;
       });
@@ -290,11 +323,7 @@ void Campaign::take_results() {
                        [&](const CleanResult& clean) { add_study(static_cast<int>(s), clean); });
   }
   for (std::size_t i = 0; i < fault_results_.size(); ++i) {
-    FaultResult& result = fault_results_[i];
-    static_cast<TrialSums&>(result) = store_->sums(static_cast<int>(i));
-    result.sites = sources_[i].sites.bits();
-    result.cycles = sources_[i].cycles;
-    result.elements = sources_[i].elements;
+    fault_results_[i] = result_of(i);
   }
   finish();
 }

@@ -23,13 +23,14 @@ add_library(
   experiment_source.cpp
   json_schema.cpp
   json_text.cpp
+  sample_plan.cpp
   scheme.cpp
   scheme_names.cpp
   workload_file.cpp
   ${CMAKE_CURRENT_BINARY_DIR}/schemas.cpp)
 target_link_libraries(
   sagitta_experiment
-  PUBLIC sagitta_options sagitta_base sagitta_machine sagitta_workload nlohmann_json::nlohmann_json
+  PUBLIC sagitta_options sagitta_base sagitta_fault sagitta_machine sagitta_workload nlohmann_json::nlohmann_json
   PRIVATE fmt::fmt valijson)
 target_compile_definitions(sagitta_experiment
                            PRIVATE SAGITTA_DATA_DIR="${PROJECT_SOURCE_DIR}/configs")

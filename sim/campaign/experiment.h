@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "campaign/sample_plan.h"
 #include "campaign/scheme.h"
 #include "schedule/program.h"
 
@@ -21,13 +22,14 @@ struct FaultPlan {
   double rate = 0;              // neuron, weight
   std::string values = "int8";  // neuron: which of its values is hit: int32, int8 or fp32
   std::string model = "seu";
-  int upsets = 1;  // bits flipped in one inference
-  std::int64_t trials = 2000;
+  int upsets = 1;              // bits flipped in one inference
+  std::int64_t trials = 2000;  // 0: the sample says how many, once the fault space is known
   std::uint64_t seed = 1;
   std::string sites = "all";  // comma-separated path globs, or one of the names all, logic, memory
   // own: over this machine's bits and cycles; common: over those of the unprotected machine,
   // carried over, for paired comparisons (campaign/population.h).
   std::string population = "own";
+  SamplePlan sample;
   std::string list;  // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
   bool of_registers() const { return level == "register"; }

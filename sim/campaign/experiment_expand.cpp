@@ -159,9 +159,12 @@ std::vector<Scheme> expand_schemes(const ExperimentSource& source) {
 struct FaultLists {
   std::string level;
   std::string place;  // where the plan stands
+  json sample;        // its key, or null
+  SamplePlan samples;
   std::vector<json> rate, values, sites, population, upsets, model, trials, seed, list;
 
-  FaultLists(const json& fault, std::string stands) : place(std::move(stands)) {
+  FaultLists(const json& fault, std::string stands, const ExperimentSource& source)
+      : place(std::move(stands)), sample(part(fault, "sample", nullptr)) {
     const FaultPlan usual;
     level = values_of(fault, "level", usual.level).front().get<std::string>();
     rate = values_of(fault, "rate", usual.rate);
@@ -174,6 +177,49 @@ struct FaultLists {
     seed = values_of(fault, "seed", usual.seed);
     list = values_of(fault, "list", usual.list);
     if (level != "register") population = {"common"};  // drawn over what all machines share
+    read_sample_plan(fault, source);
+  }
+
+  // What the sample says must go together with the rest of the plan.
+  void read_sample_plan(const json& fault, const ExperimentSource& source) {
+    const std::string where = json_place(place, "sample");
+    samples = read_sample(
+        sample, [&](const std::string& key, const std::string& problem, const std::string& remedy) {
+          source.fail(json_place(where, key), problem, remedy);
+        });
+    const bool plain = samples.method == SamplePlan::Method::uniform;
+    const std::string method = to_string(samples.method);
+    if (!plain && level != "register") {
+      source.fail(
+          json_place(where, "method"),
+          "a sample that is " + method + " is one of a machine's bits, not of " + level + "s",
+          "use \"uniform\"");
+    }
+    if (!sample.is_null() && part(fault, "list", nullptr).is_string()) {
+      source.fail(where, "a list is replayed as it is", "remove one of the two");
+    }
+    const auto is_one = [](const std::vector<json>& all, const json& one) {
+      return all.size() == 1 && all.front() == one;
+    };
+    if (!plain && !is_one(upsets, 1)) {
+      source.fail(json_place(place, "upsets"),
+                  "a sample that is " + method + " is one of single upsets", "use 1");
+    }
+    if (!plain && !is_one(model, "seu")) {
+      source.fail(json_place(place, "model"),
+                  "a sample that is " + method + " is one of single upsets", "use \"seu\"");
+    }
+    if (samples.method == SamplePlan::Method::exhaustive && !is_one(population, "own")) {
+      source.fail(json_place(place, "population"),
+                  "an exhaustive sample is one of the machine's own bits and cycles",
+                  "use \"own\"");
+    }
+    if (!samples.gives_trials()) return;
+    if (!part(fault, "trials", nullptr).is_null()) {
+      source.fail(json_place(place, "trials"), "the sample says how many",
+                  samples.error > 0 ? "remove one of trials and sample.error" : "remove it");
+    }
+    trials = {0};
   }
 
   // A double: the product of user-written lists has no bound.
@@ -204,10 +250,18 @@ struct FaultLists {
     plan.values = digit(values).get<std::string>();
     plan.rate = digit(rate).get<double>();
     plan.level = level;
+    plan.sample = samples;
     return plan;
   }
 
   ordered_json resolved() const {
+    ordered_json fault = resolved_plan();
+    if (samples.gives_trials()) fault["trials"] = nullptr;
+    if (!sample.is_null()) fault["sample"] = to_json(samples);
+    return fault;
+  }
+
+  ordered_json resolved_plan() const {
     ordered_json fault;
     fault["level"] = level;
     fault["model"] = unless_single(model);
@@ -272,7 +326,7 @@ Expansion expand(const ExperimentSource& source) {
     const std::string place =
         fault.is_array() ? json_place("$.fault", faults.size()) : std::string("$.fault");
     check_population(plan, place, source);
-    faults.emplace_back(plan, place);
+    faults.emplace_back(plan, place, source);
   }
   double count = 0;
   for (const FaultLists& lists : faults) count += lists.count();

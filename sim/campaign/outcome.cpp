@@ -29,6 +29,10 @@ bool is_sdc(Outcome outcome) {
   return outcome == Outcome::critical || outcome == Outcome::sdc5 || outcome == Outcome::sdc1;
 }
 
+bool is_failure(Outcome outcome) {
+  return is_sdc(outcome) || outcome == Outcome::hang || outcome == Outcome::detected_uncorrected;
+}
+
 bool is_masked(Outcome outcome) {
   return outcome >= Outcome::masked_idle && outcome <= Outcome::masked_downstream;
 }

@@ -32,6 +32,9 @@ using OutcomeCounts = std::array<std::int64_t, kOutcomes>;
 // Silent data corruption as sdc_rate counts it: critical, sdc5 and sdc1.
 bool is_sdc(Outcome outcome);
 bool is_masked(Outcome outcome);
+// What an architectural vulnerability factor counts: no right result. SDC, a hang, or a result that
+// the host is told not to trust.
+bool is_failure(Outcome outcome);
 
 // The classes in which the logits differ. `label` is the true class.
 Outcome compare_logits(const std::vector<std::int8_t>& reference,

@@ -11,7 +11,8 @@ struct ProgressState {
   std::int64_t total = 0;
   std::int64_t before = 0;  // of those done, what an earlier run had left
   double seconds = 0;       // since this run began
-  std::int64_t trials = 0;  // done, of which so many ended in silent data corruption
+  // Trials of uniform samples that are done, and how many of them ended in silent data corruption.
+  std::int64_t trials = 0;
   std::int64_t sdc = 0;
 };
 

@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 // In the file's header: whose it is ("SAGT"), and which tables it has. A change of the tables, a
 // new column among them, is a new version.
 constexpr int kApplication = 0x53414754;
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 // A transaction costs a sync of the disk, and what is not committed is lost with the process.
 constexpr std::chrono::milliseconds kTransaction{300};
 
@@ -276,6 +276,17 @@ void Store::commit_if_due() {
   if (in_transaction_ && Clock::now() - begun_ >= kTransaction) commit();
 }
 
+void Store::set_trials(int configuration, std::int64_t trials) {
+  guarded([&] {
+    begin();
+    SQLite::Statement update(*database_, "UPDATE configuration SET trials = ? WHERE id = ?");
+    update.bind(1, trials);
+    update.bind(2, configuration);
+    update.exec();
+  });
+  commit();
+}
+
 void Store::finish() {
   commit();
   if (path_.empty()) return;
@@ -397,7 +408,8 @@ void Store::add(const Store& part) {
     attach.bind(1, part.path());
     attach.exec();
     begin();
-    for (const char* table : {"configuration", "register", "layer", "clean", "trial", "fault"}) {
+    for (const char* table :
+         {"configuration", "stratum", "register", "layer", "clean", "trial", "fault"}) {
       database_->exec(fmt::format("INSERT OR IGNORE INTO main.{0} SELECT * FROM part.{0}", table));
     }
     commit();

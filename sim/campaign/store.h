@@ -19,7 +19,9 @@
 
 #include "base/file_lock.h"
 #include "campaign/outcome.h"
+#include "campaign/rates.h"
 #include "campaign/trial.h"
+#include "statistics/cluster_bootstrap.h"
 
 namespace SQLite {
 class Database;
@@ -56,8 +58,10 @@ struct StoreHead {
   std::map<std::string, std::vector<nlohmann::ordered_json>> tables = {};
 };
 
-// Sums over the trials of a configuration.
+// Sums over trials of a configuration. Each counts as often as the points of the fault space that
+// it stands for, which is once but in exhaustive samples.
 struct TrialSums {
+  std::int64_t runs = 0;  // trials as they were run
   std::int64_t trials = 0;
   OutcomeCounts outcomes{};
   std::array<std::int64_t, kRoads> roads{};
@@ -93,6 +97,8 @@ class Store {
   // What was put is kept from here on; puts are made so by themselves, a while after the first.
   void commit();
   void commit_if_due();
+  // How many trials a configuration has, where only those before have told.
+  void set_trials(int configuration, std::int64_t trials);
   // All trials are there: leaves one plain file.
   void finish();
 
@@ -101,7 +107,13 @@ class Store {
   std::vector<bool> images_in(int plan, std::int64_t images) const;
 
   std::int64_t trials() const;  // of all configurations
-  TrialSums sums(int configuration) const;
+  // Of the trials from `first` on.
+  TrialSums sums(int configuration, std::int64_t first = 0) const;
+  // Of the trials first .. end - 1, by stratum.
+  std::vector<OutcomeSums> sums_of_strata(int configuration, std::int64_t first, std::int64_t end,
+                                          std::size_t strata) const;
+  // Trials on each image that has any: how many, and how many of them ended in SDC.
+  std::vector<Cluster> sdc_by_image(int configuration) const;
   // Trials in which only the first or only the second of two configurations has the right class.
   std::pair<std::int64_t, std::int64_t> discordant(int first, int second) const;
   // In their order; trials with their faults.

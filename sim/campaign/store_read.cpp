@@ -167,15 +167,56 @@ std::int64_t Store::trials() const {
   return guarded([this] { return database_->execAndGet("SELECT count(*) FROM trial").getInt64(); });
 }
 
-TrialSums Store::sums(int configuration) const {
+std::vector<OutcomeSums> Store::sums_of_strata(int configuration, std::int64_t first,
+                                               std::int64_t end, std::size_t strata) const {
+  return guarded([&] {
+    std::vector<OutcomeSums> sums(strata);
+    SQLite::Statement row(
+        *database_,
+        "SELECT stratum, outcome, sum(weight), sum(weight * correct), "
+        "sum(weight * reference_correct) FROM trial "
+        "WHERE configuration = ? AND trial >= ? AND trial < ? GROUP BY stratum, outcome");
+    row.bind(1, configuration);
+    row.bind(2, first);
+    row.bind(3, end);
+    while (row.executeStep()) {
+      const auto value = [&row](int column) { return row.getColumn(column).getInt64(); };
+      OutcomeSums& s = sums.at(static_cast<std::size_t>(value(0)));
+      s.outcomes.at(static_cast<std::size_t>(value(1))) = value(2);
+      s.trials += value(2);
+      s.correct += value(3);
+      s.reference_correct += value(4);
+    }
+    return sums;
+  });
+}
+
+std::vector<Cluster> Store::sdc_by_image(int configuration) const {
+  return guarded([&] {
+    std::vector<Cluster> clusters;
+    SQLite::Statement row(*database_,
+                          "SELECT sum(o.is_sdc), count(*) FROM trial t "
+                          "JOIN outcome o ON o.id = t.outcome "
+                          "WHERE t.configuration = ? GROUP BY t.image ORDER BY t.image");
+    row.bind(1, configuration);
+    while (row.executeStep()) {
+      clusters.push_back({row.getColumn(0).getInt64(), row.getColumn(1).getInt64()});
+    }
+    return clusters;
+  });
+}
+
+TrialSums Store::sums(int configuration, std::int64_t first) const {
   return guarded([&] {
     TrialSums sums;
     SQLite::Statement row(
         *database_,
-        "SELECT outcome, count(*), sum(correct), sum(reference_correct), sum(suppressed_right), "
-        "sum(suppressed_wrong), sum(faults_drawn), sum(faults_fired) "
-        "FROM trial WHERE configuration = ? GROUP BY outcome");
+        "SELECT outcome, sum(weight), sum(weight * correct), sum(weight * reference_correct), "
+        "sum(weight * suppressed_right), sum(weight * suppressed_wrong), "
+        "sum(weight * faults_drawn), sum(weight * faults_fired), count(*) "
+        "FROM trial WHERE configuration = ? AND trial >= ? GROUP BY outcome");
     row.bind(1, configuration);
+    row.bind(2, first);
     while (row.executeStep()) {
       const auto value = [&row](int column) { return row.getColumn(column).getInt64(); };
       sums.outcomes.at(static_cast<std::size_t>(value(0))) = value(1);
@@ -186,10 +227,13 @@ TrialSums Store::sums(int configuration) const {
       sums.suppressed_wrong += value(5);
       sums.drawn += value(6);
       sums.fired += value(7);
+      sums.runs += value(8);
     }
     SQLite::Statement road(
-        *database_, "SELECT road, count(*) FROM trial WHERE configuration = ? GROUP BY road");
+        *database_,
+        "SELECT road, count(*) FROM trial WHERE configuration = ? AND trial >= ? GROUP BY road");
     road.bind(1, configuration);
+    road.bind(2, first);
     while (road.executeStep()) {
       sums.roads.at(static_cast<std::size_t>(road.getColumn(0).getInt64())) =
           road.getColumn(1).getInt64();

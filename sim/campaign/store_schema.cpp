@@ -14,8 +14,12 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE configuration (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, plan INTEGER NOT NULL, array TEXT NOT NULL,
   scheme TEXT NOT NULL, level TEXT NOT NULL, rate REAL, value_kind TEXT, upsets INTEGER,
-  sites TEXT, population TEXT, seed INTEGER NOT NULL, trials INTEGER NOT NULL,
-  machine_digest TEXT NOT NULL);
+  sites TEXT, population TEXT, sample TEXT NOT NULL, pilots INTEGER NOT NULL,
+  seed INTEGER NOT NULL, trials INTEGER NOT NULL, machine_digest TEXT NOT NULL);
+CREATE TABLE stratum (
+  configuration INTEGER, id INTEGER, name TEXT NOT NULL, population REAL NOT NULL,
+  weight REAL NOT NULL, probability REAL NOT NULL,
+  PRIMARY KEY (configuration, id)) WITHOUT ROWID;
 CREATE TABLE register (
   plan INTEGER, id INTEGER, path TEXT NOT NULL, block TEXT NOT NULL, extents TEXT NOT NULL,
   width INTEGER NOT NULL, bits INTEGER NOT NULL, pe_columns INTEGER, pe_copies INTEGER,
@@ -44,9 +48,17 @@ CREATE VIEW trials AS
   FROM trial t JOIN configuration c ON c.id = t.configuration JOIN outcome o ON o.id = t.outcome
        LEFT JOIN layer l ON l.id = t.layer;
 CREATE VIEW outcomes AS
-  SELECT c.id AS configuration, c.name, o.name AS outcome, count(*) AS trials
-  FROM trial t JOIN configuration c ON c.id = t.configuration JOIN outcome o ON o.id = t.outcome
+  SELECT c.id AS configuration, c.name, o.name AS outcome, sum(t.weight) AS trials
+  FROM trial t JOIN configuration c ON c.id = t.configuration AND t.trial >= c.pilots
+       JOIN outcome o ON o.id = t.outcome
   GROUP BY c.id, o.id;
+CREATE VIEW strata AS
+  SELECT c.id AS configuration, c.name, s.id AS stratum, s.name AS stratum_name, s.weight,
+         sum(t.weight) AS trials, sum(t.weight * o.is_sdc) AS sdc
+  FROM stratum s JOIN configuration c ON c.id = s.configuration
+       JOIN trial t ON t.configuration = c.id AND t.stratum = s.id AND t.trial >= c.pilots
+       JOIN outcome o ON o.id = t.outcome
+  GROUP BY c.id, s.id;
 CREATE VIEW roads AS
   SELECT c.id AS configuration, c.name, r.name AS road, count(*) AS trials
   FROM trial t JOIN configuration c ON c.id = t.configuration JOIN road r ON r.id = t.road
@@ -54,15 +66,16 @@ CREATE VIEW roads AS
 CREATE VIEW sdc AS
   WITH counts AS (SELECT t.configuration, count(*) AS n, sum(o.is_sdc) AS k, 1.0 * sum(o.is_sdc) / count(*) AS p,
                          1.959963984540054 * 1.959963984540054 AS zz
-                  FROM trial t JOIN outcome o ON o.id = t.outcome GROUP BY t.configuration)
+                  FROM trial t JOIN outcome o ON o.id = t.outcome
+                       JOIN configuration c ON c.id = t.configuration AND c.sample = 'uniform' GROUP BY t.configuration)
   SELECT c.id AS configuration, c.name, n AS trials, k AS sdc, p AS rate,
          max(0, (p + zz / (2 * n) - sqrt(zz * (p * (1 - p) + zz / (4 * n)) / n)) / (1 + zz / n)) AS low,
          min(1, (p + zz / (2 * n) + sqrt(zz * (p * (1 - p) + zz / (4 * n)) / n)) / (1 + zz / n)) AS high
   FROM counts JOIN configuration c ON c.id = counts.configuration;
 CREATE VIEW single_upset AS
-  SELECT t.configuration, t.trial, t.layer, t.outcome, r.path AS register, r.block, f.bit, f.element,
+  SELECT t.configuration, t.trial, t.weight, t.layer, t.outcome, r.path AS register, r.block, f.bit, f.element,
          f.element / r.pe_copies / r.pe_columns AS pe_row, f.element / r.pe_copies % r.pe_columns AS pe_col
-  FROM trial t JOIN configuration c ON c.id = t.configuration
+  FROM trial t JOIN configuration c ON c.id = t.configuration AND t.trial >= c.pilots
        JOIN fault f ON f.configuration = t.configuration AND f.trial = t.trial
        JOIN register r ON r.plan = c.plan AND r.id = f.place
   WHERE c.upsets = 1 AND t.faults_drawn = 1 AND f.fired = 1 AND f.level = 'register';
@@ -70,10 +83,12 @@ CREATE VIEW single_upset AS
 
 constexpr const char* kEnds = R"sql(
 CREATE VIEW {view} AS
-  SELECT c.id AS configuration, c.name, {columns}, count(*) AS trials,
-         sum(o.is_masked) AS masked, sum(o.name = 'detected_corrected') AS corrected,
-         sum(o.name = 'tolerable') AS tolerable, sum(o.is_sdc) AS sdc, sum(o.name = 'hang') AS hang,
-         sum(o.name = 'detected_uncorrected') AS uncorrected
+  SELECT c.id AS configuration, c.name, {columns}, sum(weight) AS trials,
+         sum(weight * o.is_masked) AS masked, sum(weight * (o.name = 'masked_idle')) AS idle,
+         sum(weight * (o.name = 'detected_corrected')) AS corrected,
+         sum(weight * (o.name = 'tolerable')) AS tolerable, sum(weight * o.is_sdc) AS sdc,
+         sum(weight * (o.name = 'hang')) AS hang,
+         sum(weight * (o.name = 'detected_uncorrected')) AS uncorrected
   FROM single_upset u JOIN configuration c ON c.id = u.configuration
        JOIN outcome o ON o.id = u.outcome LEFT JOIN layer l ON l.id = u.layer
   {where} GROUP BY c.id, {groups};

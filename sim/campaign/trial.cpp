@@ -38,16 +38,6 @@ TrialEngine::TrialEngine(const Program& program, const Network& network, Engine 
       carries_weights_(DifferenceCarrier::weights_allowed(program_)),
       clean_(network) {}
 
-std::int64_t TrialEngine::clean_cycles() {
-  if (clean_cycles_ == 0) {
-    const std::vector<std::int8_t> blank(static_cast<std::size_t>(network_->input.elements()));
-    machine_.reset(blank.data());
-    while (!machine_.done()) machine_.step();
-    clean_cycles_ = machine_.cycle();
-  }
-  return clean_cycles_;
-}
-
 CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixels, int label) {
   image_ = image;
   label_ = label;

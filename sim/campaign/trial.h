@@ -45,6 +45,8 @@ struct TrialResult {
   int predicted_class = -1;  // -1: no result, or one that the host was told not to trust
   bool reference_correct = false;
   bool correct = false;
+  int stratum = 0;          // of the plan's sample
+  std::int64_t weight = 1;  // points of the fault space that it stands for; of an exhaustive sample
   std::int64_t cycles = 0;
   int layer = -1;  // at work when the first register was struck; as many as there are: none
   std::int64_t mismatches = 0;        // rows flagged by a detector, or by the outputs' check
@@ -80,6 +82,8 @@ class TrialEngine {
 
   // Cycles of a fault-free run; the schedule does not depend on data.
   std::int64_t clean_cycles();
+  // ... and the first cycle of each layer in it; the first one's is 0.
+  const std::vector<std::int64_t>& layer_begins();
 
   // Fault-free run of an image, keeping checkpoints for the trials that follow.
   CleanResult prepare(int image, const std::vector<std::int8_t>& pixels, int label);
@@ -149,6 +153,7 @@ class TrialEngine {
   bool keep_records_ = true;
   bool oracle_ = false;
   std::int64_t clean_cycles_ = 0;
+  std::vector<std::int64_t> layer_begins_;
 
   int image_ = -1;
   int label_ = 0;

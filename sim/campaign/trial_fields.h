@@ -17,6 +17,8 @@ void each_number(Trial& t, Visit&& visit) {
   visit("predicted_class", t.predicted_class);
   visit("reference_correct", t.reference_correct);
   visit("correct", t.correct);
+  visit("stratum", t.stratum);
+  visit("weight", t.weight);
   visit("cycles", t.cycles);
   visit("layer", t.layer);
   visit("mismatches", t.mismatches);

@@ -1,8 +1,34 @@
-// Trials whose result is known without a machine.
+// What is known of trials beforehand: the run's extent, and results that need no machine.
 #include "campaign/trial.h"
 #include "network/reference.h"
 
 namespace sagitta {
+
+std::int64_t TrialEngine::clean_cycles() {
+  if (clean_cycles_ == 0) {
+    const std::vector<std::int8_t> blank(static_cast<std::size_t>(network_->input.elements()));
+    machine_.reset(blank.data());
+    while (!machine_.done()) machine_.step();
+    clean_cycles_ = machine_.cycle();
+  }
+  return clean_cycles_;
+}
+
+const std::vector<std::int64_t>& TrialEngine::layer_begins() {
+  if (layer_begins_.empty()) {
+    const std::vector<std::int8_t> blank(static_cast<std::size_t>(network_->input.elements()));
+    machine_.reset(blank.data());
+    layer_begins_.assign(network_->layers.size(), -1);
+    for (; !machine_.done(); machine_.step()) {
+      const auto layer = static_cast<std::size_t>(machine_.layer());
+      if (layer < layer_begins_.size() && layer_begins_[layer] < 0) {
+        layer_begins_[layer] = machine_.cycle();
+      }
+    }
+    layer_begins_.front() = 0;  // what comes before its work is its loading
+  }
+  return layer_begins_;
+}
 
 // A single flip in a word of a memory that is written before it is read, or not read again: nothing
 // else happens, so that the result is known without a machine.

@@ -79,14 +79,26 @@ std::vector<std::string> write_faults(const std::string& folder, const Campaign&
   return names;
 }
 
-void refuse_lists(const Campaign& campaign) {
+void refuse_unpaired(const Campaign& campaign) {
   for (const Configuration& c : campaign.experiment().configurations) {
+    const SamplePlan& sample = c.fault.sample;
+    if (sample.method != SamplePlan::Method::uniform || sample.adapts()) {
+      throw InputError(campaign.experiment().file, "$.fault.sample",
+                       "compare gives every scheme the same faults, drawn uniformly, and as many",
+                       "remove it, or give it error and confidence alone; sweep takes the others");
+    }
     if (c.fault.list.empty()) continue;
     // Its cycles are those of one machine; in another they fall into other phases.
     throw InputError(campaign.experiment().file, "$.fault.list",
                      "compare draws the faults that it carries over to every scheme",
                      "leave the list out, or replay it with sagitta inject");
   }
+}
+
+// What stands below the table of outcomes: how trials were drawn, and what single upsets do.
+std::string vulnerabilities(const nlohmann::ordered_json& results, bool colour) {
+  const std::string table = vulnerability_table(results, colour);
+  return sample_notes(results) + (table.empty() ? "" : "\n" + table);
 }
 
 void report_trials(const std::string& command, const ExperimentOptions& options,
@@ -97,7 +109,9 @@ void report_trials(const std::string& command, const ExperimentOptions& options,
   if (command == "sweep") {
     const auto results = sweep_results(campaign);
     report(options, campaign, results,
-           fault_table(results, colour) + "\n" + finding(results) + "\n", files);
+           fault_table(results, colour) + vulnerabilities(results, colour) + "\n" +
+               finding(results) + "\n",
+           files);
   } else if (command == "compare") {
     const auto results = compare_results(campaign);
     report(options, campaign, results,
@@ -108,7 +122,8 @@ void report_trials(const std::string& command, const ExperimentOptions& options,
       files.insert(files.end(), lists.begin(), lists.end());
     }
     const auto results = fault_results(campaign);
-    report(options, campaign, results, fault_table(results, colour), files);
+    report(options, campaign, results,
+           fault_table(results, colour) + vulnerabilities(results, colour), files);
   }
 }
 
@@ -154,7 +169,7 @@ const char* const kGoesOn =
 
 void run_trial_command(const std::string& command, const ExperimentOptions& options,
                        Campaign& campaign) {
-  if (command == "compare") refuse_lists(campaign);
+  if (command == "compare") refuse_unpaired(campaign);
   if (command == "inject" && !options.output.empty()) campaign.keep_faults();
   StoreOptions store = options.store;
   if (!options.output.empty()) store.path = store_in(options.output);

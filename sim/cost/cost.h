@@ -20,7 +20,9 @@ struct Technology {
   std::string digest;
   int node_nm = 0;
   double supply_v = 0;
-  std::map<std::string, double> values;     // "area.flip_flop_bit" -> 4.522
+  std::map<std::string, double> values;  // "area.flip_flop_bit" -> 4.522
+  // "soft_error.sram", "soft_error.flip_flop", in FIT/Mbit, are there only if the file has them.
+  bool has(const std::string& key) const { return values.contains(key); }
   double at(const std::string& key) const;  // throws InputError naming file and key
 };
 

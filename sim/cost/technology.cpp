@@ -219,7 +219,7 @@ Technology load_technology(const std::string& path) {
   reader.object(root, "");
   reader.allow(root, "",
                {"$schema", "name", "node_nm", "supply_v", "clock", "area", "energy", "leakage",
-                "published"});
+                "soft_error", "published"});
   Technology technology;
   technology.path = path;
   technology.digest = sha256(bytes);
@@ -234,6 +234,14 @@ Technology load_technology(const std::string& path) {
   technology.supply_v = reader.quantity(reader.get(root, "", "supply_v"), "/supply_v", "V");
   require_positive(reader, "/supply_v", technology.supply_v);
   read_groups(reader, root, technology);
+  if (root.contains("soft_error")) {
+    const json& rates = reader.object(root.at("soft_error"), "/soft_error");
+    reader.allow(rates, "/soft_error", {"flip_flop", "sram"});
+    for (const char* key : {"flip_flop", "sram"}) {
+      technology.values[std::string("soft_error.") + key] = reader.quantity(
+          reader.get(rates, "/soft_error", key), std::string("/soft_error/") + key, "FIT/Mbit");
+    }
+  }
   if (root.contains("published")) {  // for people and tests; checked, but the model reads none
     for (const auto& [key, value] : reader.object(root.at("published"), "/published").items()) {
       reader.quantity(value, "/published/" + key, "");

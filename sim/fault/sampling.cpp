@@ -101,7 +101,10 @@ SamplingPlan::SamplingPlan(const SiteMap& sites, const SiteSelection& selection,
       const std::int64_t cycles = begins[layer + 1] - begins[layer];
       cells_.push_back({i, begins[layer], cycles});
       SampledStratum s{names[i], sites_[i].cumulative.back() * cycles * images_};
-      if (by.layer) s.name += (s.name.empty() ? "layer " : " layer ") + std::to_string(layer);
+      if (by.layer) {
+        s.name += s.name.empty() ? "layer " : " layer ";
+        s.name += layer < run.layer_names.size() ? run.layer_names[layer] : std::to_string(layer);
+      }
       if (s.name.empty()) s.name = "all";
       s.weight = static_cast<double>(s.population) / static_cast<double>(points);
       strata_.push_back(s);

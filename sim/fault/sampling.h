@@ -16,6 +16,7 @@ struct StratifyBy {
   bool register_class = false;  // the path without indices: array.pe[][].acc
   int bit_group = 0;   // bits 0 .. g - 1, g .. 2g - 1, ... of each register; 0: all together
   bool layer = false;  // by cycle
+  bool operator==(const StratifyBy&) const = default;
 };
 
 // A run's extent in time and images. Layer i lasts from cycle layer_begins[i] to the next one's, or
@@ -24,6 +25,7 @@ struct SampledRun {
   std::int64_t cycles = 0;
   std::vector<std::int64_t> layer_begins{0};  // ascending
   std::int64_t images = 1;                    // of which each trial takes one
+  std::vector<std::string> layer_names{};     // for strata's names; none: their numbers
 };
 
 struct SampledStratum {

@@ -6,10 +6,10 @@
 
 #include "base/version.h"
 #include "campaign/dataflows.h"
-#include "report/breakdown.h"
 #include "report/counter_report.h"
 #include "report/csv.h"
 #include "report/memory_report.h"
+#include "report/vulnerability.h"
 
 namespace sagitta {
 namespace {
@@ -17,8 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 
 ordered_json proportion(std::int64_t count, std::int64_t n) {
-  const Proportion p = wilson(count, n);
-  return {{"value", p.value}, {"low", p.low}, {"high", p.high}, {"count", p.count}, {"n", p.n}};
+  return proportion_json(wilson(count, n));
 }
 
 ordered_json head(const Campaign& campaign) {
@@ -174,14 +173,6 @@ ordered_json machine_json(const Campaign& campaign, int machine, const std::stri
   return j;
 }
 
-std::int64_t count_if(const OutcomeCounts& counts, bool (*which)(Outcome)) {
-  std::int64_t n = 0;
-  for (int i = 0; i < kOutcomes; ++i) {
-    if (which(static_cast<Outcome>(i))) n += counts[static_cast<std::size_t>(i)];
-  }
-  return n;
-}
-
 template <typename Value>
 ordered_json null_unless(bool applies, const Value& value) {
   return applies ? ordered_json(value) : ordered_json(nullptr);
@@ -198,6 +189,7 @@ ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
           {"upsets", null_unless(drawn, plan.upsets)},
           {"sites", null_unless(drawn, plan.sites)},
           {"population", null_unless(plan.list.empty(), plan.population)},
+          {"sample", plan.sample == SamplePlan{} ? ordered_json() : to_json(plan.sample)},
           {"seed", plan.seed},
           {"list", plan.list},
           {"bits", null_unless(drawn, r.sites)},
@@ -207,18 +199,24 @@ ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
           {"elements", null_unless(!registers, r.elements)}};
 }
 
-// N x p: the bits and cycles that an upset may hit, times the share of single upsets that end so.
-ordered_json failures_json(const FaultResult& r, std::int64_t trials) {
-  const double targets = static_cast<double>(r.sites) * static_cast<double>(r.cycles);
-  const auto times = [&](std::int64_t count) {
-    const Proportion p = wilson(count, trials);
-    return ordered_json{
-        {"value", targets * p.value}, {"low", targets * p.low}, {"high", targets * p.high}};
-  };
-  const auto of = [&r](Outcome o) { return r.outcomes[static_cast<std::size_t>(o)]; };
-  return {{"sdc", times(count_if(r.outcomes, is_sdc))},
-          {"hang", times(of(Outcome::hang))},
-          {"detected_uncorrected", times(of(Outcome::detected_uncorrected))}};
+// How the trials were drawn, and what the intervals of their shares are.
+ordered_json sample_json(const FaultPlan& plan, const FaultResult& r) {
+  using Method = SamplePlan::Method;
+  const bool drawn = plan.list.empty();
+  const bool adapts = plan.sample.sequence;
+  ordered_json j;
+  j["method"] = drawn ? to_string(plan.sample.method) : "list";
+  j["plan"] = adapts ? "anytime-valid sequence" : "fixed";
+  j["error"] = null_unless(plan.sample.error > 0, plan.sample.error);
+  j["confidence"] = null_unless(plan.sample.error > 0, plan.sample.confidence);
+  j["population"] = null_unless(r.population > 0, r.population);
+  j["interval"] = r.rates.interval();
+  j["strata"] = r.rates.strata();
+  j["pilot_trials"] = r.pilots;
+  j["runs"] = r.runs;
+  j["effective_size"] =
+      null_unless(drawn && plan.sample.method == Method::importance, r.rates.effective_size());
+  return j;
 }
 
 std::string csv_cell(const ordered_json& value) {
@@ -242,13 +240,13 @@ ordered_json fault_results(const Campaign& campaign) {
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const Configuration& c = campaign.experiment().configurations[i];
     const FaultResult& r = campaign.faults(static_cast<int>(i));
-    const std::int64_t trials = r.trials;
     const int study = campaign.study_of(static_cast<int>(i));
     ordered_json e = study >= 0
                          ? study_json(campaign, study, c.name)
                          : machine_json(campaign, campaign.machine_of(static_cast<int>(i)), c.name);
     e["fault"] = plan_json(c.fault, r);
-    e["trials"] = trials;
+    e["sample"] = sample_json(c.fault, r);
+    e["trials"] = r.trials;
     ordered_json outcomes;
     for (int o = 0; o < kOutcomes; ++o) {
       outcomes[to_string(static_cast<Outcome>(o))] = r.outcomes[static_cast<std::size_t>(o)];
@@ -259,22 +257,30 @@ ordered_json fault_results(const Campaign& campaign) {
         e["roads"][to_string(static_cast<Road>(road))] = n;
       }
     }
-    const auto of = [&r](Outcome o) { return r.outcomes[static_cast<std::size_t>(o)]; };
-    e["accuracy_under_faults"] = proportion(r.correct, trials);
-    e["accuracy_fault_free_same_draws"] = proportion(r.reference_correct, trials);
-    e["sdc_rate"] = proportion(count_if(r.outcomes, is_sdc), trials);
-    e["masked_rate"] = proportion(count_if(r.outcomes, is_masked), trials);
-    e["detected_rate"] =
-        proportion(of(Outcome::detected_corrected) + of(Outcome::detected_uncorrected), trials);
-    e["uncorrected_rate"] = proportion(of(Outcome::detected_uncorrected), trials);
-    e["hang_rate"] = proportion(of(Outcome::hang), trials);
-    e["tolerable_rate"] = proportion(of(Outcome::tolerable), trials);
+    const auto rate = [&r](bool (*which)(Outcome)) { return proportion_json(r.rates.of(which)); };
+    e["accuracy_under_faults"] =
+        proportion_json(r.rates.of([](const OutcomeSums& s) { return s.correct; }));
+    e["accuracy_fault_free_same_draws"] =
+        proportion_json(r.rates.of([](const OutcomeSums& s) { return s.reference_correct; }));
+    e["sdc_rate"] = rate(is_sdc);
+    e["masked_rate"] = rate(is_masked);
+    e["detected_rate"] = rate([](Outcome o) {
+      return o == Outcome::detected_corrected || o == Outcome::detected_uncorrected;
+    });
+    e["uncorrected_rate"] = rate([](Outcome o) { return o == Outcome::detected_uncorrected; });
+    e["hang_rate"] = rate([](Outcome o) { return o == Outcome::hang; });
+    e["tolerable_rate"] = rate([](Outcome o) { return o == Outcome::tolerable; });
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};
     e["faults_drawn"] = r.drawn;
     e["faults_fired"] = r.fired;
     if (c.fault.of_registers() && c.fault.list.empty() && c.fault.upsets == 1) {
-      if (c.fault.population == "own") e["absolute_failures"] = failures_json(r, trials);
-      e["breakdown"] = breakdown(campaign, static_cast<int>(i));
+      Vulnerability v = vulnerability(campaign, static_cast<int>(i));
+      e["avf"] = std::move(v.avf);
+      if (c.fault.population == "own") {
+        e["fit"] = std::move(v.fit);
+        e["absolute_failures"] = std::move(v.absolute_failures);
+      }
+      e["breakdown"] = std::move(v.breakdown);
     }
     j["configurations"].push_back(e);
   }
@@ -337,7 +343,9 @@ ordered_json sweep_results(const Campaign& campaign) {
   for (std::size_t x = 0; x < configurations.size(); ++x) {
     const FaultPlan& plan = configurations[x].fault;
     const bool common = !plan.of_registers() || plan.population == "common";
-    if (!common || !plan.list.empty() || !is_reference(configurations[x])) continue;
+    const bool paired = common && plan.list.empty() && !plan.sample.adapts() &&
+                        plan.sample.method == SamplePlan::Method::uniform;
+    if (!paired || !is_reference(configurations[x])) continue;
     for (std::size_t y = 0; y < configurations.size(); ++y) {
       const bool once = y > x || !is_reference(configurations[y]);
       if (y != x && once && same_faults(configurations[x], configurations[y])) {

@@ -50,7 +50,10 @@ double accuracy(const ordered_json& c) {
 std::string group_of(const ordered_json& c) {
   ordered_json plan = c.at("fault");
   for (const char* key : {"bits", "cycles", "bits_x_cycles"}) plan.erase(key);
-  return array_name(c.at("array")) + " " + plan.dump() + " " + c.at("trials").dump();
+  // Where the sample says how many trials there are, they may differ.
+  const std::string trials =
+      plan.value("sample", ordered_json()).is_null() ? c.at("trials").dump() : "";
+  return array_name(c.at("array")) + " " + plan.dump() + " " + trials;
 }
 
 // In software, of no machine.
@@ -248,6 +251,66 @@ std::string fault_table(const ordered_json& results, bool colour) {
          (study
               ? "fp32 neurons: a study in software, which has neither area nor energy nor cycles.\n"
               : "");
+}
+
+std::string sample_notes(const ordered_json& results) {
+  std::vector<std::string> notes;
+  for (const auto& c : results.at("configurations")) {
+    if (c.at("fault").value("sample", ordered_json()).is_null()) continue;
+    const auto& s = c.at("sample");
+    std::string note = fmt::format("{} sample: {} trials", s.at("method").get<std::string>(),
+                                   c.at("trials").get<std::int64_t>());
+    if (s.at("strata").get<int>() > 1) note += fmt::format(" in {} strata", s.at("strata").dump());
+    if (s.at("pilot_trials") != 0) {
+      note += fmt::format(" after {} that allocated them", s.at("pilot_trials").dump());
+    }
+    if (s.at("runs") != c.at("trials")) note += fmt::format(", run as {}", s.at("runs").dump());
+    if (!s.at("population").is_null()) {
+      note += fmt::format(" of {:.2e} faults", s.at("population").get<double>());
+    }
+    if (!s.at("effective_size").is_null()) {
+      note += fmt::format(", worth {:.0f} uniform ones in an average",
+                          s.at("effective_size").get<double>());
+    }
+    note += fmt::format("; {} plan; interval: {}.", s.at("plan").get<std::string>(),
+                        s.at("interval").get<std::string>());
+    notes.push_back(c.at("name").get<std::string>() + ", " + note + "\n");
+  }
+  std::string text;
+  for (const std::string& note : notes) text += note;
+  return text;
+}
+
+std::string vulnerability_table(const ordered_json& results, bool colour) {
+  Table table({"array", "sites", "scheme", "AVF % [95 %]", "of those in use", "SDC", "hang",
+               "uncorrected", "N x p [95 %]", "FIT [95 %]"},
+              {true, true, true, false, false, false, false, false, false, false});
+  bool any = false;
+  const auto figure = [](const ordered_json& f) {
+    return fmt::format("{:.3g} [{:.3g}, {:.3g}]", f.at("value").get<double>(),
+                       f.at("low").get<double>(), f.at("high").get<double>());
+  };
+  for (const auto& c : results.at("configurations")) {
+    if (!c.contains("absolute_failures")) continue;
+    any = true;
+    const auto& avf = c.at("avf");
+    const auto share = [&avf](const char* key) {
+      return fmt::format("{:.2f}", 100 * avf.at(key).at("value").get<double>());
+    };
+    const auto& all = avf.at("any");
+    table.add({array_name(c.at("array")), sites_of(c), c.at("scheme").get<std::string>(),
+               fmt::format("{} [{:.2f}, {:.2f}]", share("any"), 100 * all.at("low").get<double>(),
+                           100 * all.at("high").get<double>()),
+               share("active"), share("sdc"), share("hang"), share("detected_uncorrected"),
+               figure(c.at("absolute_failures").at("any")),
+               c.at("fit").is_null() ? "-" : figure(c.at("fit"))});
+  }
+  if (!any) return "";
+  return table.text(colour) +
+         "AVF: upsets without a right result (SDC, hang, or told to be wrong), of all and of those "
+         "in registers\nin use. N x p: bits x cycles that end so; FIT: failures in 10^9 device "
+         "hours at the technology's raw\nrate. Rank schemes by these two: a scheme's own bits and "
+         "cycles count.\n";
 }
 
 std::string pairs_table(const ordered_json& results, bool colour) {

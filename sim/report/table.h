@@ -30,6 +30,10 @@ std::string heading(const std::string& figure, const char* of, int batch);
 // From the documents of results.h.
 std::string clean_table(const nlohmann::ordered_json& results, bool colour);
 std::string fault_table(const nlohmann::ordered_json& results, bool colour);
+// How trials were drawn, of configurations with a sample of their own; often "".
+std::string sample_notes(const nlohmann::ordered_json& results);
+// AVF, absolute failures and FIT of plans of single upsets in a machine's own bits; none: "".
+std::string vulnerability_table(const nlohmann::ordered_json& results, bool colour);
 std::string pairs_table(const nlohmann::ordered_json& results, bool colour);
 // What the numbers say, in one sentence or two.
 std::string finding(const nlohmann::ordered_json& results);

@@ -7,7 +7,7 @@
 
 namespace sagitta {
 
-ImportanceEstimate importance_estimate(const std::vector<WeightedTrial>& trials, double most,
+ImportanceEstimate importance_estimate(const std::vector<WeightedTrials>& trials, double most,
                                        double confidence) {
   if (!(confidence > 0 && confidence < 1)) throw std::invalid_argument("confidence not in (0, 1)");
   if (!(most > 0) || std::isinf(most)) throw std::invalid_argument("the largest weight");
@@ -16,17 +16,19 @@ ImportanceEstimate importance_estimate(const std::vector<WeightedTrial>& trials,
   double squares = 0;
   double events = 0;    // sum of the events' weights
   double variance = 0;  // ... of their squares: what a sum of Poisson counts varies
-  for (const WeightedTrial& t : trials) {
+  for (const WeightedTrials& t : trials) {
     if (!(t.weight >= 0 && t.weight <= most)) {
       throw std::invalid_argument("a weight must lie in 0..most");
     }
-    weights += t.weight;
-    squares += t.weight * t.weight;
-    ++e.n;
-    if (!t.event) continue;
-    ++e.count;
-    events += t.weight;
-    variance += t.weight * t.weight;
+    if (t.events < 0 || t.n < t.events) throw std::invalid_argument("events must lie in 0..n");
+    const auto size = static_cast<double>(t.n);
+    const auto hits = static_cast<double>(t.events);
+    weights += t.weight * size;
+    squares += t.weight * t.weight * size;
+    events += t.weight * hits;
+    variance += t.weight * t.weight * hits;
+    e.n += t.n;
+    e.count += t.events;
   }
   if (e.n == 0) return e;
   const auto n = static_cast<double>(e.n);

@@ -6,10 +6,11 @@
 
 namespace sagitta {
 
-// A trial drawn with probability q where the population has p.
-struct WeightedTrial {
-  double weight = 1;   // likelihood ratio p / q, at least 0
-  bool event = false;  // what is counted
+// Trials drawn with the same probability q where the population has p.
+struct WeightedTrials {
+  double weight = 1;        // likelihood ratio p / q, at least 0
+  std::int64_t events = 0;  // what is counted
+  std::int64_t n = 1;       // trials
 };
 
 struct ImportanceEstimate {
@@ -35,8 +36,8 @@ struct ImportanceEstimate {
 // where a binomial is a Poisson; for common ones the interval is too wide, by 1 / sqrt(1 - p).
 //
 // No trials give value 0 in [0, 1]. Throws std::invalid_argument for a weight that is negative or
-// above `most`, and unless `most` is positive and finite.
-ImportanceEstimate importance_estimate(const std::vector<WeightedTrial>& trials, double most,
+// above `most`, for more events than trials, and unless `most` is positive and finite.
+ImportanceEstimate importance_estimate(const std::vector<WeightedTrials>& trials, double most,
                                        double confidence = 0.95);
 
 }  // namespace sagitta

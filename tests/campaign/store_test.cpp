@@ -301,6 +301,7 @@ TEST(CampaignStore, ViewsSayWhatResultsSay) {
     }
   }
   const std::map<std::string, std::pair<std::string, std::vector<std::string>>> views = {
+      {"by_block", {"blocks", {"block"}}},
       {"by_register", {"registers", {"register"}}},
       {"by_bit", {"bits", {"register", "bit"}}},
       {"by_layer", {"layers", {"layer"}}},
@@ -322,19 +323,19 @@ TEST(CampaignStore, ViewsSayWhatResultsSay) {
                  " ";
         }
         for (const char* end :
-             {"trials", "masked", "corrected", "tolerable", "sdc", "hang", "uncorrected"}) {
+             {"trials", "masked", "idle", "corrected", "tolerable", "sdc", "hang", "uncorrected"}) {
           expected[key] += group.at(end).dump() + " ";
         }
       }
       SQLite::Statement row(database, "SELECT * FROM " + view + " WHERE configuration = ?");
       row.bind(1, i);
       while (row.executeStep()) {
-        const int first = row.getColumnCount() - 7;
+        const int first = row.getColumnCount() - 8;
         std::string key;
         for (int k = first - static_cast<int>(list.second.size()); k < first; ++k) {
           key += row.getColumn(k).getString() + " ";
         }
-        for (int k = first; k < first + 7; ++k) found[key] += row.getColumn(k).getString() + " ";
+        for (int k = first; k < first + 8; ++k) found[key] += row.getColumn(k).getString() + " ";
       }
       EXPECT_EQ(found, expected);
     }

@@ -91,9 +91,9 @@ TEST_F(CliStore, WhatIsNoStoreIsRefused) {
   }
   std::filesystem::remove(path("out/trials.sqlite"));
   done(sweep());
-  execute("PRAGMA user_version = 2");
+  execute("PRAGMA user_version = 1");
   for (const auto& command : {sweep(), Arguments{"export", "out"}}) {
-    refuses(command, {"out/trials.sqlite: has the tables of version 2", "version of Sagitta"});
+    refuses(command, {"out/trials.sqlite: has the tables of version 1", "version of Sagitta"});
   }
 }
 
@@ -174,10 +174,11 @@ TEST_F(CliStore, ExportGoesWhereItIsSent) {
   const std::string csv = done({"export", "out"});
   EXPECT_EQ(done({"export", "out", "--format", "csv", "-o", "trials.csv"}), "");
   EXPECT_EQ(contents(path("trials.csv")), csv);
-  EXPECT_EQ(csv.substr(0, csv.find('\n')),
-            "configuration,name,seed,trial,image,outcome,reference_class,predicted_class,"
-            "reference_correct,correct,cycles,layer,mismatches,recomputed_tiles,recompute_cycles,"
-            "suppressed_right,suppressed_wrong,faults_drawn,faults_fired,road,faults");
+  EXPECT_EQ(
+      csv.substr(0, csv.find('\n')),
+      "configuration,name,seed,trial,image,outcome,reference_class,predicted_class,"
+      "reference_correct,correct,stratum,weight,cycles,layer,mismatches,recomputed_tiles,"
+      "recompute_cycles,suppressed_right,suppressed_wrong,faults_drawn,faults_fired,road,faults");
   const std::string faults = contents(path("out/faults.csv"));
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'),
             std::count(faults.begin(), faults.end(), '\n'));
@@ -186,7 +187,7 @@ TEST_F(CliStore, ExportGoesWhereItIsSent) {
 // On a terminal one line, redrawn: share, rate, time left, SDC with its interval.
 TEST_F(CliStore, ProgressOnATerminal) {
   nlohmann::json experiment = small();
-  experiment["fault"] = {{"trials", 100}, {"upsets", 64}, {"sites", "logic"}};
+  experiment["fault"] = {{"trials", 1000}, {"upsets", 64}, {"sites", "logic"}};
   write_json("experiment.json", experiment);
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   ASSERT_GE(terminal, 0);
@@ -216,7 +217,7 @@ TEST_F(CliStore, ProgressOnATerminal) {
   close(terminal);
   EXPECT_EQ(WEXITSTATUS(status), 0);
   const std::string interval = R"(SDC [0-9.]+ % \[[0-9.]+, [0-9.]+\])";
-  EXPECT_TRUE(std::regex_search(text, std::regex("\r\x1b\\[K.*: [0-9]+/104 \\([0-9]+ %\\), "
+  EXPECT_TRUE(std::regex_search(text, std::regex("\r\x1b\\[K.*: [0-9]+/1004 \\([0-9]+ %\\), "
                                                  "[0-9]+/s, [0-9]+ s left, " +
                                                  interval)))
       << text;

@@ -36,7 +36,7 @@ TEST(CostTechnology, ReadsWhatTheSchemaRequiresInTheUnitsItStates) {
   const json file = json::parse(read_file(kFile));
   const test::TemporaryFolder folder;
   std::size_t count = 0;
-  for (const char* group : {"clock", "area", "energy", "leakage"}) {
+  for (const char* group : {"clock", "area", "energy", "leakage", "soft_error"}) {
     const json& g = schema.at("properties").at(group);
     for (const auto& key : g.at("required")) {
       const std::string name = key.get<std::string>();
@@ -54,6 +54,11 @@ TEST(CostTechnology, ReadsWhatTheSchemaRequiresInTheUnitsItStates) {
     }
   }
   EXPECT_EQ(count, tech().values.size());
+  EXPECT_TRUE(tech().has("soft_error.sram"));
+  json without = file;
+  without.erase("soft_error");
+  EXPECT_FALSE(
+      load_technology(folder.write("no_rates.json", without.dump())).has("soft_error.sram"));
 }
 
 void expect_refused(const std::function<void(json&)>& change, const std::string& where,

@@ -12,9 +12,9 @@
 namespace sagitta {
 namespace {
 
-std::vector<WeightedTrial> trials_of(int n, int events, double weight = 1) {
-  std::vector<WeightedTrial> trials(static_cast<std::size_t>(n), {weight, false});
-  for (int i = 0; i < events; ++i) trials[static_cast<std::size_t>(i)].event = true;
+std::vector<WeightedTrials> trials_of(int n, int events, double weight = 1) {
+  std::vector<WeightedTrials> trials(static_cast<std::size_t>(n), {weight, 0});
+  for (int i = 0; i < events; ++i) trials[static_cast<std::size_t>(i)].events = 1;
   return trials;
 }
 
@@ -27,7 +27,7 @@ TEST(ImportanceEstimate, IsThePublishedGammaInterval) {
   double population = 0;
   for (const double s : standard) population += s;
   constexpr double kCases = 740;  // a trial is a case here, so that the mean is the sum of weights
-  std::vector<WeightedTrial> trials;
+  std::vector<WeightedTrials> trials;
   double most = 0;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const double weight = kCases * standard[i] / (births[i] * population);
@@ -95,13 +95,13 @@ TEST(ImportanceEstimate, CoversAndIsUnbiased) {
     int covered = 0;
     double sum = 0;
     double squares = 0;
-    std::vector<WeightedTrial> trials(kTrials);
+    std::vector<WeightedTrials> trials(kTrials);
     for (std::uint64_t sample = 0; sample < kSamples; ++sample) {
       Stream stream(1, sample, Purpose::test);
-      for (WeightedTrial& t : trials) {
+      for (WeightedTrials& t : trials) {
         const bool control = stream.unit() < kDrawn;
         t.weight = control ? kControl : kOther;
-        t.event = stream.unit() < (control ? d.control_p : d.other_p);
+        t.events = stream.unit() < (control ? d.control_p : d.other_p) ? 1 : 0;
       }
       const ImportanceEstimate e = importance_estimate(trials, kOther);
       covered += e.low <= truth && truth <= e.high ? 1 : 0;
