@@ -222,7 +222,7 @@ TEST_F(CliStore, ProgressOnATerminal) {
                                                  interval)))
       << text;
   EXPECT_TRUE(std::regex_search(
-      text, std::regex(R"(: 104/104 \(100 %\), [0-9]+/s, [0-9]+ s, )" + interval)))
+      text, std::regex(R"(: 1004/1004 \(100 %\), [0-9]+/s, [0-9]+ s, )" + interval)))
       << text;
 }
 
