@@ -91,9 +91,11 @@ TEST_F(CliStore, WhatIsNoStoreIsRefused) {
   }
   std::filesystem::remove(path("out/trials.sqlite"));
   done(sweep());
-  execute("PRAGMA user_version = 2");
+  execute("PRAGMA user_version = 1");
   for (const auto& command : {sweep(), Arguments{"export", "out"}}) {
-    refuses(command, {"out/trials.sqlite: has the tables of version 2", "version of Sagitta"});
+    refuses(command,
+            {"out/trials.sqlite: has the tables of version 1, and this is a program for version 2",
+             "version of Sagitta"});
   }
 }
 
