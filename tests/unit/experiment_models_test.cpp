@@ -65,8 +65,9 @@ TEST_F(ExperimentModels, DefaultsOfEach) {
 
 TEST_F(ExperimentModels, KeysAreResolvedWhereTheModelHasThem) {
   const auto keys = [&](const std::string& fault) {
+    const Experiment experiment = load(fault);
     std::string all;
-    for (const auto& [key, value] : load(fault).resolved["fault"].items()) all += key + " ";
+    for (const auto& [key, value] : experiment.resolved["fault"].items()) all += key + " ";
     return all;
   };
   const std::string tail = "trials seed sites population list ";
