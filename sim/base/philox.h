@@ -23,6 +23,8 @@ enum class Purpose : std::uint32_t {
   weight = 6,
   weight_bit = 7,
   hardening = 8,
+  upset_gap = 9,
+  stuck_value = 10,
   bootstrap = 16,
   order = 17,
   test = 100

@@ -80,7 +80,7 @@ struct FaultList {
   struct Trial {
     std::int64_t trial;
     int image;
-    // SITE@CYCLE, or a weight's bit, or one of a neuron (campaign/fault_levels.h).
+    // As parse_fault() takes them, or a weight's bit, or one of a neuron (fault_levels.h).
     std::vector<std::string> faults;
   };
   std::string machine_digest;
@@ -187,6 +187,7 @@ class Campaign {
   std::vector<NeuronFault> neurons_of(int configuration, std::int64_t trial) const;
   void read_sources();
   void check_room() const;
+  void check_rate(int configuration) const;
   bool names_faults(int configuration) const;
   // Refuses a fault of the list; the second argument says where it stands.
   using ParseFault = std::function<void(const std::string& fault, const std::string& place)>;

@@ -8,8 +8,14 @@
 
 #include "base/error.h"
 #include "campaign/campaign.h"
+#include "campaign/fault_models.h"
 
 namespace sagitta {
+namespace {
+
+constexpr double kMostNamed = 10e6;  // faults of a list: more makes one that nobody can read
+
+}  // namespace
 
 void Campaign::read_plans() {
   if (sources_.empty()) with_origins(experiment_, [this] { read_sources(); });
@@ -24,6 +30,8 @@ void Campaign::read_sources() {
       FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
       TrialSource& source = sources_[static_cast<std::size_t>(index)];
       const std::string& name = experiment_.configurations[static_cast<std::size_t>(index)].name;
+      const std::string& at =
+          experiment_.configurations[static_cast<std::size_t>(index)].fault_place;
       source.hardening = Hardening(plan.scheme, sites, experiment_.file, name);
       if (plan.scheme.oracle && f.level != "neuron") {
         throw InputError(
@@ -43,9 +51,10 @@ void Campaign::read_sources() {
         });
       } else if (f.population == "common") {
         const Machine base(unprotected(plan.array));
+        const SiteMap base_sites(base.layout());
         source.sites =
-            SiteMap(base.layout())
-                .select(f.sites, experiment_.file, "$.fault.sites", "without protection");
+            base_sites.select(f.sites, experiment_.file, "$.fault.sites", "without protection");
+        check_cluster_sites(f, base_sites, source.sites, experiment_.file, at + ".sites");
       } else {
         source.sites = source.hardening.targets(
             sites.select(f.sites, experiment_.file, "$.fault.sites", name));
@@ -54,6 +63,7 @@ void Campaign::read_sources() {
                            fmt::format("every bit of '{}' is hardened in {}", f.sites, name),
                            "choose other sites, or \"population\": \"common\"");
         }
+        check_cluster_sites(f, sites, source.sites, experiment_.file, at + ".sites");
       }
     }
   }
@@ -63,20 +73,21 @@ void Campaign::read_sources() {
 // Whether the store has the faults of this configuration's trials, each with its site.
 bool Campaign::names_faults(int configuration) const {
   const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
-  return keep_faults_ || (f.of_registers() && f.list.empty() && f.upsets == 1);
+  return keep_faults_ || f.of_one_bit();
 }
 
 // What does not fit on the disk must not begin.
 void Campaign::check_room() const {
   namespace fs = std::filesystem;
-  constexpr double kMostNamed = 10e6;                   // more makes a list that nobody can read
   constexpr double kTrialBytes = 45, kFaultBytes = 30;  // about, in the store: docs/store.md
   double bytes = 0;
   for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
     const FaultPlan& f = experiment_.configurations[i].fault;
     const auto trials = static_cast<double>(sources_[i].decided);
-    const double hits =
-        f.of_registers() ? f.upsets : f.rate * static_cast<double>(sources_[i].elements);
+    const double cluster = f.model == "mbu" ? f.cluster_size : 1;
+    const double hits = f.of_registers()
+                            ? (f.model == "rate" ? 0 : cluster * f.upsets)  // check_rate
+                            : f.rate * static_cast<double>(sources_[i].elements);
     const double faults = names_faults(static_cast<int>(i)) ? hits : 0;
     if (!f.of_registers() && faults * trials > kMostNamed) {
       throw InputError(
@@ -105,6 +116,35 @@ void Campaign::check_room() const {
       "ask for fewer trials or configurations, or run shards on several disks");
 }
 
+// A rate of registers, once the cycles are known.
+void Campaign::check_rate(int configuration) const {
+  const Configuration& c = experiment_.configurations[static_cast<std::size_t>(configuration)];
+  const FaultPlan& f = c.fault;
+  if (!f.of_registers() || !f.list.empty() || f.model != "rate") return;
+  constexpr double kMostUpsets = 1e6;  // of a trial, as `upsets` has
+  const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
+  const double targets =
+      static_cast<double>(source.sites.bits()) * static_cast<double>(source.cycles);
+  const double upsets = f.rate * targets;
+  if (upsets > kMostUpsets) {
+    throw error_at(experiment_, c.fault_place + ".rate",
+                   fmt::format("at {} a trial has about {:.1e} upsets in {:.1e} bits x cycles",
+                               f.rate, upsets, targets),
+                   fmt::format("keep to {:.0e} a trial: a rate of {:.1e} at most", kMostUpsets,
+                               kMostUpsets / targets));
+  }
+  const double named = upsets * static_cast<double>(f.trials);
+  if (keep_faults_ && named > kMostNamed) {
+    throw error_at(experiment_, c.fault_place + ".rate",
+                   fmt::format("at {} the {} trials have about {:.1e} upsets, and inject names "
+                               "each of them",
+                               f.rate, f.trials, named),
+                   fmt::format("keep to {:.0e}: fewer trials, or a lower rate; sweep only counts "
+                               "them",
+                               kMostNamed));
+  }
+}
+
 void Campaign::check_image(const FaultPlan& plan, int image, const std::string& where) const {
   if (image < images_.count()) return;
   throw InputError(
@@ -118,6 +158,7 @@ void Campaign::read_list(FaultPlan& plan, TrialSource& source, const ParseFault&
   source.list = list.trials;
   plan.trials = static_cast<std::int64_t>(list.trials.size());
   plan.seed = list.seed;
+  plan.model = list.model;
   for (std::size_t k = 0; k < list.trials.size(); ++k) {
     const auto& t = list.trials[k];
     const std::string where = fmt::format("$.trials[{}]", k);
@@ -165,6 +206,7 @@ void Campaign::plan_samples() {
       } else {
         plan_sample(static_cast<std::size_t>(index), plan.program, engine);
       }
+      check_rate(index);
     }
   }
   for (const FloatPlan& plan : studies_) {
@@ -192,9 +234,10 @@ TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,
     return faults;
   }
   if (f.list.empty()) {
+    const SiteMap& map = source.common ? source.common->base_sites() : engine.sites();
     faults.registers = source.sampler
                            ? std::vector{source.sampler->point(trial).fault}
-                           : draw_faults(f.seed, trial, f.upsets, source.sites, source.cycles);
+                           : draw_register_faults(f, trial, map, source.sites, source.cycles);
     if (source.common) {
       for (Fault& fault : faults.registers) fault = source.common->carry(fault);
     }
@@ -231,7 +274,7 @@ void Campaign::write_fault_list(int configuration, const std::string& path) cons
   store().each_trial(configuration, [&](const TrialResult& t) {
     FaultList::Trial trial{t.trial, t.image, {}};
     for (const FaultRecord& f : t.faults) {
-      trial.faults.push_back(fmt::format("{}@{}", sites.path(f.site), f.cycle));
+      trial.faults.push_back(fault_text(sites, f.fault()));
     }
     for (const WeightRecord& w : t.weights) {
       trial.faults.push_back(weight_path(network(), original(orders, w.fault)));

@@ -25,10 +25,11 @@ void Campaign::count_trials(std::size_t configuration) {
   FaultPlan& f = experiment_.configurations[configuration].fault;
   TrialSource& source = sources_[configuration];
   const SamplePlan& sample = f.sample;
-  const bool single = f.of_registers() && f.list.empty() && f.upsets == 1;
+  const bool single = f.draws_events() && f.upsets == 1;
   if (single) {
+    const bool from_start = f.model.starts_with("stuck-at") && f.onset == "start";
     source.population = static_cast<double>(source.sites.bits()) *
-                        static_cast<double>(source.cycles) * images_.count();
+                        static_cast<double>(from_start ? 1 : source.cycles) * images_.count();
   }
   if (sample.sequence) {
     source.planned = sequence_size(sample.error, sample.confidence) / 4;

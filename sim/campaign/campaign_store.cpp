@@ -19,6 +19,12 @@ ordered_json null_unless(bool applies, const Value& value) {
   return applies ? ordered_json(value) : ordered_json(nullptr);
 }
 
+// A sequence's trials are uniform, but an interval of a fixed plan does not hold for them.
+const char* sample_name(const FaultPlan& f) {
+  if (!f.list.empty()) return "list";
+  return f.sample.sequence ? "sequence" : to_string(f.sample.method);
+}
+
 ordered_json configuration_row(int id, const Configuration& c, int plan, std::int64_t pilots,
                                std::int64_t trials, const std::string& digest) {
   const FaultPlan& f = c.fault;
@@ -29,12 +35,13 @@ ordered_json configuration_row(int id, const Configuration& c, int plan, std::in
           {"array", array_name(c.array)},
           {"scheme", c.scheme.name},
           {"level", f.level},
-          {"rate", null_unless(!f.of_registers() && f.list.empty(), f.rate)},
+          {"model", f.model},
+          {"rate", null_unless(f.list.empty() && (!f.of_registers() || f.model == "rate"), f.rate)},
           {"value_kind", null_unless(f.level == "neuron", f.values)},
-          {"upsets", null_unless(drawn, f.upsets)},
+          {"upsets", null_unless(f.draws_events(), f.upsets)},
           {"sites", null_unless(drawn, f.sites)},
           {"population", null_unless(f.list.empty(), f.population)},
-          {"sample", f.list.empty() ? to_string(f.sample.method) : "list"},
+          {"sample", sample_name(f)},
           {"pilots", pilots},
           {"seed", f.seed},
           {"trials", trials},

@@ -20,6 +20,7 @@ add_library(
   dataflows.cpp
   experiment.cpp
   experiment_expand.cpp
+  experiment_models.cpp
   experiment_source.cpp
   json_schema.cpp
   json_text.cpp

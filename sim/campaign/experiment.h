@@ -19,11 +19,17 @@ struct FaultPlan {
   // register: bits of the machine; neuron, weight: elements of layers' results and weights in DRAM,
   // each hit with the probability `rate` (campaign/fault_levels.h).
   std::string level = "register";
-  double rate = 0;              // neuron, weight
+  double rate = 0;              // neuron, weight; model rate: upsets of a bit in a cycle
   std::string values = "int8";  // neuron: which of its values is hit: int32, int8 or fp32
+  // Of registers (campaign/fault_models.h): seu, mbu, stuck-at-0, stuck-at-1, intermittent or rate,
+  // each with options of its own; those of other models have their defaults.
   std::string model = "seu";
-  int upsets = 1;              // bits flipped in one inference
-  std::int64_t trials = 2000;  // 0: the sample says how many, once the fault space is known
+  int cluster_size = 2;                // mbu: bits that one event flips
+  std::string cluster_along = "bits";  // mbu: of a word; row, column: the same bit of so many PEs
+  std::string onset = "drawn";         // stuck-at: at the drawn cycle; start: from reset on
+  std::int64_t duration = 100;         // intermittent: cycles that the bit is stuck
+  int upsets = 1;                      // events in one inference; model rate: says nothing
+  std::int64_t trials = 2000;          // 0: the sample says how many, once the fault space is known
   std::uint64_t seed = 1;
   std::string sites = "all";  // comma-separated path globs, or one of the names all, logic, memory
   // own: over this machine's bits and cycles; common: over those of the unprotected machine,
@@ -33,6 +39,10 @@ struct FaultPlan {
   std::string list;  // a fault list file to replay instead of sampling; empty: sample
   bool operator==(const FaultPlan&) const = default;
   bool of_registers() const { return level == "register"; }
+  // Whether so many events are drawn in each trial, as many as `upsets` says.
+  bool draws_events() const { return of_registers() && list.empty() && model != "rate"; }
+  // Whether each trial draws one fault of one bit.
+  bool of_one_bit() const { return draws_events() && upsets == 1 && model != "mbu"; }
   // Real numbers, computed in software: no machine has part in it (campaign/float_study.h).
   bool of_floats() const { return level == "neuron" && values == "fp32"; }
 };

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "campaign/dataflows.h"
+#include "campaign/experiment_models.h"
 #include "campaign/json_text.h"
 
 namespace sagitta {
@@ -162,6 +164,7 @@ struct FaultLists {
   json sample;        // its key, or null
   SamplePlan samples;
   std::vector<json> rate, values, sites, population, upsets, model, trials, seed, list;
+  std::vector<json> cluster_size, cluster_along, onset, duration;  // of models
 
   FaultLists(const json& fault, std::string stands, const ExperimentSource& source)
       : place(std::move(stands)), sample(part(fault, "sample", nullptr)) {
@@ -173,6 +176,10 @@ struct FaultLists {
     population = values_of(fault, "population", usual.population);
     upsets = values_of(fault, "upsets", usual.upsets);
     model = values_of(fault, "model", usual.model);
+    cluster_size = values_of(fault, "cluster_size", usual.cluster_size);
+    cluster_along = values_of(fault, "cluster_along", usual.cluster_along);
+    onset = values_of(fault, "onset", usual.onset);
+    duration = values_of(fault, "duration", usual.duration);
     trials = values_of(fault, "trials", usual.trials);
     seed = values_of(fault, "seed", usual.seed);
     list = values_of(fault, "list", usual.list);
@@ -225,33 +232,47 @@ struct FaultLists {
   // A double: the product of user-written lists has no bound.
   double count() const {
     double product = 1;
-    for (const auto* key :
-         {&rate, &values, &sites, &population, &upsets, &model, &trials, &seed, &list}) {
+    for (const auto* key : {&rate, &values, &sites, &population, &upsets, &cluster_size,
+                            &cluster_along, &onset, &duration, &model, &trials, &seed, &list}) {
       product *= static_cast<double>(key->size());
     }
     return product;
   }
 
-  // The lists read as the digits of a number, the last one changing fastest.
-  FaultPlan plan(std::size_t number) const {
+  // The lists read as the digits of a number, the last one changing fastest. Nothing where a list
+  // of an option that the model does not have is not at its first entry: that plan was there.
+  std::optional<FaultPlan> plan(std::size_t number) const {
     const auto digit = [&number](const std::vector<json>& key) -> const json& {
       const std::size_t index = number % key.size();
       number /= key.size();
       return key[index];
     };
     FaultPlan plan;
+    bool repeated = false;
+    const auto option = [&](const char* name, const std::vector<json>& key, auto& value) {
+      const json& entry = digit(key);
+      if (level != "register" || model_has(plan.model, name)) {
+        entry.get_to(value);
+      } else {
+        repeated = repeated || &entry != &key.front();
+      }
+    };
     plan.list = digit(list).get<std::string>();
     plan.seed = digit(seed).get<std::uint64_t>();
     plan.trials = digit(trials).get<std::int64_t>();
     plan.model = digit(model).get<std::string>();
-    plan.upsets = digit(upsets).get<int>();
+    option("duration", duration, plan.duration);
+    option("onset", onset, plan.onset);
+    option("cluster_along", cluster_along, plan.cluster_along);
+    option("cluster_size", cluster_size, plan.cluster_size);
+    option("upsets", upsets, plan.upsets);
     plan.population = digit(population).get<std::string>();
     plan.sites = digit(sites).get<std::string>();
     plan.values = digit(values).get<std::string>();
-    plan.rate = digit(rate).get<double>();
+    option("rate", rate, plan.rate);
     plan.level = level;
     plan.sample = samples;
-    return plan;
+    return repeated ? std::nullopt : std::optional(plan);
   }
 
   ordered_json resolved() const {
@@ -272,7 +293,16 @@ struct FaultLists {
       fault["seed"] = unless_single(seed);
       return fault;
     }
-    fault["upsets"] = unless_single(upsets);
+    const auto option = [&](const char* name, const std::vector<json>& key) {
+      const auto has = [&](const json& m) { return model_has(m.get<std::string>(), name); };
+      if (std::any_of(model.begin(), model.end(), has)) fault[name] = unless_single(key);
+    };
+    option("rate", rate);
+    option("cluster_size", cluster_size);
+    option("cluster_along", cluster_along);
+    option("onset", onset);
+    option("duration", duration);
+    option("upsets", upsets);
     fault["trials"] = unless_single(trials);
     fault["seed"] = unless_single(seed);
     fault["sites"] = unless_single(sites);
@@ -326,6 +356,7 @@ Expansion expand(const ExperimentSource& source) {
     const std::string place =
         fault.is_array() ? json_place("$.fault", faults.size()) : std::string("$.fault");
     check_population(plan, place, source);
+    check_models(plan, place, source);
     faults.emplace_back(plan, place, source);
   }
   double count = 0;
@@ -344,8 +375,10 @@ Expansion expand(const ExperimentSource& source) {
     for (const Scheme& scheme : schemes) {
       for (const FaultLists& lists : faults) {
         for (std::size_t number = 0; number < static_cast<std::size_t>(lists.count()); ++number) {
-          result.configurations.push_back({name + scheme.name, machine, scheme, lists.plan(number),
-                                           place, dataflow, lists.place});
+          const std::optional<FaultPlan> plan = lists.plan(number);
+          if (!plan) continue;
+          result.configurations.push_back(
+              {name + scheme.name, machine, scheme, *plan, place, dataflow, lists.place});
         }
       }
     }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "campaign/campaign.h"
+#include "campaign/fault_models.h"
 #include "campaign/json_text.h"
 
 namespace sagitta {
@@ -95,9 +96,10 @@ FaultList read_fault_list(const std::string& path) {
   if (root.contains("seed"))
     list.seed = reader.whole(root["seed"], "$.seed", std::numeric_limits<std::int64_t>::max());
   if (root.contains("model")) list.model = reader.text(root["model"], "$.model");
-  if (list.model != "seu") {
+  if (!is_fault_model(list.model)) {
     throw InputError(path, "$.model", fmt::format("'{}' is not a fault model", list.model),
-                     "use seu");
+                     "use seu, mbu, stuck-at-0, stuck-at-1, intermittent or rate; what is struck "
+                     "stands in each row");
   }
   if (root.contains("values")) {
     list.values = reader.text(root["values"], "$.values");

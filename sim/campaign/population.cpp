@@ -30,7 +30,7 @@ std::vector<PhaseSpan> phases_of(const Program& program) {
 
 CommonPopulation::CommonPopulation(const Program& base, const SiteMap& base_sites,
                                    const Program& target, const SiteMap& target_sites)
-    : base_phases_(phases_of(base)), target_phases_(phases_of(target)) {
+    : base_sites_(base_sites), base_phases_(phases_of(base)), target_phases_(phases_of(target)) {
   if (base_phases_.size() != target_phases_.size()) {
     throw std::logic_error("the two machines do not go through the same phases");
   }
@@ -60,6 +60,9 @@ Fault CommonPopulation::carry(const Fault& fault) const {
   Fault carried = fault;
   carried.cycle =
       std::min(carried_to.end - 1, carried_to.begin + (fault.cycle - base_phases_[phase].begin));
+  if (fault.last >= 0 && fault.last != kToTheEnd) {
+    carried.last = carried.cycle + (fault.last - fault.cycle);
+  }
   carried.site.register_class = target.register_class;
   // The same indices; a class may be longer in the protected machine, and copies come last.
   std::vector<std::int64_t> indices(target.extents.size(), 0);

@@ -4,7 +4,7 @@
 // A cycle is carried over by what the machine is doing: the n-th phase of the run (a layer's load,
 // a column tile's wait, setup and flush, a row tile's feed, bubble and drain) and the cycle in it;
 // where the protected machine's phase is shorter, its last cycle. A site keeps its path; under
-// redundancy copy 0 is struck.
+// redundancy copy 0 is struck. A bit is stuck for as many cycles.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,10 @@ class CommonPopulation {
   CommonPopulation(const Program& base, const SiteMap& base_sites, const Program& target,
                    const SiteMap& target_sites);
   Fault carry(const Fault& fault) const;
+  const SiteMap& base_sites() const { return base_sites_; }
 
  private:
+  SiteMap base_sites_;
   std::vector<PhaseSpan> base_phases_, target_phases_;
   struct Target {
     int register_class = -1;

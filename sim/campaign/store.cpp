@@ -356,13 +356,13 @@ void Store::put_faults(int configuration, const TrialResult& trial) {
     put_fault_ = std::make_unique<SQLite::Statement>(
         *database_,
         "INSERT OR IGNORE INTO fault(configuration, trial, ordinal, level, place, element, lane, "
-        "bit, cycle, fired, resisted, before, after) VALUES(" +
-            places(13) + ")");
+        "bit, kind, cycle, last, fired, resisted, before, after) VALUES(" +
+            places(15) + ")");
   }
   SQLite::Statement& s = *put_fault_;
   int ordinal = 0;
-  const auto put_one = [&](const char* level, int place, std::int64_t element, int bit,
-                           bool fired) {
+  const auto put_one = [&](const char* level, int place, std::int64_t element, int bit, bool fired,
+                           FaultKind kind = FaultKind::flip) {
     s.bind(1, configuration);
     s.bind(2, trial.trial);
     s.bind(3, ordinal++);
@@ -370,7 +370,8 @@ void Store::put_faults(int configuration, const TrialResult& trial) {
     s.bind(5, place);
     s.bind(6, element);
     s.bind(8, bit);
-    s.bind(10, fired ? 1 : 0);
+    s.bindNoCopy(9, to_string(kind));
+    s.bind(12, fired ? 1 : 0);
   };
   const auto done = [&s] {
     s.exec();
@@ -378,26 +379,27 @@ void Store::put_faults(int configuration, const TrialResult& trial) {
     s.clearBindings();
   };
   for (const FaultRecord& f : trial.faults) {
-    put_one("register", f.site.register_class, f.site.element, f.site.bit, f.fired);
-    s.bind(9, f.cycle);
-    s.bind(11, f.resisted ? 1 : 0);
-    s.bind(12, f.before);
-    s.bind(13, f.after);
+    put_one("register", f.site.register_class, f.site.element, f.site.bit, f.fired, f.kind);
+    s.bind(10, f.cycle);
+    if (f.kind != FaultKind::flip && f.last != kToTheEnd) s.bind(11, f.last);
+    s.bind(13, f.resisted ? 1 : 0);
+    s.bind(14, f.before);
+    s.bind(15, f.after);
     done();
   }
   for (const WeightRecord& w : trial.weights) {
     put_one("weight", w.fault.layer, w.fault.k, w.fault.bit, w.fired);
     s.bind(7, w.fault.n);
-    s.bind(11, 0);
-    s.bind(12, w.before);
-    s.bind(13, w.after);
+    s.bind(13, 0);
+    s.bind(14, w.before);
+    s.bind(15, w.after);
     done();
   }
   for (const FloatRecord& n : trial.floats) {
     put_one("neuron", n.fault.layer, n.fault.element, n.fault.bit, n.fired);
-    s.bind(11, 0);
-    bind_float(s, 12, n.before);
-    bind_float(s, 13, n.after);
+    s.bind(13, 0);
+    bind_float(s, 14, n.before);
+    bind_float(s, 15, n.after);
     done();
   }
 }

@@ -46,13 +46,20 @@ float read_float(const SQLite::Column& column) {
   return std::copysign(std::numeric_limits<float>::quiet_NaN(), sign);
 }
 
+FaultKind read_kind(const std::string& name) {
+  for (const FaultKind kind : {FaultKind::stuck0, FaultKind::stuck1}) {
+    if (name == to_string(kind)) return kind;
+  }
+  return FaultKind::flip;
+}
+
 // The faults of one configuration, in the order of trials.
 class FaultRows {
  public:
   FaultRows(SQLite::Database& database, int configuration)
       : row_(database,
              "SELECT trial, level, place, element, lane, bit, cycle, fired, resisted, before, "
-             "after FROM fault WHERE configuration = ? ORDER BY trial, ordinal") {
+             "after, kind, last FROM fault WHERE configuration = ? ORDER BY trial, ordinal") {
     row_.bind(1, configuration);
     more_ = row_.executeStep();
   }
@@ -68,13 +75,18 @@ class FaultRows {
   void take_row(TrialResult& t) const {
     const std::string level = row_.getColumn(1).getText();
     const bool fired = number(7) != 0;
+    const FaultKind kind = read_kind(row_.getColumn(11).getText());
     if (level == "register") {
       t.faults.push_back({{number(2), row_.getColumn(3).getInt64(), number(5)},
                           row_.getColumn(6).getInt64(),
                           fired,
                           row_.getColumn(9).getInt64(),
                           row_.getColumn(10).getInt64(),
-                          number(8) != 0});
+                          number(8) != 0,
+                          kind,
+                          kind == FaultKind::flip       ? -1
+                          : row_.getColumn(12).isNull() ? kToTheEnd
+                                                        : row_.getColumn(12).getInt64()});
     } else if (level == "weight") {
       t.weights.push_back(
           {{number(2), number(3), number(4), number(5)}, fired, number(9), number(10)});

@@ -13,7 +13,7 @@ constexpr const char* kTables = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE configuration (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, plan INTEGER NOT NULL, array TEXT NOT NULL,
-  scheme TEXT NOT NULL, level TEXT NOT NULL, rate REAL, value_kind TEXT, upsets INTEGER,
+  scheme TEXT NOT NULL, level TEXT NOT NULL, model TEXT NOT NULL, rate REAL, value_kind TEXT, upsets INTEGER,
   sites TEXT, population TEXT, sample TEXT NOT NULL, pilots INTEGER NOT NULL,
   seed INTEGER NOT NULL, trials INTEGER NOT NULL, machine_digest TEXT NOT NULL);
 CREATE TABLE stratum (
@@ -36,7 +36,7 @@ CREATE TABLE trial (
 CREATE TABLE fault (
   configuration INTEGER, trial INTEGER, ordinal INTEGER, level TEXT NOT NULL,
   place INTEGER NOT NULL, element INTEGER NOT NULL, lane INTEGER, bit INTEGER NOT NULL,
-  cycle INTEGER, fired INTEGER NOT NULL, resisted INTEGER NOT NULL, before, after,
+  kind TEXT NOT NULL, cycle INTEGER, last INTEGER, fired INTEGER NOT NULL, resisted INTEGER NOT NULL, before, after,
   PRIMARY KEY (configuration, trial, ordinal)) WITHOUT ROWID;
 )sql";
 
@@ -78,7 +78,7 @@ CREATE VIEW single_upset AS
   FROM trial t JOIN configuration c ON c.id = t.configuration AND t.trial >= c.pilots
        JOIN fault f ON f.configuration = t.configuration AND f.trial = t.trial
        JOIN register r ON r.plan = c.plan AND r.id = f.place
-  WHERE c.upsets = 1 AND t.faults_drawn = 1 AND f.fired = 1 AND f.level = 'register';
+  WHERE c.upsets = 1 AND c.model <> 'mbu' AND t.faults_drawn = 1 AND f.fired = 1 AND f.level = 'register';
 )sql";
 
 constexpr const char* kEnds = R"sql(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "campaign/trial_course.h"
 #include "network/reference.h"
 
 namespace sagitta {
@@ -64,41 +65,6 @@ void TrialEngine::plan() {
   clean_.plan(use_->cycles(), machine_.state().snapshot_bytes(), meet);
 }
 
-// Its pieces are run on the machine; between them, and behind the last one if it ends clean, the
-// run is the fault-free one.
-struct TrialEngine::Course {
-  Course(const SiteMap& sites, const TrialFaults& faults, const Network& network,
-         const CleanValues& clean)
-      : injector(sites, faults.registers),
-        differences(network, clean),
-        in_use(!faults.weights.empty() || !faults.neurons.empty()) {}
-
-  Injector injector;
-  Differences differences;
-  bool shortcuts = true;
-  std::int64_t limit = 0;
-  bool in_use;     // a register that was struck, when it was
-  int layer = -1;  // at work when the first register was struck
-
-  // The piece at hand.
-  bool recomputed = false;        // a tile has run again in it
-  std::size_t search = 0;         // CleanRun::like
-  std::int64_t passed_over = -1;  // a cycle in which the state need not be compared
-  int unchanged = 0;              // clock edges in a row that changed nothing
-  std::size_t began_with = 0;     // suppressions of the fault-free run before it
-  std::size_t checkpoint = 0;     // that it has come back to
-
-  // Of all pieces.
-  Road road = Road::machine;
-  std::int64_t late = 0;  // cycles behind the fault-free run: tiles have run again
-  RunCounts counts;       // beyond the fault-free run's
-  std::vector<SuppressionRecord> suppressions;
-
-  // Words that are not as in the fault-free run: places in the held state, and what they hold.
-  std::vector<std::size_t> places;
-  std::vector<std::byte> bytes;
-};
-
 // Before the first cycle in which any of the trial's faults changes something.
 void TrialEngine::start(Course& course) {
   std::int64_t first = course.injector.next_cycle();
@@ -118,13 +84,15 @@ void TrialEngine::start(Course& course) {
 void TrialEngine::strike(Course& course) {
   const std::int64_t cycle = machine_.cycle();
   if (course.layer < 0) course.layer = machine_.layer();
-  for (const FaultRecord& r : course.injector.records()) {
-    if (r.cycle == cycle && !r.resisted && !course.in_use) {
-      course.in_use = activity_.in_use(machine_, r.site);
-    }
+  std::function<void(const Site&)> note;
+  if (!course.in_use) {
+    note = [&](const Site& site) {
+      course.in_use = course.in_use || activity_.in_use(machine_, site);
+    };
   }
-  course.injector.strike(machine_.state(), cycle);
+  if (!course.injector.strike(machine_.state(), cycle, note)) return;
   machine_.touch();
+  course.unchanged = 0;
 }
 
 // On the SystemC accelerator: one piece, the whole run.
@@ -150,11 +118,12 @@ TrialEngine::Stop TrialEngine::run_piece(Course& course) {
     }
     machine_.step();
     // A machine that stands still will do so for ever. Two unchanged edges are needed: the first
-    // may have followed a write to a memory, which the second one would then have shown.
+    // may have followed a write to a memory, which the second one would then have shown. Nor may
+    // faults have changed anything in between, or have other changes in store.
     const bool looked_at = machine_.cycle() % kStandstillInterval < 2;
     course.unchanged =
         looked_at && machine_.state().pipeline_unchanged() ? course.unchanged + 1 : 0;
-    if (course.shortcuts && course.unchanged == 2 && course.injector.next_cycle() < 0 &&
+    if (course.shortcuts && course.unchanged == 2 && course.injector.settled() &&
         !machine_.done()) {
       return Stop::stands_still;
     }
@@ -267,71 +236,6 @@ void TrialEngine::skip_to(Course& course, std::size_t next) {
   course.search = next;
   course.unchanged = 0;
   course.passed_over = checkpoint.cycle;
-}
-
-// From `cycle` on only activations differ, the first of which is read in `read`. In software, if
-// all of them are first read by layers that have not begun to read.
-bool TrialEngine::carry(const Course& course, std::int64_t cycle, std::int64_t read,
-                        Differences& differences) {
-  std::size_t layer = 0;  // that reads it
-  for (std::size_t l = 0; l <= network_->layers.size(); ++l) {
-    if (use_->first_access(l) <= read) layer = l;
-  }
-  if (use_->first_access(layer) < cycle) return false;
-  carrier_.clear();
-  for (std::size_t i = 0; i < course.places.size(); ++i) {
-    const MemoryUse::Activation at = use_->activation(course.places[i]);
-    if (at.map < 0) return false;
-    carrier_.change(carrier_.owner(layer, at.map), at.element,
-                    static_cast<std::int8_t>(course.bytes[i]));
-  }
-  logits_ = carrier_.run(layer, pixels_, clean_.values(), differences);
-  return true;
-}
-
-// From `cycle` on weights of one output-stationary layer differ. Its tiles read a row of weights
-// once each, so from the next tile that does all output pixels are computed with the wrong one;
-// what else differs are results of that layer, and nobody has read them.
-bool TrialEngine::carry_weights(const Course& course, std::int64_t cycle,
-                                Differences& differences) {
-  int layer = -1;
-  carrier_.clear();
-  for (const std::size_t place : course.places) {
-    if (use_->weight(place).row < 0) continue;
-    const auto read = static_cast<std::size_t>(use_->next(place, cycle).cycle);
-    const bool os = static_cast<Dataflow>(moments_[read].dataflow) == Dataflow::os;
-    if (!os || (layer >= 0 && layers_[read] != layer)) return false;
-    layer = layers_[read];
-  }
-  if (layer < 0 || layer >= static_cast<int>(network_->layers.size())) return false;
-  const auto l = static_cast<std::size_t>(layer);
-  for (std::size_t i = 0; i < course.places.size(); ++i) {
-    if (use_->weight(course.places[i]).row >= 0) continue;
-    const MemoryUse::Activation at = use_->activation(course.places[i]);
-    const auto read = static_cast<std::size_t>(use_->next(course.places[i], cycle).cycle);
-    if (at.map != program_.layers[l].output_map || layers_[read] <= layer) return false;
-    carrier_.change(layer, at.element, static_cast<std::int8_t>(course.bytes[i]));
-  }
-  const LayerDescriptor& d = program_.layers[l];
-  const auto tiles = column_tiles(d.columns, d.group_columns, d.tile_channels);
-  for (std::size_t i = 0; i < course.places.size(); ++i) {
-    const MemoryUse::Weight at = use_->weight(course.places[i]);
-    if (at.row < 0) continue;
-    const Activity::Moment& moment =
-        moments_[static_cast<std::size_t>(use_->next(course.places[i], cycle).cycle)];
-    const ColumnTile& tile =
-        tiles[static_cast<std::size_t>(moment.column_tile - program_.first_column_tile[l])];
-    if (at.lane >= tile.lanes) continue;  // nobody uses it
-    const int n = tile.first + at.lane;
-    const std::int8_t clean =
-        network_->layers[l]
-            .weights[static_cast<std::size_t>(at.row) * static_cast<std::size_t>(d.columns) +
-                     static_cast<std::size_t>(n)];
-    carrier_.change_weight(l, at.row, n, static_cast<std::int8_t>(course.bytes[i]) - clean,
-                           moment.first_row, pixels_, clean_.values());
-  }
-  logits_ = carrier_.run(l, pixels_, clean_.values(), differences);
-  return true;
 }
 
 TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {

@@ -109,7 +109,7 @@ class TrialEngine {
   const std::vector<std::int8_t>& logits() const { return logits_; }
 
  private:
-  // A trial on its way; see trial.cpp.
+  // A trial on its way: trial_course.h.
   struct Course;
   // How a piece of it ended: the run is over; it has taken too long, or stands still for ever; or
   // it is the fault-free run again, but for words of memories that are still to be read.

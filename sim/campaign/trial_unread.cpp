@@ -37,6 +37,7 @@ std::optional<TrialResult> TrialEngine::unread(const TrialFaults& faults) {
     return std::nullopt;
   }
   const Fault& f = faults.registers[0];
+  if (f.kind != FaultKind::flip) return std::nullopt;
   const RegisterClass& c = sites_.classes()[static_cast<std::size_t>(f.site.register_class)];
   const std::size_t byte = c.offset + static_cast<std::size_t>(c.place(f.site.element));
   if (!activity_.of_moment(f.site.register_class) || c.element_bytes != 1 || f.resisted ||

@@ -197,6 +197,7 @@ std::string explain_data(const SiteMap& sites, const Fault& fault,
 std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
                     const GemmShape& shape, const ArrayShape& array) {
   std::string text = explain_data(sites, fault, tiles, shape, array);
+  if (fault.kind != FaultKind::flip) text = "stuck; in the first of its cycles: " + text;
   return text.find("; acts on ") == std::string::npos ? text : text + repair(sites);
 }
 

@@ -17,6 +17,7 @@
 #include "network/npy.h"
 #include "report/counter_report.h"
 #include "report/table.h"
+#include "report/trial_export.h"
 #include "schedule/conservation.h"
 
 namespace sagitta::cli {
@@ -108,8 +109,7 @@ class Bench {
     const std::int64_t budget = clean_cycles_ == 0 ? INT64_MAX / 4 : this->budget();
     const auto strike = [&] {
       if (injector.next_cycle() == machine().cycle()) {
-        injector.strike(machine().state(), machine().cycle());
-        machine().touch();
+        if (injector.strike(machine().state(), machine().cycle())) machine().touch();
       }
       return injector.next_cycle() >= 0;
     };
@@ -233,12 +233,8 @@ void run_gemm(const GemmOptions& o) {
   j["faults"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const FaultRecord& r = bench.records()[i];
-    nlohmann::ordered_json f = {{"site", bench.sites().path(r.site)},
-                                {"cycle", r.cycle},
-                                {"fired", r.fired},
-                                {"before", r.before},
-                                {"after", r.after},
-                                {"outputs", footprints[i]}};
+    nlohmann::ordered_json f = record_json(bench.sites(), r);
+    f["outputs"] = footprints[i];
     if (o.explain) f["explanation"] = explanations[i];
     j["faults"].push_back(f);
   }
@@ -274,7 +270,7 @@ void run_gemm(const GemmOptions& o) {
   for (std::size_t i = 0; i < faults.size(); ++i) {
     const FaultRecord& r = bench.records()[i];
     text += fmt::format(
-        "{}@{}: {}, {} -> {}; {}\n", bench.sites().path(r.site), r.cycle,
+        "{}: {}, {} -> {}; {}\n", fault_text(bench.sites(), r.fault()),
         r.fired ? "fired" : "did not fire", r.before, r.after,
         footprints[i].is_string() ? "alone it hangs the machine" : list_outputs(footprints[i]));
   }
@@ -335,16 +331,20 @@ void ProductOptions::add_to(CLI::App& app, bool required) {
 
 void add_gemm(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "gemm", "One int8 matrix product on the machine, with any number of bit flips");
+      "gemm", "One int8 matrix product on the machine, with any number of faults");
   command->footer(
       "A is M x K and B is K x N (int8 .npy files), C is int32. SITE@CYCLE inverts the stored bit "
       "after\n"
-      "the clock edge that starts that cycle; cycle 0 is the first after reset.\n"
+      "the clock edge that starts that cycle; cycle 0 is the first after reset. "
+      "SITE=0@CYCLE\n"
+      "forces it from that cycle to the end of the run, SITE=1@FIRST..LAST in these cycles.\n"
       "Example: sagitta gemm --a A.npy --b B.npy --array 8x8 --fault 'array.pe[3][4].a:5@125' "
       "--explain -o C.npy");
   auto o = std::make_shared<GemmOptions>();
   o->add_to(*command, true);
-  command->add_option("--fault", o->faults, "A bit flip; may be given several times")
+  command
+      ->add_option("--fault", o->faults,
+                   "A bit flip, SITE=0@CYCLE a bit that is stuck; may be given several times")
       ->type_name("SITE@CYCLE")
       ->allow_extra_args(false);
   command->add_option("-o,--output", o->output, "Result, M x N, int32 .npy")

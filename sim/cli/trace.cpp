@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "cli/command.h"
 #include "cli/gemm.h"
+#include "report/trial_export.h"
 #include "trace/trace.h"
 
 namespace sagitta::cli {
@@ -234,12 +235,8 @@ void run_trace(const TraceOptions& o) {
   if (dram_trace) tell("dram", o.dram, dram_trace->rows());
   j["faults"] = nlohmann::ordered_json::array();
   for (const FaultRecord& r : run.faults) {
-    j["faults"].push_back({{"site", sites.path(r.site)},
-                           {"cycle", r.cycle},
-                           {"fired", r.fired},
-                           {"before", r.before},
-                           {"after", r.after}});
-    text += fmt::format("{}@{}: {}\n", sites.path(r.site), r.cycle,
+    j["faults"].push_back(record_json(sites, r));
+    text += fmt::format("{}: {}\n", fault_text(sites, r.fault()),
                         r.fired ? fmt::format("{} -> {}", r.before, r.after) : "did not fire");
   }
   if (!faults.empty()) {
@@ -302,7 +299,9 @@ void add_trace(CLI::App& app) {
   command->add_option("--tile", o->tile, "Only those of one of its tiles, counted from 0")
       ->check(CLI::NonNegativeNumber)
       ->needs(layer);
-  command->add_option("--fault", o->faults, "A bit flip; may be given several times")
+  command
+      ->add_option("--fault", o->faults,
+                   "A bit flip, SITE=0@CYCLE a bit that is stuck; may be given several times")
       ->type_name("SITE@CYCLE")
       ->allow_extra_args(false);
   command->add_option("--limit-mb", o->limit_mb, "Refuse a file that may grow beyond this")

@@ -34,8 +34,8 @@ void note_foreign_lists(const Campaign& campaign) {
 void write_faults_csv(const Campaign& campaign, const std::string& path) {
   OutputFile file(path);
   file.write(
-      "configuration,sites,upsets,seed,trial,image,site,cycle,fired,before,after,outcome,reference_"
-      "class,predicted_class\n");
+      "configuration,sites,upsets,seed,trial,image,site,cycle,kind,last,fired,before,after,outcome,"
+      "reference_class,predicted_class\n");
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
@@ -45,15 +45,18 @@ void write_faults_csv(const Campaign& campaign, const std::string& path) {
             : campaign.machines()[static_cast<std::size_t>(campaign.machine_of(index))].registers);
     campaign.store().each_trial(index, [&](const TrialResult& t) {
       const auto add = [&](const std::string& site, std::int64_t cycle, bool fired, auto before,
-                           auto after) {
-        file.write(fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
+                           auto after, FaultKind kind = FaultKind::flip,
+                           const std::string& last = "") {
+        file.write(fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
                                c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
                                t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle,
-                               fired ? 1 : 0, before, after, to_string(t.outcome),
-                               t.reference_class, t.predicted_class));
+                               to_string(kind), last, fired ? 1 : 0, before, after,
+                               to_string(t.outcome), t.reference_class, t.predicted_class));
       };
       for (const FaultRecord& f : t.faults) {
-        add(sites.path(f.site), f.cycle, f.fired, f.before, f.after);
+        const bool ends = f.kind != FaultKind::flip && f.last != kToTheEnd;
+        add(sites.path(f.site), f.cycle, f.fired, f.before, f.after, f.kind,
+            ends ? std::to_string(f.last) : "");
       }
       for (const WeightRecord& w : t.weights) {  // in DRAM before the run
         add(weight_path(campaign.network(), w.fault), 0, w.fired, w.before, w.after);

@@ -6,6 +6,7 @@
 
 #include "base/version.h"
 #include "campaign/dataflows.h"
+#include "campaign/experiment_models.h"
 #include "report/counter_report.h"
 #include "report/csv.h"
 #include "report/memory_report.h"
@@ -178,25 +179,35 @@ ordered_json null_unless(bool applies, const Value& value) {
   return applies ? ordered_json(value) : ordered_json(nullptr);
 }
 
+// The options of the plan's model, but rate and upsets.
+void add_options(const FaultPlan& plan, ordered_json& j) {
+  if (model_has(plan.model, "cluster_size")) j["cluster_size"] = plan.cluster_size;
+  if (model_has(plan.model, "cluster_along")) j["cluster_along"] = plan.cluster_along;
+  if (model_has(plan.model, "onset")) j["onset"] = plan.onset;
+  if (model_has(plan.model, "duration")) j["duration"] = plan.duration;
+}
+
 // The fault plan, and what was drawn over. What says nothing to a plan is null.
 ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
   const bool registers = plan.of_registers();
   const bool drawn = registers && plan.list.empty();  // a list decides these, not the plan
-  return {{"level", plan.level},
-          {"model", plan.model},
-          {"rate", null_unless(!registers && plan.list.empty(), plan.rate)},
-          {"values", null_unless(plan.level == "neuron", plan.values)},
-          {"upsets", null_unless(drawn, plan.upsets)},
-          {"sites", null_unless(drawn, plan.sites)},
-          {"population", null_unless(plan.list.empty(), plan.population)},
-          {"sample", plan.sample == SamplePlan{} ? ordered_json() : to_json(plan.sample)},
-          {"seed", plan.seed},
-          {"list", plan.list},
-          {"bits", null_unless(drawn, r.sites)},
-          {"cycles", null_unless(registers, r.cycles)},
-          {"bits_x_cycles",
-           null_unless(drawn, static_cast<double>(r.sites) * static_cast<double>(r.cycles))},
-          {"elements", null_unless(!registers, r.elements)}};
+  const bool by_rate = plan.list.empty() && (!registers || plan.model == "rate");
+  ordered_json j = {{"level", plan.level}, {"model", plan.model}};
+  if (drawn) add_options(plan, j);
+  j.update({{"rate", null_unless(by_rate, plan.rate)},
+            {"values", null_unless(plan.level == "neuron", plan.values)},
+            {"upsets", null_unless(plan.draws_events(), plan.upsets)},
+            {"sites", null_unless(drawn, plan.sites)},
+            {"population", null_unless(plan.list.empty(), plan.population)},
+            {"sample", plan.sample == SamplePlan{} ? ordered_json() : to_json(plan.sample)},
+            {"seed", plan.seed},
+            {"list", plan.list},
+            {"bits", null_unless(drawn, r.sites)},
+            {"cycles", null_unless(registers, r.cycles)},
+            {"bits_x_cycles",
+             null_unless(drawn, static_cast<double>(r.sites) * static_cast<double>(r.cycles))},
+            {"elements", null_unless(!registers, r.elements)}});
+  return j;
 }
 
 // How the trials were drawn, and what the intervals of their shares are.
@@ -273,10 +284,10 @@ ordered_json fault_results(const Campaign& campaign) {
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};
     e["faults_drawn"] = r.drawn;
     e["faults_fired"] = r.fired;
-    if (c.fault.of_registers() && c.fault.list.empty() && c.fault.upsets == 1) {
+    if (c.fault.of_one_bit()) {
       Vulnerability v = vulnerability(campaign, static_cast<int>(i));
       e["avf"] = std::move(v.avf);
-      if (c.fault.population == "own") {
+      if (c.fault.model == "seu" && c.fault.population == "own") {
         e["fit"] = std::move(v.fit);
         e["absolute_failures"] = std::move(v.absolute_failures);
       }
@@ -301,10 +312,11 @@ ordered_json pair_json(const Campaign& campaign, std::size_t x, std::size_t y) {
   return {{"first", configurations[x].name},
           {"second", configurations[y].name},
           {"level", plan.level},
-          {"rate", null_unless(!of_registers, plan.rate)},
+          {"model", plan.model},
+          {"rate", null_unless(!of_registers || plan.model == "rate", plan.rate)},
           {"values", null_unless(plan.level == "neuron", plan.values)},
           {"sites", null_unless(of_registers, plan.sites)},
-          {"upsets", null_unless(of_registers, plan.upsets)},
+          {"upsets", null_unless(plan.draws_events(), plan.upsets)},
           {"seed", plan.seed},
           {"trials", trials},
           {"only_first_correct", only_a},

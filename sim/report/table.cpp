@@ -81,6 +81,19 @@ std::string rate_of(const ordered_json& fault) {
   return fmt::format("{:g}", fault.at("rate").get<double>());
 }
 
+// Neurons and weights have rates, and so has one model of registers.
+bool has_rate(const ordered_json& fault) {
+  return !of_registers(fault) || fault.at("model") == "rate";
+}
+
+// How many of what, of a plan or a pair: "64", "64 stuck-at-0", or its rate; "-" of a list.
+std::string upsets_of(const ordered_json& fault) {
+  if (has_rate(fault)) return rate_of(fault);
+  if (fault.at("upsets").is_null()) return "-";
+  const std::string upsets = fault.at("upsets").dump();
+  return fault.at("model") == "seu" ? upsets : upsets + " " + fault.at("model").get<std::string>();
+}
+
 // The plan in a few words: "logic", "logic (common)", "int8 neurons", or the list's file name.
 std::string sites_of(const ordered_json& c) {
   const auto& f = c.at("fault");
@@ -162,9 +175,8 @@ std::string clean_table(const ordered_json& results, bool colour) {
 // "upsets", or what the column holds where plans have rates.
 template <typename FaultOf>
 std::string upsets_heading(const ordered_json& rows, const FaultOf& fault_of) {
-  const auto by_rate = std::count_if(rows.begin(), rows.end(), [&](const ordered_json& row) {
-    return !of_registers(fault_of(row));
-  });
+  const auto by_rate = std::count_if(
+      rows.begin(), rows.end(), [&](const ordered_json& row) { return has_rate(fault_of(row)); });
   if (by_rate == 0) return "upsets";
   return by_rate == static_cast<std::ptrdiff_t>(rows.size()) ? "rate" : "upsets, rate";
 }
@@ -216,13 +228,10 @@ std::string fault_table(const ordered_json& results, bool colour) {
     const ordered_json& c = *row;
     const auto& f = c.at("fault");
     const auto& o = c.at("overhead");
-    const bool replay = is_replay(c);
     std::vector<std::string> cells{
         array_name(c.at("array")),
         sites_of(c),
-        !of_registers(f) ? rate_of(f)
-        : replay         ? "-"
-                         : std::to_string(f.at("upsets").get<int>()),
+        upsets_of(f),
         c.at("scheme").get<std::string>(),
         percent(value(c, "accuracy_fault_free_same_draws")),
         with_interval(c.at("accuracy_under_faults")),
@@ -321,9 +330,9 @@ std::string pairs_table(const ordered_json& results, bool colour) {
               {true, true, true, false, false, false, false, false, false});
   for (const auto& p : results.at("pairs")) {
     table.add({p.at("first").get<std::string>(), p.at("second").get<std::string>(),
-               of_registers(p) ? p.at("sites").get<std::string>() : elements_of(p),
-               of_registers(p) ? p.at("upsets").dump() : rate_of(p), p.at("trials").dump(),
-               p.at("only_first_correct").dump(), p.at("only_second_correct").dump(),
+               of_registers(p) ? p.at("sites").get<std::string>() : elements_of(p), upsets_of(p),
+               p.at("trials").dump(), p.at("only_first_correct").dump(),
+               p.at("only_second_correct").dump(),
                fmt::format("{:+.2f}", 100 * p.at("accuracy_difference").get<double>()),
                fmt::format("{:.2g}", p.at("mcnemar_p").get<double>())});
   }
@@ -373,8 +382,13 @@ std::string finding(const ordered_json& results) {
     what = fmt::format("the faults of {} on", sites_of(*worst));
   } else if (!of_registers(f)) {
     what = fmt::format("{} hit at a rate of {} on", sites_of(*worst), rate_of(f));
+  } else if (has_rate(f)) {
+    what =
+        fmt::format("{} upsets of a bit in a cycle in {} sites of", rate_of(f), sites_of(*worst));
   } else {
-    what = fmt::format("{} upset{} an inference in {} sites of", f.at("upsets").get<int>(),
+    const bool flips = f.at("model") == "seu";
+    what = fmt::format("{} {}upset{} an inference in {} sites of", f.at("upsets").get<int>(),
+                       flips ? "" : f.at("model").get<std::string>() + " ",
                        f.at("upsets").get<int>() == 1 ? "" : "s", sites_of(*worst));
   }
   std::string text =

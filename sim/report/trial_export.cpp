@@ -81,29 +81,36 @@ class Line {
     each_number(trial, [this](const char* name, const auto& value) { add_number(name, value); });
     ordered_json faults = ordered_json::array();
     std::string sites;
-    const auto fault = [&](const std::string& site, const ordered_json& cycle, bool fired,
-                           const ordered_json& before, const ordered_json& after) {
+    const auto named = [&](const std::string& text) { sites += (sites.empty() ? "" : " ") + text; };
+    for (const FaultRecord& f : trial.faults) {
       if (csv_) {
-        const std::string at = cycle.is_null() ? "" : "@" + cycle.dump();
-        sites += (sites.empty() ? "" : " ") + site + at;
+        named(fault_text(sites_, f.fault()));
+      } else {
+        faults.push_back(record_json(sites_, f));
+      }
+    }
+    // Of weights and neurons in real numbers, which have no cycle.
+    const auto fault = [&](const std::string& site, bool fired, const ordered_json& before,
+                           const ordered_json& after) {
+      if (csv_) {
+        named(site);
       } else {
         faults.push_back({{"site", site},
-                          {"cycle", cycle},
+                          {"cycle", nullptr},
+                          {"kind", to_string(FaultKind::flip)},
+                          {"last", nullptr},
                           {"fired", fired},
                           {"before", before},
                           {"after", after}});
       }
     };
-    for (const FaultRecord& f : trial.faults) {
-      fault(sites_.path(f.site), f.cycle, f.fired, f.before, f.after);
-    }
     for (const WeightRecord& w : trial.weights) {
       fault(fmt::format("weights.{}[{}][{}]:{}", layer(w.fault.layer).name, w.fault.k, w.fault.n,
                         w.fault.bit),
-            nullptr, w.fired, w.before, w.after);
+            w.fired, w.before, w.after);
     }
     for (const FloatRecord& r : trial.floats) {
-      fault(neuron(r.fault), nullptr, r.fired, real(r.before), real(r.after));
+      fault(neuron(r.fault), r.fired, real(r.before), real(r.after));
     }
     if (!csv_) {
       json_["faults"] = std::move(faults);
@@ -162,6 +169,17 @@ class Line {
 };
 
 }  // namespace
+
+ordered_json record_json(const SiteMap& sites, const FaultRecord& record) {
+  const bool ends = record.kind != FaultKind::flip && record.last != kToTheEnd;
+  return {{"site", sites.path(record.site)},
+          {"cycle", record.cycle},
+          {"kind", to_string(record.kind)},
+          {"last", ends ? ordered_json(record.last) : ordered_json(nullptr)},
+          {"fired", record.fired},
+          {"before", record.before},
+          {"after", record.after}};
+}
 
 void export_trials(const Store& store, ExportFormat format,
                    const std::function<void(std::string_view)>& write) {

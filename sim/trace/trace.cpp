@@ -50,8 +50,7 @@ TracedRun trace(const Program& program, const std::int8_t* image, const std::vec
     if (std::all_of(runs.begin(), runs.end(), [](const auto& m) { return m->done(); })) break;
     // Before the step: the memories still hold what the cycle reads.
     if (!watched.done() && injector.next_cycle() == cycle) {
-      injector.strike(watched.state(), cycle);
-      watched.touch();
+      if (injector.strike(watched.state(), cycle)) watched.touch();
     }
     if (cycle >= window.first) {
       if (outputs.waveform != nullptr) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "campaign/fault_models.h"
 #include "campaign/population.h"
 #include "network/reference.h"
 #include "support/machine_cases.h"
@@ -218,6 +219,63 @@ TEST_P(TrialEngineOf, TrialWithoutFaultsIsTheReference) {
   const TrialResult result = engine.run(0, {});
   EXPECT_EQ(result.outcome, Outcome::not_fired);
   EXPECT_EQ(result.correct, clean.correct);
+}
+
+// Nothing ends a run while a bit is stuck; behind that it may.
+TEST_P(TrialEngineOf, StuckBitsEqualWholeRuns) {
+  std::map<Road, int> roads;
+  std::map<Outcome, int> seen;
+  for (int seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(4000 + seed));
+    const Network network = test::random_network(random, 4);
+    const ArrayShape array = GetParam().shape(random.between(1, 4), random.between(1, 4),
+                                              static_cast<std::uint64_t>(seed));
+    const Program program = compile(network, array, memory(), protection(seed % 9, array), "test");
+    TrialEngine engine(program, network);
+    engine.prepare(0, random.int8s(network.input.elements()), 0);
+    // Control hangs most often.
+    const SiteSelection sites =
+        engine.sites().select(seed % 3 == 0 ? "control.**" : "logic", "test", "");
+    for (int k = 0; k < 20; ++k) {
+      SCOPED_TRACE("trial " + std::to_string(k));
+      FaultPlan plan;
+      const char* const models[] = {"intermittent", "stuck-at-0", "stuck-at-1"};
+      plan.model = models[k % 3];
+      plan.seed = static_cast<std::uint64_t>(seed);
+      plan.duration = 1 + k;
+      plan.upsets = k % 7 == 6 ? 2 : 1;
+      const auto faults =
+          draw_register_faults(plan, k, engine.sites(), sites, engine.clean_cycles());
+      const TrialResult fast = engine.run(k, faults);
+      expect_equal(fast, engine.run(k, faults, true));
+      ++roads[fast.road];
+      ++seen[fast.outcome];
+    }
+  }
+  EXPECT_GT(roads[Road::core], 100);
+  EXPECT_GT(roads[Road::machine], 100);
+  EXPECT_GT(seen[Outcome::hang], 10);
+  EXPECT_GT(seen[Outcome::not_fired], 10);
+}
+
+TEST_P(TrialEngineOf, AStuckBitIsIdleIfItNeverChangesInUse) {
+  Random random(11);
+  const Network network = test::random_network(random, 2);
+  const Program program = compile(network, GetParam().shape(2, 2), memory(), {}, "test");
+  TrialEngine engine(program, network);
+  engine.prepare(0, random.int8s(network.input.elements()), 0);
+  const Site sum = engine.sites().parse("array.pe[0][0].acc:0", "", "");
+  const auto outcome = [&](const Fault& fault) {
+    const TrialResult fast = engine.run(0, {fault});
+    expect_equal(fast, engine.run(0, {fault}, true));
+    EXPECT_EQ(fast.faults_fired, 1);
+    return fast.outcome;
+  };
+  // No tile is in the array yet.
+  EXPECT_EQ(outcome({sum, 0}), Outcome::masked_idle);
+  EXPECT_EQ(outcome({sum, 0, false, FaultKind::stuck1, 3}), Outcome::masked_idle);
+  EXPECT_NE(outcome({sum, 0, false, FaultKind::stuck1, kToTheEnd}), Outcome::masked_idle);
 }
 
 TEST_P(TrialEngineOf, FaultAfterTheEndDoesNotFire) {

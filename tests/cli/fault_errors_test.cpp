@@ -70,7 +70,7 @@ TEST_F(CliFaults, ListOfAnotherForm) {
   bad_list("[]", {"faults.json: $: [] is not an object", "sagitta inject -o DIR"});
   bad_list("{}", {"faults.json: $.format: this key is missing"});
   bad_list("/format", "sagitta-faults/9", {"faults.json: $.format: \"sagitta-faults/9\" is not"});
-  bad_list("/model", "mbu", {"faults.json: $.model: 'mbu' is not a fault model", "seu"});
+  bad_list("/model", "sue", {"faults.json: $.model: 'sue' is not a fault model", "stuck-at-0"});
   bad_list("/seed", "one", {"faults.json: $.seed: \"one\" is not a whole number"});
   bad_list("/trials", nlohmann::json::array(), {"faults.json: $.trials: has no trial"});
   bad_list("/trials", 3, {"faults.json: $.trials: 3 is not a list"});
@@ -94,6 +94,10 @@ TEST_F(CliFaults, ListWithABadSite) {
     bad_list("/trials/0/faults/0", site, parts);
   };
   bad_site("array.pe[0][0].acc:3", {where + "'array.pe[0][0].acc:3' is not SITE@CYCLE"});
+  bad_site("array.pe[0][0].acc:3=2@5", {where, "has a bit stuck at '2'", "0 or 1"});
+  bad_site("array.pe[0][0].acc:3=0", {where, "is not SITE=0@FIRST or SITE=0@FIRST..LAST"});
+  bad_site("array.pe[0][0].acc:3=0@9..8", {where, "ends before it begins"});
+  bad_site("array.pe[0][0].acc:3@8..9", {where, "is a flip, which happens in one cycle", "=0@17"});
   bad_site("array.pe[0][0].acc@3", {where, "'array.pe[0][0].acc' is not a fault site"});
   bad_site("array.pe[0][0].acd:3@3", {where, "nearest register is array.pe[0][0].acc;"});
   bad_site("x:3@3", {where, "remedy: `sagitta sites` lists all registers; a site is one of"});

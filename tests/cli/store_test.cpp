@@ -93,7 +93,9 @@ TEST_F(CliStore, WhatIsNoStoreIsRefused) {
   done(sweep());
   execute("PRAGMA user_version = 1");
   for (const auto& command : {sweep(), Arguments{"export", "out"}}) {
-    refuses(command, {"out/trials.sqlite: has the tables of version 1", "version of Sagitta"});
+    refuses(command,
+            {"out/trials.sqlite: has the tables of version 1, and this is a program for version 2",
+             "version of Sagitta"});
   }
 }
 

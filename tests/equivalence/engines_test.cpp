@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "campaign/fault_models.h"
 #include "campaign/trial.h"
 #include "support/machine_cases.h"
 #include "support/one_process.h"
@@ -26,6 +27,7 @@ constexpr int kTrialsOfACase = 40;
 struct Seen {
   std::int64_t roads[3];
   std::int64_t outcomes[32];
+  std::int64_t stuck[3];    // trials with a stuck bit, of these those it fired in, and hangs
   std::int64_t classes[2];  // register classes of the machines, and those of them that were struck
 };
 
@@ -69,7 +71,7 @@ std::string difference(const TrialResult& fast, const TrialResult& whole) {
   }
   const auto same_fault = [](const FaultRecord& a, const FaultRecord& b) {
     return a.site == b.site && a.cycle == b.cycle && a.fired == b.fired && a.before == b.before &&
-           a.after == b.after;
+           a.after == b.after && a.kind == b.kind && a.last == b.last;
   };
   if (!std::equal(fast.faults.begin(), fast.faults.end(), whole.faults.begin(), whole.faults.end(),
                   same_fault)) {
@@ -84,7 +86,44 @@ std::string difference(const TrialResult& fast, const TrialResult& whole) {
              : "weight records";
 }
 
-// Mostly one flip; now and then several, or those of the other levels.
+// What any fault model draws, over all bits or those of one register class; now and then a second
+// fault on a bit that has one.
+std::vector<Fault> random_model(Random& random, const SiteMap& sites, std::int64_t cycles) {
+  FaultPlan plan;
+  const char* const models[] = {"mbu", "stuck-at-0", "stuck-at-1", "intermittent", "rate"};
+  plan.model = models[random.between(0, 4)];
+  plan.seed = random.bits();
+  plan.upsets = random.chance(80) ? 1 : random.between(2, 4);
+  plan.cluster_size = random.between(2, 8);
+  plan.onset = random.chance(30) ? "start" : "drawn";
+  plan.duration = random.chance(80) ? random.between(1, 60) : cycles;
+  const auto& classes = sites.classes();
+  std::string globs = "all";
+  if (random.chance(60)) {
+    globs =
+        classes[static_cast<std::size_t>(random.between(0, static_cast<int>(classes.size()) - 1))]
+            .path;
+    for (std::size_t at = 0; (at = globs.find("[]", at)) != std::string::npos; ++at) {
+      globs.insert(at + 1, "*");
+    }
+    const bool in_pe = globs.starts_with("array.pe[*][*]");
+    if (in_pe && random.chance(60)) plan.cluster_along = random.chance(50) ? "row" : "column";
+  }
+  const SiteSelection selection = sites.select(globs, "", "");
+  plan.rate = random.between(1, 30) / 10.0 / static_cast<double>(selection.bits() * cycles);
+  plan.rate = std::min(plan.rate, 1.0);
+  std::vector<Fault> faults = draw_register_faults(plan, 0, sites, selection, cycles);
+  if (!faults.empty() && random.chance(15)) {
+    Fault second = faults[0];
+    second.kind = static_cast<FaultKind>(random.between(0, 2));
+    second.cycle += random.between(0, 3);
+    second.last = second.kind == FaultKind::flip ? -1 : second.cycle + random.between(0, 20);
+    faults.insert(random.chance(50) ? faults.begin() : faults.end(), second);
+  }
+  return faults;
+}
+
+// Mostly one flip; now and then several, those of other models, or of the other levels.
 TrialFaults random_trial(Random& random, const TrialEngine& engine, const test::MachineCase& c,
                          std::int64_t cycles) {
   TrialFaults faults;
@@ -95,6 +134,9 @@ TrialFaults random_trial(Random& random, const TrialEngine& engine, const test::
     faults.neurons = draw_neuron_faults(seed, 0, 0.02, faults.values, c.network);
   } else if (kind == 2) {
     faults.weights = draw_weight_faults(seed, 0, 0.01, c.network);
+  } else if (kind <= 5) {
+    faults.registers = random_model(random, engine.sites(), cycles);
+    for (Fault& f : faults.registers) f.resisted = random.chance(3);
   } else {
     const int flips = kind < 9 ? 1 : random.between(2, 5);
     // As many in large memories as they have bits, or in every register class.
@@ -123,7 +165,7 @@ std::string compare(const test::MachineCase& c, Random& random, Seen& seen) {
     }
     if (!text.empty()) {
       for (const Fault& f : faults.registers) {
-        text += fmt::format(" {}@{}", fast.sites().path(f.site), f.cycle);
+        text += " " + fault_text(fast.sites(), f);
       }
       return fmt::format("trial {} of {} neurons, {} weights, road {}, cycles {} of {}: {}", k,
                          faults.neurons.size(), faults.weights.size(), to_string(a.road), a.cycles,
@@ -132,6 +174,13 @@ std::string compare(const test::MachineCase& c, Random& random, Seen& seen) {
     if (b.road != Road::machine) return "the machine's road";
     ++seen.roads[static_cast<int>(a.road)];
     ++seen.outcomes[static_cast<int>(a.outcome)];
+    const bool stuck = std::any_of(faults.registers.begin(), faults.registers.end(),
+                                   [](const Fault& f) { return f.kind != FaultKind::flip; });
+    if (stuck) {
+      ++seen.stuck[0];
+      seen.stuck[1] += a.faults_fired > 0 ? 1 : 0;
+      seen.stuck[2] += a.outcome == Outcome::hang ? 1 : 0;
+    }
     for (const Fault& f : faults.registers) struck.insert(f.site.register_class);
   }
   seen.classes[0] += static_cast<std::int64_t>(fast.sites().classes().size());
@@ -200,6 +249,9 @@ TEST_P(EnginesOf, GiveTheSameForEveryTrial) {
                 seen.outcome(Outcome::sdc1) + seen.outcome(Outcome::sdc5),
             done / 50);
   EXPECT_GT((*seen).classes[1], 0);
+  EXPECT_GT((*seen).stuck[0], done / 10);
+  EXPECT_GT((*seen).stuck[1], done / 20);
+  EXPECT_GT((*seen).stuck[2], 0);
 }
 
 }  // namespace

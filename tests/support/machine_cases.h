@@ -280,8 +280,7 @@ inline bool run_with(Machine& machine, Injector& injector, std::int64_t budget) 
     const std::int64_t at = injector.next_cycle();
     if (at < 0 || at >= budget) return machine.run(budget);
     if (machine.run(at)) return true;
-    injector.strike(machine.state(), at);
-    machine.touch();
+    if (injector.strike(machine.state(), at)) machine.touch();
   }
 }
 

@@ -166,7 +166,10 @@ TEST_F(ExperimentError, UnknownValueNamesTheNearest) {
          "$.array.dataflow.layer", {"unknown", "did you mean \"layers\"?"});
   expect(R"({"network": "net", "array": {"overlap": "yes"}})", "$.array.overlap",
          {"true or false"});
-  expect(R"({"network": "net", "fault": {"model": "mbu"}})", "$.fault.model", {"\"seu\""});
+  expect(R"({"network": "net", "fault": {"model": "mbus"}})", "$.fault.model",
+         {"did you mean \"mbu\"?", "\"seu\"", "\"stuck-at-0\""});
+  expect(R"({"network": "net", "fault": {"model": ["seu", "stuck"]}})", "$.fault.model[1]",
+         {"\"stuck\" is not known"});
   expect(R"({"network": "net", "fault": {"population": "ours"}})", "$.fault.population",
          {"\"own\""});
 }
