@@ -231,6 +231,7 @@ nlohmann::ordered_json row(const std::string& scheme, const std::string& kind, i
           {"trials", 100},
           {"fault",
            {{"level", "register"},
+            {"model", "seu"},
             {"sites", "logic"},
             {"upsets", upsets},
             {"bits_x_cycles", kind == "none" ? 4e6 : 9e6},

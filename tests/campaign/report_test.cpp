@@ -206,6 +206,7 @@ ordered_json configuration() {
           {"trials", 100},
           {"fault",
            {{"level", "register"},
+            {"model", "seu"},
             {"sites", "logic"},
             {"upsets", 3},
             {"population", "own"},
@@ -342,9 +343,9 @@ TEST(ReportTable, UncorrectedTrialsStandApart) {
 // A plan of neurons or weights: what is hit, and the rate in place of a number of upsets.
 TEST(ReportTable, OtherFaultLevelsStandUnderTheirNames) {
   ordered_json c = configuration();
-  c["fault"] = {{"level", "neuron"},      {"values", "int32"},       {"rate", 2.5e-4},
-                {"sites", nullptr},       {"upsets", nullptr},       {"list", ""},
-                {"population", "common"}, {"bits_x_cycles", nullptr}};
+  c["fault"] = {{"level", "neuron"}, {"model", "seu"},         {"values", "int32"},
+                {"rate", 2.5e-4},    {"sites", nullptr},       {"upsets", nullptr},
+                {"list", ""},        {"population", "common"}, {"bits_x_cycles", nullptr}};
   ordered_json results;
   results["configurations"] = {c};
   auto row = first_row(fault_table(results, false));
@@ -368,6 +369,7 @@ TEST(ReportTable, OtherFaultLevelsStandUnderTheirNames) {
   results["pairs"] = {{{"first", "a"},
                        {"second", "b"},
                        {"level", "weight"},
+                       {"model", "seu"},
                        {"rate", 0.5},
                        {"values", nullptr},
                        {"sites", nullptr},

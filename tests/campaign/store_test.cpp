@@ -49,8 +49,9 @@ TrialResult trial(std::int64_t k) {
   t.reference_correct = true;
   t.cycles = (std::int64_t{1} << 40) + k;
   t.faults_drawn = 3;
-  t.faults = {
-      {{4, std::int64_t{1} << 33, 31}, 17, true, -5, std::numeric_limits<int>::min(), true}};
+  t.faults = {{{4, std::int64_t{1} << 33, 31}, 17, true, -5, std::numeric_limits<int>::min(), true},
+              {{4, 2, 0}, 0, false, 3, 3, false, FaultKind::stuck1, kToTheEnd},
+              {{5, 1, 7}, 9, true, 1, 0, false, FaultKind::stuck0, std::int64_t{1} << 41}};
   t.weights = {{{2, 24, 3, 7}, true, -128, 127}};
   const float nan = std::numeric_limits<float>::quiet_NaN();
   t.floats = {{{1, 99, 30}, true, 0.1F, std::numeric_limits<float>::infinity()},
@@ -68,8 +69,9 @@ std::string text(const TrialResult& t) {
     all += std::to_string(v) + " ";
   }
   for (const FaultRecord& f : t.faults) {
-    all += fmt::format("{}/{}/{}@{} {} {} {} {} ", f.site.register_class, f.site.element,
-                       f.site.bit, f.cycle, f.fired, f.before, f.after, f.resisted);
+    all += fmt::format("{}/{}/{}@{} {} {} {} {} {} {} ", f.site.register_class, f.site.element,
+                       f.site.bit, f.cycle, f.fired, f.before, f.after, f.resisted,
+                       to_string(f.kind), f.last);
   }
   for (const WeightRecord& w : t.weights) {
     all += fmt::format("{}/{}/{}/{} {} {} {} ", w.fault.layer, w.fault.k, w.fault.n, w.fault.bit,
@@ -263,7 +265,8 @@ const Campaign& campaign() {
         kSource + "/configs/lenet5.json",
         {"images=6", "calibration_images=5", "array={\"rows\": 8}", R"(scheme=["none","tmr-pe"])",
          R"(fault=[{"upsets": 1, "trials": 100, "sites": "array.**,vector.**"},)"
-         R"({"upsets": 200, "trials": 30, "sites": "array.pe**", "population": "common"}])"}));
+         R"({"upsets": 200, "trials": 30, "sites": "array.pe**", "population": "common"},)"
+         R"({"model": "stuck-at-1", "trials": 60, "sites": "array.**,vector.**"}])"}));
     c->keep_in({.path = folder / "trials.sqlite"}, "sweep");
     c->run_trials(2, nullptr);
     return c;
@@ -276,7 +279,7 @@ TEST(CampaignStore, ViewsSayWhatResultsSay) {
   const Campaign& c = campaign();
   const auto results = sweep_results(c);
   SQLite::Database& database = c.store().database();
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 6; ++i) {
     SCOPED_TRACE(i);
     const auto& result = results.at("configurations")[static_cast<std::size_t>(i)];
     SQLite::Statement sdc(database,
@@ -307,7 +310,7 @@ TEST(CampaignStore, ViewsSayWhatResultsSay) {
       {"by_layer", {"layers", {"layer"}}},
       {"by_pe", {"pes", {"row", "col"}}}};
   for (const auto& [view, list] : views) {
-    for (const int i : {0, 2}) {  // one upset
+    for (const int i : {0, 2, 3, 5}) {  // one upset, one stuck bit
       SCOPED_TRACE(view + " " + std::to_string(i));
       const auto& groups =
           results.at("configurations")[static_cast<std::size_t>(i)].at("breakdown").at(list.first);
@@ -352,15 +355,15 @@ TEST(CampaignStore, DiscordantPairsAreThoseOfTheTrials) {
   const Campaign& c = campaign();
   std::int64_t first = 0, second = 0;
   const auto a = test::trials_of(c, 1);
-  const auto b = test::trials_of(c, 3);
+  const auto b = test::trials_of(c, 4);
   ASSERT_EQ(a.size(), 30U);
   for (std::size_t k = 0; k < a.size(); ++k) {
     first += a[k].correct && !b[k].correct ? 1 : 0;
     second += b[k].correct && !a[k].correct ? 1 : 0;
   }
   EXPECT_GT(first + second, 0);
-  EXPECT_EQ(c.store().discordant(1, 3), std::pair(first, second));
-  EXPECT_EQ(c.store().discordant(3, 1), std::pair(second, first));
+  EXPECT_EQ(c.store().discordant(1, 4), std::pair(first, second));
+  EXPECT_EQ(c.store().discordant(4, 1), std::pair(second, first));
 }
 
 // Faults are named where they are not more than trials, and under keep_faults.
@@ -377,16 +380,16 @@ TEST(CampaignStore, FaultsOfSeveralUpsetsAreOnlyCounted) {
 TEST(CampaignStore, ExportHasTheTrials) {
   const Campaign& c = campaign();
   const Store store(c.store().path());
-  EXPECT_EQ(trials_planned(store), 260);
+  EXPECT_EQ(trials_planned(store), 380);
   std::string csv, jsonl;
   export_trials(store, ExportFormat::csv, [&](std::string_view t) { csv += t; });
   export_trials(store, ExportFormat::jsonl, [&](std::string_view t) { jsonl += t; });
-  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 261);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 381);
   std::istringstream lines(jsonl);
   std::string line;
   const Machine machine(c.machines()[0].program);
   const SiteMap sites(machine.layout());
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 6; ++i) {
     for (const TrialResult& t : test::trials_of(c, i)) {
       ASSERT_TRUE(std::getline(lines, line));
       const auto j = nlohmann::json::parse(line);
@@ -395,10 +398,13 @@ TEST(CampaignStore, ExportHasTheTrials) {
       EXPECT_EQ(j.at("outcome"), to_string(t.outcome));
       EXPECT_EQ(j.at("cycles"), t.cycles);
       EXPECT_EQ(j.at("faults").size(), t.faults.size());
-      if (i != 0) continue;
+      if (i != 0 && i != 2) continue;
       EXPECT_EQ(j.at("faults")[0].at("site"), sites.path(t.faults[0].site));
       EXPECT_EQ(j.at("faults")[0].at("after"), t.faults[0].after);
-      EXPECT_NE(csv.find(fmt::format("{}@{}\n", sites.path(t.faults[0].site), t.faults[0].cycle)),
+      const bool stuck = i == 2;
+      EXPECT_EQ(j.at("faults")[0].at("kind"), stuck ? "stuck1" : "flip");
+      EXPECT_NE(csv.find(fmt::format("{}{}@{}\n", sites.path(t.faults[0].site), stuck ? "=1" : "",
+                                     t.faults[0].cycle)),
                 std::string::npos);
     }
   }
