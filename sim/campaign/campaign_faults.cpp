@@ -12,7 +12,11 @@
 namespace sagitta {
 
 void Campaign::read_plans() {
-  if (sources_.empty()) with_origins(experiment_, [this] { read_sources(); });
+  if (!sources_.empty()) return;
+  with_origins(experiment_, [this] {
+    read_sources();
+    check_room();
+  });
 }
 
 void Campaign::read_sources() {
@@ -58,7 +62,6 @@ void Campaign::read_sources() {
     }
   }
   read_study_sources();
-  check_room();
 }
 
 // Whether the store has the faults of this configuration's trials, each with its site.
@@ -133,7 +136,7 @@ Program Campaign::unprotected(const ArrayShape& array) const {
   return compile_for(network(), array, Protection{});
 }
 
-void Campaign::plan_trials() {
+void Campaign::plan_trials(std::optional<int> only) {
   with_origins(experiment_, [this] {
     if (batch() == 1) return;
     throw InputError(experiment_.file, "$.batch",
@@ -142,6 +145,7 @@ void Campaign::plan_trials() {
   });
   read_plans();
   for (const MachinePlan& plan : machines_) {
+    if (only && &plan != &machines_[static_cast<std::size_t>(*only)]) continue;
     TrialEngine engine(plan.program, *plan.network);
     for (const int index : plan.configurations) {
       const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
@@ -156,6 +160,13 @@ void Campaign::plan_trials() {
       }
     }
   }
+}
+
+int Campaign::image_of(int configuration, std::int64_t trial) const {
+  const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
+  const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
+  return f.list.empty() ? draw_image(f.seed, trial, images_.count())
+                        : source.list[static_cast<std::size_t>(trial)].image;
 }
 
 TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,

@@ -99,8 +99,7 @@ void Campaign::TrialRun::draw(std::int64_t first, std::int64_t end) {
     const std::vector<bool> there = campaign_.store_->trials_in(static_cast<int>(i), first, last);
     for (std::int64_t k = first; k < last; ++k) {
       if (!shard_.has(k) || there[static_cast<std::size_t>(k - first)]) continue;
-      const int image = f.list.empty() ? draw_image(f.seed, k, campaign_.images_.count())
-                                       : source.list[static_cast<std::size_t>(k)].image;
+      const int image = campaign_.image_of(static_cast<int>(i), k);
       source.by_image[static_cast<std::size_t>(image)].push_back(k);
     }
   }
@@ -211,21 +210,6 @@ void Campaign::TrialRun::work(WorkQueue& queue) const {
     }
   }
 }
-
-namespace {
-
-const CleanResult& as_clean(const CleanResult& clean) {
-  return clean;
-}
-CleanResult as_clean(const FloatClean& clean) {
-  CleanResult result;
-  result.image = clean.image;
-  result.correct = clean.correct;
-  result.suppressed = clean.suppressed;
-  return result;
-}
-
-}  // namespace
 
 template <typename Engine, typename Run>
 void Campaign::TrialRun::run_image(Engine& engine, std::size_t plan, int image, WorkQueue& queue,
