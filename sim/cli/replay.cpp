@@ -42,9 +42,9 @@ int choose_configuration(const ReplayOptions& o, const Experiment& experiment) {
     const std::string plan = !f.list.empty()    ? "list " + f.list
                              : f.of_registers() ? counted(f.upsets, "upset") + " in " + f.sites
                                                 : fmt::format("{}s at {}", f.level, f.rate);
-    names += fmt::format("\n    {}: {}, {}", i, all[i].name, plan);
+    names += fmt::format("{} {} ({}, {})", i == 0 ? "" : ",", i, all[i].name, plan);
   }
-  if (all.size() > kListed) names += fmt::format("\n    and {} more", all.size() - kListed);
+  if (all.size() > kListed) names += fmt::format(" and {} more", all.size() - kListed);
   throw InputError(
       o.folder, "",
       there ? fmt::format("has {} configurations, and a trial belongs to one", all.size())

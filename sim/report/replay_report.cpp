@@ -177,9 +177,9 @@ std::string replay_text(const ordered_json& j) {
       fmt::format("Outcome: {}; fault-free class {}, with the faults {}\n", name_at("outcome"),
                   number_at("reference_class"), predicted < 0 ? "none" : std::to_string(predicted));
   if (name_at("road") != "software") {
-    text += fmt::format("Cycles: {}, fault-free {}; struck first in layer {}\n",
-                        number_at("cycles"), number_at("fault_free_cycles"),
-                        j.at("layer").is_null() ? "none" : name_at("layer"));
+    text += fmt::format("Cycles: {}, fault-free {}{}\n", number_at("cycles"),
+                        number_at("fault_free_cycles"),
+                        j.at("layer").is_null() ? "" : "; struck first in " + name_at("layer"));
   }
   text += fmt::format(
       "Detectors: {} rows flagged, {} tiles run again in {} cycles; suppressed values: {} right, "

@@ -22,8 +22,7 @@ class CliReplay : public CommandLine {
     e["fault"] = plans;
     return e;
   }
-  void keep(const std::string& command, const json& experiment,
-            const Arguments& more = {}) const {
+  void keep(const std::string& command, const json& experiment, const Arguments& more = {}) const {
     write_json("experiment.json", experiment);
     done(Arguments{command, "experiment.json", "-q", "-j", "2", "-o", "out"} + more);
   }
@@ -31,8 +30,9 @@ class CliReplay : public CommandLine {
     SQLite::Database(path("out/trials.sqlite"), SQLite::OPEN_READWRITE).exec(sql);
   }
   static Arguments of(int configuration, std::int64_t trial) {
-    return {"replay",  "out", "--configuration", std::to_string(configuration),
-            "--trial", std::to_string(trial)};
+    return {"replay",          "out",
+            "--configuration", std::to_string(configuration),
+            "--trial",         std::to_string(trial)};
   }
   // The first of configuration 0 whose first fault fired, as its document.
   json fired() const {
@@ -71,16 +71,15 @@ TEST_F(CliReplay, RegistersWithSeveralUpsetsAreAsStored) {
 }
 
 TEST_F(CliReplay, NeuronsAndWeightsAreAsStored) {
-  const json plans = {
-      {{"level", "neuron"}, {"values", "int32"}, {"rate", 1e-3}, {"trials", 3}},
-      {{"level", "neuron"}, {"values", "int8"}, {"rate", 1e-3}, {"trials", 3}},
-      {{"level", "weight"}, {"rate", 1e-3}, {"trials", 3}},
-      {{"level", "neuron"}, {"values", "fp32"}, {"rate", 1e-3}, {"trials", 3}}};
+  const json plans = {{{"level", "neuron"}, {"values", "int32"}, {"rate", 1e-3}, {"trials", 3}},
+                      {{"level", "neuron"}, {"values", "int8"}, {"rate", 1e-3}, {"trials", 3}},
+                      {{"level", "weight"}, {"rate", 1e-3}, {"trials", 3}},
+                      {{"level", "neuron"}, {"values", "fp32"}, {"rate", 1e-3}, {"trials", 3}}};
   keep("inject", experiment({"none", "gradient"}, plans));
   EXPECT_EQ(replay_all().size(), 24U);
   const Result text = run(of(2, 0));
   EXPECT_EQ(text.code, 0) << text.err;
-  EXPECT_NE(text.out.find("  weights.conv1["), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("  weights."), std::string::npos) << text.out;
   EXPECT_NE(text.out.find("As stored (road "), std::string::npos) << text.out;
   EXPECT_NE(done(of(3, 0)).find("As stored (road software)"), std::string::npos);
   refuses(of(3, 0) + Arguments{"--trace", "wave"}, {"--trace", "study in real numbers"});
@@ -103,10 +102,8 @@ TEST_F(CliReplay, CommonPopulationsAndListsAreAsStored) {
 }
 
 TEST_F(CliReplay, HardenedFlipFlopsAreAsStored) {
-  const json scheme = {{"name", "h"},
-                       {"kind", "hardened"},
-                       {"hardened", {"array.**"}},
-                       {"hardened_factor", 0.5}};
+  const json scheme = {
+      {"name", "h"}, {"kind", "hardened"}, {"hardened", {"array.**"}}, {"hardened_factor", 0.5}};
   keep("inject", experiment(scheme, json{{"trials", 4}, {"upsets", 20}, {"sites", "array.**"}}));
   EXPECT_EQ(replay_all().size(), 4U);
   EXPECT_NE(done(of(0, 0)).find(": resisted, the flip-flop is hardened"), std::string::npos);
@@ -184,10 +181,9 @@ TEST_F(CliReplay, RefusesWhatIsNotThere) {
   refuses({"replay", "out", "--trial", "0"}, {"out/trials.sqlite: there is no such file"});
   keep("sweep", experiment({"none", "tmr-pe"}, json{{"trials", 2}}));
   refuses({"replay", "out", "--trial", "0"},
-          {"out: has 2 configurations", "--configuration:", "0: 16x16 os none, 1 upset in all"});
-  EXPECT_NE(run({"replay", "out", "--trial", "0"}).err.find("1: 16x16 os tmr-pe"),
-            std::string::npos);
-  EXPECT_NE(run(of(2, 0)).err.find("has no configuration 2"), std::string::npos);
+          {"out: has 2 configurations", "--configuration:",
+           "0 (16x16 os none, 1 upset in all), 1 (16x16 os tmr-pe, 1 upset in all)"});
+  refuses(of(2, 0), {"out: has no configuration 2", "0 (16x16 os none"});
   refuses(of(1, 2), {"--trial: 2 is not one of the 2 trials of configuration 1", "from 0"});
   refuses({"replay", "out", "--trial", "-1"}, {"--trial"});
   refuses({"replay", "out"}, {"--trial"});
