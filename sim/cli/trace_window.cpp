@@ -46,7 +46,7 @@ void check_size(double limit_mb, const char* option, double bytes, const CycleWi
       option, "",
       fmt::format("would take about {:.0f} MB for {} cycles, more than --limit-mb {:.0f}",
                   bytes / 1e6, window.cycles(), limit_mb),
-      "choose a smaller --scope or fewer cycles, or raise --limit-mb");
+      "choose a smaller --scope or fewer --cycles, or raise --limit-mb");
 }
 
 }  // namespace sagitta::cli
