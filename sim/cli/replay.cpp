@@ -98,7 +98,7 @@ std::string check_same(const Store& store, const Campaign& campaign, int configu
     throw InputError(store.path(), "", "its experiment's files are not what they were: " + other,
                      "put them back as they were, or run the experiment anew with --fresh");
   }
-  const auto commit = there.at("commit").get<std::string>();
+  auto commit = there.at("commit").get<std::string>();
   const bool same = commit == kCommit && there.at("version") == kVersion;
   if (machine_there(store, configuration) != machine_here(head, configuration)) {
     throw InputError(
