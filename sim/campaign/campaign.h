@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,17 @@ struct FaultList {
   std::vector<Trial> trials;
 };
 
+// A trial that was run once more, from reset.
+struct Replay {
+  TrialResult trial;  // with every fault, whatever the store keeps
+  CleanResult clean;
+  // Fault-free, and with the faults: int8 codes, or real numbers of a study.
+  std::vector<float> reference, logits;
+  // Not of a study: for further runs of the same trial, on the same SystemC machine.
+  std::unique_ptr<TrialEngine> engine;
+  TrialFaults faults;
+};
+
 class Campaign {
  public:
   // Loads everything that the experiment names; `thresholds` are read or fitted here.
@@ -137,6 +149,13 @@ class Campaign {
   // Every machine and study on every image, and every configuration's trials, on the plain cores:
   // what the store does not have yet. Of a shard only its trials, and no results: merge makes them.
   void run_trials(int workers, const Progress& progress);
+
+  // Trial k of a configuration on the whole SystemC machine, without shortcuts; of a study in
+  // software, likewise. Once a process, as SystemC elaborates. Throws InputError.
+  // `store`: the trials that a sample may have adapted to.
+  Replay replay(int configuration, std::int64_t trial, const Store& store);
+  // What a store says of this campaign.
+  StoreHead store_head() const;
 
   // What run_trials left.
   const Store& store() const { return *store_; }
@@ -193,23 +212,22 @@ class Campaign {
   using ParseFault = std::function<void(const std::string& fault, const std::string& place)>;
   void read_list(FaultPlan& plan, TrialSource& source, const ParseFault& parse) const;
   Program unprotected(const ArrayShape& array) const;
-  void plan_trials();
+  void plan_trials(std::optional<int> only = {});  // those of one machine; otherwise of all
   // campaign_sample.cpp: how many trials there are, and which.
-  void plan_samples();
+  void plan_samples(std::optional<int> only);
   void count_trials(std::size_t configuration);
   void plan_sample(std::size_t configuration, const Program& program, TrialEngine& engine);
   void refuse_shards() const;
-  bool decide_more(std::size_t configuration);
+  bool decide_more(std::size_t configuration, const Store& store);
   std::int64_t pilots_of(std::size_t configuration) const;
-  int image_of(std::size_t configuration, std::int64_t trial) const;
   FaultResult result_of(std::size_t configuration) const;
   Program compile_for(const Network& network, const ArrayShape& array,
                       const Protection& protection) const;
   class TrialRun;
-  StoreHead store_head() const;
   void take_results();
   void add_clean(int machine, const CleanResult& clean);
   void finish();
+  int image_of(int configuration, std::int64_t trial) const;
   TrialFaults faults_of(const TrialEngine& engine, int configuration, std::int64_t trial) const;
   const Baseline& baseline(const ArrayShape& array) const;
 

@@ -173,7 +173,7 @@ Program Campaign::unprotected(const ArrayShape& array) const {
   return compile_for(network(), array, Protection{});
 }
 
-void Campaign::plan_trials() {
+void Campaign::plan_trials(std::optional<int> only) {
   with_origins(experiment_, [this] {
     if (batch() == 1) return;
     throw InputError(experiment_.file, "$.batch",
@@ -181,16 +181,17 @@ void Campaign::plan_trials() {
                      "leave batch out; sagitta run takes it");
   });
   read_plans();
-  with_origins(experiment_, [this] {
+  with_origins(experiment_, [&] {
     refuse_shards();
-    plan_samples();
-    check_room();
+    plan_samples(only);
+    if (!only) check_room();
   });
 }
 
 // Where the points of the machines' fault spaces are, and how many trials strike them.
-void Campaign::plan_samples() {
+void Campaign::plan_samples(std::optional<int> only) {
   for (const MachinePlan& plan : machines_) {
+    if (only && &plan - machines_.data() != *only) continue;
     TrialEngine engine(plan.program, *plan.network);
     for (const int index : plan.configurations) {
       const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(index)].fault;
@@ -214,6 +215,14 @@ void Campaign::plan_samples() {
       count_trials(static_cast<std::size_t>(index));
     }
   }
+}
+
+int Campaign::image_of(int configuration, std::int64_t trial) const {
+  const FaultPlan& f = experiment_.configurations[static_cast<std::size_t>(configuration)].fault;
+  const TrialSource& source = sources_[static_cast<std::size_t>(configuration)];
+  if (source.sampler) return source.sampler->point(trial).image;
+  return f.list.empty() ? draw_image(f.seed, trial, images_.count())
+                        : source.list[static_cast<std::size_t>(trial)].image;
 }
 
 TrialFaults Campaign::faults_of(const TrialEngine& engine, int configuration,

@@ -82,13 +82,13 @@ void Campaign::refuse_shards() const {
 }
 
 // Once the trials that were decided are there: whether more are to be run.
-bool Campaign::decide_more(std::size_t configuration) {
+bool Campaign::decide_more(std::size_t configuration, const Store& store) {
   FaultPlan& f = experiment_.configurations[configuration].fault;
   TrialSource& source = sources_[configuration];
   const int index = static_cast<int>(configuration);
   const std::int64_t before = source.decided;
   if (f.sample.sequence) {
-    const OutcomeSums s = store_->sums_of_strata(index, 0, before, 1).front();
+    const OutcomeSums s = store.sums_of_strata(index, 0, before, 1).front();
     const Proportion sdc =
         confidence_sequence(s.count(is_sdc), s.trials, source.planned, f.sample.confidence);
     if ((sdc.high - sdc.low) / 2 > f.sample.error) {
@@ -98,28 +98,19 @@ bool Campaign::decide_more(std::size_t configuration) {
   } else if (source.sampler && before == source.sampler->pilots()) {
     std::vector<std::int64_t> events;
     for (const OutcomeSums& s :
-         store_->sums_of_strata(index, 0, before, source.sampler->strata().size())) {
+         store.sums_of_strata(index, 0, before, source.sampler->strata().size())) {
       events.push_back(s.count(is_sdc));
     }
     source.sampler->allocate(events);
     source.decided = source.sampler->trials();
   }
-  if (source.decided == before) return false;
-  store_->set_trials(index, source.decided);
-  return true;
+  return source.decided != before;
 }
 
 std::int64_t Campaign::pilots_of(std::size_t configuration) const {
+  if (configuration >= sources_.size()) return 0;  // not planned yet
   const auto& sampler = sources_[configuration].sampler;
   return sampler ? sampler->pilots() : 0;
-}
-
-int Campaign::image_of(std::size_t configuration, std::int64_t trial) const {
-  const FaultPlan& f = experiment_.configurations[configuration].fault;
-  const TrialSource& source = sources_[configuration];
-  if (source.sampler) return source.sampler->point(trial).image;
-  if (!f.list.empty()) return source.list[static_cast<std::size_t>(trial)].image;
-  return draw_image(f.seed, trial, images_.count());
 }
 
 FaultResult Campaign::result_of(std::size_t configuration) const {

@@ -74,10 +74,10 @@ StoreHead Campaign::store_head() const {
     const int study = study_of(static_cast<int>(i));
     const int machine = machine_of(static_cast<int>(i));
     const int plan = study >= 0 ? static_cast<int>(machines_.size()) + study : machine;
-    head.tables["configuration"].push_back(
-        configuration_row(static_cast<int>(i), c, plan, pilots_of(i), sources_[i].decided,
-                          study >= 0 ? studies_[static_cast<std::size_t>(study)].digest
-                                     : machines_[static_cast<std::size_t>(machine)].digest));
+    head.tables["configuration"].push_back(configuration_row(
+        static_cast<int>(i), c, plan, pilots_of(i), i < sources_.size() ? sources_[i].decided : 0,
+        study >= 0 ? studies_[static_cast<std::size_t>(study)].digest
+                   : machines_[static_cast<std::size_t>(machine)].digest));
   }
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if (!sources_[i].sampler) continue;

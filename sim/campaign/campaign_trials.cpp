@@ -108,7 +108,8 @@ void Campaign::TrialRun::draw(std::int64_t first, std::int64_t end) {
     const std::vector<bool> there = campaign_.store_->trials_in(static_cast<int>(i), begin, last);
     for (std::int64_t k = begin; k < last; ++k) {
       if (!shard_.has(k) || there[static_cast<std::size_t>(k - begin)]) continue;
-      source.by_image[static_cast<std::size_t>(campaign_.image_of(i, k))].push_back(k);
+      const int image = campaign_.image_of(static_cast<int>(i), k);
+      source.by_image[static_cast<std::size_t>(image)].push_back(k);
     }
   }
 }
@@ -139,7 +140,9 @@ void Campaign::TrialRun::run(int workers) {
     more = false;
     for (std::size_t i = 0; i < begins_.size(); ++i) {
       begins_[i] = campaign_.sources_[i].decided;
-      more = campaign_.decide_more(i) || more;
+      if (!campaign_.decide_more(i, *campaign_.store_)) continue;
+      campaign_.store_->set_trials(static_cast<int>(i), campaign_.sources_[i].decided);
+      more = true;
     }
     state_.total += decided() - before;
   }
@@ -236,21 +239,6 @@ void Campaign::TrialRun::work(WorkQueue& queue) const {
     }
   }
 }
-
-namespace {
-
-const CleanResult& as_clean(const CleanResult& clean) {
-  return clean;
-}
-CleanResult as_clean(const FloatClean& clean) {
-  CleanResult result;
-  result.image = clean.image;
-  result.correct = clean.correct;
-  result.suppressed = clean.suppressed;
-  return result;
-}
-
-}  // namespace
 
 template <typename Engine, typename Run>
 void Campaign::TrialRun::run_image(Engine& engine, std::size_t plan, int image, WorkQueue& queue,

@@ -198,13 +198,13 @@ void require_network(const Experiment& experiment) {
                  "time it with sagitta run, or name a \"network\" in its place");
 }
 
-Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
-                           const std::string& part) {
-  const ExperimentSource source(path, overrides, part);
+namespace {
+
+Experiment experiment_of(const ExperimentSource& source) {
   const json& document = source.document();
 
   Experiment experiment;
-  experiment.file = path;
+  experiment.file = source.file();
   experiment.origins = source.origins();
   const std::vector<std::string> networks = networks_of(document);
   if (networks.size() > 1) {
@@ -240,6 +240,17 @@ Experiment load_experiment(const std::string& path, const std::vector<std::strin
   check_keys(source, experiment);
   require_files(source, experiment);
   return experiment;
+}
+
+}  // namespace
+
+Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
+                           const std::string& part) {
+  return experiment_of(ExperimentSource(path, overrides, part));
+}
+
+Experiment resolved_experiment(const nlohmann::ordered_json& resolved, const std::string& file) {
+  return experiment_of(ExperimentSource::resolved(file, resolved.dump()));
 }
 
 }  // namespace sagitta

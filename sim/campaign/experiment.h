@@ -126,6 +126,9 @@ void require_network(const Experiment& experiment);
 Experiment load_experiment(const std::string& path, const std::vector<std::string>& overrides,
                            const std::string& part = "");
 
+// The experiment that `resolved` says in full, as a store keeps it; `file` is for messages.
+Experiment resolved_experiment(const nlohmann::ordered_json& resolved, const std::string& file);
+
 // The parts of the file, in its order; none: it has no key "parts". Each is an experiment of its
 // own. Throws InputError.
 std::vector<std::string> experiment_parts(const std::string& path);

@@ -265,6 +265,16 @@ ExperimentSource::ExperimentSource(std::string file, const std::vector<std::stri
   }
 }
 
+ExperimentSource ExperimentSource::resolved(std::string file, const std::string& text) {
+  ExperimentSource source;
+  source.file_ = std::move(file);
+  source.document_ = parse_json(text, source.file_);
+  if (const auto violation = check_schema(source.document_, experiment_schema())) {
+    source.fail(violation->where, violation->problem, violation->remedy);
+  }
+  return source;
+}
+
 void ExperimentSource::fail(const std::string& where, const std::string& problem,
                             const std::string& remedy) const {
   const Place place = place_of(where, origins_, file_);

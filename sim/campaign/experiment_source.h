@@ -29,6 +29,9 @@ class ExperimentSource {
   ExperimentSource(std::string file, const std::vector<std::string>& overrides,
                    const std::string& part = "");
 
+  // A resolved experiment, which stands for itself: `text` in place of what `file` holds now.
+  static ExperimentSource resolved(std::string file, const std::string& text);
+
   const nlohmann::json& document() const { return document_; }
   const std::string& file() const { return file_; }
   const std::string& folder() const { return folder_; }  // of the file, absolute
@@ -42,6 +45,7 @@ class ExperimentSource {
                          const std::string& remedy) const;
 
  private:
+  ExperimentSource() = default;
   std::string file_;
   std::string folder_;
   std::vector<Origin> origins_;

@@ -38,6 +38,14 @@ std::shared_ptr<const FloatNetwork> hold_float_network(const Network& network) {
   return {held, &held->real};
 }
 
+CleanResult as_clean(const FloatClean& clean) {
+  CleanResult result;
+  result.image = clean.image;
+  result.correct = clean.correct;
+  result.suppressed = clean.suppressed;
+  return result;
+}
+
 bool same_value(float a, float b) {
   return a == b || (std::isnan(a) && std::isnan(b));
 }

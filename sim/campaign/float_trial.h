@@ -49,6 +49,12 @@ struct FloatClean {
   std::int64_t suppressed = 0;
 };
 
+// As the store keeps it, beside the runs of machines.
+CleanResult as_clean(const FloatClean& clean);
+inline const CleanResult& as_clean(const CleanResult& clean) {
+  return clean;
+}
+
 // Values that mean the same: equal (zeros of either sign are), or both NaN.
 bool same_value(float a, float b);
 

@@ -119,11 +119,14 @@ class Store {
   // In their order; trials with their faults.
   void each_clean(int plan, const std::function<void(const CleanResult&)>& visit) const;
   void each_trial(int configuration, const std::function<void(const TrialResult&)>& visit) const;
+  std::optional<TrialResult> find_trial(int configuration, std::int64_t trial) const;
 
   // Takes all rows of a part into this store.
   void add(const Store& part);
 
  private:
+  void visit_trials(int configuration, std::int64_t first, std::int64_t last,
+                    const std::function<void(const TrialResult&)>& visit) const;
   void open(bool writes);
   void check_is_ours() const;
   bool is_empty() const;

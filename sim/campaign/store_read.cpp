@@ -56,11 +56,13 @@ FaultKind read_kind(const std::string& name) {
 // The faults of one configuration, in the order of trials.
 class FaultRows {
  public:
-  FaultRows(SQLite::Database& database, int configuration)
+  FaultRows(SQLite::Database& database, int configuration, std::int64_t first)
       : row_(database,
              "SELECT trial, level, place, element, lane, bit, cycle, fired, resisted, before, "
-             "after, kind, last FROM fault WHERE configuration = ? ORDER BY trial, ordinal") {
+             "after, kind, last FROM fault WHERE configuration = ? AND trial >= ? "
+             "ORDER BY trial, ordinal") {
     row_.bind(1, configuration);
+    row_.bind(2, first);
     more_ = row_.executeStep();
   }
   // Those of trial `t`; trials are asked for in ascending order.
@@ -288,14 +290,29 @@ void Store::each_clean(int plan, const std::function<void(const CleanResult&)>& 
 
 void Store::each_trial(int configuration,
                        const std::function<void(const TrialResult&)>& visit) const {
+  visit_trials(configuration, 0, INT64_MAX, visit);
+}
+
+std::optional<TrialResult> Store::find_trial(int configuration, std::int64_t trial) const {
+  std::optional<TrialResult> found;
+  visit_trials(configuration, trial, trial, [&](const TrialResult& t) { found = t; });
+  return found;
+}
+
+void Store::visit_trials(int configuration, std::int64_t first, std::int64_t last,
+                         const std::function<void(const TrialResult&)>& visit) const {
   guarded([&] {
     TrialResult trial;
     const std::string numbers = columns([&](auto&& add) { each_number(trial, add); });
     SQLite::Statement row(
         *database_,
-        fmt::format("SELECT {} FROM trial WHERE configuration = ? ORDER BY trial", numbers));
+        fmt::format("SELECT {} FROM trial WHERE configuration = ? AND trial BETWEEN ? AND ? "
+                    "ORDER BY trial",
+                    numbers));
     row.bind(1, configuration);
-    FaultRows faults(*database_, configuration);
+    row.bind(2, first);
+    row.bind(3, last);
+    FaultRows faults(*database_, configuration, first);
     while (row.executeStep()) {
       int at = 0;
       each_number(trial, reader(row, at));

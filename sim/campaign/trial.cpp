@@ -100,7 +100,8 @@ TrialEngine::Stop TrialEngine::run_whole(Course& course) {
   const auto strikes = [&] {
     if (machine_.cycle() == course.injector.next_cycle()) strike(course);
     if (neurons_.pending()) neurons_.strike(machine_);
-    return course.injector.next_cycle() >= 0 || neurons_.pending();
+    if (watch_) watch_(machine_);
+    return watch_ || course.injector.next_cycle() >= 0 || neurons_.pending();
   };
   return accelerator_->run(course.limit, strikes) ? Stop::done : Stop::too_long;
 }

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "campaign/activity.h"
@@ -105,6 +107,10 @@ class TrialEngine {
   static std::int64_t budget(std::int64_t clean_cycles, int retries) {
     return (2 + retries) * clean_cycles + 1000;
   }
+  // Called with the machine of every cycle of a trial on Engine::machine: when the cycle's faults
+  // have struck, before its clock edge. For traces; it must not throw.
+  using Watch = std::function<void(const Machine&)>;
+  void watch(Watch watch) { watch_ = std::move(watch); }
   // Of the last trial: what the host received.
   const std::vector<std::int8_t>& logits() const { return logits_; }
 
@@ -152,6 +158,7 @@ class TrialEngine {
   bool carries_, carries_weights_;  // whether differences may be carried in software
   bool keep_records_ = true;
   bool oracle_ = false;
+  Watch watch_;
   std::int64_t clean_cycles_ = 0;
   std::vector<std::int64_t> layer_begins_;
 

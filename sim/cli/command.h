@@ -104,6 +104,7 @@ void add_sweep(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_export(CLI::App& app);
 void add_merge(CLI::App& app);
+void add_replay(CLI::App& app);
 void add_counters(CLI::App& app);
 void add_gemm(CLI::App& app);
 void add_scale_sim(CLI::App& app);

@@ -66,6 +66,7 @@ int run_command(int argc, char** argv) {
   cli::add_compare(app);
   cli::add_export(app);
   cli::add_merge(app);
+  cli::add_replay(app);
   cli::add_counters(app);
   cli::add_gemm(app);
   cli::add_scale_sim(app);

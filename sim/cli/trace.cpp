@@ -1,6 +1,5 @@
 // sagitta trace: waveforms of registers, and what memories and DRAM did, in a run.
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "base/nearest.h"
 #include "cli/command.h"
 #include "cli/gemm.h"
+#include "cli/trace_window.h"
 #include "report/trial_export.h"
 #include "trace/trace.h"
 
@@ -65,20 +65,6 @@ Subject load(const TraceOptions& o) {
   return {campaign.machines()[0].program, campaign.pass(first), campaign.experiment().clock_mhz};
 }
 
-// "100..200" or "150".
-std::optional<CycleWindow> parse_cycles(const std::string& text) {
-  CycleWindow w;
-  const char* end = text.data() + text.size();
-  const auto low = std::from_chars(text.data(), end, w.first);
-  if (low.ec != std::errc{} || w.first < 0) return std::nullopt;
-  w.last = w.first;
-  if (low.ptr == end) return w;
-  if (!std::string_view(low.ptr, end).starts_with("..")) return std::nullopt;
-  const auto high = std::from_chars(low.ptr + 2, end, w.last);
-  if (high.ec != std::errc{} || high.ptr != end || w.last < w.first) return std::nullopt;
-  return w;
-}
-
 CycleWindow layer_window(const TraceOptions& o, const Program& program, const Schedule& schedule) {
   const auto& names = program.layer_names;
   const auto found = std::find(names.begin(), names.end(), o.layer);
@@ -108,16 +94,7 @@ CycleWindow window_of(const TraceOptions& o, const Program& program, const Sched
                                : TrialEngine::budget(schedule.cycles, program.protection.retries);
   if (!o.layer.empty()) return layer_window(o, program, schedule);
   if (o.cycles.empty()) return {0, end - 1};
-  const auto w = parse_cycles(o.cycles);
-  if (!w) {
-    throw InputError("--cycles", "", fmt::format("'{}' is not FIRST..LAST", o.cycles),
-                     "write it as in --cycles 100..200, both inclusive");
-  }
-  if (w->last < end) return *w;
-  throw InputError("--cycles", "",
-                   fmt::format("'{}' reaches beyond the run, which has cycles 0..{}", o.cycles,
-                               schedule.cycles - 1),
-                   "choose cycles in that range");
+  return parse_window(o.cycles, end, schedule.cycles);
 }
 
 std::vector<Fault> faults_of(const TraceOptions& o, const SiteMap& sites, std::int64_t cycles) {
@@ -160,17 +137,6 @@ void check_outputs(const TraceOptions& o) {
   }
 }
 
-// A slip must not fill the disk.
-void check_size(const TraceOptions& o, const char* option, double bytes,
-                const CycleWindow& window) {
-  if (bytes <= o.limit_mb * 1e6) return;
-  throw InputError(
-      option, "",
-      fmt::format("would take about {:.0f} MB for {} cycles, more than --limit-mb {:.0f}",
-                  bytes / 1e6, window.cycles(), o.limit_mb),
-      "choose a smaller --scope, fewer --cycles or one --layer, or raise --limit-mb");
-}
-
 std::unique_ptr<OutputFile> open(const std::string& path) {
   return path.empty() ? nullptr : std::make_unique<OutputFile>(path);
 }
@@ -195,7 +161,7 @@ void run_trace(const TraceOptions& o) {
   if (vcd) {
     const SiteSelection scope = sites.select(o.scope, "--scope", "");
     const double bytes = Waveform::estimate(sites, scope, faults.empty() ? 1 : 2, window.cycles());
-    check_size(o, "--vcd", bytes, window);
+    check_size(o.limit_mb, "--vcd", bytes, window);
     using Names = std::vector<std::string>;
     waveform.emplace(*vcd, sites, scope,
                      faults.empty() ? Names{"sagitta"} : Names{"golden", "faulty"},
@@ -207,7 +173,7 @@ void run_trace(const TraceOptions& o) {
         static_cast<double>(window.cycles()) / static_cast<double>(schedule.cycles);
     const double bytes =
         share * MemoryTrace::estimate(schedule.counters, subject.program, o.values);
-    check_size(o, "--sram", bytes, window);
+    check_size(o.limit_mb, "--sram", bytes, window);
   }
   if (sram) outputs.memories = &memories.emplace(*sram, o.values);
   if (dram) outputs.dram = &dram_trace.emplace(*dram);

@@ -52,7 +52,7 @@ TEST_F(CliUsage, Workers) {
 
 TEST_F(CliUsage, HelpAndVersion) {
   for (const std::string word : {"check", "run", "calibrate", "sites", "inject", "sweep", "compare",
-                                 "counters", "gemm", "trace"}) {
+                                 "replay", "counters", "gemm", "trace"}) {
     EXPECT_NE(done({"--help"}).find("\n  " + word), std::string::npos) << word;
     EXPECT_NE(done({word, "--help"}).find("--json"), std::string::npos) << word;
   }
