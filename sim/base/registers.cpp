@@ -85,7 +85,7 @@ void MachineState::save(std::vector<std::byte>& snapshot) {
 }
 
 void MachineState::restore(const std::vector<std::byte>& snapshot) {
-  std::memcpy(block_.data(), snapshot.data(), snapshot_bytes());
+  std::memcpy(block_.data(), snapshot.data(), snapshot.size());
   now_ = 0;
 }
 

@@ -149,6 +149,7 @@ class MachineState {
 
   std::size_t snapshot_bytes() const { return pipeline_bytes_ + held_bytes_; }
   void save(std::vector<std::byte>& snapshot);
+  // Of a snapshot's first pipeline_bytes alone: leaves the held region as it is.
   void restore(const std::vector<std::byte>& snapshot);
   bool equals(const std::vector<std::byte>& snapshot) const;
   // Places in a region of the bytes that differ from the snapshot's, in order; of more than `most`

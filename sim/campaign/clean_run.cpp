@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "network/reference.h"
 #include "schedule/conservation.h"
@@ -125,13 +126,23 @@ void CleanRun::record(Machine& machine, ClockedMachine* accelerator,
 
 void CleanRun::run(Machine& machine) {
   std::size_t next = 0;
+  held_.begin(machine.layout().held_bytes());
+  Machine::Snapshot snapshot;
   while (!machine.done()) {
     if (next < at_.size() && machine.cycle() == at_[next]) {
-      machine.save(checkpoints_[next++]);
+      machine.save(snapshot);
+      snapshot.state.resize(machine.layout().pipeline_bytes());
+      checkpoints_[next++] = snapshot;
+      held_.add(std::as_const(machine).state().held());
       progress_.push_back(progress(machine.counters(), machine.cycle()));
     }
     machine.step();
   }
+}
+
+void CleanRun::restore(Machine& machine, std::size_t checkpoint) {
+  held_.restore(machine.state().held(), checkpoint);
+  machine.restore(checkpoints_[checkpoint]);
 }
 
 std::size_t CleanRun::before(std::int64_t cycle) const {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "campaign/held_checkpoints.h"
 #include "campaign/level_strikes.h"
 #include "campaign/reach.h"
 #include "machine/clocked_machine.h"
@@ -60,7 +61,12 @@ class CleanRun {
   std::optional<std::int32_t> value_at(const SuppressionRecord& suppression,
                                        const std::vector<Checker>& chain) const;
 
+  // All of a checkpoint but its held state, which is below.
   const Machine::Snapshot& checkpoint(std::size_t i) const { return checkpoints_[i]; }
+  HeldCheckpoints& held() { return held_; }
+  const HeldCheckpoints& held() const { return held_; }
+  // Puts the machine where the fault-free run was.
+  void restore(Machine& machine, std::size_t checkpoint);
   // The last one at or before a cycle.
   std::size_t before(std::int64_t cycle) const;
   // The checkpoint that may equal a machine's state. Where tiles ran again it is the one that is as
@@ -75,8 +81,9 @@ class CleanRun {
   std::map<std::pair<int, std::int32_t>, std::vector<SuppressionRecord>> chain_;
   void run(Machine& machine);
 
-  std::vector<std::int64_t> at_;  // cycles of the checkpoints, in order, 0 the first
-  std::vector<Machine::Snapshot> checkpoints_;
+  std::vector<std::int64_t> at_;                // cycles of the checkpoints, in order, 0 the first
+  std::vector<Machine::Snapshot> checkpoints_;  // their state: of the pipeline alone
+  HeldCheckpoints held_;
   std::vector<std::int64_t> progress_;  // of each: cycles of work
 };
 

@@ -147,7 +147,7 @@ Store::Store(const StoreOptions& options, const StoreHead& head) : path_(options
     if (!path_.empty()) lock_ = std::make_unique<FileLock>(path_ + "-lock", path_);
     open(true);
     if (options.fresh && !is_empty()) {
-      check_is_ours();  // of another program nothing is deleted
+      check_application();  // of another program nothing is deleted
       database_.reset();
       for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + end);
       open(true);
@@ -208,16 +208,21 @@ bool Store::is_empty() const {
   return database_->execAndGet("SELECT count(*) FROM sqlite_master").getInt() == 0;
 }
 
-void Store::check_is_ours() const {
+void Store::check_application() const {
   if (database_->execAndGet("PRAGMA application_id").getInt() != kApplication) {
     throw InputError(path_, "", "is a database, but not one of Sagitta's trials", kRemedyElsewhere);
   }
+}
+
+void Store::check_is_ours() const {
+  check_application();
   const int schema = database_->execAndGet("PRAGMA user_version").getInt();
   if (schema == kSchema) return;
   throw InputError(path_, "",
                    fmt::format("has the tables of version {}, and this is a program for version {}",
                                schema, kSchema),
-                   fmt::format("use the version of Sagitta that wrote it, or {}",
+                   fmt::format("use the version of Sagitta that wrote it, start anew with --fresh, "
+                               "which deletes its trials, or {}",
                                std::string(kRemedyElsewhere)));
 }
 

@@ -128,6 +128,7 @@ class Store {
   void visit_trials(int configuration, std::int64_t first, std::int64_t last,
                     const std::function<void(const TrialResult&)>& visit) const;
   void open(bool writes);
+  void check_application() const;
   void check_is_ours() const;
   bool is_empty() const;
   void make(const StoreHead& head);

@@ -76,7 +76,7 @@ void TrialEngine::start(Course& course) {
     return;
   }
   course.search = clean_.before(first);
-  machine_.restore(clean_.checkpoint(course.search));
+  clean_.restore(machine_, course.search);
   course.suppressions = machine_.suppressions();
   course.began_with = course.suppressions.size();
 }
@@ -107,6 +107,7 @@ TrialEngine::Stop TrialEngine::run_whole(Course& course) {
 }
 
 TrialEngine::Stop TrialEngine::run_piece(Course& course) {
+  clean_.held().forget();
   while (!machine_.done()) {
     const std::int64_t cycle = machine_.cycle();
     if (cycle + course.late >= course.limit) return Stop::too_long;
@@ -149,10 +150,12 @@ bool TrialEngine::clean_again(Course& course) {
   if (!state.differences(Region::pipeline, checkpoint.state, kMostIdleBytes, places) ||
       !std::all_of(places.begin(), places.end(),
                    [&](std::size_t place) { return idle(Region::pipeline, place); }) ||
-      !machine_.host_equals(checkpoint) ||
-      !state.differences(Region::held, checkpoint.state, SIZE_MAX, places)) {
+      !machine_.host_equals(checkpoint)) {
     return false;
   }
+  clean_.held().differences(state.held(), *like, places);
+  std::vector<std::size_t>& differ = course.differ;
+  differ = places;
   std::size_t words = 0;
   for (const std::size_t place : places) {
     if (use_->knows(place)) {
@@ -162,6 +165,7 @@ bool TrialEngine::clean_again(Course& course) {
     }
   }
   places.resize(words);
+  clean_.held().know(*like, differ);
   course.checkpoint = *like;
   course.bytes.clear();
   for (const std::size_t place : places) course.bytes.push_back(state.held()[place]);
@@ -223,7 +227,7 @@ void TrialEngine::leave_piece(Course& course) {
 void TrialEngine::skip_to(Course& course, std::size_t next) {
   const Machine::Snapshot& checkpoint = clean_.checkpoint(next);
   // None of the words is written in the part that is left out: each is read first.
-  machine_.restore(checkpoint);
+  clean_.restore(machine_, next);
   std::byte* held = machine_.state().held();
   for (std::size_t i = 0; i < course.places.size(); ++i) held[course.places[i]] = course.bytes[i];
   machine_.touch();

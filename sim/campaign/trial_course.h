@@ -41,6 +41,7 @@ struct TrialEngine::Course {
 
   // Words that are not as in the fault-free run: places in the held state, and what they hold.
   std::vector<std::size_t> places;
+  std::vector<std::size_t> differ;  // among others, when last compared
   std::vector<std::byte> bytes;
 };
 

@@ -45,11 +45,12 @@ std::optional<TrialResult> TrialEngine::unread(const TrialFaults& faults) {
     return std::nullopt;
   }
   const MemoryUse::Access next = use_->next(byte, f.cycle);
-  const Machine::Snapshot& checkpoint = clean_.checkpoint(clean_.before(f.cycle));
-  if ((next.cycle >= 0 && !next.write) || use_->written(byte, checkpoint.cycle, f.cycle)) {
+  const std::size_t at = clean_.before(f.cycle);
+  if ((next.cycle >= 0 && !next.write) ||
+      use_->written(byte, clean_.checkpoint(at).cycle, f.cycle)) {
     return std::nullopt;
   }
-  const std::byte before = checkpoint.state[machine_.layout().pipeline_bytes() + byte];
+  const std::byte before = clean_.held().at(at, byte);
   const auto value = [&c](std::byte b) {
     return c.is_signed ? std::int64_t{static_cast<std::int8_t>(b)}
                        : std::int64_t{std::to_integer<std::uint8_t>(b)};

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/interval.h"
 #include "campaign/campaign.h"
 #include "report/results.h"
@@ -251,6 +252,64 @@ TEST_F(Sample, WhatMakesNoSenseIsRefused) {
   has({{"level", "weight"}, {"rate", 1e-3}, {"sample", {{"method", "stratified"}}}},
       {"$.fault.sample.method", "weight"});
   has(fault("all", {{"error", 1e-6}}), {"$.fault.sample.error", "most"});
+}
+
+// AVF, N x p and FIT are the outcomes' shares, in all and in each group.
+TEST_F(Sample, VulnerabilityFollowsFromTheOutcomes) {
+  json f = fault("all", nullptr, 3000);
+  for (const bool alike : {true, false}) {
+    Experiment e = experiment(f, 20);
+    if (!alike) {
+      json tech = json::parse(read_file(kSource + "/configs/tech/45nm.json"));
+      tech["soft_error"]["sram"]["value"] = 500;
+      tech["soft_error"]["flip_flop"]["value"] = 40'000;
+      e.technology_path = folder_.write("tech.json", tech.dump());
+    }
+    Campaign campaign(std::move(e));
+    campaign.run_trials(2, nullptr);
+    const json c = fault_results(campaign)["configurations"][0];
+    const auto outcome = [&](const char* name) { return c["outcomes"][name].get<int>(); };
+    const int failures =
+        c["sdc_rate"]["count"].get<int>() + outcome("hang") + outcome("detected_uncorrected");
+    ASSERT_GT(failures, 0);
+    const json& avf = c["avf"];
+    EXPECT_EQ(avf["any"]["count"], failures);
+    EXPECT_EQ(avf["any"]["n"], 3000);
+    EXPECT_EQ(avf["active"]["count"], failures);
+    EXPECT_EQ(avf["active"]["n"], 3000 - outcome("masked_idle") - outcome("not_fired"));
+    EXPECT_EQ(avf["in_use"]["count"], avf["active"]["n"]);
+    EXPECT_LT(avf["any_exact"]["low"], avf["any"]["value"]);
+    EXPECT_EQ(avf["any_exact"]["count"], failures);
+    EXPECT_EQ(avf["sdc_by_image"]["count"], c["sdc_rate"]["count"]);
+    EXPECT_EQ(avf["sdc_by_image"]["images"], 20);
+    const double share = failures / 3000.0;
+    const double bits = c["fault"]["bits"].get<double>();
+    EXPECT_NEAR(c["absolute_failures"]["any"]["value"].get<double>(),
+                c["fault"]["bits_x_cycles"].get<double>() * share, 1);
+    double fit = 950.0 / (1 << 20) * bits * share;
+    if (!alike) {
+      fit = 0;
+      std::map<std::string, Storage> storage;
+      for (const RegisterClass& r : campaign.machines()[0].registers) storage[r.path] = r.storage;
+      for (const json& r : c["breakdown"]["registers"]) {
+        const double rate = storage.at(r["register"]) == Storage::sram ? 500 : 40'000;
+        fit += rate / (1 << 20) * bits * r["avf"]["count"].get<double>() / 3000;
+      }
+    }
+    EXPECT_NEAR(c["fit"]["value"].get<double>(), fit, 1e-9 * fit);
+    EXPECT_LT(c["fit"]["low"], c["fit"]["value"]);
+    for (const char* list : {"blocks", "registers", "bits", "layers"}) {
+      int trials = 0;
+      for (const json& g : c["breakdown"][list]) {
+        trials += g["trials"].get<int>();
+        EXPECT_EQ(g["avf"]["n"], g["trials"]);
+        EXPECT_EQ(g["avf"]["count"].get<int>(),
+                  g["sdc"].get<int>() + g["hang"].get<int>() + g["uncorrected"].get<int>());
+        EXPECT_EQ(g["avf_active"]["n"].get<int>(), g["trials"].get<int>() - g["idle"].get<int>());
+      }
+      EXPECT_EQ(trials, 3000 - outcome("not_fired")) << list;
+    }
+  }
 }
 
 // Elements are a population without end: the formula's other limit.

@@ -95,8 +95,10 @@ TEST_F(CliStore, WhatIsNoStoreIsRefused) {
   for (const auto& command : {sweep(), Arguments{"export", "out"}}) {
     refuses(command,
             {"out/trials.sqlite: has the tables of version 1, and this is a program for version 2",
-             "version of Sagitta"});
+             "version of Sagitta", "--fresh"});
   }
+  done(sweep({"--fresh"}));
+  EXPECT_EQ(number("SELECT count(*) FROM trial"), 8);
 }
 
 TEST_F(CliStore, OptionsOfTheStoreNeedAFolder) {
