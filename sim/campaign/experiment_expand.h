@@ -13,8 +13,8 @@ namespace sagitta {
 // Configurations in the order rows, cols, dataflow, overlap, scheme, sites, population, upsets,
 // options of models, model, trials, seed, list (the last one changes fastest), and the keys
 // "array", "scheme" and "fault" that expand to the same again. Throws InputError when two schemes
-// or two arrays cannot be told apart. NOLINTNEXTLINE(bugprone-exception-escape): the JSON library
-// does not declare all of its moves
+// or two arrays cannot be told apart.
+// NOLINTNEXTLINE(bugprone-exception-escape): the JSON library does not declare all of its moves
 struct Expansion {
   std::vector<Configuration> configurations;
   nlohmann::ordered_json array, scheme, fault;

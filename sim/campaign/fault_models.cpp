@@ -27,8 +27,10 @@ std::vector<Fault> draw_rate(const FaultPlan& plan, std::int64_t trial, const Si
                              std::int64_t cycles) {
   std::vector<Fault> faults;
   const Stream gaps(plan.seed, static_cast<std::uint64_t>(trial), Purpose::upset_gap);
-  for (const std::int64_t hit : draw_hits(gaps, plan.rate, sites.bits() * cycles)) {
-    faults.push_back({sites.at(hit % sites.bits()), hit / sites.bits()});
+  const std::int64_t bits = sites.bits();
+  if (bits == 0) return faults;
+  for (const std::int64_t hit : draw_hits(gaps, plan.rate, bits * cycles)) {
+    faults.push_back({sites.at(hit % bits), hit / bits});
   }
   return faults;
 }
