@@ -1,5 +1,6 @@
 // Campaign's fault plans: where the trials of each configuration come from, and the lists that
 // replay them.
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -18,7 +19,10 @@ constexpr double kMostNamed = 10e6;  // faults of a list: more makes one that no
 }  // namespace
 
 void Campaign::read_plans() {
-  if (sources_.empty()) with_origins(experiment_, [this] { read_sources(); });
+  with_origins(experiment_, [this] {
+    if (sources_.empty()) read_sources();
+    check_room();
+  });
 }
 
 void Campaign::read_sources() {
@@ -83,7 +87,8 @@ void Campaign::check_room() const {
   double bytes = 0;
   for (std::size_t i = 0; i < experiment_.configurations.size(); ++i) {
     const FaultPlan& f = experiment_.configurations[i].fault;
-    const auto trials = static_cast<double>(sources_[i].decided);
+    // As far as they are known: a sample's number is once the fault space is.
+    const auto trials = static_cast<double>(std::max(f.trials, sources_[i].decided));
     const double cluster = f.model == "mbu" ? f.cluster_size : 1;
     const double hits = f.of_registers()
                             ? (f.model == "rate" ? 0 : cluster * f.upsets)  // check_rate
@@ -92,8 +97,8 @@ void Campaign::check_room() const {
     if (!f.of_registers() && faults * trials > kMostNamed) {
       throw InputError(
           experiment_.file, "$.fault.rate",
-          fmt::format("at {} the {} trials hit about {:.1e} {}s, and inject names each of them",
-                      f.rate, sources_[i].decided, faults * trials, f.level),
+          fmt::format("at {} the {:.0f} trials hit about {:.1e} {}s, and inject names each of them",
+                      f.rate, trials, faults * trials, f.level),
           fmt::format("keep to {:.0e}: fewer trials, or a lower rate; sweep only counts them",
                       kMostNamed));
     }
@@ -180,8 +185,8 @@ void Campaign::plan_trials(std::optional<int> only) {
                      fmt::format("trials strike one image at a time, not a batch of {}", batch()),
                      "leave batch out; sagitta run takes it");
   });
-  read_plans();
   with_origins(experiment_, [&] {
+    if (sources_.empty()) read_sources();
     refuse_shards();
     plan_samples(only);
     if (!only) check_room();

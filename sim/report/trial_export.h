@@ -7,8 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "campaign/store.h"
-#include "fault/injector.h"
-#include "fault/site.h"
+#include "campaign/trial.h"
 
 namespace sagitta {
 

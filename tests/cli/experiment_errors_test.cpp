@@ -67,7 +67,7 @@ TEST_F(CliExperiment, UnknownName) {
   bad("/scheme", "tmr", "$.scheme", {"\"tmr\" is not known", "did you mean \"tmr-pe\"?"});
   bad("/array/dataflow", "rs", "$.array.dataflow",
       {"\"rs\" is not known", "remedy: write \"os\", \"ws\" or \"is\"\n"});
-  bad("/fault/model", "mbu", "$.fault.model", {"\"mbu\" is not known", "\"seu\""});
+  bad("/fault/model", "stuck", "$.fault.model", {"\"stuck\" is not known", "\"stuck-at-0\""});
 }
 
 // Names of layers are those of the network's convolutions and dense layers.
