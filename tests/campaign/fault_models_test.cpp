@@ -270,10 +270,20 @@ TEST_F(FaultModels, AreCarriedOverToAProtectedMachine) {
     text += fault_text(tripled_sites_, common.carry({s, 0})) + " ";
   }
   EXPECT_EQ(text, "array.pe[1][3].acc.copy[0]:30@0 array.pe[1][4].acc.copy[0]:30@0 ");
-  const Fault stuck{at, 70, false, FaultKind::stuck1, 79};
-  const Fault carried = common.carry(stuck);
-  EXPECT_EQ(carried.kind, FaultKind::stuck1);
-  EXPECT_EQ(carried.last - carried.cycle, 9);
+  // A machine with a checksum is elsewhere in its cycles.
+  Protection p;
+  p.checksum = true;
+  const Program checked = compile(network_, {3, 5}, {}, p, "test");
+  const Machine machine(checked);
+  const CommonPopulation later(plain_, plain_sites_, checked, SiteMap(machine.layout()));
+  bool moved = false;
+  for (std::int64_t cycle = 0; cycle < 2000; cycle += 7) {
+    const Fault carried = later.carry({at, cycle, false, FaultKind::stuck1, cycle + 9});
+    EXPECT_EQ(carried.kind, FaultKind::stuck1);
+    EXPECT_EQ(carried.last - carried.cycle, 9);
+    moved = moved || carried.cycle != cycle;
+  }
+  EXPECT_TRUE(moved);
   EXPECT_EQ(common.carry({at, 0, false, FaultKind::stuck0, kToTheEnd}).last, kToTheEnd);
   EXPECT_EQ(common.carry({at, 0, false, FaultKind::stuck0, kToTheEnd}).cycle, 0);
 }

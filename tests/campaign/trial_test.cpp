@@ -276,6 +276,15 @@ TEST_P(TrialEngineOf, AStuckBitIsIdleIfItNeverChangesInUse) {
   EXPECT_EQ(outcome({sum, 0}), Outcome::masked_idle);
   EXPECT_EQ(outcome({sum, 0, false, FaultKind::stuck1, 3}), Outcome::masked_idle);
   EXPECT_NE(outcome({sum, 0, false, FaultKind::stuck1, kToTheEnd}), Outcome::masked_idle);
+  // Of those that change nothing, too, some are forced later, in use.
+  const SiteSelection array = engine.sites().select("array.**", "", "");
+  std::map<Outcome, int> seen;
+  for (std::int64_t i = 0; i < array.bits(); ++i) {
+    for (const FaultKind kind : {FaultKind::stuck0, FaultKind::stuck1}) {
+      ++seen[engine.run(0, {{array.at(i), 0, false, kind, kToTheEnd}}).outcome];
+    }
+  }
+  EXPECT_GT(seen[Outcome::masked_logical], 0);
 }
 
 TEST_P(TrialEngineOf, FaultAfterTheEndDoesNotFire) {
