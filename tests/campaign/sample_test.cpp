@@ -130,6 +130,14 @@ TEST_F(Sample, EstimatesAreWhatRunningEverythingGives) {
       covered += p.low <= exact.value && exact.value <= p.high ? 1 : 0;
       ++estimates;
       EXPECT_NEAR(p.value, exact.value, 0.6 * exact.value + 0.004) << plan.dump() << seed;
+      // Of outcomes that are common, and that the array's few bits have far more of, or less.
+      for (bool (*const which)(Outcome) : {+[](Outcome o) { return o == Outcome::tolerable; },
+                                           +[](Outcome o) { return o == Outcome::masked_idle; }}) {
+        const double share = truth.rates.of(which).value;
+        EXPECT_NEAR(sampled->faults(0).rates.of(which).value, share,
+                    5 * std::sqrt(share * (1 - share) / 1500))
+            << plan.dump() << seed;
+      }
       EXPECT_EQ(p.n, 1500);
     }
   };
