@@ -116,7 +116,7 @@ std::int64_t Campaign::pilots_of(std::size_t configuration) const {
 FaultResult Campaign::result_of(std::size_t configuration) const {
   const TrialSource& source = sources_[configuration];
   const int index = static_cast<int>(configuration);
-  std::vector<Rates::Stratum> strata{{}};
+  std::vector<RatedStratum> strata{{}};
   if (source.sampler) {
     strata.clear();
     for (const Sampler::Stratum& s : source.sampler->strata()) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <stdexcept>
 #include <tuple>
 
 #include "machine/machine.h"
@@ -106,6 +106,7 @@ std::vector<std::int64_t> FaultClasses::ends_of(int register_class, std::int64_t
 }
 
 FaultClasses::Class FaultClasses::at(std::int64_t k) const {
+  if (k < 0 || k >= count()) throw std::invalid_argument("there is no such class");
   Class found;
   found.image = static_cast<int>(k / of_image());
   k %= of_image();
@@ -114,7 +115,7 @@ FaultClasses::Class FaultClasses::at(std::int64_t k) const {
   if (index > 0) k -= cumulative_[index - 1];
   const Part& part = parts_[index];
   const SiteSelection::Run& run = runs_[part.run];
-  const std::int64_t width = std::popcount(run.mask);
+  const std::int64_t width = std::max(1, std::popcount(run.mask));  // a selection's are not empty
   const std::int64_t place = k % part.classes_of_bit;
   k /= part.classes_of_bit;
   found.fault.site = {run.register_class, part.first + k / width, nth_bit(run.mask, k % width)};

@@ -29,7 +29,7 @@ std::int64_t OutcomeSums::count(bool (*which)(Outcome)) const {
   return n;
 }
 
-Rates::Rates(SamplePlan plan, std::vector<Stratum> strata, double planned)
+Rates::Rates(SamplePlan plan, std::vector<RatedStratum> strata, double planned)
     : plan_(std::move(plan)),
       strata_(std::move(strata)),
       planned_(planned),
@@ -87,12 +87,12 @@ Proportion Rates::within(const std::vector<Counted>& part) const {
                           : wilson(all.count, all.n);
   }
   if (plan_.method == Method::exhaustive) return exact(part.front().count, part.front().n);
-  std::vector<sagitta::Stratum> strata;
+  std::vector<Stratum> strata;
   double total = 0;
   for (std::size_t h = 0; h < part.size(); ++h) {
     if (part[h].n == 0) continue;
     const double share = static_cast<double>(part[h].n) / static_cast<double>(sums_[h].trials);
-    sagitta::Stratum s;
+    Stratum s;
     s.weight = strata_[h].weight * share;
     // Trials of an importance sample are drawn with replacement.
     if (plan_.method == Method::stratified) {
@@ -104,7 +104,7 @@ Proportion Rates::within(const std::vector<Counted>& part) const {
     strata.push_back(s);
   }
   if (strata.empty()) return {};
-  for (sagitta::Stratum& s : strata) s.weight /= total;
+  for (Stratum& s : strata) s.weight /= total;
   return stratified(strata);
 }
 

@@ -22,16 +22,18 @@ struct OutcomeSums {
   std::int64_t count(bool (*which)(Outcome)) const;
 };
 
+// What a stratum's trials say of the fault space.
+struct RatedStratum {
+  double weight = 1;       // its share of the fault space
+  double population = 0;   // points
+  double probability = 1;  // importance: with which a trial falls in it
+};
+
 class Rates {
  public:
-  struct Stratum {
-    double weight = 1;       // its share of the fault space
-    double population = 0;   // points
-    double probability = 1;  // importance: with which a trial falls in it
-  };
   // A plan whose trials are all alike, or lie in strata; `planned`: of a sequence, the trials at
   // which it is narrowest.
-  explicit Rates(SamplePlan plan = {}, std::vector<Stratum> strata = {{}}, double planned = 0);
+  explicit Rates(SamplePlan plan = {}, std::vector<RatedStratum> strata = {{}}, double planned = 0);
 
   void set(std::vector<OutcomeSums> sums) { sums_ = std::move(sums); }
   const std::vector<OutcomeSums>& sums() const { return sums_; }
@@ -60,7 +62,7 @@ class Rates {
   Proportion importance(const std::vector<Counted>& counts) const;
 
   SamplePlan plan_;
-  std::vector<Stratum> strata_;
+  std::vector<RatedStratum> strata_;
   double planned_;
   std::vector<OutcomeSums> sums_;
 };
