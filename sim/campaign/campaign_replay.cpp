@@ -48,6 +48,11 @@ Replay Campaign::replay(int configuration, std::int64_t trial, const Store& stor
   replay.reference = as_floats(replay.clean.logits);
   replay.faults = faults_of(engine, configuration, trial);
   replay.trial = engine.run_trial(trial, replay.faults, true);
+  if (const auto& sampler = sources_[index].sampler) {
+    const Sampler::Point point = sampler->point(trial);
+    replay.trial.stratum = point.stratum;
+    replay.trial.weight = point.weight;
+  }
   replay.logits = as_floats(engine.logits());
   return replay;
 }

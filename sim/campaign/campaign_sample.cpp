@@ -1,4 +1,5 @@
 // Campaign's samples: how many trials a configuration has, and which; what its rates are made of.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -25,28 +26,32 @@ void Campaign::count_trials(std::size_t configuration) {
   FaultPlan& f = experiment_.configurations[configuration].fault;
   TrialSource& source = sources_[configuration];
   const SamplePlan& sample = f.sample;
-  const bool single = f.draws_events() && f.upsets == 1;
+  const bool single = f.draws_events() && f.upsets == 1 && f.model == "seu";
   if (single) {
-    const bool from_start = f.model.starts_with("stuck-at") && f.onset == "start";
     source.population = static_cast<double>(source.sites.bits()) *
-                        static_cast<double>(from_start ? 1 : source.cycles) * images_.count();
+                        static_cast<double>(source.cycles) * images_.count();
   }
+  const auto too_many = [&](double n) {
+    if (n <= kMostTrials) return;
+    throw InputError(
+        experiment_.file, experiment_.configurations[configuration].fault_place + ".sample.error",
+        fmt::format("{} at {} needs {:.1e} trials", sample.error, sample.confidence, n),
+        fmt::format("{:.0e} are the most: widen it", kMostTrials));
+  };
   if (sample.sequence) {
+    too_many(sequence_size(sample.error, sample.confidence));
     source.planned = sequence_size(sample.error, sample.confidence) / 4;
     source.decided = kFirstLook;
     f.trials = source.decided;
     return;
   }
   if (sample.error > 0) {
-    // More than one upset, or elements: the population is as good as infinite.
+    // More than one upset, other models, elements: the population is as good as infinite.
+    const double z = normal_quantile((1 + sample.confidence) / 2);
+    const double of_all = z * z / (4 * sample.error * sample.error);
+    too_many(single ? std::min(of_all, source.population) : of_all);
     const double n = static_cast<double>(
         sample_size(single ? source.population : 1e300, sample.error, sample.confidence));
-    if (n > kMostTrials) {
-      throw InputError(
-          experiment_.file, "$.fault.sample.error",
-          fmt::format("{} at {} needs {:.1e} trials", sample.error, sample.confidence, n),
-          fmt::format("{:.0e} are the most: widen it", kMostTrials));
-    }
     f.trials = static_cast<std::int64_t>(n);
   }
   source.decided = f.trials;
@@ -57,7 +62,14 @@ void Campaign::plan_sample(std::size_t configuration, const Program& program, Tr
   count_trials(configuration);
   FaultPlan& f = experiment_.configurations[configuration].fault;
   TrialSource& source = sources_[configuration];
-  if (f.sample.method == SamplePlan::Method::uniform) return;
+  // Points of a finite population are drawn without replacement, as its size of a sample asks.
+  const bool finite = f.sample.error > 0 && !f.sample.sequence && source.population > 0;
+  if (f.sample.method == SamplePlan::Method::uniform && !finite) return;
+  if (f.sample.method == SamplePlan::Method::exhaustive && source.hardening.thins()) {
+    throw InputError(experiment_.file, "$.scheme",
+                     "hardened cells that resist some upsets make a draw of each fault",
+                     "use a hardened_factor of 0 or 1, or another sample than exhaustive");
+  }
   SampledRun run;
   run.cycles = source.cycles;
   run.images = images_.count();
@@ -65,7 +77,8 @@ void Campaign::plan_sample(std::size_t configuration, const Program& program, Tr
     run.layer_begins = engine.layer_begins();
     for (const Layer& layer : network().layers) run.layer_names.push_back(layer.name);
   }
-  source.sampler = make_sampler(experiment_, f, program, engine.sites(), source.sites, run);
+  source.sampler = make_sampler(experiment_, experiment_.configurations[configuration], program,
+                                engine.sites(), source.sites, run);
   source.decided = source.sampler->trials();
   if (f.trials == 0) f.trials = source.decided;
 }

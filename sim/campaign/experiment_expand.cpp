@@ -224,7 +224,9 @@ struct FaultLists {
     if (!samples.gives_trials()) return;
     if (!part(fault, "trials", nullptr).is_null()) {
       source.fail(json_place(place, "trials"), "the sample says how many",
-                  samples.error > 0 ? "remove one of trials and sample.error" : "remove it");
+                  samples.error > 0 ? "remove one of trials and sample.error; --set "
+                                      "fault.trials=null removes the file's"
+                                    : "remove it, or set it to null");
     }
     trials = {0};
   }

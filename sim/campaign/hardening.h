@@ -32,6 +32,8 @@ class Hardening {
   std::map<std::string, std::int64_t> bits(const SiteMap& sites) const;
   // What of these sites can be hit at all.
   SiteSelection targets(const SiteSelection& sites) const;
+  // Whether it is drawn which upsets are resisted.
+  bool thins() const { return hardened_.bits() > 0 && factor_ > 0 && factor_ < 1; }
   // Marks the faults that are resisted.
   void thin(std::uint64_t seed, std::int64_t trial, std::vector<Fault>& faults) const;
 

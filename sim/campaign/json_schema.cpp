@@ -150,11 +150,14 @@ SchemaViolation out_of_range(const json& value, const Nodes& nodes) {
   const json minimum = keyword(nodes, "minimum");
   const json above = keyword(nodes, "exclusiveMinimum");
   const json maximum = keyword(nodes, "maximum");
+  const json below = keyword(nodes, "exclusiveMaximum");
   SchemaViolation violation;
   if (minimum.is_number() && value < minimum) {
     violation.problem = show_json(value) + " is below the minimum " + minimum.dump();
   } else if (above.is_number() && value <= above) {
     violation.problem = show_json(value) + " is not above " + above.dump();
+  } else if (below.is_number() && value >= below) {
+    violation.problem = show_json(value) + " is not below " + below.dump();
   } else {
     violation.problem = show_json(value) + " is above the maximum " + maximum.dump();
   }
@@ -162,6 +165,8 @@ SchemaViolation out_of_range(const json& value, const Nodes& nodes) {
   violation.remedy += minimum.is_number() ? "from " + minimum.dump() : "above " + above.dump();
   if (maximum.is_number()) {
     violation.remedy += (minimum.is_number() ? " to " : " and up to ") + maximum.dump();
+  } else if (below.is_number()) {
+    violation.remedy += " and below " + below.dump();
   }
   return violation;
 }

@@ -42,31 +42,7 @@ Proportion Rates::of(bool (*which)(Outcome)) const {
 Proportion Rates::of(const std::function<std::int64_t(const OutcomeSums&)>& count) const {
   std::vector<Counted> all;
   for (const OutcomeSums& s : sums_) all.push_back({count(s), s.trials});
-  return plan_.method == Method::importance ? importance(all) : within(all);
-}
-
-// Of what is common the complement is estimated: the interval is one for rare events.
-Proportion Rates::importance(const std::vector<Counted>& counts) const {
-  Counted all;
-  for (const Counted& c : counts) {
-    all.count += c.count;
-    all.n += c.n;
-  }
-  if (2 * all.count > all.n) {
-    std::vector<Counted> others = counts;
-    for (Counted& c : others) c.count = c.n - c.count;
-    const Proportion other = importance(others);
-    return {1 - other.value, 1 - other.high, 1 - other.low, all.count, all.n};
-  }
-  std::vector<WeightedTrials> trials;
-  double most = 0;
-  for (std::size_t h = 0; h < counts.size(); ++h) {
-    const double weight = strata_[h].weight / strata_[h].probability;
-    trials.push_back({weight, counts[h].count, counts[h].n});
-    most = std::max(most, weight);
-  }
-  const ImportanceEstimate e = importance_estimate(trials, most);
-  return {std::min(e.value, 1.0), e.low, e.high, e.count, e.n};
+  return within(all, true);
 }
 
 double Rates::effective_size() const {
@@ -80,22 +56,24 @@ double Rates::effective_size() const {
   return importance_estimate(trials, most).effective_size;
 }
 
-Proportion Rates::within(const std::vector<Counted>& part) const {
+Proportion Rates::within(const std::vector<Counted>& part, bool reaches_all) const {
   if (plan_.method == Method::uniform) {
     const Counted& all = part.front();
-    return plan_.sequence ? confidence_sequence(all.count, all.n, planned_)
-                          : wilson(all.count, all.n);
+    if (plan_.sequence) return confidence_sequence(all.count, all.n, planned_);
+    if (strata_.front().population == 0) return wilson(all.count, all.n);
   }
   if (plan_.method == Method::exhaustive) return exact(part.front().count, part.front().n);
   std::vector<Stratum> strata;
   double total = 0;
   for (std::size_t h = 0; h < part.size(); ++h) {
-    if (part[h].n == 0) continue;
-    const double share = static_cast<double>(part[h].n) / static_cast<double>(sums_[h].trials);
+    const bool unseen = sums_[h].trials == 0;
+    if (unseen ? !reaches_all : part[h].n == 0) continue;
+    const double share =
+        unseen ? 1 : static_cast<double>(part[h].n) / static_cast<double>(sums_[h].trials);
     Stratum s;
     s.weight = strata_[h].weight * share;
     // Trials of an importance sample are drawn with replacement.
-    if (plan_.method == Method::stratified) {
+    if (plan_.method != Method::importance) {
       s.population = std::max(strata_[h].population * share, static_cast<double>(part[h].n));
     }
     s.count = part[h].count;
@@ -115,9 +93,10 @@ const char* Rates::interval() const {
     case Method::exhaustive:
       return "none: nothing is estimated";
     case Method::importance:
-      return "gamma (Fay and Feuer)";
+      return "stratified score, given each stratum's draws";
     default:
-      return plan_.sequence ? "confidence sequence (beta-binomial mixture)" : "Wilson score";
+      if (plan_.sequence) return "confidence sequence (beta-binomial mixture)";
+      return strata_.front().population == 0 ? "Wilson score" : "score, finite population";
   }
 }
 

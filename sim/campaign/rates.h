@@ -46,12 +46,13 @@ class Rates {
 
   // The same within a part of the fault space: a register, a layer. `part`: of each stratum, the
   // trials that fell in it, and what is counted. Where strata lie across the part, its share of
-  // them is estimated by the same trials; the interval takes it for known.
+  // them is estimated by the same trials; the interval takes it for known. `reaches_all`: the part
+  // may lie in strata that have no trial at all, of which then nothing is known.
   struct Counted {
     std::int64_t count = 0;
     std::int64_t n = 0;
   };
-  Proportion within(const std::vector<Counted>& part) const;
+  Proportion within(const std::vector<Counted>& part, bool reaches_all = false) const;
 
   // "Wilson score", ...; for results.
   const char* interval() const;
@@ -59,8 +60,6 @@ class Rates {
   double effective_size() const;
 
  private:
-  Proportion importance(const std::vector<Counted>& counts) const;
-
   SamplePlan plan_;
   std::vector<RatedStratum> strata_;
   double planned_;

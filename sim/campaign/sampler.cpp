@@ -139,14 +139,16 @@ class Importance : public Sampler {
 };
 
 // Of the selection what each emphasis names and none before it does, then the others.
-std::unique_ptr<Sampler> make_importance(const Experiment& experiment, const FaultPlan& plan,
-                                         const SiteMap& sites, SiteSelection rest,
-                                         const SampledRun& run) {
+std::unique_ptr<Sampler> make_importance(const Experiment& experiment,
+                                         const Configuration& configuration, const SiteMap& sites,
+                                         SiteSelection rest, const SampledRun& run) {
+  const FaultPlan& plan = configuration.fault;
   std::vector<SiteSelection> parts;
   std::vector<double> factors;
   for (std::size_t i = 0; i < plan.sample.emphasis.size(); ++i) {
     const SamplePlan::Emphasis& e = plan.sample.emphasis[i];
-    const std::string where = fmt::format("$.fault.sample.emphasis[{}].sites", i);
+    const std::string where =
+        fmt::format("{}.sample.emphasis[{}].sites", configuration.fault_place, i);
     const SiteSelection others = rest.without(sites.select(e.sites, experiment.file, where));
     parts.push_back(rest.without(others));
     factors.push_back(e.factor);
@@ -167,14 +169,17 @@ std::unique_ptr<Sampler> make_importance(const Experiment& experiment, const Fau
 
 }  // namespace
 
-std::unique_ptr<Sampler> make_sampler(const Experiment& experiment, const FaultPlan& plan,
-                                      const Program& program, const SiteMap& sites,
-                                      const SiteSelection& selection, const SampledRun& run) {
+std::unique_ptr<Sampler> make_sampler(const Experiment& experiment,
+                                      const Configuration& configuration, const Program& program,
+                                      const SiteMap& sites, const SiteSelection& selection,
+                                      const SampledRun& run) {
+  FaultPlan plan = configuration.fault;
   const auto fail = [&](const char* key, const std::string& problem, const std::string& remedy) {
-    throw InputError(experiment.file, std::string("$.fault.sample.") + key, problem, remedy);
+    throw InputError(experiment.file, configuration.fault_place + ".sample." + key, problem,
+                     remedy);
   };
   if (plan.sample.method == SamplePlan::Method::importance) {
-    return make_importance(experiment, plan, sites, selection, run);
+    return make_importance(experiment, configuration, sites, selection, run);
   }
   if (plan.sample.method == SamplePlan::Method::exhaustive) {
     auto classes = std::make_unique<FaultClasses>(program, selection, static_cast<int>(run.images));
@@ -187,6 +192,10 @@ std::unique_ptr<Sampler> make_sampler(const Experiment& experiment, const FaultP
                        static_cast<double>(kMostTrials)));
     }
     return std::make_unique<Exhaustive>(std::move(classes));
+  }
+  if (plan.sample.method == SamplePlan::Method::uniform) {  // one stratum
+    plan.sample.neyman = false;
+    plan.sample.floor = 1;
   }
   SamplingPlan points(sites, selection, run, plan.sample.by);
   const auto strata = static_cast<std::int64_t>(points.strata().size());

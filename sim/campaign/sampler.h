@@ -44,10 +44,12 @@ class Sampler {
   std::int64_t pilots_ = 0;
 };
 
-// For a plan that is not uniform. `sites` and `selection` are of `program`'s machine, `trials`
-// those that the estimates are to rest on. Throws InputError, naming `experiment`'s place.
-std::unique_ptr<Sampler> make_sampler(const Experiment& experiment, const FaultPlan& plan,
-                                      const Program& program, const SiteMap& sites,
-                                      const SiteSelection& selection, const SampledRun& run);
+// For a plan that is not uniform, or draws from a finite population without replacement. `sites`
+// and `selection` are of `program`'s machine, `trials` those that the estimates are to rest on.
+// Throws InputError, naming `experiment`'s place.
+std::unique_ptr<Sampler> make_sampler(const Experiment& experiment,
+                                      const Configuration& configuration, const Program& program,
+                                      const SiteMap& sites, const SiteSelection& selection,
+                                      const SampledRun& run);
 
 }  // namespace sagitta

@@ -184,6 +184,10 @@ Store::Store(const std::string& path) : path_(path) {
                        "name a folder that sagitta inject, sweep or compare wrote with -o");
     }
     open(false);
+    if (is_empty()) {
+      throw InputError(path_, "", "holds nothing: its run ended before the first trial",
+                       "run its command again, which goes on with it");
+    }
     check_is_ours();
   });
 }

@@ -169,7 +169,8 @@ std::vector<bool> Store::trials_in(int configuration, std::int64_t first, std::i
 std::vector<bool> Store::images_in(int plan, std::int64_t images) const {
   return guarded([&] {
     std::vector<bool> there(static_cast<std::size_t>(images));
-    SQLite::Statement row(*database_, "SELECT image FROM clean WHERE plan = ? AND image < ?");
+    SQLite::Statement row(*database_,
+                          "SELECT image FROM clean WHERE plan = ? AND image >= 0 AND image < ?");
     row.bind(1, plan);
     row.bind(2, images);
     while (row.executeStep()) there[static_cast<std::size_t>(row.getColumn(0).getInt64())] = true;

@@ -30,14 +30,19 @@ CREATE TABLE outcome (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL, is_masked INTEGER NOT NULL, is_sdc INTEGER NOT NULL);
 CREATE TABLE road (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE clean (
-  plan INTEGER, {clean} logits BLOB, counters BLOB, PRIMARY KEY (plan, image)) WITHOUT ROWID;
+  plan INTEGER, {clean} logits BLOB, counters BLOB, PRIMARY KEY (plan, image),
+  CHECK (plan >= 0 AND image >= 0)) WITHOUT ROWID;
 CREATE TABLE trial (
-  configuration INTEGER, {trial} PRIMARY KEY (configuration, trial)) WITHOUT ROWID;
+  configuration INTEGER, {trial} PRIMARY KEY (configuration, trial),
+  CHECK (trial >= 0 AND image >= 0 AND outcome BETWEEN 0 AND {outcomes} AND
+         road BETWEEN 0 AND {roads} AND stratum >= 0 AND weight > 0)) WITHOUT ROWID;
 CREATE TABLE fault (
   configuration INTEGER, trial INTEGER, ordinal INTEGER, level TEXT NOT NULL,
   place INTEGER NOT NULL, element INTEGER NOT NULL, lane INTEGER, bit INTEGER NOT NULL,
   kind TEXT NOT NULL, cycle INTEGER, last INTEGER, fired INTEGER NOT NULL, resisted INTEGER NOT NULL, before, after,
-  PRIMARY KEY (configuration, trial, ordinal)) WITHOUT ROWID;
+  PRIMARY KEY (configuration, trial, ordinal),
+  CHECK (place >= 0 AND element >= 0 AND bit BETWEEN 0 AND 63 AND
+         level IN ('register', 'weight', 'neuron') AND kind IN ('flip', 'stuck0', 'stuck1'))) WITHOUT ROWID;
 )sql";
 
 // z of a 95 % interval stands in `wilson`, in the same double as in the program's own.
@@ -115,7 +120,8 @@ std::string store_schema() {
   each_clean_number(no_run, add(clean));
   each_number(no_trial, add(trial));
   std::string text =
-      fmt::format(fmt::runtime(kTables), fmt::arg("clean", clean), fmt::arg("trial", trial)) +
+      fmt::format(fmt::runtime(kTables), fmt::arg("clean", clean), fmt::arg("trial", trial),
+                  fmt::arg("outcomes", kOutcomes - 1), fmt::arg("roads", kRoads - 1)) +
       kViews;
   text += ends("by_block", "u.block", "u.block");
   text += ends("by_register", "u.block, u.register", "u.register");

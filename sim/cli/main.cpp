@@ -1,4 +1,5 @@
 // The command line. Exit codes: 0 done; 1 the work failed; 2 bad input or usage; 130 interrupted.
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -99,6 +100,7 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file's limit is an error of the write that meets it
   try {
     return run_command(argc, argv);
   } catch (...) {  // what even the messages about errors may throw

@@ -95,7 +95,8 @@ void add_merge(CLI::App& app) {
   auto* command = app.add_subcommand(
       "merge", "Join the parts of a run that --shard divided, and give the results of the whole");
   command->footer(
-      "OUT gets the files that one run of the whole would have written, byte for byte. The network "
+      "OUT gets the results that one run of the whole would have written, byte for byte. The "
+      "network "
       "and the\n"
       "other files of the experiment must be where they were.\n"
       "Example:  sagitta sweep configs/lenet5.json --shard 1/2 -o part1   # on one machine\n"

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "campaign/trial_fields.h"
+#include "report/trial_export.h"
 
 namespace sagitta {
 namespace {
@@ -55,21 +56,23 @@ ordered_json faults(const Campaign& campaign, int configuration, const TrialResu
                           ? std::vector<RegisterClass>{}
                           : campaign.machines()[static_cast<std::size_t>(machine)].registers);
   ordered_json all = ordered_json::array();
-  const auto add = [&all](const std::string& site, const ordered_json& cycle, bool fired,
-                          const ordered_json& before, const ordered_json& after, bool resisted) {
-    all.push_back(
-        {{"site", site}, {"cycle", cycle}, {"fired", fired}, {"before", before}, {"after", after}});
-    if (resisted) all.back()["resisted"] = true;
+  const auto add = [&all](const std::string& site, bool fired, const ordered_json& before,
+                          const ordered_json& after) {
+    all.push_back({{"site", site},
+                   {"cycle", nullptr},
+                   {"fired", fired},
+                   {"before", before},
+                   {"after", after}});
   };
   for (const FaultRecord& f : trial.faults) {
-    add(sites.path(f.site), f.cycle, f.fired, f.before, f.after, f.resisted);
+    all.push_back(record_json(sites, f));
+    if (f.resisted) all.back()["resisted"] = true;
   }
   for (const WeightRecord& w : trial.weights) {
-    add(weight_path(campaign.network(), w.fault), nullptr, w.fired, w.before, w.after, false);
+    add(weight_path(campaign.network(), w.fault), w.fired, w.before, w.after);
   }
   for (const FloatRecord& r : trial.floats) {
-    add(neuron_path(campaign.network(), r.fault), nullptr, r.fired, number(r.before),
-        number(r.after), false);
+    add(neuron_path(campaign.network(), r.fault), r.fired, number(r.before), number(r.after));
   }
   return all;
 }
@@ -82,7 +85,10 @@ void compare(const std::string& field, const ordered_json& stored, const ordered
 
 std::string fault_text(const ordered_json& f) {
   std::string text = f.at("site").get<std::string>();
+  const std::string kind = f.value("kind", "flip");
+  if (kind != "flip") text += kind == "stuck0" ? "=0" : "=1";
   if (!f.at("cycle").is_null()) text += "@" + f.at("cycle").dump();
+  if (f.contains("last") && !f.at("last").is_null()) text += ".." + f.at("last").dump();
   const auto value = [](const ordered_json& v) {
     return v.is_string() ? v.get<std::string>() : v.dump();
   };

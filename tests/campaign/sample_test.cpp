@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -81,6 +82,79 @@ TEST_F(Sample, AsManyAsTheMarginOfErrorNeeds) {
   EXPECT_LT(small->faults(0).trials, 4147) << "what an infinite one would need";
 }
 
+// Of a population that is not large, trials are different points, and the interval is as narrow as
+// was asked.
+TEST_F(Sample, AFinitePopulationIsKnownAsWellAsWasAsked) {
+  const auto campaign = run(fault("control.sequencer.config.height:0", {{"error", 0.01}}), 1);
+  const FaultResult& r = campaign->faults(0);
+  double widest = 0;
+  for (bool (*const which)(Outcome) :
+       {is_sdc, is_failure, +[](Outcome o) { return o == Outcome::tolerable; }}) {
+    const Proportion p = r.rates.of(which);
+    widest = std::max(widest, (p.high - p.low) / 2);
+  }
+  EXPECT_GT(widest, 0.007) << "an outcome that is neither rare nor common";
+  EXPECT_LE(widest, 0.0102);
+  std::set<std::int64_t> cycles;
+  for (const TrialResult& t : test::trials_of(*campaign, 0)) cycles.insert(t.faults[0].cycle);
+  EXPECT_EQ(static_cast<std::int64_t>(cycles.size()), r.trials);
+  EXPECT_STREQ(r.rates.interval(), "score, finite population");
+}
+
+// Nearly all draws are of one bit, and most of them fail: the estimate is what the bit's share of
+// the fault space makes of it. Of what was never drawn nothing is known.
+TEST_F(Sample, ImportanceWeighsWhatItDraws) {
+  const auto plan = [](double factor) {
+    return fault(
+        "control.sequencer.config.rows:10,array.pe[*][*].acc",
+        {{"method", "importance"},
+         {"emphasis", {{{"sites", "control.sequencer.config.rows:10"}, {"factor", factor}}}}},
+        400);
+  };
+  const auto campaign = run(plan(5000), 1);
+  const Rates& rates = campaign->faults(0).rates;
+  const std::vector<OutcomeSums>& sums = rates.sums();
+  ASSERT_EQ(sums.size(), 2U);
+  const std::int64_t failed = sums[0].count(is_failure);
+  EXPECT_GT(2 * failed, 400);
+  ASSERT_GT(sums[1].trials, 0);
+  const double bits = 32 * 32 + 1;
+  const double expected = static_cast<double>(failed) / static_cast<double>(sums[0].trials) / bits +
+                          static_cast<double>(sums[1].count(is_failure)) /
+                              static_cast<double>(sums[1].trials) * (bits - 1) / bits;
+  const Proportion p = rates.of(is_failure);
+  EXPECT_NEAR(p.value, expected, 1e-9);
+  EXPECT_LT(p.low, p.value);
+  const json e = fault_results(*campaign)["configurations"][0];
+  EXPECT_NEAR(e["avf"]["any"]["value"].get<double>(), expected, 1e-9);
+  const auto blind = run(plan(1e6), 1);
+  ASSERT_EQ(blind->faults(0).rates.sums()[1].trials, 0) << "the test is of such a draw";
+  const json b = fault_results(*blind)["configurations"][0];
+  EXPECT_GT(b["avf"]["any"]["high"], 0.9);
+  EXPECT_GT(b["avf"]["active"]["high"], 0.9);
+}
+
+// Nothing is estimated where all is run, unlike raw rates or not; draws of hardened cells would be.
+TEST_F(Sample, ExhaustiveFiguresHaveNoInterval) {
+  const json plan = fault("array.pe[0][1].acc:30,memory.weight.bank[0].row[3].lane[0]",
+                          {{"method", "exhaustive"}});
+  Experiment e = experiment(plan, 1);
+  json tech = json::parse(read_file(kSource + "/configs/tech/45nm.json"));
+  tech["soft_error"]["sram"]["value"] = 500;
+  e.technology_path = folder_.write("tech.json", tech.dump());
+  Campaign campaign(std::move(e));
+  campaign.run_trials(2, nullptr);
+  const json c = fault_results(campaign)["configurations"][0];
+  EXPECT_GT(c["fit"]["value"], 0);
+  EXPECT_EQ(c["fit"]["low"], c["fit"]["high"]);
+  EXPECT_EQ(c["avf"]["active"]["low"], c["avf"]["active"]["high"]);
+  Experiment hardened = experiment(
+      plan, 1,
+      {{"name", "h"}, {"kind", "hardened"}, {"hardened", {"array.**"}}, {"hardened_factor", 0.5}});
+  Campaign thinned(std::move(hardened));
+  EXPECT_THROW(thinned.run_trials(1, nullptr), InputError);
+}
+
 // The sequence stops by itself, at the same trial for any number of workers, with an interval that
 // is as narrow as was asked; and not at the first look where that is not narrow enough.
 TEST_F(Sample, ASequenceStopsWhenItKnowsEnough) {
@@ -149,7 +223,7 @@ TEST_F(Sample, EstimatesAreWhatRunningEverythingGives) {
   check(fault(sites,
               {{"method", "importance"}, {"emphasis", {{{"sites", "array.**"}, {"factor", 10}}}}},
               1500),
-        "gamma (Fay and Feuer)");
+        "stratified score, given each stratum's draws");
   check(fault(sites, nullptr, 1500), "Wilson score");
   EXPECT_GE(covered, estimates - 2) << "of " << estimates << " intervals at 95 %";
 }
@@ -260,6 +334,8 @@ TEST_F(Sample, WhatMakesNoSenseIsRefused) {
   has({{"level", "weight"}, {"rate", 1e-3}, {"sample", {{"method", "stratified"}}}},
       {"$.fault.sample.method", "weight"});
   has(fault("all", {{"error", 1e-6}}), {"$.fault.sample.error", "most"});
+  has(fault("all", {{"error", 1e-9}, {"stop", "sequence"}}), {"$.fault.sample.error", "most"});
+  has(fault("all", {{"error", 1.5}}), {"$.fault.sample.error", "not below 0.5", "and below 0.5"});
 }
 
 // AVF, N x p and FIT are the outcomes' shares, in all and in each group.

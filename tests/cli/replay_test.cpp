@@ -101,6 +101,36 @@ TEST_F(CliReplay, CommonPopulationsAndListsAreAsStored) {
   refuses(of(0, 0), {"lists_digest"});
 }
 
+TEST_F(CliReplay, TrialsOfSamplesAreAsStored) {
+  const auto sample = [](const json& s) {
+    return json{{"sites", "logic"}, {"seed", 2}, {"trials", 14}, {"sample", s}};
+  };
+  keep("inject",
+       experiment(
+           "none",
+           json::array(
+               {sample({{"method", "stratified"}, {"by", {"block"}}, {"pilot", 2}, {"floor", 2}}),
+                sample({{"method", "importance"},
+                        {"emphasis", {{{"sites", "array.**"}, {"factor", 3}}}}}),
+                json{{"sites", "memory.weight.bank[0].row[0].lane[0]:3"},
+                     {"sample", {{"method", "exhaustive"}}}}})));
+  EXPECT_GT(replay_all().size(), 40U);
+}
+
+TEST_F(CliReplay, StuckBitsAreToldApart) {
+  keep("inject", experiment("none", json{{"trials", 2},
+                                         {"model", "intermittent"},
+                                         {"duration", 9},
+                                         {"sites", "array.pe[*][*].acc:30"}}));
+  replay_all();
+  const json j = document(of(0, 0));
+  const json& fault = j.at("faults").at(0);
+  EXPECT_EQ(fault.at("last").get<int>(), fault.at("cycle").get<int>() + 8);
+  const std::string text = done(of(0, 0));
+  EXPECT_NE(text.find(fault.at("kind") == "stuck0" ? "acc:30=0@" : "acc:30=1@"), std::string::npos)
+      << text;
+}
+
 TEST_F(CliReplay, HardenedFlipFlopsAreAsStored) {
   const json scheme = {
       {"name", "h"}, {"kind", "hardened"}, {"hardened", {"array.**"}}, {"hardened_factor", 0.5}};
