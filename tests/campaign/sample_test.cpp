@@ -85,7 +85,7 @@ TEST_F(Sample, AsManyAsTheMarginOfErrorNeeds) {
 // Of a population that is not large, trials are different points, and the interval is as narrow as
 // was asked.
 TEST_F(Sample, AFinitePopulationIsKnownAsWellAsWasAsked) {
-  const auto campaign = run(fault("control.sequencer.config.height:0", {{"error", 0.01}}), 1);
+  const auto campaign = run(fault("array.pe[0][1].acc:30", {{"error", 0.01}}), 1);
   const FaultResult& r = campaign->faults(0);
   double widest = 0;
   for (bool (*const which)(Outcome) :
