@@ -116,8 +116,9 @@ FaultClasses::Class FaultClasses::at(std::int64_t k) const {
   const Part& part = parts_[index];
   const SiteSelection::Run& run = runs_[part.run];
   const std::int64_t width = std::max(1, std::popcount(run.mask));  // a selection's are not empty
-  const std::int64_t place = k % part.classes_of_bit;
-  k /= part.classes_of_bit;
+  const std::int64_t of_bit = std::max<std::int64_t>(1, part.classes_of_bit);  // a run has cycles
+  const std::int64_t place = k % of_bit;
+  k /= of_bit;
   found.fault.site = {run.register_class, part.first + k / width, nth_bit(run.mask, k % width)};
   found.fault.cycle = place;
   if (!part.intervals) return found;
