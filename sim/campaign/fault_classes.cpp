@@ -115,7 +115,8 @@ FaultClasses::Class FaultClasses::at(std::int64_t k) const {
   if (index > 0) k -= cumulative_[index - 1];
   const Part& part = parts_[index];
   const SiteSelection::Run& run = runs_[part.run];
-  const std::int64_t width = std::max(1, std::popcount(run.mask));  // a selection's are not empty
+  const std::int64_t width = std::popcount(run.mask);
+  if (width == 0) throw std::logic_error("a selection has a run without bits");
   const std::int64_t of_bit = std::max<std::int64_t>(1, part.classes_of_bit);  // a run has cycles
   const std::int64_t place = k % of_bit;
   k /= of_bit;
