@@ -106,10 +106,11 @@ std::vector<std::int64_t> FaultClasses::ends_of(int register_class, std::int64_t
 }
 
 FaultClasses::Class FaultClasses::at(std::int64_t k) const {
-  if (k < 0 || k >= count()) throw std::invalid_argument("there is no such class");
+  const std::int64_t each = of_image();
+  if (each == 0 || k < 0 || k >= count()) throw std::invalid_argument("there is no such class");
   Class found;
-  found.image = static_cast<int>(k / of_image());
-  k %= of_image();
+  found.image = static_cast<int>(k / each);
+  k %= each;
   const auto index = static_cast<std::size_t>(
       std::upper_bound(cumulative_.begin(), cumulative_.end(), k) - cumulative_.begin());
   if (index > 0) k -= cumulative_[index - 1];
