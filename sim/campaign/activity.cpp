@@ -181,13 +181,15 @@ Activity::Moment Activity::moment(const Machine& machine) {
 
 bool Activity::of_moment(int register_class) const {
   const Kind kind = places_[static_cast<std::size_t>(register_class)].kind;
-  return kind == Kind::activation_map || kind == Kind::weight_bank || kind == Kind::checksum_bank;
+  return kind == Kind::activation_map || kind == Kind::weight_bank || kind == Kind::checksum_bank ||
+         kind == Kind::parameter_bank;
 }
 
 bool Activity::in_use(const Moment& moment, const Site& site) const {
   if (static_cast<Phase>(moment.phase) == Phase::done) return false;
   const Place& place = places_[static_cast<std::size_t>(site.register_class)];
   if (!place.used[moment.dataflow]) return false;
+  if (place.kind == Kind::parameter_bank) return true;
   std::vector<int> index = sites_->indices(site);
   if (place.kind == Kind::activation_map) return activation_in_use(moment, index);
   // Of a row: check bits of either byte of its checksum weight are like the weight.
@@ -315,6 +317,7 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
     case Kind::activation_map:
     case Kind::weight_bank:
     case Kind::checksum_bank:
+    case Kind::parameter_bank:
       return in_use(moment(machine), site);
     case Kind::partial_row:
       return array && last < lanes &&
@@ -340,7 +343,6 @@ bool Activity::in_use(const Machine& machine, const Site& site) const {
       return array;
     case Kind::channel_parameter:
       return array || phase == Phase::flush;
-    case Kind::parameter_bank:
     case Kind::accumulator:
       return true;
     case Kind::dma:

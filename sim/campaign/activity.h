@@ -15,8 +15,8 @@ class Activity {
   Activity(const SiteMap& sites, const Program& program);
   bool in_use(const Machine& machine, const Site& site) const;
 
-  // What decides whether a word of the activation maps or of the weights is in use. It is the same
-  // in every fault-free run, so that it can be asked for without a machine.
+  // What decides whether a word of the activation, weight and parameter memories is in use. It is
+  // the same in every fault-free run, so that it can be asked for without a machine.
   struct Moment {
     std::int64_t arrived = 0;  // bytes of the transfer that is arriving
     std::int32_t arriving = -1;

@@ -39,6 +39,10 @@ bool DifferenceCarrier::weights_allowed(const Program& program) {
   return allowed(program) && !program.protection.checksum && program.protection.passes == 1;
 }
 
+bool DifferenceCarrier::inputs_allowed(const Program& program) {
+  return weights_allowed(program) && !program.protection.reruns();
+}
+
 DifferenceCarrier::DifferenceCarrier(const Network& network, const Program& program)
     : network_(&network), maps_(static_cast<std::size_t>(program.activation_maps)) {
   std::vector<int> owner(maps_, -1);
@@ -58,6 +62,7 @@ DifferenceCarrier::DifferenceCarrier(const Network& network, const Program& prog
 
 void DifferenceCarrier::clear() {
   for (auto& changes : changes_) changes.clear();
+  begun_ = {};
 }
 
 void DifferenceCarrier::change(int layer, std::int32_t element, std::int8_t value) {
@@ -80,7 +85,9 @@ void DifferenceCarrier::keep(std::size_t layer, std::int32_t element, std::int8_
   }
 }
 
-void DifferenceCarrier::add_products(const Layer& layer, std::int32_t element, int difference) {
+void DifferenceCarrier::add_products(std::size_t index, std::int32_t element, int difference) {
+  const Layer& layer = network_->layers[index];
+  const bool in_part = begun_.layer == static_cast<int>(index);
   const Window& w = layer.window;
   const int channels = layer.input.channels;
   const int of_group = channels / layer.groups;
@@ -90,23 +97,29 @@ void DifferenceCarrier::add_products(const Layer& layer, std::int32_t element, i
   const int x = element / channels % layer.input.width;
   const int y = element / channels / layer.input.width;
   const int first_column = channel / of_group * group_columns;
-  for_each_window(
-      y, w.pad_top, w.stride_h, w.dilation_h, w.kernel_h, layer.output.height,
-      [&](int out_y, int tap_y) {
-        for_each_window(
-            x, w.pad_left, w.stride_w, w.dilation_w, w.kernel_w, layer.output.width,
-            [&](int out_x, int tap_x) {
-              const int pixel = out_y * layer.output.width + out_x;
-              touch(pixel);
-              const std::ptrdiff_t k =
-                  std::ptrdiff_t{tap_y * w.kernel_w + tap_x} * of_group + channel % of_group;
-              const std::int8_t* weights = layer.weights.data() + k * columns + first_column;
-              std::uint32_t* sums = sums_.data() + std::ptrdiff_t{pixel} * columns + first_column;
-              for (int n = 0; n < group_columns; ++n) {
-                sums[n] += static_cast<std::uint32_t>(difference * weights[n]);
-              }
-            });
-      });
+  for_each_window(y, w.pad_top, w.stride_h, w.dilation_h, w.kernel_h, layer.output.height,
+                  [&](int out_y, int tap_y) {
+                    for_each_window(
+                        x, w.pad_left, w.stride_w, w.dilation_w, w.kernel_w, layer.output.width,
+                        [&](int out_x, int tap_x) {
+                          const int pixel = out_y * layer.output.width + out_x;
+                          int first = first_column;
+                          if (in_part) {
+                            first = std::max(first, pixel >= begun_.first_row ? begun_.first_column
+                                                                              : begun_.next_column);
+                          }
+                          if (first >= first_column + group_columns) return;
+                          touch(pixel);
+                          const std::ptrdiff_t k =
+                              std::ptrdiff_t{tap_y * w.kernel_w + tap_x} * of_group +
+                              channel % of_group;
+                          const std::int8_t* weights = layer.weights.data() + k * columns;
+                          std::uint32_t* sums = sums_.data() + std::ptrdiff_t{pixel} * columns;
+                          for (int n = first; n < first_column + group_columns; ++n) {
+                            sums[n] += static_cast<std::uint32_t>(difference * weights[n]);
+                          }
+                        });
+                  });
 }
 
 void DifferenceCarrier::change_weight(std::size_t layer, int k, int n, int difference,
@@ -137,7 +150,7 @@ void DifferenceCarrier::carry_gemm(std::size_t layer, const std::vector<std::int
                                    const CleanValues& clean, Differences& differences) {
   const Layer& l = network_->layers[layer];
   for (const Change& c : changes_of(network_->source(layer))) {
-    add_products(l, c.element, c.value - input[static_cast<std::size_t>(c.element)]);
+    add_products(layer, c.element, c.value - input[static_cast<std::size_t>(c.element)]);
   }
   const int columns = l.columns();
   const std::vector<std::int32_t>& clean_sums = clean.layers[layer].sums;

@@ -20,9 +20,10 @@ class DifferenceCarrier {
   DifferenceCarrier(const Network& network, const Program& program);
 
   static bool allowed(const Program& program);
-  // ... also where weights differ: no checksum, whose weights would not fit them, and tiles that
-  // run once, so that each reads a weight once.
+  // ... also where weights differ, or activations that the layer at work is reading: no checksum,
+  // whose weights would not fit them, and tiles that run once, so that each reads a word once.
   static bool weights_allowed(const Program& program);
+  static bool inputs_allowed(const Program& program);
 
   // Whose result stands in an activation map when a layer begins: the index of the layer that has
   // written it last, -1 the image. `layer` may be the number of layers: when the result is read.
@@ -39,12 +40,21 @@ class DifferenceCarrier {
   // nothing that it reads may have changed.
   void change_weight(std::size_t layer, int k, int n, int difference, int first_row,
                      const std::vector<std::int8_t>& image, const CleanValues& clean);
+  // Part of `layer`, the first one to run(), is done: changes of its input reach of output pixels
+  // from `first_row` on the columns from `first_column` on, of others those from `next_column` on.
+  void begun(std::size_t layer, int first_row, int first_column, int next_column) {
+    begun_ = {static_cast<int>(layer), first_row, first_column, next_column};
+  }
   // Computes what differs in the layers from `first` on and tells `differences` how far it came.
   // Returns the result.
   std::vector<std::int8_t> run(std::size_t first, const std::vector<std::int8_t>& image,
                                const CleanValues& clean, Differences& differences);
 
  private:
+  struct Begun {
+    int layer = -1;  // none
+    int first_row = 0, first_column = 0, next_column = 0;
+  };
   struct Change {
     std::int32_t element;
     std::int8_t value;
@@ -54,7 +64,7 @@ class DifferenceCarrier {
   }
   void carry_gemm(std::size_t layer, const std::vector<std::int8_t>& input,
                   const CleanValues& clean, Differences& differences);
-  void add_products(const Layer& layer, std::int32_t element, int difference);
+  void add_products(std::size_t layer, std::int32_t element, int difference);
   void carry_pool(std::size_t layer, const std::vector<std::int8_t>& input,
                   const CleanValues& clean);
   void carry_add(std::size_t layer, const CleanValues& clean,
@@ -66,6 +76,7 @@ class DifferenceCarrier {
   std::size_t maps_;
   std::vector<int> owners_;                   // [layer][map]
   std::vector<std::vector<Change>> changes_;  // [layer + 1]
+  Begun begun_;
   // Scratch, all zero between layers.
   std::vector<std::uint32_t> sums_;    // differences of a layer's sums
   std::vector<std::uint8_t> touched_;  // places that are listed in `places_`

@@ -127,12 +127,9 @@ void CleanRun::record(Machine& machine, ClockedMachine* accelerator,
 void CleanRun::run(Machine& machine) {
   std::size_t next = 0;
   held_.begin(machine.layout().held_bytes());
-  Machine::Snapshot snapshot;
   while (!machine.done()) {
     if (next < at_.size() && machine.cycle() == at_[next]) {
-      machine.save(snapshot);
-      snapshot.state.resize(machine.layout().pipeline_bytes());
-      checkpoints_[next++] = snapshot;
+      machine.save_pipeline(checkpoints_[next++]);
       held_.add(std::as_const(machine).state().held());
       progress_.push_back(progress(machine.counters(), machine.cycle()));
     }

@@ -17,11 +17,6 @@ auto stretch_of(const Activity::Moment& m) {
                          phase == Phase::done, phase == Phase::load || phase == Phase::store);
 }
 
-int nth_bit(std::uint64_t mask, std::int64_t n) {
-  for (; n > 0; --n) mask &= mask - 1;
-  return std::countr_zero(mask);
-}
-
 }  // namespace
 
 FaultClasses::FaultClasses(const Program& program, const SiteSelection& selection, int images)
@@ -48,10 +43,10 @@ FaultClasses::FaultClasses(const Program& program, const SiteSelection& selectio
   for (std::size_t r = 0; r < runs_.size(); ++r) {
     const SiteSelection::Run& run = runs_[r];
     const std::int64_t width = std::popcount(run.mask);
-    bits += run.count * width;
+    bits += run.bits();
     const RegisterClass& registers = sites_.classes()[static_cast<std::size_t>(run.register_class)];
     if (!collapses(registers, run.register_class, run.first)) {
-      add({r, run.first, use_.cycles(), false}, run.count * width);
+      add({r, run.first, use_.cycles(), false}, run.bits());
       continue;
     }
     for (std::int64_t e = run.first; e < run.first + run.count; ++e) {
@@ -115,13 +110,13 @@ FaultClasses::Class FaultClasses::at(std::int64_t k) const {
       std::upper_bound(cumulative_.begin(), cumulative_.end(), k) - cumulative_.begin());
   if (index > 0) k -= cumulative_[index - 1];
   const Part& part = parts_[index];
-  const SiteSelection::Run& run = runs_[part.run];
-  const std::int64_t width = std::popcount(run.mask);
-  if (width == 0) throw std::logic_error("a selection has a run without bits");
+  SiteSelection::Run run = runs_[part.run];
+  if (run.mask == 0) throw std::logic_error("a selection has a run without bits");
   const std::int64_t of_bit = std::max<std::int64_t>(1, part.classes_of_bit);  // a run has cycles
   const std::int64_t place = k % of_bit;
   k /= of_bit;
-  found.fault.site = {run.register_class, part.first + k / width, nth_bit(run.mask, k % width)};
+  run.first = part.first;
+  found.fault.site = run.at(k);
   found.fault.cycle = place;
   if (!part.intervals) return found;
   if (known_ != index) {

@@ -1,7 +1,5 @@
 #include "campaign/hardening.h"
 
-#include <bit>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -30,8 +28,7 @@ Hardening::Hardening(const Scheme& scheme, const SiteMap& sites, const std::stri
 std::map<std::string, std::int64_t> Hardening::bits(const SiteMap& sites) const {
   std::map<std::string, std::int64_t> bits;
   for (const SiteSelection::Run& run : hardened_.runs()) {
-    bits[sites.classes()[static_cast<std::size_t>(run.register_class)].path] +=
-        run.count * std::popcount(run.mask);
+    bits[sites.classes()[static_cast<std::size_t>(run.register_class)].path] += run.bits();
   }
   return bits;
 }

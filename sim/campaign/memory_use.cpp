@@ -124,6 +124,15 @@ MemoryUse::Access MemoryUse::next(std::size_t held_byte, std::int64_t cycle) con
   return {static_cast<std::int64_t>(*found / 2), *found % 2 != 0};
 }
 
+MemoryUse::Access MemoryUse::last(std::size_t held_byte, std::int64_t cycle) const {
+  const std::size_t i = index_of(*word_of(held_byte), held_byte);
+  const auto begin = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i]);
+  const auto end = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i + 1]);
+  const auto behind = std::lower_bound(begin, end, static_cast<std::uint32_t>(2 * cycle));
+  if (behind == begin) return {};
+  return {static_cast<std::int64_t>(*(behind - 1) / 2), *(behind - 1) % 2 != 0};
+}
+
 bool MemoryUse::written(std::size_t held_byte, std::int64_t first, std::int64_t end) const {
   const std::size_t i = index_of(*word_of(held_byte), held_byte);
   const auto last = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i + 1]);

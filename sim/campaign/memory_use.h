@@ -32,6 +32,8 @@ class MemoryUse {
   bool knows(std::size_t held_byte) const { return word_of(held_byte) != nullptr; }
   // Its first access in this cycle or later. Only for bytes that are known.
   Access next(std::size_t held_byte, std::int64_t cycle) const;
+  // Its last access before this cycle.
+  Access last(std::size_t held_byte, std::int64_t cycle) const;
 
   // Whether it is written in a cycle from `first` on, but before `end`.
   bool written(std::size_t held_byte, std::int64_t first, std::int64_t end) const;

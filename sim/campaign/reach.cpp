@@ -31,6 +31,7 @@ void Differences::observe(const Machine& machine) {
 }
 
 void Differences::sum(std::size_t layer, std::int64_t at, std::int32_t value) {
+  if (reach_ >= Reach::activation) return;  // a sum says no more
   const Layer& l = network_->layers[layer];
   const std::int32_t clean = clean_->layers[layer].sums[static_cast<std::size_t>(at)];
   const FixedScale scale = l.scale[static_cast<std::size_t>(at % l.columns())];

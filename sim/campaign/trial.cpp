@@ -37,6 +37,7 @@ TrialEngine::TrialEngine(const Program& program, const Network& network, Engine 
       carrier_(network, program_),
       carries_(DifferenceCarrier::allowed(program_)),
       carries_weights_(DifferenceCarrier::weights_allowed(program_)),
+      carries_inputs_(DifferenceCarrier::inputs_allowed(program_)),
       clean_(network) {}
 
 CleanResult TrialEngine::prepare(int image, const std::vector<std::int8_t>& pixels, int label) {
@@ -67,6 +68,7 @@ void TrialEngine::plan() {
 
 // Before the first cycle in which any of the trial's faults changes something.
 void TrialEngine::start(Course& course) {
+  course.on_machine = true;
   std::int64_t first = course.injector.next_cycle();
   for (const std::int64_t cycle : {neurons_.first_cycle(), weights_.first_cycle()}) {
     if (cycle >= 0 && (first < 0 || cycle < first)) first = cycle;
@@ -189,19 +191,27 @@ std::int64_t TrialEngine::next_read(Course& course, std::int64_t cycle) const {
   return first;
 }
 
+// Whether nothing more can differ on the machine, where only words of memories differ from `cycle`
+// on, the first of which is read in `read` (-1: none).
+bool TrialEngine::settle(Course& course, std::int64_t cycle, std::int64_t read) {
+  if (read < 0) {
+    course.road = Road::core;
+    return true;
+  }
+  if ((carries_ && carry(course, cycle, read, course.differences)) ||
+      (carries_weights_ && carry_weights(course, cycle, course.differences)) ||
+      (carries_inputs_ && carry_input(course, cycle, read, course.differences))) {
+    course.road = Road::difference;
+    return true;
+  }
+  return false;
+}
+
 // Behind a piece that ended clean: false where nothing more can differ on the machine.
 bool TrialEngine::go_on(Course& course) {
   const std::int64_t cycle = clean_.checkpoint(course.checkpoint).cycle;
   const std::int64_t read = course.places.empty() ? -1 : next_read(course, cycle);
-  if (read < 0) {
-    course.road = Road::core;
-    return false;
-  }
-  if ((carries_ && carry(course, cycle, read, course.differences)) ||
-      (carries_weights_ && carry_weights(course, cycle, course.differences))) {
-    course.road = Road::difference;
-    return false;
-  }
+  if (settle(course, cycle, read)) return false;
   const std::size_t next = clean_.before(read);
   if (next == course.checkpoint) {
     course.passed_over = machine_.cycle();
@@ -214,6 +224,7 @@ bool TrialEngine::go_on(Course& course) {
 
 // The piece at hand ends as the fault-free run at its checkpoint.
 void TrialEngine::leave_piece(Course& course) {
+  if (!course.on_machine) return;  // there was none
   const Machine::Snapshot& checkpoint = clean_.checkpoint(course.checkpoint);
   course.late += machine_.cycle() - checkpoint.cycle;
   course.counts.add(RunCounts::of(checkpoint.counters), RunCounts::of(machine_.counters()));
@@ -228,6 +239,7 @@ void TrialEngine::skip_to(Course& course, std::size_t next) {
   const Machine::Snapshot& checkpoint = clean_.checkpoint(next);
   // None of the words is written in the part that is left out: each is read first.
   clean_.restore(machine_, next);
+  course.on_machine = true;
   std::byte* held = machine_.state().held();
   for (std::size_t i = 0; i < course.places.size(); ++i) held[course.places[i]] = course.bytes[i];
   machine_.touch();
@@ -244,21 +256,30 @@ void TrialEngine::skip_to(Course& course, std::size_t next) {
 }
 
 TrialResult TrialEngine::run_trial(std::int64_t trial, const TrialFaults& faults, bool from_reset) {
-  if (!accelerator_ && !from_reset) {
-    if (auto result = unread(faults)) {
-      result->trial = trial;
-      return *result;
-    }
+  std::optional<MemoryFlip> flip;
+  if (!accelerator_ && !from_reset) flip = memory_flip(faults);
+  if (flip && !flip->read) {
+    TrialResult result = unread(*flip);
+    result.trial = trial;
+    return result;
   }
   neurons_.begin(faults.values, faults.neurons, keep_records_, oracle_);
   weights_.apply(faults.weights);
   Course course(sites_, faults, *network_, clean_.values());
   course.shortcuts = !from_reset && !accelerator_;
   course.limit = budget(clean_cycles_, program_.protection.retries);
-  start(course);
+  bool runs = true;
+  if (flip) {
+    runs = start_behind(*flip, course);
+  } else {
+    start(course);
+  }
   machine_.set_observer(&course.differences);
-  Stop stop = accelerator_ ? run_whole(course) : run_piece(course);
-  while (stop == Stop::clean && go_on(course)) stop = run_piece(course);
+  Stop stop = Stop::clean;
+  while (runs) {
+    stop = accelerator_ ? run_whole(course) : run_piece(course);
+    runs = stop == Stop::clean && go_on(course);
+  }
   machine_.set_observer(nullptr);
 
   TrialResult result = conclude(course, stop);
@@ -326,7 +347,7 @@ Outcome TrialEngine::classify(const Course& course, const TrialResult& result, b
                               std::size_t suppressions) const {
   if (!finished) return Outcome::hang;
   if (result.faults_fired == 0) return Outcome::not_fired;
-  if (machine_.uncorrected()) return Outcome::detected_uncorrected;
+  if (course.on_machine && machine_.uncorrected()) return Outcome::detected_uncorrected;
   const CleanResult& clean = clean_.result();
   if (logits_ != clean.logits) return compare_logits(clean.logits, logits_, label_);
   const bool acted = result.mismatches > clean.mismatches || neurons_.zeroed() > 0 ||

@@ -117,12 +117,15 @@ class TrialEngine {
  private:
   // A trial on its way: trial_course.h.
   struct Course;
+  struct MemoryFlip;
   // How a piece of it ended: the run is over; it has taken too long, or stands still for ever; or
   // it is the fault-free run again, but for words of memories that are still to be read.
   enum class Stop : std::uint8_t { done, too_long, stands_still, clean };
 
   void plan();
-  std::optional<TrialResult> unread(const TrialFaults& faults);
+  std::optional<MemoryFlip> memory_flip(const TrialFaults& faults) const;
+  TrialResult unread(const MemoryFlip& flip);
+  bool start_behind(const MemoryFlip& flip, Course& course);
   TrialResult clean_trial() const;
   void judge(const std::vector<SuppressionRecord>& suppressions, TrialResult& result) const;
   void start(Course& course);
@@ -131,9 +134,12 @@ class TrialEngine {
   Stop run_piece(Course& course);
   bool clean_again(Course& course);
   std::int64_t next_read(Course& course, std::int64_t cycle) const;
+  bool settle(Course& course, std::int64_t cycle, std::int64_t read);
   bool go_on(Course& course);
   bool carry(const Course& course, std::int64_t cycle, std::int64_t read, Differences& differences);
   bool carry_weights(const Course& course, std::int64_t cycle, Differences& differences);
+  bool carry_input(const Course& course, std::int64_t cycle, std::int64_t read,
+                   Differences& differences);
   void leave_piece(Course& course);
   void skip_to(Course& course, std::size_t checkpoint);
   TrialResult conclude(Course& course, Stop stop);
@@ -155,7 +161,8 @@ class TrialEngine {
   std::vector<Activity::Moment> moments_;  // by cycle
   std::vector<std::int16_t> layers_;       // at work, by cycle
   DifferenceCarrier carrier_;
-  bool carries_, carries_weights_;  // whether differences may be carried in software
+  // Whether differences may be carried in software.
+  bool carries_, carries_weights_, carries_inputs_;
   bool keep_records_ = true;
   bool oracle_ = false;
   Watch watch_;

@@ -68,4 +68,41 @@ bool TrialEngine::carry_weights(const Course& course, std::int64_t cycle,
   return true;
 }
 
+// From `cycle` on one activation differs, which the output-stationary layer at work reads in
+// `read`. Each of its tiles has read it before `cycle` or reads it from then on, unless one is in
+// the midst of reading it.
+bool TrialEngine::carry_input(const Course& course, std::int64_t cycle, std::int64_t read,
+                              Differences& differences) {
+  if (course.places.size() != 1) return false;
+  const std::size_t place = course.places.front();
+  const MemoryUse::Activation at = use_->activation(place);
+  const auto now = static_cast<std::size_t>(read);
+  const auto layer = static_cast<std::size_t>(layers_[now]);
+  if (at.map < 0 || layer >= network_->layers.size()) return false;
+  const Activity::Moment& moment = moments_[now];
+  if (network_->layers[layer].kind != LayerKind::gemm ||
+      static_cast<Dataflow>(moment.dataflow) != Dataflow::os ||
+      carrier_.owner(layer, at.map) != network_->source(layer)) {
+    return false;
+  }
+  const MemoryUse::Access last = use_->last(place, cycle);
+  if (last.cycle >= 0 && !last.write) {
+    const auto before = static_cast<std::size_t>(last.cycle);
+    if (layers_[before] == layers_[now] && moments_[before].column_tile == moment.column_tile &&
+        moments_[before].first_row == moment.first_row) {
+      return false;
+    }
+  }
+  const LayerDescriptor& d = program_.layers[layer];
+  const auto tiles = column_tiles(d.columns, d.group_columns, d.tile_channels);
+  const ColumnTile& tile =
+      tiles[static_cast<std::size_t>(moment.column_tile - program_.first_column_tile[layer])];
+  carrier_.clear();
+  carrier_.change(network_->source(layer), at.element,
+                  static_cast<std::int8_t>(course.bytes.front()));
+  carrier_.begun(layer, moment.first_row, tile.first, tile.first + tile.lanes);
+  logits_ = carrier_.run(layer, pixels_, clean_.values(), differences);
+  return true;
+}
+
 }  // namespace sagitta

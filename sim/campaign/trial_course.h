@@ -26,6 +26,7 @@ struct TrialEngine::Course {
   int layer = -1;  // at work when the first register was struck
 
   // The piece at hand.
+  bool on_machine = false;        // false before the first one
   bool recomputed = false;        // a tile has run again in it
   std::size_t search = 0;         // CleanRun::like
   std::int64_t passed_over = -1;  // a cycle in which the state need not be compared
@@ -43,6 +44,15 @@ struct TrialEngine::Course {
   std::vector<std::size_t> places;
   std::vector<std::size_t> differ;  // among others, when last compared
   std::vector<std::byte> bytes;
+};
+
+// A single flip in a word of a memory, up to the cycle in which the word is read.
+struct TrialEngine::MemoryFlip {
+  FaultRecord record;
+  std::size_t first = 0;       // place in the held state of the word's first byte
+  std::size_t checkpoint = 0;  // the last one before it; the word is the same in both
+  std::uint64_t differs = 0;   // the word's stored bits that it changes, little endian
+  bool read = false;           // before it is written, and before the run ends
 };
 
 }  // namespace sagitta

@@ -1,5 +1,5 @@
-// What is known of trials beforehand: the run's extent, and results that need no machine.
-#include "campaign/trial.h"
+// What is known of trials beforehand: the run's extent, and what a flip does before it is read.
+#include "campaign/trial_course.h"
 #include "network/reference.h"
 
 namespace sagitta {
@@ -30,41 +30,77 @@ const std::vector<std::int64_t>& TrialEngine::layer_begins() {
   return layer_begins_;
 }
 
-// A single flip in a word of a memory that is written before it is read, or not read again: nothing
-// else happens, so that the result is known without a machine.
-std::optional<TrialResult> TrialEngine::unread(const TrialFaults& faults) {
+// A single flip in a word of a memory whose accesses are known: until the word is read it does
+// nothing else, so that what it does until then is known without a machine.
+std::optional<TrialEngine::MemoryFlip> TrialEngine::memory_flip(const TrialFaults& faults) const {
   if (faults.registers.size() != 1 || !faults.neurons.empty() || !faults.weights.empty()) {
     return std::nullopt;
   }
   const Fault& f = faults.registers[0];
-  if (f.kind != FaultKind::flip) return std::nullopt;
   const RegisterClass& c = sites_.classes()[static_cast<std::size_t>(f.site.register_class)];
-  const std::size_t byte = c.offset + static_cast<std::size_t>(c.place(f.site.element));
-  if (!activity_.of_moment(f.site.register_class) || c.element_bytes != 1 || f.resisted ||
-      f.cycle >= clean_.cycles() || !use_->knows(byte)) {
+  const auto bytes = static_cast<std::size_t>(c.element_bytes);
+  MemoryFlip flip;
+  flip.first = c.offset + static_cast<std::size_t>(c.place(f.site.element)) * bytes;
+  if (f.kind != FaultKind::flip || f.resisted || f.cycle >= clean_.cycles() ||
+      !activity_.of_moment(f.site.register_class) || !use_->knows(flip.first)) {
     return std::nullopt;
   }
-  const MemoryUse::Access next = use_->next(byte, f.cycle);
-  const std::size_t at = clean_.before(f.cycle);
-  if ((next.cycle >= 0 && !next.write) ||
-      use_->written(byte, clean_.checkpoint(at).cycle, f.cycle)) {
-    return std::nullopt;
+  flip.checkpoint = clean_.before(f.cycle);
+  const std::int64_t since = clean_.checkpoint(flip.checkpoint).cycle;
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    if (use_->written(flip.first + i, since, f.cycle)) return std::nullopt;
+    before |= std::to_integer<std::uint64_t>(clean_.held().at(flip.checkpoint, flip.first + i))
+              << 8 * i;
   }
-  const std::byte before = clean_.held().at(at, byte);
-  const auto value = [&c](std::byte b) {
-    return c.is_signed ? std::int64_t{static_cast<std::int8_t>(b)}
-                       : std::int64_t{std::to_integer<std::uint8_t>(b)};
-  };
-  const auto cycle = static_cast<std::size_t>(f.cycle);
+  const std::int64_t after = register_value(before ^ std::uint64_t{1} << f.site.bit, c);
+  flip.record = {f.site, f.cycle, true, register_value(before, c), after, false};
+  flip.differs = before ^ static_cast<std::uint64_t>(after);
+  if (bytes < 8) flip.differs &= (std::uint64_t{1} << 8 * bytes) - 1;
+  for (std::size_t i = 0; i < bytes; ++i) {
+    if ((flip.differs >> 8 * i & 0xff) == 0) continue;
+    const MemoryUse::Access next = use_->next(flip.first + i, f.cycle);
+    flip.read = flip.read || (next.cycle >= 0 && !next.write);
+  }
+  return flip;
+}
+
+// The word is written before it is read, or not read again.
+TrialResult TrialEngine::unread(const MemoryFlip& flip) {
   TrialResult result = clean_trial_;
-  result.outcome =
-      activity_.in_use(moments_[cycle], f.site) ? Outcome::masked_logical : Outcome::masked_idle;
+  const auto cycle = static_cast<std::size_t>(flip.record.cycle);
+  result.outcome = activity_.in_use(moments_[cycle], flip.record.site) ? Outcome::masked_logical
+                                                                       : Outcome::masked_idle;
   result.layer = layers_[cycle];
   result.faults_drawn = result.faults_fired = 1;
-  result.faults = {{f.site, f.cycle, true, value(before),
-                    value(before ^ static_cast<std::byte>(1U << f.site.bit)), false}};
+  result.faults = {flip.record};
   logits_ = clean_.result().logits;
   return result;
+}
+
+// Begins a trial behind its flip, with the word as all that differs. False: nothing is left to run.
+bool TrialEngine::start_behind(const MemoryFlip& flip, Course& course) {
+  const std::int64_t cycle = flip.record.cycle;
+  for (std::size_t i = 0; i < sizeof flip.differs; ++i) {
+    const auto change = static_cast<std::byte>(flip.differs >> 8 * i & 0xff);
+    if (change == std::byte{0}) continue;
+    course.places.push_back(flip.first + i);
+    course.bytes.push_back(clean_.held().at(flip.checkpoint, flip.first + i) ^ change);
+  }
+  const std::int64_t read = next_read(course, cycle);
+  const bool settled = settle(course, cycle, read);
+  const std::size_t next = settled ? 0 : clean_.before(read);
+  if (!settled && next == flip.checkpoint) {  // nothing to be left out
+    course.places.clear();
+    course.bytes.clear();
+    start(course);
+    return true;
+  }
+  course.injector.delivered(flip.record);
+  course.layer = layers_[static_cast<std::size_t>(cycle)];
+  course.in_use = activity_.in_use(moments_[static_cast<std::size_t>(cycle)], flip.record.site);
+  if (!settled) skip_to(course, next);
+  return !settled;
 }
 
 // What every trial in which nothing differs from the fault-free run has in common.

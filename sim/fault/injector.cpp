@@ -14,12 +14,6 @@
 namespace sagitta {
 namespace {
 
-std::int64_t extend(std::uint64_t raw, const RegisterClass& c) {
-  const int unused = 64 - c.width;
-  if (c.is_signed) return static_cast<std::int64_t>(raw << unused) >> unused;
-  return static_cast<std::int64_t>(raw << unused >> unused);
-}
-
 // Whether it acts in more cycles than its first one.
 bool stays(const FaultRecord& r) {
   return r.kind != FaultKind::flip && !r.resisted;
@@ -27,19 +21,25 @@ bool stays(const FaultRecord& r) {
 
 }  // namespace
 
+std::int64_t register_value(std::uint64_t raw, const RegisterClass& registers) {
+  const int unused = 64 - registers.width;
+  if (registers.is_signed) return static_cast<std::int64_t>(raw << unused) >> unused;
+  return static_cast<std::int64_t>(raw << unused >> unused);
+}
+
 std::int64_t read_register(MachineState& state, const RegisterClass& registers,
                            std::int64_t element) {
   std::uint64_t raw = 0;  // little endian, as the host is
   std::memcpy(&raw, state.address(registers, registers.place(element)),
               static_cast<std::size_t>(registers.element_bytes));
-  return extend(raw, registers);
+  return register_value(raw, registers);
 }
 
 void flip_bit(MachineState& state, const RegisterClass& registers, std::int64_t element, int bit) {
   std::byte* address = state.address(registers, registers.place(element));
   std::uint64_t raw = 0;
   std::memcpy(&raw, address, static_cast<std::size_t>(registers.element_bytes));
-  const std::int64_t value = extend(raw ^ std::uint64_t{1} << bit, registers);
+  const std::int64_t value = register_value(raw ^ std::uint64_t{1} << bit, registers);
   std::memcpy(address, &value, static_cast<std::size_t>(registers.element_bytes));
 }
 
@@ -58,6 +58,11 @@ Injector::Injector(const SiteMap& sites, std::vector<Fault> faults)
   std::stable_sort(order_.begin(), order_.end(), [&faults](std::size_t x, std::size_t y) {
     return faults[x].cycle < faults[y].cycle;
   });
+}
+
+void Injector::delivered(const FaultRecord& record) {
+  records_.assign(1, record);
+  next_ = order_.size();
 }
 
 std::int64_t Injector::next_cycle() const {

@@ -45,6 +45,8 @@ struct FaultRecord {
   Fault fault() const { return {site, cycle, resisted, kind, last}; }
 };
 
+// Value of a register element whose bytes are `raw`, little endian: signed where the register is.
+std::int64_t register_value(std::uint64_t raw, const RegisterClass& registers);
 // Value of a register element, and the flip of one of its bits.
 std::int64_t read_register(MachineState& state, const RegisterClass& registers,
                            std::int64_t element);
@@ -66,6 +68,9 @@ class Injector {
               const std::function<void(const Site&)>& about_to_change = nullptr);
   // From now on every strike is the same for ever: all that is left are bits stuck to the end.
   bool settled() const { return next_ == order_.size() && ends_ == 0; }
+
+  // Takes note of a single flip that was delivered elsewhere; there is nothing left to do.
+  void delivered(const FaultRecord& record);
 
   // In the order in which the faults were given.
   const std::vector<FaultRecord>& records() const { return records_; }

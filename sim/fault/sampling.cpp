@@ -1,7 +1,6 @@
 #include "fault/sampling.h"
 
 #include <algorithm>
-#include <bit>
 #include <functional>
 #include <map>
 #include <stdexcept>
@@ -17,16 +16,6 @@ constexpr Uint128 kMostPoints = Uint128{1} << 62;
 std::uint64_t bits_from(int first, int count) {
   const std::uint64_t low = count >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << count) - 1;
   return low << first;
-}
-
-std::int64_t bits_of(const SiteSelection::Run& run) {
-  return run.count * std::popcount(run.mask);
-}
-
-// The n-th of the mask's bits that are set, from the lowest.
-int nth_bit(std::uint64_t mask, std::int64_t n) {
-  for (; n > 0; --n) mask &= mask - 1;
-  return std::countr_zero(mask);
 }
 
 // Of what a stratum's name says; registers of one path but with other indices declared are one.
@@ -85,9 +74,8 @@ SamplingPlan::SamplingPlan(const SiteMap& sites, const SiteSelection& selection,
       }
       Sites& set = sites_[entry->second];
       set.runs.push_back(part);
-      set.cumulative.push_back((set.cumulative.empty() ? 0 : set.cumulative.back()) +
-                               bits_of(part));
-      bits += bits_of(part);
+      set.cumulative.push_back((set.cumulative.empty() ? 0 : set.cumulative.back()) + part.bits());
+      bits += part.bits();
     }
   }
   const Uint128 points = Uint128(static_cast<std::uint64_t>(bits)) *
@@ -131,8 +119,7 @@ SampledPoint SamplingPlan::draw(std::uint64_t seed, std::size_t stratum, std::in
       set.cumulative.begin());
   const SiteSelection::Run& r = set.runs[run];
   if (run > 0) point -= set.cumulative[run - 1];
-  const std::int64_t width = std::popcount(r.mask);
-  drawn.fault.site = {r.register_class, r.first + point / width, nth_bit(r.mask, point % width)};
+  drawn.fault.site = r.at(point);
   return drawn;
 }
 

@@ -168,17 +168,21 @@ bool glob_match(const char* pattern, const char* text) {
 void SiteSelection::add(const Run& run) {
   if (run.count == 0 || run.mask == 0) return;
   runs_.push_back(run);
-  cumulative_.push_back(bits() + run.count * std::popcount(run.mask));
+  cumulative_.push_back(bits() + run.bits());
 }
 
 Site SiteSelection::at(std::int64_t index) const {
   const auto it = std::upper_bound(cumulative_.begin(), cumulative_.end(), index);
   const Run& run = runs_[static_cast<std::size_t>(it - cumulative_.begin())];
   const std::int64_t before = it == cumulative_.begin() ? 0 : *(it - 1);
-  const int width = std::popcount(run.mask);
-  std::uint64_t mask = run.mask;
-  for (std::int64_t skip = (index - before) % width; skip > 0; --skip) mask &= mask - 1;
-  return {run.register_class, run.first + (index - before) / width, std::countr_zero(mask)};
+  return run.at(index - before);
+}
+
+Site SiteSelection::Run::at(std::int64_t i) const {
+  const int width = std::popcount(mask);
+  std::uint64_t left = mask;
+  for (std::int64_t skip = i % width; skip > 0; --skip) left &= left - 1;
+  return {register_class, first + i / width, std::countr_zero(left)};
 }
 
 bool SiteSelection::contains(const Site& site) const {

@@ -3,6 +3,7 @@
 // stored bit is a site and nothing else is.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -31,6 +32,10 @@ class SiteSelection {
     std::int64_t first;  // element
     std::int64_t count;
     std::uint64_t mask;  // bits of the element
+
+    std::int64_t bits() const { return count * std::popcount(mask); }
+    // The i-th bit of all that are selected: element by element, in each from the lowest.
+    Site at(std::int64_t i) const;
   };
   const std::vector<Run>& runs() const { return runs_; }
   bool contains(const Site& site) const;

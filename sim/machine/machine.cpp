@@ -359,6 +359,15 @@ std::int64_t Machine::mismatches() const {
 
 void Machine::save(Snapshot& snapshot) {
   state_.save(snapshot.state);
+  save_host(snapshot);
+}
+
+void Machine::save_pipeline(Snapshot& snapshot) {
+  snapshot.state.assign(state_.now(), state_.now() + layout_.pipeline_bytes());
+  save_host(snapshot);
+}
+
+void Machine::save_host(Snapshot& snapshot) const {
   snapshot.cycle = cycle_;
   snapshot.counters = counters_;
   snapshot.suppressions = suppressions_;

@@ -116,6 +116,8 @@ class Machine {
     std::int64_t tile_began = 0;
   };
   void save(Snapshot& snapshot);
+  // ... but for the held state, of which Snapshot::state then has nothing.
+  void save_pipeline(Snapshot& snapshot);
   void restore(const Snapshot& snapshot);
   // Whether everything that decides the rest of the run is as in the snapshot: the state, and what
   // the host has received. Counts of past events may differ.
@@ -209,6 +211,7 @@ class Machine {
   bool flagged() const;  // by the checksum
   // Two arrays differ in a row that leaves them.
   bool copies_differ() { return array_copies_ && array_copies_->differ(state_.now(), array_); }
+  void save_host(Snapshot& snapshot) const;
   void step_drain_path(const Cycle& cycle);
   void count();
   void count_phase(const SequencerState& s, LayerCounters& c) const;

@@ -114,6 +114,57 @@ TEST(DifferenceCarrier, EqualsTheReferenceOnWrongWeights) {
   EXPECT_GT(changed_results, 100);
 }
 
+// An activation that is wrong when a part of the layer that reads it is done: all columns before
+// one, and of the next few those of the first rows.
+TEST(DifferenceCarrier, EqualsTheReferenceOnAnInputThatChangesInTheMidst) {
+  int changed_results = 0;
+  int partly = 0;
+  for (int seed = 0; seed < 1000; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(5000 + seed));
+    const Network network = test::random_network(random, random.between(1, 5));
+    const auto image = random.int8s(network.input.elements());
+    const CleanValues clean = clean_values(network, image);
+    DifferenceCarrier carrier(network, compile(network, {3, 4}, {}, {}, "test"));
+    std::vector<std::vector<std::int8_t>> results{image};
+    results.insert(results.end(), clean.written.begin(), clean.written.end());
+    const auto l =
+        static_cast<std::size_t>(random.between(0, static_cast<int>(network.layers.size()) - 1));
+    const Layer& layer = network.layers[l];
+    if (layer.kind != LayerKind::gemm) continue;
+    const int source = network.source(l);
+    auto& input = results[static_cast<std::size_t>(source) + 1];
+    const int element = random.between(0, static_cast<int>(input.size()) - 1);
+    const int columns = layer.columns();
+    const int first_row = random.between(0, layer.rows() - 1);
+    const int first_column = random.between(0, columns - 1);
+    const int next_column = random.between(first_column + 1, columns);
+    std::int8_t& value = input[static_cast<std::size_t>(element)];
+    value = static_cast<std::int8_t>(value ^ (1 << random.between(0, 7)));
+    carrier.clear();
+    carrier.change(source, element, value);
+    carrier.begun(l, first_row, first_column, next_column);
+    Differences differences(network, clean);
+    const auto carried = carrier.run(l, image, clean, differences);
+
+    auto output = run_layer(layer, input).output;
+    for (int row = 0; row < layer.rows(); ++row) {
+      const int done = row < first_row ? next_column : first_column;
+      const std::ptrdiff_t at = std::ptrdiff_t{row} * columns;
+      partly +=
+          std::equal(output.begin() + at, output.begin() + at + done, clean.written[l].begin() + at)
+              ? 0
+              : 1;
+      std::copy_n(clean.written[l].begin() + at, done, output.begin() + at);
+    }
+    results[l + 1] = output;
+    ASSERT_EQ(carried, reference(network, l + 1, results));
+    changed_results += carried == clean.written.back() ? 0 : 1;
+  }
+  EXPECT_GT(changed_results, 50);
+  EXPECT_GT(partly, 100);
+}
+
 // What a wide port reads behind the last element goes into lanes that nobody uses.
 TEST(DifferenceCarrier, ElementsBehindTheLastOneAreOfNoConsequence) {
   Random random(5);

@@ -120,6 +120,50 @@ TEST_P(TrialEngineOf, CheckpointsAndConvergenceEqualWholeRuns) {
   EXPECT_GT(seen[Outcome::detected_uncorrected], 3);
 }
 
+// Single flips in words whose accesses are known: nothing runs until they are read, and what reads
+// an activation in the midst of a layer is carried in software.
+TEST_P(TrialEngineOf, FlipsOfMemoriesEqualWholeRuns) {
+  int roads[kRoads] = {};
+  std::map<Outcome, int> seen;
+  for (int seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(7000 + seed));
+    const Network network = test::random_network(random, random.between(1, 4));
+    const int rows = random.between(1, 5);
+    const ArrayShape array =
+        GetParam().shape(rows, random.between(1, 5), static_cast<std::uint64_t>(seed));
+    MemoryShape shape = memory();
+    if (random.chance(30)) {
+      shape.activation_banks = random.between(1, 2);
+      shape.activation_port_bytes = 1 << random.between(0, 2);
+    }
+    const int scheme = seed % 3 == 0 ? seed / 3 % 9 : 0;
+    const Program program = compile(network, array, shape, protection(scheme, array), "test");
+    TrialEngine engine(program, network);
+    const bool activations = seed % 2 == 0;
+    const SiteSelection sites = engine.sites().select(
+        activations ? "memory.activation.map**" : "memory.weight**,memory.parameter**", "test", "");
+    const auto image = random.int8s(network.input.elements());
+    engine.prepare(0, image, 0);
+    for (int k = 0; k < 600; ++k) {
+      SCOPED_TRACE("trial " + std::to_string(k));
+      const auto faults =
+          draw_faults(static_cast<std::uint64_t>(seed), k, 1, sites, engine.clean_cycles());
+      const TrialResult fast = engine.run(k, faults);
+      if (is_masked(fast.outcome) && fast.road == Road::core && k % 16 != 0) continue;  // most
+      const auto logits = engine.logits();
+      expect_equal(fast, engine.run(k, faults, true));
+      EXPECT_EQ(logits, engine.logits());
+      ++seen[fast.outcome];
+      if (activations) ++roads[static_cast<int>(fast.road)];
+    }
+  }
+  EXPECT_GT(seen[Outcome::masked_idle] + seen[Outcome::masked_logical], 1000);
+  EXPECT_GT(seen[Outcome::masked_downstream], 20);
+  EXPECT_GT(seen[Outcome::tolerable] + seen[Outcome::critical] + seen[Outcome::sdc1], 100);
+  EXPECT_GT(roads[static_cast<int>(Road::difference)], 50);
+}
+
 // A checkpoint may fall into the store phase, when part of the result has left the machine.
 TEST_P(TrialEngineOf, ConvergenceKnowsWhatTheHostHasReceived) {
   Random random(21);
