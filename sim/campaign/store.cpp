@@ -27,8 +27,11 @@ using Clock = std::chrono::steady_clock;
 // new column among them, is a new version.
 constexpr int kApplication = 0x53414754;
 constexpr int kSchema = 2;
-// A transaction costs a sync of the disk, and what is not committed is lost with the process.
-constexpr std::chrono::milliseconds kTransaction{300};
+// A transaction costs the writing of every page that it touched, and what is not committed is lost
+// with the process: short ones, as long as they take little of the time.
+constexpr std::chrono::milliseconds kShortest{300};
+constexpr std::chrono::milliseconds kLongest{5000};
+constexpr int kShare = 25;  // of the time between two of them one takes at most a 25th
 
 const char* const kRemedyElsewhere = "give another folder with -o";
 
@@ -128,7 +131,8 @@ std::string difference(const ordered_json& stored, const ordered_json& now, bool
   return found.front() + more;
 }
 
-Store::Store(const StoreOptions& options, const StoreHead& head) : path_(options.path) {
+Store::Store(const StoreOptions& options, const StoreHead& head)
+    : path_(options.path), due_(kShortest) {
   guarded([&] {
     const bool there = !path_.empty() && std::filesystem::exists(path_);
     if (options.resume && !there) {
@@ -202,7 +206,8 @@ Store::~Store() {
 void Store::open(bool writes) {
   using SQLite::Database;
   constexpr int kWait = 5000;  // ms, for a reader that is in the way for a moment
-  const int flags = SQLite::OPEN_READWRITE | (writes ? SQLite::OPEN_CREATE : 0);
+  const int flags = SQLite::OPEN_READWRITE | (writes ? SQLite::OPEN_CREATE : 0) |
+                    SQLite::OPEN_NOMUTEX;  // of one thread
   database_ = std::make_unique<Database>(path_, flags, kWait);
   database_->exec("PRAGMA cache_size = -65536");
   database_->exec("PRAGMA synchronous = NORMAL");  // enough in a WAL for what is committed
@@ -277,12 +282,14 @@ void Store::commit() {
   if (!in_transaction_) return;
   guarded([this] {
     in_transaction_ = false;
+    const auto begin = Clock::now();
     database_->exec("COMMIT");
+    due_ = std::clamp<Clock::duration>(kShare * (Clock::now() - begin), kShortest, kLongest);
   });
 }
 
 void Store::commit_if_due() {
-  if (in_transaction_ && Clock::now() - begun_ >= kTransaction) commit();
+  if (in_transaction_ && Clock::now() - begun_ >= due_) commit();
 }
 
 void Store::set_trials(int configuration, std::int64_t trials) {

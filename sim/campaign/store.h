@@ -145,6 +145,7 @@ class Store {
   bool has_wal_ = false;
   bool in_transaction_ = false;
   std::chrono::steady_clock::time_point begun_;
+  std::chrono::steady_clock::duration due_{};  // of a transaction, from its begin
 };
 
 // The statements that make an empty store's tables and views.

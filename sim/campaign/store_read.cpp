@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <utility>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -182,25 +183,25 @@ std::int64_t Store::trials() const {
   return guarded([this] { return database_->execAndGet("SELECT count(*) FROM trial").getInt64(); });
 }
 
+// These sums are taken here, not by GROUP BY, for which SQLite would sort all rows first.
 std::vector<OutcomeSums> Store::sums_of_strata(int configuration, std::int64_t first,
                                                std::int64_t end, std::size_t strata) const {
   return guarded([&] {
     std::vector<OutcomeSums> sums(strata);
-    SQLite::Statement row(
-        *database_,
-        "SELECT stratum, outcome, sum(weight), sum(weight * correct), "
-        "sum(weight * reference_correct) FROM trial "
-        "WHERE configuration = ? AND trial >= ? AND trial < ? GROUP BY stratum, outcome");
+    SQLite::Statement row(*database_,
+                          "SELECT stratum, outcome, weight, correct, reference_correct FROM trial "
+                          "WHERE configuration = ? AND trial >= ? AND trial < ?");
     row.bind(1, configuration);
     row.bind(2, first);
     row.bind(3, end);
     while (row.executeStep()) {
       const auto value = [&row](int column) { return row.getColumn(column).getInt64(); };
       OutcomeSums& s = sums.at(static_cast<std::size_t>(value(0)));
-      s.outcomes.at(static_cast<std::size_t>(value(1))) = value(2);
-      s.trials += value(2);
-      s.correct += value(3);
-      s.reference_correct += value(4);
+      const std::int64_t weight = value(2);
+      s.outcomes.at(static_cast<std::size_t>(value(1))) += weight;
+      s.trials += weight;
+      s.correct += weight * value(3);
+      s.reference_correct += weight * value(4);
     }
     return sums;
   });
@@ -208,15 +209,16 @@ std::vector<OutcomeSums> Store::sums_of_strata(int configuration, std::int64_t f
 
 std::vector<Cluster> Store::sdc_by_image(int configuration) const {
   return guarded([&] {
-    std::vector<Cluster> clusters;
-    SQLite::Statement row(*database_,
-                          "SELECT sum(o.is_sdc), count(*) FROM trial t "
-                          "JOIN outcome o ON o.id = t.outcome "
-                          "WHERE t.configuration = ? GROUP BY t.image ORDER BY t.image");
+    std::map<std::int64_t, Cluster> of_images;
+    SQLite::Statement row(*database_, "SELECT image, outcome FROM trial WHERE configuration = ?");
     row.bind(1, configuration);
     while (row.executeStep()) {
-      clusters.push_back({row.getColumn(0).getInt64(), row.getColumn(1).getInt64()});
+      Cluster& cluster = of_images[row.getColumn(0).getInt64()];
+      cluster.count += is_sdc(static_cast<Outcome>(row.getColumn(1).getInt())) ? 1 : 0;
+      ++cluster.n;
     }
+    std::vector<Cluster> clusters;
+    for (const auto& [image, cluster] : of_images) clusters.push_back(cluster);
     return clusters;
   });
 }
@@ -224,34 +226,25 @@ std::vector<Cluster> Store::sdc_by_image(int configuration) const {
 TrialSums Store::sums(int configuration, std::int64_t first) const {
   return guarded([&] {
     TrialSums sums;
-    SQLite::Statement row(
-        *database_,
-        "SELECT outcome, sum(weight), sum(weight * correct), sum(weight * reference_correct), "
-        "sum(weight * suppressed_right), sum(weight * suppressed_wrong), "
-        "sum(weight * faults_drawn), sum(weight * faults_fired), count(*) "
-        "FROM trial WHERE configuration = ? AND trial >= ? GROUP BY outcome");
+    SQLite::Statement row(*database_,
+                          "SELECT outcome, road, weight, correct, reference_correct, "
+                          "suppressed_right, suppressed_wrong, faults_drawn, faults_fired "
+                          "FROM trial WHERE configuration = ? AND trial >= ?");
     row.bind(1, configuration);
     row.bind(2, first);
     while (row.executeStep()) {
       const auto value = [&row](int column) { return row.getColumn(column).getInt64(); };
-      sums.outcomes.at(static_cast<std::size_t>(value(0))) = value(1);
-      sums.trials += value(1);
-      sums.correct += value(2);
-      sums.reference_correct += value(3);
-      sums.suppressed_right += value(4);
-      sums.suppressed_wrong += value(5);
-      sums.drawn += value(6);
-      sums.fired += value(7);
-      sums.runs += value(8);
-    }
-    SQLite::Statement road(
-        *database_,
-        "SELECT road, count(*) FROM trial WHERE configuration = ? AND trial >= ? GROUP BY road");
-    road.bind(1, configuration);
-    road.bind(2, first);
-    while (road.executeStep()) {
-      sums.roads.at(static_cast<std::size_t>(road.getColumn(0).getInt64())) =
-          road.getColumn(1).getInt64();
+      const std::int64_t weight = value(2);
+      sums.outcomes.at(static_cast<std::size_t>(value(0))) += weight;
+      ++sums.roads.at(static_cast<std::size_t>(value(1)));
+      ++sums.runs;
+      sums.trials += weight;
+      sums.correct += weight * value(3);
+      sums.reference_correct += weight * value(4);
+      sums.suppressed_right += weight * value(5);
+      sums.suppressed_wrong += weight * value(6);
+      sums.drawn += weight * value(7);
+      sums.fired += weight * value(8);
     }
     return sums;
   });

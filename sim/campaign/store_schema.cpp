@@ -9,6 +9,7 @@
 namespace sagitta {
 namespace {
 
+// Of names a CHECK has OR, not IN, of whose list SQLite would make a table for each row.
 constexpr const char* kTables = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE configuration (
@@ -42,7 +43,8 @@ CREATE TABLE fault (
   kind TEXT NOT NULL, cycle INTEGER, last INTEGER, fired INTEGER NOT NULL, resisted INTEGER NOT NULL, before, after,
   PRIMARY KEY (configuration, trial, ordinal),
   CHECK (place >= 0 AND element >= 0 AND bit BETWEEN 0 AND 63 AND
-         level IN ('register', 'weight', 'neuron') AND kind IN ('flip', 'stuck0', 'stuck1'))) WITHOUT ROWID;
+         (level = 'register' OR level = 'weight' OR level = 'neuron') AND
+         (kind = 'flip' OR kind = 'stuck0' OR kind = 'stuck1'))) WITHOUT ROWID;
 )sql";
 
 // z of a 95 % interval stands in `wilson`, in the same double as in the program's own.
