@@ -1,20 +1,27 @@
 // Campaign speed: injections a second to a classified outcome, and against what. Prints one JSON
 // document; see README.md.
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <spawn.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "campaign/trial.h"
+#include "campaign/workers.h"
 #include "measure.h"
 #include "network/dataset.h"
 #include "network/reference.h"
@@ -33,6 +40,8 @@ namespace {
 struct Options {
   Measuring measuring{.rounds = 5, .seconds = 1};
   int trials_of_an_image = 1000;
+  int campaign_rounds = 3;  // 0: no whole campaigns
+  int campaign_trials = 200000;
   std::vector<std::string> networks{SAGITTA_SOURCE_DIR "/models/lenet5-mnist",
                                     SAGITTA_SOURCE_DIR "/models/resnet8-fashion"};
 };
@@ -244,6 +253,67 @@ nlohmann::ordered_json bench_tile(const Options& options) {
   return result;
 }
 
+// Seconds of wall time that `sagitta sweep` takes for a campaign of its own, in a folder that is
+// deleted afterwards.
+double run_campaign(const std::string& network, int trials, int workers) {
+  std::string folder = (std::filesystem::temp_directory_path() / "campaign_bench.XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("cannot make " + folder);
+  std::vector<std::string> words{SAGITTA_PROGRAM,
+                                 "sweep",
+                                 SAGITTA_SOURCE_DIR "/configs/lenet5-campaign.json",
+                                 "--set",
+                                 "network=" + std::filesystem::absolute(network).string(),
+                                 "--set",
+                                 fmt::format("fault.trials={}", trials),
+                                 "-q",
+                                 "-j",
+                                 std::to_string(workers),
+                                 "-o",
+                                 folder};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t output;
+  posix_spawn_file_actions_init(&output);
+  posix_spawn_file_actions_addopen(&output, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  const auto begin = std::chrono::steady_clock::now();
+  pid_t child = -1;
+  const int error =
+      posix_spawn(&child, SAGITTA_PROGRAM, &output, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&output);
+  int status = 0;
+  if (error == 0) waitpid(child, &status, 0);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+  std::filesystem::remove_all(folder);
+  if (error != 0 || status != 0) throw std::runtime_error("a campaign failed");
+  return seconds.count();
+}
+
+// Whole campaigns by one worker and by two, in turn.
+nlohmann::ordered_json bench_workers(const Options& options, const std::string& network) {
+  nlohmann::ordered_json result;
+  result["network"] = std::filesystem::path(network).filename().string();
+  result["trials"] = options.campaign_trials;
+  if (default_workers() < 2) {
+    result["missing"]["2 workers"] = "there is one processor";
+    return result;
+  }
+  std::vector<double> one, two, ratio;
+  for (int round = 0; round < options.campaign_rounds; ++round) {
+    one.push_back(run_campaign(network, options.campaign_trials, 1));
+    two.push_back(run_campaign(network, options.campaign_trials, 2));
+    ratio.push_back(one.back() / two.back());
+  }
+  const auto best = [](const std::vector<double>& seconds) {
+    return *std::min_element(seconds.begin(), seconds.end());
+  };
+  result["seconds"]["1 worker"] = {{"median", median(one)}, {"best", best(one)}};
+  result["seconds"]["2 workers"] = {{"median", median(two)}, {"best", best(two)}};
+  result["ratios"]["2 workers / 1"] = {{"median", median(ratio)},
+                                       {"best", *std::max_element(ratio.begin(), ratio.end())}};
+  return result;
+}
+
 }  // namespace
 }  // namespace sagitta::bench
 
@@ -258,6 +328,13 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--network", options.networks, "Folder of a network; may be repeated")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--campaign-rounds", options.campaign_rounds,
+                 "How often whole campaigns by one worker and by two are timed; 0: not")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--campaign-trials", options.campaign_trials, "Trials of each of them")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   try {
@@ -277,6 +354,14 @@ int main(int argc, char** argv) {
     rusage children{};
     getrusage(RUSAGE_CHILDREN, &children);
     document["peak_memory_mib"] = static_cast<double>(children.ru_maxrss) / 1024;
+    document["campaigns"] = nlohmann::ordered_json::array();
+    for (const std::string& path : options.networks) {
+      if (options.campaign_rounds == 0) break;
+      document["campaigns"].push_back(bench_workers(options, path));
+    }
+    getrusage(RUSAGE_CHILDREN, &children);
+    document["peak_memory_of_a_campaign_process_mib"] =
+        static_cast<double>(children.ru_maxrss) / 1024;
     std::printf("%s\n", document.dump(2).c_str());
     return same ? 0 : 1;
   } catch (const std::exception& e) {

@@ -148,13 +148,20 @@ bool TrialEngine::clean_again(Course& course) {
   const auto idle = [&](Region region, std::size_t place) {
     return idle_state_.idle(machine_, region, place);
   };
-  std::vector<std::size_t>& places = course.places;
-  if (!state.differences(Region::pipeline, checkpoint.state, kMostIdleBytes, places) ||
-      !std::all_of(places.begin(), places.end(),
-                   [&](std::size_t place) { return idle(Region::pipeline, place); }) ||
-      !machine_.host_equals(checkpoint)) {
+  // What was found to differ the last time mostly still does.
+  if (course.suspect && state.now()[*course.suspect] != checkpoint.state[*course.suspect] &&
+      !idle(Region::pipeline, *course.suspect)) {
     return false;
   }
+  course.suspect.reset();
+  std::vector<std::size_t>& places = course.places;
+  const bool few = state.differences(Region::pipeline, checkpoint.state, kMostIdleBytes, places);
+  for (const std::size_t place : places) {
+    if (idle(Region::pipeline, place)) continue;
+    course.suspect = place;
+    return false;
+  }
+  if (!few || !machine_.host_equals(checkpoint)) return false;
   clean_.held().differences(state.held(), *like, places);
   std::vector<std::size_t>& differ = course.differ;
   differ = places;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "campaign/trial.h"
@@ -33,6 +34,8 @@ struct TrialEngine::Course {
   int unchanged = 0;              // clock edges in a row that changed nothing
   std::size_t began_with = 0;     // suppressions of the fault-free run before it
   std::size_t checkpoint = 0;     // that it has come back to
+  // A place of the pipeline that differed, and was in use, when last compared.
+  std::optional<std::size_t> suspect;
 
   // Of all pieces.
   Road road = Road::machine;
