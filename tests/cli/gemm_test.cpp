@@ -42,9 +42,12 @@ TEST_F(CliGemm, EqualsThePlainProduct) {
     int m, k, n;
   };
   const Shape shapes[] = {{1, 1, 1}, {1, 30, 1}, {20, 1, 25}, {3, 4, 5}, {17, 13, 9}, {20, 30, 25}};
+  // Of the arrays every shape meets two or three, and each array three shapes.
+  int turn = 0;
   for (const Shape& s : shapes) {
     make(s.m, s.k, s.n, static_cast<std::uint64_t>(s.m * s.n));
     for (const std::string array : {"1x1", "4x4", "3x7", "16x16", "32x2"}) {
+      if (++turn % 2 == 0) continue;
       for (const std::string scheme : {"none", "tmr-pe", "tmr-reg", "tmr-array", "tmr-time", "dmr",
                                        "dmr-recompute", "checksum", "checksum-correct"}) {
         for (const std::string dataflow : {"os", "ws", "is"}) {
