@@ -120,8 +120,9 @@ void Store::fail(const std::exception& error) const {
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:
-      throw InputError(name, "", std::string("cannot be opened for writing: ") + error.what(),
-                       "check the permissions of file and folder, or give another folder");
+      throw InputError(name, "", std::string("cannot be opened: ") + error.what(),
+                       "check that it is a file, and that you may write file and folder (readers "
+                       "keep a lock beside it), or give another folder");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       throw InputError(name, "", "another program holds it locked", "close that, and try again");
@@ -145,8 +146,17 @@ nlohmann::ordered_json Store::meta() const {
     while (row.executeStep()) {
       const std::string key = row.getColumn(0).getText();
       const std::string value = row.getColumn(1).getText();
-      meta[key] = key == "experiment" ? nlohmann::ordered_json::parse(value)
+      meta[key] = key == "experiment" ? nlohmann::ordered_json::parse(value, nullptr, false)
                                       : nlohmann::ordered_json(value);
+    }
+    for (const char* key : {"version", "commit", "command", "engine", "file", "experiment",
+                            "network", "faults", "shard"}) {
+      const auto found = meta.find(key);
+      if (found != meta.end() && (found->is_string() || found->is_object())) continue;
+      throw InputError(path_, "",
+                       fmt::format("its table meta has no {}'{}': it was changed by hand",
+                                   meta.contains(key) ? "valid " : "", key),
+                       "take the file from a copy, or start anew with --fresh");
     }
     return meta;
   });

@@ -45,10 +45,12 @@ void ExperimentOptions::add_store_to(CLI::App& app) {
                  "SystemC accelerator for each. Results are the same, but for the column road")
       ->check(CLI::IsMember({"fast", "machine"}))
       ->capture_default_str();
-  app.add_flag("--fresh", store.fresh,
-               "Start anew: delete the trials that DIR holds, in place of going on with them");
-  app.add_flag("--resume", store.resume,
-               "Go on with the trials that DIR holds, as without it; an error where it has none");
+  app.add_flag(
+      "--fresh", store.fresh,
+      "Start anew: delete the trials that DIR (of -o) holds, in place of going on with them");
+  app.add_flag(
+      "--resume", store.resume,
+      "Go on with the trials that DIR (of -o) holds, as without it; an error where it has none");
   app.add_option(
          "--shard", shard,
          "Only the trials k with k mod n = i - 1, in DIR; `sagitta merge` joins all n parts")
@@ -203,7 +205,7 @@ void report(const ExperimentOptions& options, const Campaign& campaign,
     fmt::print(stderr, "sagitta: note: {} also holds files of an earlier run: {}\n", options.output,
                fmt::join(old, ", "));
   }
-  if (options.quiet || options.json) return;
+  if (options.json) return;
   print(fmt::format("Written to {}: {}\n", options.output, fmt::join(files, ", ")));
 }
 

@@ -197,8 +197,10 @@ std::string explain_data(const SiteMap& sites, const Fault& fault,
 std::string explain(const SiteMap& sites, const Fault& fault, const std::vector<TileRecord>& tiles,
                     const GemmShape& shape, const ArrayShape& array) {
   std::string text = explain_data(sites, fault, tiles, shape, array);
-  if (fault.kind != FaultKind::flip) text = "stuck; in the first of its cycles: " + text;
-  return text.find("; acts on ") == std::string::npos ? text : text + repair(sites);
+  if (text.find("; acts on ") != std::string::npos) text += repair(sites);
+  if (fault.kind == FaultKind::flip) return text;
+  text = "stuck; in the first of its cycles: " + text;
+  return fault.last == fault.cycle ? text : text + "; in the others it acts on what passes then";
 }
 
 }  // namespace sagitta::cli

@@ -39,6 +39,9 @@ void write_faults_csv(const Campaign& campaign, const std::string& path) {
   for (std::size_t i = 0; i < campaign.experiment().configurations.size(); ++i) {
     const int index = static_cast<int>(i);
     const Configuration& c = campaign.experiment().configurations[i];
+    // What was drawn over; of a list nobody knows.
+    std::string targets = c.fault.of_registers() ? c.fault.sites : c.fault.level + "s";
+    if (!c.fault.list.empty()) targets.clear();
     const SiteMap sites(
         c.fault.of_floats()
             ? std::vector<RegisterClass>{}
@@ -48,8 +51,7 @@ void write_faults_csv(const Campaign& campaign, const std::string& path) {
                            auto after, FaultKind kind = FaultKind::flip,
                            const std::string& last = "") {
         file.write(fmt::format("{},\"{}\",{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", c.name,
-                               c.fault.of_registers() ? c.fault.sites : c.fault.level + "s",
-                               t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle,
+                               targets, t.faults_drawn, c.fault.seed, t.trial, t.image, site, cycle,
                                to_string(kind), last, fired ? 1 : 0, before, after,
                                to_string(t.outcome), t.reference_class, t.predicted_class));
       };

@@ -192,6 +192,8 @@ ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
   const bool registers = plan.of_registers();
   const bool drawn = registers && plan.list.empty();  // a list decides these, not the plan
   const bool by_rate = plan.list.empty() && (!registers || plan.model == "rate");
+  // Drawn over bits alone.
+  const bool at_reset = plan.model.starts_with("stuck-at") && plan.onset == "start";
   ordered_json j = {{"level", plan.level}, {"model", plan.model}};
   if (drawn) add_options(plan, j);
   j.update({{"rate", null_unless(by_rate, plan.rate)},
@@ -203,9 +205,9 @@ ordered_json plan_json(const FaultPlan& plan, const FaultResult& r) {
             {"seed", plan.seed},
             {"list", plan.list},
             {"bits", null_unless(drawn, r.sites)},
-            {"cycles", null_unless(registers, r.cycles)},
-            {"bits_x_cycles",
-             null_unless(drawn, static_cast<double>(r.sites) * static_cast<double>(r.cycles))},
+            {"cycles", null_unless(registers && !at_reset, r.cycles)},
+            {"bits_x_cycles", null_unless(drawn && !at_reset, static_cast<double>(r.sites) *
+                                                                  static_cast<double>(r.cycles))},
             {"elements", null_unless(!registers, r.elements)}});
   return j;
 }
@@ -280,6 +282,7 @@ ordered_json fault_results(const Campaign& campaign) {
     });
     e["uncorrected_rate"] = rate([](Outcome o) { return o == Outcome::detected_uncorrected; });
     e["hang_rate"] = rate([](Outcome o) { return o == Outcome::hang; });
+    e["not_fired_rate"] = rate([](Outcome o) { return o == Outcome::not_fired; });
     e["tolerable_rate"] = rate([](Outcome o) { return o == Outcome::tolerable; });
     e["suppressions"] = {{"right", r.suppressed_right}, {"wrong", r.suppressed_wrong}};
     e["faults_drawn"] = r.drawn;

@@ -192,6 +192,9 @@ std::string fault_table(const ordered_json& results, bool colour) {
   const auto& configurations = results.at("configurations");
   const bool told = std::any_of(configurations.begin(), configurations.end(),
                                 [&](const auto& c) { return value(c, "uncorrected_rate") > 0; });
+  // ... and where trials had no fault, or none before their run ended.
+  const bool spared = std::any_of(configurations.begin(), configurations.end(),
+                                  [&](const auto& c) { return value(c, "not_fired_rate") > 0; });
   const bool study = std::any_of(configurations.begin(), configurations.end(),
                                  [](const auto& c) { return is_study(c); });
   std::vector<std::string> header = {
@@ -200,7 +203,12 @@ std::string fault_table(const ordered_json& results, bool colour) {
       "bits x cycles", "area",   "energy",    "cycles"};
   std::vector<bool> left = {true,  true,  false, true,  false, false, false, false,
                             false, false, false, false, false, false, false, false};
-  constexpr std::ptrdiff_t kTold = 9;  // behind "corrected"
+  constexpr std::ptrdiff_t kTold = 9;     // behind "corrected"
+  constexpr std::ptrdiff_t kSpared = 11;  // behind "hang"
+  if (spared) {
+    header.insert(header.begin() + kSpared, "not fired");
+    left.insert(left.begin() + kSpared, false);
+  }
   if (told) {
     header.insert(header.begin() + kTold, "uncorrected");
     left.insert(left.begin() + kTold, false);
@@ -245,6 +253,7 @@ std::string fault_table(const ordered_json& results, bool colour) {
         overhead(o, "area"),
         overhead(o, "energy"),
         overhead(o, "cycles")};
+    if (spared) cells.insert(cells.begin() + kSpared, percent(value(c, "not_fired_rate")));
     if (told) cells.insert(cells.begin() + kTold, percent(value(c, "uncorrected_rate")));
     table.add(cells);
   }
@@ -257,6 +266,8 @@ std::string fault_table(const ordered_json& results, bool colour) {
          "fault-free. area,\n"
          "energy, cycles: overhead against none.\n" +
          (told ? "uncorrected: the machine told that the result is wrong.\n" : "") +
+         (spared ? "not fired: trials without a fault that changed a bit before the run ended.\n"
+                 : "") +
          (study
               ? "fp32 neurons: a study in software, which has neither area nor energy nor cycles.\n"
               : "");
@@ -345,8 +356,9 @@ namespace {
 // say.
 std::string targets(const ordered_json& results, const ordered_json& unprotected) {
   if (is_replay(unprotected) || unprotected.at("fault").at("population") != "own") return "";
-  const auto target = [](const ordered_json& c) {
-    return c.at("fault").at("bits_x_cycles").get<double>();
+  const auto target = [](const ordered_json& c) {  // of bits stuck from reset on the bits alone
+    const auto& f = c.at("fault");
+    return f.at(f.at("bits_x_cycles").is_null() ? "bits" : "bits_x_cycles").get<double>();
   };
   std::string list;
   for (const auto& c : results.at("configurations")) {

@@ -227,6 +227,7 @@ ordered_json configuration() {
           {"detected_rate", proportion(0.13)},
           {"tolerable_rate", proportion(0.14)},
           {"hang_rate", proportion(0.05)},
+          {"not_fired_rate", proportion(0)},
           {"uncorrected_rate", proportion(0)},
           {"false_alarms", {{"images", proportion(0.06)}}},
           {"overhead", {{"area", 0.21}, {"energy", 0.32}, {"cycles", 0.043}}}};

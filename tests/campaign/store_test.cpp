@@ -33,7 +33,11 @@ StoreHead head() {
   StoreHead h;
   h.meta = {{"command", "sweep"},
             {"file", "e.json"},
+            {"version", "1"},
             {"commit", "abc"},
+            {"engine", "fast"},
+            {"network", "n"},
+            {"faults", "named"},
             {"shard", "1/1"},
             {"experiment", {{"network", "/a"}, {"images", 3}, {"fault", {{{"seed", 1}}}}}}};
   return h;
@@ -217,6 +221,30 @@ TEST_F(StoreFile, RefusesWhatIsNotOurs) {
   std::filesystem::remove(path());
   EXPECT_NE(refusal(head(), {.resume = true}).find("nothing to go on with"), std::string::npos);
   EXPECT_THROW(Store{path()}, InputError);
+}
+
+TEST_F(StoreFile, TellsWhatChangesByHandLeaveOut) {
+  const auto refused_after = [&](const std::string& sql, const std::string& what) {
+    SCOPED_TRACE(sql);
+    std::filesystem::remove(path());
+    { const Store store({.path = path()}, head()); }
+    execute(sql);
+    EXPECT_NE(refusal(head()).find("its table meta has no " + what), std::string::npos);
+    EXPECT_THROW(Store(path()).meta(), InputError);
+    const Store anew({.path = path(), .fresh = true}, head());
+    EXPECT_EQ(anew.trials(), 0);
+  };
+  refused_after("DELETE FROM meta WHERE key = 'experiment'", "'experiment'");
+  refused_after("DELETE FROM meta WHERE key = 'shard'", "'shard'");
+  refused_after("UPDATE meta SET value = '{' WHERE key = 'experiment'", "valid 'experiment'");
+  refused_after("UPDATE meta SET value = '[1]' WHERE key = 'experiment'", "valid 'experiment'");
+}
+
+TEST_F(StoreFile, IsAFile) {
+  std::filesystem::create_directory(path());
+  EXPECT_NE(refusal(head()).find(": cannot be opened: "), std::string::npos);
+  EXPECT_THROW(Store{path()}, InputError);
+  EXPECT_TRUE(std::filesystem::is_directory(path()));
 }
 
 // What a kill in the first moment leaves is a beginning.
