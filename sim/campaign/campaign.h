@@ -91,6 +91,13 @@ struct FaultList {
   std::vector<Trial> trials;
 };
 
+// How many trials a configuration will have.
+struct PlannedTrials {
+  std::int64_t runs = 0;  // of a plan that adapts: the first ones
+  bool adapts = false;
+  double population = 0;  // as in FaultResult
+};
+
 // A trial that was run once more, from reset.
 struct Replay {
   TrialResult trial;  // with every fault, whatever the store keeps
@@ -144,6 +151,8 @@ class Campaign {
   // Reads the fault lists and site globs of every configuration: what run_trials needs. Throws
   // InputError.
   void read_plans();
+  // ... and of each of them its trials, without running any. Throws InputError.
+  std::vector<PlannedTrials> planned();
   // Every machine on every image through the SystemC kernel.
   void run_clean(int workers, const Progress& progress);
   // Every machine and study on every image, and every configuration's trials, on the plain cores:

@@ -83,6 +83,16 @@ void Campaign::plan_sample(std::size_t configuration, const Program& program, Tr
   if (f.trials == 0) f.trials = source.decided;
 }
 
+std::vector<PlannedTrials> Campaign::planned() {
+  plan_trials();
+  std::vector<PlannedTrials> planned;
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    planned.push_back({sources_[i].decided, experiment_.configurations[i].fault.sample.adapts(),
+                       sources_[i].population});
+  }
+  return planned;
+}
+
 void Campaign::refuse_shards() const {
   if (store_options_.shard.whole()) return;
   for (const Configuration& c : experiment_.configurations) {

@@ -38,6 +38,21 @@ std::vector<std::string> notes_of(const MachinePlan& machine) {
   return notes;
 }
 
+// "100 trials of 1.2e+12 faults", how many runs an exhaustive sample is, or where another begins.
+std::string trials_text(const FaultPlan& fault, const PlannedTrials& planned) {
+  const std::string runs = counted(planned.runs, "trial");
+  const std::string space =
+      planned.population > 0 ? fmt::format(" of {:.3g} faults", planned.population) : "";
+  if (fault.sample.method == SamplePlan::Method::exhaustive) {
+    return fmt::format("all{}, run as {}", space, runs);
+  }
+  if (!planned.adapts) return runs + space;
+  return fault.sample.sequence
+             ? fmt::format("{}{} and more, until the interval is as narrow as asked", runs, space)
+             : fmt::format("{}{} after {} that allocate them", counted(fault.trials, "trial"),
+                           space, planned.runs);
+}
+
 }  // namespace
 
 void add_check(CLI::App& app) {
@@ -94,6 +109,21 @@ void add_check(CLI::App& app) {
           counted(memory.dram_latency, "cycle"), counted(memory.dram_bytes_per_cycle, "byte"),
           counted(memory.dma_queue, "request"));
       for (const std::string& note : notes_of(m)) text += "    note: " + note + "\n";
+    }
+    // Where the experiment does not say how many trials there are.
+    const auto& all = campaign.experiment().configurations;
+    const auto sampled = [](const Configuration& c) { return c.fault.sample != SamplePlan{}; };
+    if (campaign.batch() == 1 && std::any_of(all.begin(), all.end(), sampled)) {
+      const std::vector<PlannedTrials> planned = campaign.planned();
+      for (std::size_t i = 0; i < planned.size(); ++i) {
+        const Configuration& c = all[i];
+        if (!sampled(c)) continue;
+        j["trials"].push_back({{"name", c.name},
+                               {"runs", planned[i].runs},
+                               {"adapts", planned[i].adapts},
+                               {"population", planned[i].population}});
+        text += fmt::format("  {}: {}\n", c.name, trials_text(c.fault, planned[i]));
+      }
     }
     print(options->json ? document(j) : text + "OK\n");
   });

@@ -36,7 +36,8 @@ void ExperimentOptions::add_to(CLI::App& app, bool runs) {
       ->check(not_empty);
   app.add_option("-j,--workers", workers, "Worker processes (default: one for each processor)")
       ->check(CLI::Range(1, 1024));
-  app.add_flag("-q,--quiet", quiet, "No progress on standard error");
+  app.add_flag("-q,--quiet", quiet,
+               "No progress on standard error, and no list of the files that were written");
 }
 
 void ExperimentOptions::add_store_to(CLI::App& app) {
@@ -205,7 +206,7 @@ void report(const ExperimentOptions& options, const Campaign& campaign,
     fmt::print(stderr, "sagitta: note: {} also holds files of an earlier run: {}\n", options.output,
                fmt::join(old, ", "));
   }
-  if (options.json) return;
+  if (options.quiet || options.json) return;
   print(fmt::format("Written to {}: {}\n", options.output, fmt::join(files, ", ")));
 }
 

@@ -115,7 +115,8 @@ void add_merge(CLI::App& app) {
       ->check(not_empty);
   command->add_flag("--json", options->json,
                     "Print one JSON document on standard output and nothing else there");
-  command->add_flag("-q,--quiet", options->quiet, "No progress on standard error");
+  command->add_flag("-q,--quiet", options->quiet,
+                    "No progress on standard error, and no list of the files that were written");
   command->callback([out, folders, options] { merge(*out, *folders, *options); });
 }
 

@@ -260,7 +260,7 @@ void run_workload(const ExperimentOptions& options, Experiment experiment) {
             counters_table(m.program.layer_names, m.counters, colour_wanted());
   }
   print(options.json ? document(results) : text);
-  if (options.output.empty() || options.json) return;
+  if (options.output.empty() || options.quiet || options.json) return;
   print(fmt::format("Written to {}: {}\n", options.output, fmt::join(files, ", ")));
 }
 

@@ -166,6 +166,28 @@ TEST_F(CliExperiment, ErrorsAfterLoadingNameTheOverride) {
           {"--set memory={\"weight_rows\": 1}: $.memory.weight_rows: "});
 }
 
+// No error, but what checking is for where the experiment does not say it.
+TEST_F(CliExperiment, CheckTellsHowManyTrialsASampleHas) {
+  const auto told = [&](const nlohmann::json& sample, const std::string& sites) {
+    with("/fault", {{"seed", 1}, {"sites", sites}, {"sample", sample}});
+    return done({"check", "experiment.json"});
+  };
+  EXPECT_NE(told({{"error", 0.1}, {"confidence", 0.95}}, "logic").find(": 97 trials of "),
+            std::string::npos);
+  EXPECT_NE(told({{"error", 0.1}, {"confidence", 0.95}, {"stop", "sequence"}}, "logic")
+                .find(": 1000 trials of "),
+            std::string::npos);
+  const nlohmann::json everything = {{"method", "exhaustive"}};
+  const std::string site = "memory.weight.bank[0].row[0].lane[0]:3";
+  const std::string text = told(everything, site);
+  EXPECT_NE(text.find(": all of "), std::string::npos) << text;
+  const auto runs = document({"check", "experiment.json", "--json"}).at("trials").at(0).at("runs");
+  EXPECT_NE(text.find(" run as " + runs.dump() + " trials\n"), std::string::npos) << text;
+  done({"inject", "experiment.json", "-q", "-o", "out"});
+  const std::string rows = done({"export", "out", "--format", "jsonl"});
+  EXPECT_EQ(std::count(rows.begin(), rows.end(), '\n'), runs.get<int>());
+}
+
 TEST_F(CliExperiment, MoreTrialsThanMemoryHolds) {
   write_json("experiment.json", small());
   std::string seeds = "fault.seed=[1";  // a thousand configurations: tens of terabytes
