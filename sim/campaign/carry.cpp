@@ -45,7 +45,8 @@ bool DifferenceCarrier::inputs_allowed(const Program& program) {
 
 DifferenceCarrier::DifferenceCarrier(const Network& network, const Program& program)
     : network_(&network), maps_(static_cast<std::size_t>(program.activation_maps)) {
-  std::vector<int> owner(maps_, -1);
+  std::vector<int> owner(maps_, kNobody);
+  owner[0] = -1;  // where DMA puts the image
   for (std::size_t l = 0; l < program.layers.size(); ++l) {
     owners_.insert(owners_.end(), owner.begin(), owner.end());
     owner[program.layers[l].output_map] = static_cast<int>(l);
@@ -66,6 +67,7 @@ void DifferenceCarrier::clear() {
 }
 
 void DifferenceCarrier::change(int layer, std::int32_t element, std::int8_t value) {
+  if (layer == kNobody) return;
   const FeatureShape& shape =
       layer < 0 ? network_->input : network_->layers[static_cast<std::size_t>(layer)].output;
   if (element >= shape.elements()) return;

@@ -26,13 +26,15 @@ class DifferenceCarrier {
   static bool inputs_allowed(const Program& program);
 
   // Whose result stands in an activation map when a layer begins: the index of the layer that has
-  // written it last, -1 the image. `layer` may be the number of layers: when the result is read.
+  // written it last, -1 the image, kNobody: it was not written yet (a wide port may read it in
+  // lanes that nobody uses). `layer` may be the number of layers: when the result is read.
+  static constexpr int kNobody = -2;
   int owner(std::size_t layer, int map) const {
     return owners_[layer * maps_ + static_cast<std::size_t>(map)];
   }
 
   void clear();
-  // An element (HWC) of the result of `layer` (-1: of the image) is no longer the fault-free one.
+  // An element (HWC) of the result of `layer`, an owner, is no longer the fault-free one.
   // One behind the last is of no consequence: a wide port reads it in a lane that nobody uses.
   void change(int layer, std::int32_t element, std::int8_t value);
   // weights[k][n] of `layer` is `difference` more than it should be in the output pixels from

@@ -66,7 +66,8 @@ MemoryUse::MemoryUse(const Program& program,
         [&access](const Memory& m) { return std::string_view(m.name) == access.memory; });
     if (memory == memories_.end()) return;
     const auto layer = static_cast<std::size_t>(machine.layer());
-    const bool image = access.write && layer == layers;  // DMA brings it
+    // DMA brings the image, to map 0, before the first layer works.
+    const bool image = access.write && (layer == layers || (layer == 0 && access.bank == 0));
     if (memory == memories_.begin() && !image) {
       std::int64_t& first = first_access_[layer];
       if (first < 0) first = machine.cycle();

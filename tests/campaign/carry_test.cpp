@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "support/random_network.h"
 
 namespace sagitta {
@@ -177,6 +179,38 @@ TEST(DifferenceCarrier, ElementsBehindTheLastOneAreOfNoConsequence) {
   Differences differences(network, clean);
   EXPECT_EQ(carrier.run(0, image, clean, differences), clean.written.back());
   EXPECT_EQ(differences.reach(), Reach::none);
+}
+
+// A map that no layer has written holds nothing, of which a wide port may read words.
+TEST(DifferenceCarrier, WordsOfMapsThatNobodyHasWrittenAreOfNoConsequence) {
+  int unwritten = 0;
+  for (int seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<std::uint64_t>(300 + seed));
+    const Network network = test::random_network(random, 7);
+    const auto image = random.int8s(network.input.elements());
+    const CleanValues clean = clean_values(network, image);
+    const Program program = compile(network, {2, 2}, {}, {}, "test");
+    DifferenceCarrier carrier(network, program);
+    std::set<int> written{0};  // the image
+    for (std::size_t l = 0; l <= network.layers.size(); ++l) {
+      for (int map = 0; map < program.activation_maps; ++map) {
+        const int owner = carrier.owner(l, map);
+        EXPECT_EQ(owner == DifferenceCarrier::kNobody, !written.contains(map));
+        if (owner != DifferenceCarrier::kNobody) continue;
+        ++unwritten;
+        carrier.clear();
+        const int element = random.between(0, static_cast<int>(image.size()) - 1);
+        carrier.change(owner, element,
+                       static_cast<std::int8_t>(~image[static_cast<std::size_t>(element)]));
+        Differences differences(network, clean);
+        EXPECT_EQ(carrier.run(l, image, clean, differences), clean.written.back());
+        EXPECT_EQ(differences.reach(), Reach::none);
+      }
+      if (l < network.layers.size()) written.insert(program.layers[l].output_map);
+    }
+  }
+  EXPECT_GT(unwritten, 100);
 }
 
 // Whose result a map holds when a layer begins, by following the program.
