@@ -113,11 +113,13 @@ void Campaign::check_room() const {
   const auto there = path.empty() || !fs::exists(path, error) ? 0 : fs::file_size(path, error);
   const double room = static_cast<double>(space.available) + static_cast<double>(there);
   if (bytes <= room) return;
+  const std::size_t configurations = experiment_.configurations.size();
   throw InputError(
       experiment_.file, "$.fault.trials",
-      fmt::format("the trials of all {} configurations need about {:.0f} GB of disk, "
-                  "{} has {:.0f} GB",
-                  experiment_.configurations.size(), bytes / 1e9, folder.string(), room / 1e9),
+      fmt::format("the trials {} need about {:.4g} MB of disk, {} has {:.4g} MB",
+                  configurations == 1 ? "asked for"
+                                      : fmt::format("of all {} configurations", configurations),
+                  bytes / 1e6, folder.string(), room / 1e6),
       "ask for fewer trials or configurations, or run shards on several disks");
 }
 

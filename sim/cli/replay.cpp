@@ -290,11 +290,11 @@ void add_replay(CLI::App& app) {
       ->check(not_empty);
   command->add_option("--trial", o->trial, "Its number in the configuration, counted from 0")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, INT64_MAX));
   command
       ->add_option("--configuration", o->configuration,
                    "Its number in results.json, counted from 0; needed where there are several")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, INT32_MAX));
   command->add_flag("--json", o->json,
                     "Print one JSON document on standard output and nothing else there");
   auto* trace = command->add_option("--trace", o->trace, "Folder for golden.vcd and faulty.vcd")

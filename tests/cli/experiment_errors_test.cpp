@@ -194,7 +194,7 @@ TEST_F(CliExperiment, MoreTrialsThanMemoryHolds) {
   for (int seed = 2; seed <= 1000; ++seed) seeds += "," + std::to_string(seed);
   for (const std::string command : {"check", "inject", "sweep"}) {
     refuses({command, "experiment.json", "--set", "fault.trials=1000000000", "--set", seeds + "]"},
-            {"--set fault.trials=1000000000: $.fault.trials: ", "GB of disk", "fewer trials"});
+            {"--set fault.trials=1000000000: $.fault.trials: ", "MB of disk", "fewer trials"});
   }
 }
 
