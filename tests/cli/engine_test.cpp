@@ -1,6 +1,8 @@
 // --engine: the fast engine and the whole SystemC machine leave the same results.
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "cli/command_line.h"
 
 namespace sagitta::test {
@@ -37,6 +39,49 @@ TEST_F(CliEngine, BothLeaveTheSameResults) {
   EXPECT_EQ(of_machine.size(), 1U) << of_machine;
   EXPECT_EQ(of_machine.at("machine"), 8);
   EXPECT_GT(roads("fast").value("core", 0), 0);
+}
+
+// Trials of samples, column by column: those that a class of faults stands for, and those that the
+// outcomes of others have decided.
+TEST_F(CliEngine, BothLeaveTheSameTrialsOfSamples) {
+  nlohmann::json experiment = small();
+  experiment["images"] = 1;
+  experiment["fault"] = {
+      {{"sites", "memory.activation.map[0].element[40]:6"},
+       {"seed", 1},
+       {"sample", {{"method", "exhaustive"}}}},
+      {{"sites", "array.pe[0][*].acc"},
+       {"seed", 1},
+       {"trials", 12},
+       {"sample",
+        {{"method", "stratified"}, {"by", {"bits"}}, {"bits", 16}, {"pilot", 4}, {"floor", 2}}}}};
+  write_json("experiment.json", experiment);
+  done({"inject", "experiment.json", "-q", "-o", "fast"});
+  done({"inject", "experiment.json", "-q", "-o", "machine", "--engine", "machine", "-j", "2"});
+  const auto rows = [this](const std::string& folder) {
+    std::vector<nlohmann::ordered_json> all;
+    std::istringstream lines(done({"export", folder, "--format", "jsonl"}));
+    std::string line;
+    while (std::getline(lines, line)) all.push_back(nlohmann::ordered_json::parse(line));
+    return all;
+  };
+  const auto fast = rows("fast"), machine = rows("machine");
+  ASSERT_EQ(fast.size(), machine.size());
+  ASSERT_GT(fast.size(), 5U + 20U);
+  bool stands_for_many = false, other_road = false;
+  for (std::size_t i = 0; i < fast.size(); ++i) {
+    for (const auto& [column, value] : fast[i].items()) {
+      if (column == "road") continue;
+      EXPECT_EQ(value, machine[i].at(column)) << column << " of row " << i;
+    }
+    EXPECT_EQ(fast[i].size(), machine[i].size());
+    EXPECT_EQ(machine[i].at("road"), "machine");
+    stands_for_many = stands_for_many || fast[i].at("weight") > 1;
+    other_road = other_road || fast[i].at("road") != "machine";
+  }
+  EXPECT_TRUE(stands_for_many);
+  EXPECT_TRUE(other_road);
+  EXPECT_EQ(results("fast"), results("machine"));
 }
 
 TEST_F(CliEngine, PartsOfTheMachineAreMerged) {

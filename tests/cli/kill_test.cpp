@@ -1,7 +1,10 @@
 // Runs that are killed at any moment, again and again: what was committed stays, and in the end all
 // is as after one run.
+#include <algorithm>
 #include <random>
 #include <sstream>
+
+#include <SQLiteCpp/SQLiteCpp.h>
 
 #include "cli/command_line.h"
 
@@ -46,6 +49,51 @@ class CliKill : public CommandLine {
     return {"inject", "experiment.json", "-q", "-o", folder, "-j", std::to_string(workers)};
   }
 };
+
+// A kill behind the first look of a sequence: of what was decided at a look nothing is lost.
+TEST_F(CliKill, BehindTheFirstLookOfASequence) {
+  nlohmann::json experiment = small();
+  experiment["images"] = 2;
+  experiment["fault"] = {
+      {"sites", "array.pe[0][*].acc"},
+      {"seed", 1},
+      {"sample", {{"error", 0.003}, {"confidence", 0.95}, {"stop", "sequence"}}}};
+  write_json("experiment.json", experiment);
+  constexpr int kFirstLook = 1000;
+  done(inject("whole", 2));
+  const auto expected = files("whole");
+  const auto rows = [](const std::string& csv) {
+    return static_cast<int>(std::count(csv.begin(), csv.end(), '\n')) - 1;
+  };
+  const int all = rows(expected.at("csv"));
+  ASSERT_GT(all, kFirstLook * 6 / 5) << "more looks than two";
+  const auto stored = [this](const std::string& folder) {
+    try {
+      SQLite::Database store(path(folder + "/trials.sqlite"));
+      return store.execAndGet("SELECT count(*) FROM trial").getInt();
+    } catch (const SQLite::Exception&) {
+      return 0;  // not yet
+    }
+  };
+  // A run that ends before it is looked at is done again.
+  int kept = 0;
+  for (int attempt = 0; attempt < 20 && kept == 0; ++attempt) {
+    std::filesystem::remove_all(path("run"));
+    Process process(inject("run", 1), folder_ / "");
+    Result result;
+    while (kept == 0 && !process.wait(0, result)) {
+      if (stored("run") <= kFirstLook) continue;
+      kill(process.pid(), SIGKILL);
+      ASSERT_TRUE(process.wait(10, result));
+      if (result.code == 128 + SIGKILL) kept = rows(done({"export", "run"}));
+      break;
+    }
+  }
+  EXPECT_GT(kept, kFirstLook);
+  EXPECT_LT(kept, all);
+  done(inject("run", 2));
+  EXPECT_EQ(files("run"), expected);
+}
 
 TEST_F(CliKill, FiftyKillsChangeNothing) {
   const auto begin = Clock::now();

@@ -49,6 +49,64 @@ TEST_F(CliMerge, GivesTheBytesOfOneRun) {
   }
 }
 
+// Samples that are fixed beforehand: which points a part has, and the weights, strata and finite
+// populations of the whole.
+TEST_F(CliMerge, GivesTheBytesOfOneRunOfFixedSamples) {
+  nlohmann::json experiment = small();
+  experiment["images"] = 2;
+  experiment["scheme"] = {"none", "tmr-reg"};
+  experiment["fault"] = {
+      {{"sites", "array.pe[0][1].a**:6"}, {"seed", 1}, {"sample", {{"error", 0.15}}}},
+      {{"sites", "memory.activation.map[0].element[5]:6"},
+       {"seed", 1},
+       {"sample", {{"method", "exhaustive"}}}},
+      {{"sites", "array.**,vector.**"},
+       {"seed", 1},
+       {"trials", 30},
+       {"sample",
+        {{"method", "stratified"},
+         {"by", {"block", "layer"}},
+         {"floor", 2},
+         {"allocation", "proportional"}}}},
+      {{"sites", "logic"},
+       {"seed", 1},
+       {"trials", 20},
+       {"sample",
+        {{"method", "importance"}, {"emphasis", {{{"sites", "array.**"}, {"factor", 4}}}}}}}};
+  write_json("experiment.json", experiment);
+  const std::string whole = done({"inject", "experiment.json", "-q", "-o", "whole"});
+  Arguments merge{"merge", "merged", "-q"};
+  std::map<std::string, std::string> parts;
+  for (const std::string i : {"2", "1"}) {
+    part("inject", i + "/2", "part" + i, {"-j", i});
+    merge.push_back("part" + i);
+    parts[i] = done({"export", "part" + i});
+  }
+  EXPECT_NE(parts["1"].find(",masked_idle,"), std::string::npos) << "there are trials in it";
+  EXPECT_NE(parts["1"], parts["2"]);
+  EXPECT_EQ(done(merge), whole);
+  EXPECT_EQ(files("merged"), files("whole"));
+  const auto results = nlohmann::json::parse(contents(path("merged/results.json")));
+  const nlohmann::json& exhaustive = results.at("configurations").at(1).at("sample");
+  EXPECT_EQ(exhaustive.at("method"), "exhaustive");
+  EXPECT_GT(exhaustive.at("runs"), 4);
+}
+
+// What comes next of these is decided by outcomes that no part has.
+TEST_F(CliMerge, SamplesThatAdaptHaveNoParts) {
+  const nlohmann::json plans[] = {
+      {{"sites", "array.**"}, {"sample", {{"error", 0.1}, {"stop", "sequence"}}}},
+      {{"sites", "array.**"}, {"trials", 900}, {"sample", {{"method", "stratified"}}}}};
+  for (const nlohmann::json& plan : plans) {
+    for (const std::string command : {"inject", "sweep"}) {
+      refuses({command, "experiment.json", "--shard", "1/2", "-o", "out", "--set",
+               "fault=" + plan.dump()},
+              {"fault.sample", "what comes next depends on all trials before it, which no part has",
+               "leave --shard out", "\"proportional\""});
+    }
+  }
+}
+
 TEST_F(CliMerge, RefusesWhatIsNotAWhole) {
   part("sweep", "1/2", "a");
   part("sweep", "2/2", "b");
