@@ -228,6 +228,7 @@ std::vector<Cluster> Store::sdc_by_image(int configuration) const {
       ++cluster.n;
     }
     std::vector<Cluster> clusters;
+    clusters.reserve(of_images.size());
     for (const auto& [image, cluster] : of_images) clusters.push_back(cluster);
     return clusters;
   });
