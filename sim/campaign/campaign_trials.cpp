@@ -134,6 +134,9 @@ std::vector<std::pair<int, int>> Campaign::TrialRun::items() const {
 
 // Stage by stage: what samples adapt to is there before they go on.
 void Campaign::TrialRun::run(int workers) {
+  const auto& all = campaign_.experiment_.configurations;
+  state_.grows = std::any_of(all.begin(), all.end(),
+                             [](const Configuration& c) { return c.fault.sample.adapts(); });
   for (bool more = true; more;) {
     run_decided(workers);
     const std::int64_t before = decided();
@@ -146,6 +149,7 @@ void Campaign::TrialRun::run(int workers) {
     }
     state_.total += decided() - before;
   }
+  state_.grows = false;
   show();
 }
 

@@ -9,6 +9,7 @@ namespace sagitta {
 struct ProgressState {
   std::int64_t done = 0;  // units of work, of `total`
   std::int64_t total = 0;
+  bool grows = false;       // what is done may still add to `total`
   std::int64_t before = 0;  // of those done, what an earlier run had left
   double seconds = 0;       // since this run began
   // Trials of uniform samples that are done, and how many of them ended in silent data corruption.

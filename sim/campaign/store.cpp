@@ -123,6 +123,13 @@ std::string difference(const ordered_json& stored, const ordered_json& now, bool
     compare(a.at("experiment"), b.at("experiment"), "$", found);
   }
   for (const auto& [key, value] : b.items()) {
+    if (key == "faults" && a.value(key, ordered_json()) != value) {
+      found.push_back(fmt::format(
+          "its faults are {} there and {} here (inject names the faults of all trials, sweep and "
+          "compare those of plans with one upset)",
+          a.value(key, std::string("unknown")), value.get<std::string>()));
+      continue;
+    }
     if (key != "experiment") compare(a.value(key, ordered_json()), value, key, found);
   }
   if (found.empty()) return "";

@@ -68,7 +68,8 @@ CREATE VIEW strata AS
   GROUP BY c.id, s.id;
 CREATE VIEW roads AS
   SELECT c.id AS configuration, c.name, r.name AS road, count(*) AS trials
-  FROM trial t JOIN configuration c ON c.id = t.configuration JOIN road r ON r.id = t.road
+  FROM trial t JOIN configuration c ON c.id = t.configuration AND t.trial >= c.pilots
+       JOIN road r ON r.id = t.road
   GROUP BY c.id, r.id;
 CREATE VIEW sdc AS
   WITH counts AS (SELECT t.configuration, count(*) AS n, sum(o.is_sdc) AS k, 1.0 * sum(o.is_sdc) / count(*) AS p,

@@ -110,7 +110,7 @@ Progress ProgressLine::callback() {
 }
 
 void ProgressLine::show(const ProgressState& state) {
-  const bool last = state.done >= state.total;
+  const bool last = state.done >= state.total && !state.grows;
   if ((last && finished_) || (!last && !terminal_)) return;
   finished_ = last;
   const auto done = static_cast<double>(state.done - state.before);  // in these seconds
