@@ -380,6 +380,27 @@ TEST(CampaignStore, ViewsSayWhatResultsSay) {
   EXPECT_GT(number("SELECT count(DISTINCT block) FROM by_block"), 1);
 }
 
+// Trials of a pilot only allocate the others.
+TEST(CampaignStore, ViewsLeavePilotsOut) {
+  const test::TemporaryFolder folder;
+  Experiment experiment = load_experiment(
+      kSource + "/configs/lenet5.json",
+      {R"(scheme="none")", "images=2",
+       R"(fault={"sites": "logic", "trials": 60, "sample": {"method": "stratified", "by": ["block"], "pilot": 5}})"});
+  Campaign c(std::move(experiment));
+  c.keep_in({.path = folder / "trials.sqlite"}, "sweep");
+  c.run_trials(1, nullptr);
+  const std::int64_t pilots = c.faults(0).pilots;
+  ASSERT_GT(pilots, 0);
+  const auto number = [&](const std::string& sql) {
+    return c.store().database().execAndGet(sql).getInt64();
+  };
+  EXPECT_EQ(number("SELECT count(*) FROM trials"), 60 + pilots);
+  for (const std::string view : {"roads", "outcomes", "strata"}) {
+    EXPECT_EQ(number("SELECT sum(trials) FROM " + view), 60) << view;
+  }
+}
+
 // Pairs are counted in SQL; here trial by trial.
 TEST(CampaignStore, DiscordantPairsAreThoseOfTheTrials) {
   const Campaign& c = campaign();

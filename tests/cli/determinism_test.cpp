@@ -2,6 +2,7 @@
 // behind (faults, thresholds) gives the same trials again.
 #include <algorithm>
 #include <cmath>
+#include <regex>
 
 #include "cli/command_line.h"
 
@@ -69,6 +70,11 @@ TEST_F(CliDeterminism, RunAndCompare) {
   }
 }
 
+// faults.csv as a replay has it: nobody knows what its list was drawn over.
+std::string of_a_list(const std::string& csv) {
+  return std::regex_replace(csv, std::regex(",\"(all|neurons|weights)\","), ",\"\",");
+}
+
 // The first column of faults.csv names the configuration, the others the fault and what it did.
 TEST_F(CliDeterminism, FaultListReplays) {
   for (const std::string scheme : {"none", "gradient", "tmr-pe"}) {
@@ -78,7 +84,7 @@ TEST_F(CliDeterminism, FaultListReplays) {
     const auto replayed =
         files(scheme + "-again",
               inject + Arguments{"--set", "fault={\"list\":\"" + scheme + "/faults.json\"}"});
-    EXPECT_EQ(drawn.at("faults.csv"), replayed.at("faults.csv"));
+    EXPECT_EQ(of_a_list(drawn.at("faults.csv")), replayed.at("faults.csv"));
     EXPECT_EQ(drawn.at("faults.json"), replayed.at("faults.json"));
     const std::string csv = drawn.at("faults.csv");
     EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 40 * 64);
@@ -118,7 +124,7 @@ TEST_F(CliDeterminism, FaultListsOfOtherLevelsReplay) {
     EXPECT_EQ(figures(drawn, "fault").at("population"), "common");
     EXPECT_EQ(figures(replayed, "fault").at("population"), nullptr) << "a list decides that";
     if (name == "reals") {
-      EXPECT_EQ(drawn.at("faults.csv"), replayed.at("faults.csv"));
+      EXPECT_EQ(of_a_list(drawn.at("faults.csv")), replayed.at("faults.csv"));
     }
     // A row for each fault; on average 30 trials x rate x elements.
     const std::string csv = drawn.at("faults.csv");

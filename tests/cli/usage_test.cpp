@@ -1,4 +1,6 @@
 // Misuse of the command line itself, and help.
+#include <algorithm>
+
 #include "cli/command_line.h"
 
 namespace sagitta::test {
@@ -156,6 +158,20 @@ TEST_F(CliUsage, ProgressIsOnStandardError) {
   const Result quiet = run({"sweep", "experiment.json", "--json", "-q"});
   EXPECT_EQ(quiet.err, "");
   EXPECT_EQ(quiet.out, loud.out);
+}
+
+// One line, and that of the end, where looks at what is there decide how much there will be.
+TEST_F(CliUsage, ProgressOfASequenceEndsWithAllOfIt) {
+  const Result result =
+      run({"inject", "experiment.json", "--json", "--set",
+           R"(fault={"sites": "array.**", "sample": {"error": 0.005, "stop": "sequence"}})"});
+  const auto json = nlohmann::json::parse(result.out);
+  const auto trials = json.at("configurations").at(0).at("trials").get<int>();
+  ASSERT_GT(trials, 1000);  // more than the first look
+  const auto images = small().at("images").get<int>();
+  const std::string all = std::to_string(trials + images);
+  EXPECT_NE(result.err.find(": " + all + "/" + all + " (100 %)"), std::string::npos) << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
 }
 
 // File names are bytes, JSON is UTF-8.
