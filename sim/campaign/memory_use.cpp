@@ -116,31 +116,31 @@ const MemoryUse::Memory* MemoryUse::word_of(std::size_t held_byte) const {
   return nullptr;
 }
 
-MemoryUse::Access MemoryUse::next(std::size_t held_byte, std::int64_t cycle) const {
-  const std::size_t i = index_of(*word_of(held_byte), held_byte);
+std::size_t MemoryUse::event_from(std::size_t i, std::int64_t cycle) const {
   const auto begin = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i]);
   const auto end = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i + 1]);
-  const auto found = std::lower_bound(begin, end, static_cast<std::uint32_t>(2 * cycle));
-  if (found == end) return {};
-  return {static_cast<std::int64_t>(*found / 2), *found % 2 != 0};
+  return static_cast<std::size_t>(
+      std::lower_bound(begin, end, static_cast<std::uint32_t>(2 * cycle)) - events_.begin());
+}
+
+MemoryUse::Access MemoryUse::next(std::size_t held_byte, std::int64_t cycle) const {
+  const std::size_t i = index_of(*word_of(held_byte), held_byte);
+  const std::size_t event = event_from(i, cycle);
+  return event < starts_[i + 1] ? access(event) : Access{};
 }
 
 MemoryUse::Access MemoryUse::last(std::size_t held_byte, std::int64_t cycle) const {
   const std::size_t i = index_of(*word_of(held_byte), held_byte);
-  const auto begin = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i]);
-  const auto end = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i + 1]);
-  const auto behind = std::lower_bound(begin, end, static_cast<std::uint32_t>(2 * cycle));
-  if (behind == begin) return {};
-  return {static_cast<std::int64_t>(*(behind - 1) / 2), *(behind - 1) % 2 != 0};
+  const std::size_t event = event_from(i, cycle);
+  return event > starts_[i] ? access(event - 1) : Access{};
 }
 
 bool MemoryUse::written(std::size_t held_byte, std::int64_t first, std::int64_t end) const {
   const std::size_t i = index_of(*word_of(held_byte), held_byte);
-  const auto last = events_.begin() + static_cast<std::ptrdiff_t>(starts_[i + 1]);
-  auto event = std::lower_bound(events_.begin() + static_cast<std::ptrdiff_t>(starts_[i]), last,
-                                static_cast<std::uint32_t>(2 * first));
-  for (; event != last && static_cast<std::int64_t>(*event / 2) < end; ++event) {
-    if (*event % 2 != 0) return true;
+  for (std::size_t event = event_from(i, first); event < starts_[i + 1]; ++event) {
+    const Access a = access(event);
+    if (a.cycle >= end) break;
+    if (a.write) return true;
   }
   return false;
 }

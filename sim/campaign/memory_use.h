@@ -73,6 +73,12 @@ class MemoryUse {
     return memory.first_index + (held_byte - memory.offset);
   }
 
+  // Of byte i: the place in events_ of its first access in this cycle or later.
+  std::size_t event_from(std::size_t i, std::int64_t cycle) const;
+  Access access(std::size_t event) const {
+    return {static_cast<std::int64_t>(events_[event] / 2), events_[event] % 2 != 0};
+  }
+
   std::int64_t cycles_ = 0;
   std::int32_t weight_lanes_ = 1;
   std::vector<Memory> memories_;

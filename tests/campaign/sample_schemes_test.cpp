@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "campaign/campaign.h"
+#include "support/small_experiment.h"
 #include "support/temporary_folder.h"
 #include "support/trials.h"
 
@@ -18,7 +19,6 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kSource = SAGITTA_SOURCE_DIR;
 // A bit of a sum, under copies the first of three, and one of a weight, which neither copies of
 // registers nor hardened cells cover.
 const std::string kSum = "array.pe[0][1].acc**:30";
@@ -28,15 +28,7 @@ const std::string kSites = kSum + "," + kWeight;
 class SampledSchemes : public ::testing::Test {
  protected:
   std::unique_ptr<Campaign> run(const json& scheme, const json& fault) const {
-    const json e = {{"network", kSource + "/models/mlp-mnist"},
-                    {"images", 1},
-                    {"array", {{"rows", 2}, {"cols", 16}}},
-                    {"scheme", scheme},
-                    {"fault", fault},
-                    {"calibration_images", 5},
-                    {"technology", kSource + "/configs/tech/45nm.json"}};
-    folder_.write("experiment.json", e.dump());
-    auto campaign = std::make_unique<Campaign>(load_experiment(folder_ / "experiment.json", {}));
+    auto campaign = std::make_unique<Campaign>(test::small_experiment(folder_, scheme, fault, 1));
     campaign->run_trials(2, nullptr);
     return campaign;
   }

@@ -16,6 +16,7 @@
 #include "base/interval.h"
 #include "campaign/campaign.h"
 #include "report/results.h"
+#include "support/small_experiment.h"
 #include "support/temporary_folder.h"
 #include "support/trials.h"
 
@@ -34,15 +35,7 @@ class Sample : public ::testing::Test {
     return f;
   }
   Experiment experiment(const json& fault, int images = 2, const json& scheme = "none") const {
-    const json e = {{"network", kSource + "/models/mlp-mnist"},
-                    {"images", images},
-                    {"array", {{"rows", 2}, {"cols", 16}}},
-                    {"scheme", scheme},
-                    {"fault", fault},
-                    {"calibration_images", 5},
-                    {"technology", kSource + "/configs/tech/45nm.json"}};
-    folder_.write("experiment.json", e.dump());
-    return load_experiment(folder_ / "experiment.json", {});
+    return test::small_experiment(folder_, scheme, fault, images);
   }
   std::unique_ptr<Campaign> run(const json& fault, int images = 2, int workers = 2) const {
     auto campaign = std::make_unique<Campaign>(experiment(fault, images));
